@@ -1,0 +1,1 @@
+"""Tracks, splits, clips and the built-in corpus."""

@@ -1,0 +1,68 @@
+"""Writing files so that a crash, a full disk or a kill never leaves a half-written one."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from singerid.errors import SingeridError
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path`; on success flush, fsync and rename it over `path`.
+
+    Readers see the old file or the whole new one, never a part. On an error or an interrupt the
+    temporary file is removed and `path` is untouched; after a kill a `.tmp-*` file may stay, which
+    no reader looks at.
+
+    Args:
+        path: the file to write; its folder is made when missing.
+        mode: "wb" or "w" (UTF-8, newlines as written).
+
+    Raises:
+        SingeridError: the folder or file cannot be written (read-only, full disk, ...).
+    """
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
+    binary = "b" in mode
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open(
+            mode, encoding=None if binary else "utf-8", newline=None if binary else ""
+        ) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SingeridError(
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "free some space or choose a folder you may write to"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented UTF-8 JSON, atomically; raises SingeridError as `atomic_write`."""
+    with atomic_write(path, "w") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        SingeridError: the file is missing, unreadable or not JSON; the message ends with `remedy`.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SingeridError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
+    except ValueError as error:
+        raise SingeridError(f"{path}: is not valid JSON ({error}); {remedy}") from error
