@@ -5,8 +5,14 @@ for Singer Identification", AAAI 2021. Where the paper is silent, the value is t
 released program or of its libraries' defaults, and the comment says so.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # torch is not imported for a default
+    from singerid.nn.crnn import Pool
+    from singerid.nn.operation import SoftmaxAxis
 
 PadMode = Literal["reflect", "constant"]
 
@@ -30,3 +36,60 @@ class FeatureConfig:
     def frame_seconds(self) -> float:
         """Duration of one frame in seconds."""
         return self.hop_length / self.sample_rate
+
+
+AttentionKind = Literal["none", "nl", "fgnl", "se", "cbam", "scse"]
+ExcitationKind = Literal["mose", "se", "none"]
+
+CRNN_POOLS: tuple[Pool, ...] = ((2, 2), (4, 2), (4, 2), (4, 2))
+# Networks with attention pool less, so that 16 mel bands are left to look at. The paper does not say
+# so; the authors' program and the parameter counts do.
+SQUARE_POOLS: tuple[Pool, ...] = (None, (2, 2), (2, 2), (2, 2))
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A network of the CRNN family. Which option applies to which kind of attention: `models.py`."""
+
+    melody: bool = False  # a second branch reads the melody map (CRNNM)
+    attention: AttentionKind = "none"  # the block behind the last conv block
+    layers: tuple[int, ...] = ()  # numbers of the blocks whose maps FGNL reads besides the last
+    channels: tuple[int, ...] = (64, 128, 128, 128)  # of the conv blocks
+    pools: tuple[Pool, ...] = CRNN_POOLS
+    extra_blocks: int = 0  # conv blocks added after block 1 (CRNN_Large)
+    width: float = 1.0  # scales the channels, and FGNL's reduction with them, so that K stays
+    n_mels: int = 128  # mel bands
+    gru_units: int = 32
+    dropout: float = 0.1  # after each conv block
+    output_dropout: float = 0.3  # before the last layer
+    batch_norm_eps: float = 1e-3  # Keras's default
+    batch_norm_momentum: float = 0.01  # share of the new batch; Keras's default, there called 0.99
+    # FGNL
+    reduction: int = 32  # m
+    smoothing: bool = True
+    sigma: float = 0.707  # of the Gaussian, in positions
+    kernel_size: int = 5  # of the Gaussian, in positions
+    excitation: ExcitationKind = "mose"
+    softmax: SoftmaxAxis = "keys"
+    # NL
+    nl_reduction: int = 2  # m of Wang et al. 2018
+    # SE, MoSE, CBAM, scSE
+    hidden: int = 16  # units between their two layers
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of training clips against the album effect (the paper trains without).
+
+    Decibels are those of the features: twice the real ones.
+    """
+
+    # Equaliser: standard deviations (dB) of the amplitudes of the first cosines over the mel axis.
+    # The first is the constant, a gain: loudness is a trait of an album's mastering, and nothing in
+    # the networks takes it out. The next are slower to faster: a tilt, a bow, ...
+    equalizer_db: tuple[float, ...] = (10.0, 8.8, 7.6, 6.4, 5.2, 4.0)
+    # Masking (SpecAugment, Park et al. 2019): bands of this share of the axis at most.
+    time_masks: int = 2
+    time_share: float = 0.1  # of the clip's frames
+    mel_masks: int = 2
+    mel_share: float = 0.1  # of the mel bands

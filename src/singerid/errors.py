@@ -1,7 +1,17 @@
 """What goes wrong, said once: errors for people, files that failed, exit codes."""
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import PurePath
+
+# Control characters, line and paragraph separators, and lone surrogates (bytes that are no UTF-8).
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(name: str | PurePath) -> str:
+    """`name` on one line and fit for any UTF-8 output: what is neither is written as an escape."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
 
 
 class SingeridError(Exception):
@@ -29,4 +39,4 @@ class Failure:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{printable(self.path)}: {self.reason}"

@@ -31,7 +31,11 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open(
-            mode, encoding=None if binary else "utf-8", newline=None if binary else ""
+            mode,
+            encoding=None if binary else "utf-8",
+            # File names that are no UTF-8 are read as lone surrogates; \udc80 is their JSON escape too.
+            errors=None if binary else "backslashreplace",
+            newline=None if binary else "",
         ) as file:
             yield file
             file.flush()

@@ -1,0 +1,28 @@
+# make test: install into .venv and run the tests. make demo: install and show what singerid does.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: test demo lint clean
+.DEFAULT_GOAL := test
+
+# torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+demo: $(VENV)/installed
+	$(BIN)/singerid models
+
+lint: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV)

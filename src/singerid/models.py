@@ -1,0 +1,326 @@
+"""Models by name: the only place where names become networks.
+
+`MODELS` holds every network of the paper and of the control experiments; `register_model` adds one's own
+(`docs/add_a_model.md`).
+"""
+
+import difflib
+import json
+import runpy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from singerid.config import SQUARE_POOLS, ModelConfig
+from singerid.errors import SingeridError
+from singerid.files import atomic_write
+from singerid.nn.crnn import CRNN
+from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation
+from singerid.nn.fgnl import FGNL2d
+from singerid.nn.non_local import NonLocal2d
+from singerid.nn.smoothing import Smoothing
+
+FORMAT_VERSION = 1
+PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
+
+Input = Literal["mel", "melody"]
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What is known of a named model.
+
+    Attributes:
+        build: `build(singers, **options)` -> a module whose `forward(*inputs)` gives logits (B, singers)
+            and whose `embed(*inputs)` gives embeddings (B, size).
+        description: one line.
+        tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7) it is in.
+        inputs: what forward takes, in order, each (B, n_mels, frames).
+    """
+
+    build: Callable[..., nn.Module]
+    description: str
+    tables: tuple[int, ...] = ()
+    inputs: tuple[Input, ...] = ("mel",)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All it takes to build a model again: its name, number of singers and overridden options."""
+
+    name: str
+    singers: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# name -> (what differs from the plain CRNN, description, tables); "crnnm..." follows from it.
+_FGNL: dict[str, Any] = {"attention": "fgnl", "pools": SQUARE_POOLS, "layers": (3,)}
+_VARIANTS: dict[str, tuple[dict[str, Any], str, tuple[int, ...], tuple[int, ...]]] = {
+    # suffix: (options, description, tables as crnn, tables as crnnm)
+    "": ({}, "four conv blocks, two GRUs", (1, 2, 6), (1, 4, 6)),
+    "_large": ({"extra_blocks": 5}, "five more conv blocks, as many parameters as with FGNL", (6,), (6,)),
+    "_square": ({"pools": SQUARE_POOLS}, "control: FGNL's pools, no attention", (7,), ()),
+    "_nl": ({"pools": SQUARE_POOLS, "attention": "nl"}, "non-local block", (2, 7), (4,)),
+    "_fgnl_light": (_FGNL | {"layers": ()}, "FGNL within the last layer only", (2, 7), (4,)),
+    "_fgnl": (_FGNL, "FGNL over positions, channels and layers", (1, 2, 3, 6, 7), (1, 4, 5, 6)),
+    "_fgnl_no_smoothing": (_FGNL | {"smoothing": False}, "FGNL without Gaussian smoothing", (3,), (5,)),
+    "_fgnl_no_mose": (_FGNL | {"excitation": "none"}, "FGNL without MoSE", (3,), (5,)),
+    "_fgnl_se": (_FGNL | {"excitation": "se"}, "FGNL with SE in place of MoSE", (3,), (5,)),
+}
+_BLOCKS: dict[str, str] = {
+    "se": "squeeze-and-excitation behind block 4",
+    "cbam": "CBAM behind block 4",
+    "scse": "concurrent spatial and channel SE behind block 4",
+}
+
+# Options that only some kinds of attention have; the others have no use for them.
+_OPTIONS_OF_KIND: dict[str, frozenset[str]] = {
+    "none": frozenset(),
+    "nl": frozenset({"nl_reduction"}),
+    "fgnl": frozenset(
+        {"layers", "reduction", "smoothing", "sigma", "kernel_size", "excitation", "softmax", "hidden"}
+    ),
+    "se": frozenset({"hidden"}),
+    "cbam": frozenset({"hidden"}),
+    "scse": frozenset({"hidden"}),
+}
+_ATTENTION_OPTIONS = frozenset[str]().union(*_OPTIONS_OF_KIND.values())
+
+
+def _scaled(numbers: Iterable[int], width: float, what: str) -> tuple[int, ...]:
+    scaled = tuple(number * width for number in numbers)
+    if any(value < 1 or value != int(value) for value in scaled):
+        raise ValueError(f"width {width} does not leave whole {what}: {', '.join(f'{v:g}' for v in scaled)}")
+    return tuple(int(value) for value in scaled)
+
+
+def _attention(config: ModelConfig, channels: tuple[int, ...]) -> nn.Module | None:
+    """The block behind the last conv block; with melody the maps of both branches are concatenated."""
+    branches = 2 if config.melody else 1
+    last = channels[-1] * branches
+    if config.attention == "none":
+        return None
+    if config.attention == "nl":
+        return NonLocal2d(last, reduction=config.nl_reduction)
+    if config.attention == "se":
+        return SqueezeExcitation(last, config.hidden)
+    if config.attention == "cbam":
+        return CBAM(last, config.hidden)
+    if config.attention == "scse":
+        return SCSE(last, config.hidden)
+    (reduction,) = _scaled([config.reduction], config.width, "reduction")
+    return FGNL2d(
+        last,
+        [channels[number - 1] * branches for number in config.layers],
+        reduction=reduction,
+        smoothing=Smoothing(config.sigma, config.kernel_size) if config.smoothing else None,
+        excitation=_excitation(config, responses=last // reduction),
+        softmax=config.softmax,
+    )
+
+
+def _excitation(config: ModelConfig, responses: int) -> nn.Module | None:
+    if config.excitation == "mose":
+        return MoSE(config.hidden)
+    if config.excitation == "se":
+        return SqueezeExcitation(responses, config.hidden)
+    if config.excitation == "none":
+        return None
+    raise ValueError(f"excitation must be mose, se or none, got {config.excitation!r}")
+
+
+def _build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Module:
+    known = [option.name for option in fields(ModelConfig)]
+    for option, value in overrides.items():
+        if option not in known:
+            raise ValueError(f"unknown option {option!r}; near options: {_near(option, known)}")
+        unused = option in _ATTENTION_OPTIONS - _OPTIONS_OF_KIND[config.attention]
+        if unused and value != getattr(config, option):
+            raise ValueError(
+                f"option {option!r} has no effect on a model with attention {config.attention!r}"
+            )
+    config = replace(config, **overrides)
+    channels = _scaled(config.channels, config.width, "channels")
+    return CRNN(
+        singers,
+        melody=config.melody,
+        attention=_attention(config, channels),
+        layers=config.layers,
+        channels=channels,
+        pools=config.pools,
+        extra_blocks=config.extra_blocks,
+        n_mels=config.n_mels,
+        gru_units=config.gru_units,
+        dropout=config.dropout,
+        output_dropout=config.output_dropout,
+        eps=config.batch_norm_eps,
+        momentum=config.batch_norm_momentum,
+    )
+
+
+def _entries() -> dict[str, ModelEntry]:
+    entries = {}
+    for melody in (False, True):
+        inputs: tuple[Input, ...] = ("mel", "melody") if melody else ("mel",)
+        for suffix, (options, description, *tables) in _VARIANTS.items():
+            build = partial(_build_crnn, ModelConfig(melody=melody, **options))
+            text = f"mel and melody: {description}" if melody else description
+            entries[("crnnm" if melody else "crnn") + suffix] = ModelEntry(
+                build, text, tables[melody], inputs
+            )
+    for kind, description in _BLOCKS.items():
+        config = ModelConfig(attention=kind, pools=SQUARE_POOLS)  # type: ignore[arg-type]
+        entries[f"crnn_{kind}"] = ModelEntry(partial(_build_crnn, config), description, (7,))
+    return entries
+
+
+MODELS: dict[str, ModelEntry] = _entries()
+
+
+def register_model(name: str, entry: ModelEntry) -> None:
+    """Make a model known by name to `build_model` and to every command.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in MODELS:
+        raise ValueError(f"a model named {name!r} exists already; choose another name")
+    MODELS[name] = entry
+
+
+def load_plugin(path: Path) -> None:
+    """Run a Python file of one's own, which calls `register_model`.
+
+    Raises:
+        SingeridError: there is no such file, or running it fails.
+    """
+    try:
+        runpy.run_path(str(path))
+    except FileNotFoundError as error:
+        raise SingeridError(f"{path}: no such file; --plugin takes a Python file") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {one_line(error)}"
+        raise SingeridError(f"{path}: this plugin fails with {what}; run it by itself to see") from error
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or sorted(known))
+
+
+def model_entry(name: str) -> ModelEntry:
+    """The entry of a named model; raises SingeridError with near names for an unknown one."""
+    if name not in MODELS:
+        raise SingeridError(f"unknown model {name!r}; near names: {_near(name, MODELS)}")
+    return MODELS[name]
+
+
+def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:
+    """Build a network with fresh weights, drawn from torch's global generator.
+
+    Args:
+        name: a key of `MODELS`.
+        singers: number of classes.
+        **overrides: any field of `ModelConfig` (of the model's own options, for a registered one).
+            `width` scales the channels and FGNL's reduction together, so K and M keep their values.
+
+    Returns:
+        A module: `model(mel)`, or `model(mel, melody)` for crnnm*, gives logits (B, singers) for log-mel
+        clips (B, n_mels, W) in dB. `model.spec` says how to build it again.
+
+    Raises:
+        SingeridError: unknown name; near names are listed.
+        ValueError: an option is unknown, has no effect on this model, or does not fit.
+    """
+    if singers < 1:
+        raise ValueError(f"singers must be at least 1, got {singers}")
+    model = model_entry(name).build(singers, **overrides)
+    model.spec = ModelSpec(name, singers, overrides)  # type: ignore[assignment]
+    return model
+
+
+def model_spec(model: nn.Module) -> ModelSpec:
+    """How a model of `build_model` was built; raises TypeError for any other module."""
+    spec = getattr(model, "spec", None)
+    if not isinstance(spec, ModelSpec):
+        raise TypeError(
+            f"{type(model).__name__} was not made by build_model; register it (docs/add_a_model.md)"
+        )
+    return spec
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """(all, trainable) parameters; as in the paper, all includes batch-norm statistics and fixed kernels."""
+    parameters = list(model.parameters())
+    fixed = sum(buffer.numel() for buffer in model.buffers() if buffer.is_floating_point())
+    trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+    return sum(parameter.numel() for parameter in parameters) + fixed, trainable
+
+
+def describe_models() -> list[dict[str, Any]]:
+    """Name, parameter counts for 20 singers, tables and description of every model."""
+    rows = []
+    for name, entry in MODELS.items():
+        parameters, trainable = count_parameters(build_model(name, PAPER_SINGERS))
+        rows.append(
+            {
+                "name": name,
+                "parameters": parameters,
+                "trainable_parameters": trainable,
+                "tables": list(entry.tables),
+                "description": entry.description,
+            }
+        )
+    return rows
+
+
+def save_model(model: nn.Module, path: Path | str) -> None:
+    """Write weights and spec of a model of `build_model` as one safetensors file, atomically."""
+    header = json.dumps({"format": FORMAT_VERSION, **asdict(model_spec(model))})
+    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    with atomic_write(Path(path)) as file:
+        file.write(safetensors.torch.save(tensors, metadata={"singerid": header}))
+
+
+def load_model_file(path: Path | str) -> nn.Module:
+    """Read a model written by `save_model`, in evaluation mode on the CPU.
+
+    Raises:
+        SingeridError: the file is missing, truncated, of another kind or version, or its weights do not
+            fit the network.
+    """
+    path = Path(path)
+    remedy = "point to a file that singerid wrote, whole, or train again"
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = safetensors.torch.load_file(path)
+    except FileNotFoundError as error:
+        raise SingeridError(f"{path}: no such file; {remedy}") from error
+    except (OSError, SafetensorError) as error:
+        raise SingeridError(f"{path}: is no whole safetensors file ({error}); {remedy}") from error
+    if "singerid" not in metadata:
+        raise SingeridError(f"{path}: holds no singerid model; {remedy}")
+    header = json.loads(metadata["singerid"])
+    if header.get("format") != FORMAT_VERSION:
+        found = header.get("format")
+        raise SingeridError(f"{path}: has format {found}, this singerid reads {FORMAT_VERSION}; update it")
+    model = build_model(header["name"], header["singers"], **header["options"])
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise SingeridError(
+            f"{path}: weights do not fit {header['name']}: {one_line(error)}; {remedy}"
+        ) from error
+    return model.eval()
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error on one line."""
+    return " ".join(str(error).split())

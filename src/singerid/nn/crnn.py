@@ -1,0 +1,207 @@
+"""The convolutional recurrent networks of the paper (Figure 3): CRNN, CRNNM, and both with attention.
+
+CRNN: Nasrullah and Zhao, "Music Artist Classification with Convolutional Recurrent Neural Networks",
+IJCNN 2019. CRNNM: Hsieh et al., "Addressing the Confounds of Accompaniments in Singer Identification",
+ICASSP 2020. Where papers are silent, the numbers are those of the FGNL authors' released program.
+
+Letters in shapes: B batch, C channels, H mel bands, W frames.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from singerid.nn.layers import initialize_as_keras, shape_text
+
+Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no pooling
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, ELU, batch norm, max pool (or none), dropout."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, pool: Pool, dropout: float, eps: float, momentum: float
+    ) -> None:
+        super().__init__()
+        self.add_module("conv", nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1))
+        self.add_module("elu", nn.ELU())
+        self.add_module("norm", nn.BatchNorm2d(out_channels, eps=eps, momentum=momentum))
+        if pool is not None:
+            self.add_module("pool", nn.MaxPool2d(pool))
+        self.add_module("dropout", nn.Dropout(dropout))
+
+
+class Branch(nn.Module):
+    """Batch norm over the mel axis, then the stack of conv blocks.
+
+    Args:
+        n_mels: H.
+        channels: output channels of block 1, 2, ...
+        pools: max pool of each block.
+        extra_blocks: further blocks after block 1, with its channels and without pooling (CRNN_Large).
+        dropout: of each block.
+        eps: added to variances by batch norm.
+        momentum: share of a batch in batch norm's running statistics (torch's convention: 0.01 here is
+            Keras's 0.99).
+    """
+
+    def __init__(
+        self,
+        n_mels: int,
+        channels: Sequence[int],
+        pools: Sequence[Pool],
+        extra_blocks: int,
+        dropout: float,
+        eps: float,
+        momentum: float,
+    ) -> None:
+        super().__init__()
+        if len(channels) != len(pools):
+            raise ValueError(f"{len(channels)} blocks need as many pools, got {len(pools)}")
+        self.norm = nn.BatchNorm1d(n_mels, eps=eps, momentum=momentum)
+        self.blocks = nn.ModuleList()
+        in_channels = 1
+        for out_channels, pool in zip(channels, pools, strict=True):
+            self.blocks.append(ConvBlock(in_channels, out_channels, pool, dropout, eps, momentum))
+            in_channels = out_channels
+        self.extra = nn.Sequential(
+            *(ConvBlock(channels[0], channels[0], None, dropout, eps, momentum) for _ in range(extra_blocks))
+        )
+
+    def forward(self, spectrogram: Tensor, keep: Sequence[int]) -> list[Tensor]:
+        """Maps of chosen blocks: (B, H, W) -> for each block number in `keep` (1 is the first) its map."""
+        x = self.norm(spectrogram).unsqueeze(1)
+        kept = {}
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x)
+            if number == 1:
+                x = self.extra(x)
+            if number in keep:
+                kept[number] = x
+        return [kept[number] for number in keep]
+
+
+class CRNN(nn.Module):
+    """Conv blocks over the log-mel clip (and the melody map), an optional attention block, two GRUs.
+
+    The last block's map is enhanced by `attention`, read frame by frame as one vector (mel-major: index
+    h * C + c), and summed up by two GRUs; the last state is the clip's embedding. With melody, both
+    inputs have a branch, and the branches' maps are concatenated on channels, mel before melody.
+
+    Args:
+        singers: number of classes.
+        melody: take a melody map as second input (CRNNM).
+        attention: block applied to the last map as `attention(x_i, *others)`, for example
+            `FGNL2d(128, [128])`; its channels are twice as many with melody.
+        layers: numbers of the blocks whose maps are `others`, for example (3,).
+        channels: output channels of each conv block.
+        pools: max pool (mel bands, frames) of each conv block.
+        extra_blocks: see `Branch`.
+        n_mels: H.
+        gru_units: units of each GRU, the size of the embedding.
+        dropout: after each conv block.
+        output_dropout: before the last layer.
+        eps: added to variances by batch norm.
+        momentum: of batch norm, in torch's convention.
+    """
+
+    def __init__(
+        self,
+        singers: int,
+        *,
+        melody: bool,
+        attention: nn.Module | None,
+        layers: Sequence[int],
+        channels: Sequence[int],
+        pools: Sequence[Pool],
+        extra_blocks: int,
+        n_mels: int,
+        gru_units: int,
+        dropout: float,
+        output_dropout: float,
+        eps: float,
+        momentum: float,
+    ) -> None:
+        super().__init__()
+        outside = [number for number in layers if not 1 <= number < len(channels)]
+        if outside:
+            raise ValueError(
+                f"layers names blocks {outside}; there are 1 to {len(channels) - 1} before the last"
+            )
+        self.n_mels = n_mels
+        self.keep = (len(channels), *layers)
+        self.smallest_frames = math.prod(pool[1] for pool in pools if pool)
+        bands = n_mels // math.prod(pool[0] for pool in pools if pool)
+        if bands < 1:
+            raise ValueError(f"pools {tuple(pools)} leave nothing of {n_mels} mel bands")
+
+        def branch() -> Branch:
+            new = Branch(n_mels, channels, pools, extra_blocks, dropout, eps, momentum)
+            return new.apply(initialize_as_keras)
+
+        self.mel_branch = branch()
+        self.melody_branch = branch() if melody else None
+        self.attention = attention
+        features = bands * channels[-1] * (2 if melody else 1)
+        self.gru = nn.GRU(features, gru_units, num_layers=2, batch_first=True)
+        self.dropout = nn.Dropout(output_dropout)
+        self.output = nn.Linear(gru_units, singers)
+        initialize_as_keras(self.gru)
+        initialize_as_keras(self.output)
+
+    def maps(self, mel: Tensor, melody: Tensor | None = None) -> list[Tensor]:
+        """X_i and the further layers that the attention block reads, each (B, C, bands, frames)."""
+        self._check(mel, "mel")
+        maps = self.mel_branch(mel, self.keep)
+        if self.melody_branch is None:
+            if melody is not None:
+                raise ValueError("this network takes no melody; use one of the crnnm models")
+            return list(maps)
+        if melody is None:
+            raise ValueError(
+                f"this network also takes a melody map of the shape of mel, {shape_text(mel.shape)}"
+            )
+        self._check(melody, "melody")
+        if melody.shape != mel.shape:
+            raise ValueError(
+                f"melody must have the shape of mel, {shape_text(mel.shape)}, got {shape_text(melody.shape)}"
+            )
+        return [
+            torch.cat(pair, dim=1) for pair in zip(maps, self.melody_branch(melody, self.keep), strict=True)
+        ]
+
+    def embed(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
+        """Embedding of clips, the last GRU state: mel (B, H, W) in dB -> (B, gru_units)."""
+        x, *others = self.maps(mel, melody)
+        if self.attention is not None:
+            x = self.attention(x, *others)
+        frames = x.permute(0, 3, 2, 1).flatten(2)  # (B, W, H * C), index h * C + c
+        _, states = self.gru(frames)
+        last: Tensor = states[-1]
+        return last
+
+    def forward(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
+        """Logits of clips.
+
+        Args:
+            mel: log-mel clips in dB, (B, H, W); any number of frames W that the pools allow.
+            melody: one-hot melody maps (B, H, W), for networks with a melody branch.
+
+        Returns:
+            (B, singers); their softmax are the probabilities.
+
+        Raises:
+            ValueError: names the expected and the given shape.
+        """
+        logits: Tensor = self.output(self.dropout(self.embed(mel, melody)))
+        return logits
+
+    def _check(self, x: Tensor, name: Literal["mel", "melody"]) -> None:
+        if x.ndim != 3 or x.shape[1] != self.n_mels or x.shape[2] < self.smallest_frames:
+            raise ValueError(
+                f"{name} must be (B, {self.n_mels}, W) with at least {self.smallest_frames} frames, "
+                f"got {shape_text(x.shape)}"
+            )

@@ -1,0 +1,67 @@
+"""What the blocks share: convolutions by number of dimensions, initialisers, positions."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+Dimensions = Literal[1, 2, 3]
+
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
+    1: nn.Conv1d,
+    2: nn.Conv2d,
+    3: nn.Conv3d,
+}
+
+
+def initialize_as_keras(module: nn.Module) -> None:
+    """Give one layer the defaults of the authors' framework; meant for `network.apply(...)`.
+
+    Convolutions, linear layers and GRU input kernels: Glorot uniform. GRU recurrent kernels:
+    orthogonal, the three gates together. All biases: zero.
+    """
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.GRU):
+        for name, parameter in module.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(parameter)
+            elif name.startswith("weight_hh"):
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.zeros_(parameter)
+
+
+def pointwise(dimensions: Dimensions, in_channels: int, out_channels: int, zero: bool = False) -> nn.Module:
+    """A convolution with kernel 1 (1x1, 1x1x1) and bias, Glorot-uniform or zero-initialised."""
+    layer = CONVOLUTIONS[dimensions](in_channels, out_channels, kernel_size=1)
+    initialize_as_keras(layer)
+    if zero:
+        nn.init.zeros_(layer.weight)
+    return layer
+
+
+def embedded_channels(channels: int, reduction: int) -> int:
+    """K = C // m; raises ValueError when no channel is left."""
+    if reduction < 1 or channels // reduction < 1:
+        raise ValueError(f"a reduction of {reduction} leaves none of {channels} channels; make it smaller")
+    return channels // reduction
+
+
+def flatten_positions(x: Tensor) -> Tensor:
+    """(B, C, *positions) -> (B, P, C)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def check_map(x: Tensor, channels: int, dimensions: int, name: str) -> None:
+    """Raise ValueError unless x is (B, channels, *positions) with `dimensions` position axes."""
+    if x.ndim != dimensions + 2 or x.shape[1] != channels:
+        axes = ", ".join("THW"[3 - dimensions :])
+        raise ValueError(f"{name} must be (B, {channels}, {axes}), got {shape_text(x.shape)}")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as a person writes it: (2, 128, 94)."""
+    return "(" + ", ".join(str(int(size)) for size in shape) + ")"

@@ -1,0 +1,75 @@
+"""The FGNL operation (Eq. 7): attention between positions across channels and layers, roll by roll.
+
+Kuo, Wei and Lin, "Positions, Channels, and Layers: Fully Generalized Non-Local Network for Singer
+Identification", AAAI 2021.
+
+Letters in shapes: B batch, K embedded channels, M responses (= K), P positions of X_i, Q positions
+of all layers together, S chosen query positions.
+
+Response k compares theta with phi rolled by k along the channels:
+
+    logits_k[p, q] = sum_c theta[p, c] * phi[q, (c - k) mod K].
+
+Rolling phi by +k is rolling theta by -k, as the sum runs over all channels; so phi, which has the
+more positions, stays where it is and the small theta is rolled.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+# The paper normalises each row of the affinities, over the keys ("The computation of softmax is
+# performed on each row", Figure 2). The authors' released program normalises each column, over the
+# queries: a query's weights then need not sum to one, and responses can grow large.
+SoftmaxAxis = Literal["keys", "queries"]
+SOFTMAX_AXES: tuple[SoftmaxAxis, ...] = get_args(SoftmaxAxis)
+
+_QUERY_CHUNK = 1024  # positions; bounds the memory of affinities() normalised over the queries
+
+
+def roll_logits(theta: Tensor, phi: Tensor, roll: int) -> Tensor:
+    """Affinities before the softmax for one roll: theta (B, P, K), phi (B, Q, K) -> (B, P, Q)."""
+    return theta.roll(-roll, dims=-1) @ phi.transpose(-1, -2)
+
+
+def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
+    """All M = K responses Y_k of Eq. 7.
+
+    Args:
+        theta: queries, (B, P, K).
+        phi: keys, unrolled, (B, Q, K).
+        g: values, (B, Q, K).
+        softmax: the axis that is normalised, the paper's "keys" or the authors' program's "queries".
+
+    Returns:
+        (B, M, P, K); entry k along M is the response of roll k.
+    """
+    axis = -1 if softmax == "keys" else -2
+    rolls = range(theta.shape[-1])
+    return torch.stack([roll_logits(theta, phi, k).softmax(axis) @ g for k in rolls], dim=1)
+
+
+def affinities(theta: Tensor, phi: Tensor, queries: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
+    """What chosen query positions attend to, without building the affinities of all positions.
+
+    Args:
+        theta: queries, (B, P, K).
+        phi: keys, unrolled, (B, Q, K).
+        queries: indices of the chosen positions, (S,), integers in [0, P).
+        softmax: the axis that is normalised.
+
+    Returns:
+        (B, M, S, Q): the rows `queries` of the normalised affinities of every roll.
+    """
+    chosen = theta[:, queries]
+    rows = []
+    for k in range(theta.shape[-1]):
+        logits = roll_logits(chosen, phi, k)
+        if softmax == "keys":
+            rows.append(logits.softmax(-1))
+            continue
+        # A column's normaliser runs over all queries: gather it chunk by chunk.
+        normalisers = [roll_logits(chunk, phi, k).logsumexp(-2) for chunk in theta.split(_QUERY_CHUNK, dim=1)]
+        rows.append((logits - torch.stack(normalisers).logsumexp(0).unsqueeze(-2)).exp())
+    return torch.stack(rows, dim=1)

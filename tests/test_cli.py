@@ -1,0 +1,88 @@
+"""The command line as a user meets it: real processes, exit codes, one-line errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def singerid(*arguments, **environment):
+    command = [sys.executable, "-c", "from singerid.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    script = (
+        "import sys; from singerid.cli import main; sys.argv = ['singerid', '--help']\n"
+        "try: main()\n"
+        "except SystemExit as exit: code = exit.code\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'librosa', 'sklearn', 'matplotlib', 'av'} & set(sys.modules)\n"
+        "print(heavy, file=sys.stderr); sys.exit(code or len(heavy))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "models" in result.stdout
+
+
+def test_importing_the_package_is_cheap_and_lists_its_names():
+    script = (
+        "import sys, singerid; assert 'torch' not in sys.modules; print(dir(singerid)); singerid.build_model"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "build_model" in result.stdout
+
+
+def test_models_table_and_json():
+    rows = json.loads(singerid("models", "--json").stdout)
+    assert {"name", "parameters", "trainable_parameters", "tables"} <= rows[0].keys()
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["crnn_fgnl"]["parameters"] == 584_141
+    table = singerid("models").stdout
+    assert re.search(r"crnnm_fgnl .*1,175,381", table)
+
+
+def test_version_and_no_arguments():
+    assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", singerid("--version").stdout)
+    bare = singerid()
+    assert bare.returncode == 0
+    assert "Usage" in bare.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["modls"], "No such command 'modls'"),
+        (["models", "--jsn"], "No such option: --jsn"),
+        (["--plugin", "missing.py", "models"], r"missing\.py: no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message):
+    result = singerid(*arguments)
+    assert result.returncode == 2
+    assert re.match(f"singerid: {message}", result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path):
+    page = (ROOT / "docs" / "add_a_model.md").read_text(encoding="utf-8")
+    plugin = tmp_path / "my_model.py"
+    plugin.write_text(re.search(r"```python\n(.*?)```", page, re.S)[1], encoding="utf-8")
+    assert "mean_pool" in singerid("--plugin", plugin, "models").stdout
+    plugin.write_text("1 / 0")
+    broken = singerid("--plugin", plugin, "models")
+    assert broken.returncode == 2
+    assert broken.stderr.count("\n") == 1
+    assert "ZeroDivisionError" in broken.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    (tmp_path / "broken.py").write_text("1 / 0")
+    result = singerid("--debug", "--plugin", tmp_path / "broken.py", "models")
+    assert "Traceback" in result.stderr
