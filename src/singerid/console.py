@@ -1,7 +1,10 @@
-"""What a person sees while a command works: one progress bar, on standard error."""
+"""What a person sees of a command: a progress bar, and at the end what failed, on standard error."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
+
+from singerid.errors import ExitCode, Failure
 
 T = TypeVar("T")
 
@@ -31,3 +34,72 @@ def progress(
     )
     with Progress(*columns, console=console, disable=not (show and console.is_terminal)) as bar:
         yield from bar.track(items, total=total, description=description)
+
+
+def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failure] = ()) -> ExitCode:
+    """List what failed and what was used with a warning, sorted, and give the command's exit code.
+
+    Args:
+        usable: number of inputs that were of use.
+        failures: those that were not.
+        warnings: those that were, but not as they should be.
+    """
+    for warning in sorted(warnings):
+        print(f"singerid: warning: {warning}", file=sys.stderr)
+    failed = sorted(failures)
+    for failure in failed:
+        print(f"singerid: {failure}", file=sys.stderr)
+    if not usable:
+        print("singerid: nothing of that can be used", file=sys.stderr)
+        return ExitCode.UNUSABLE
+    return ExitCode.SOME_FAILED if failed else ExitCode.DONE
+
+
+class TrainingDisplay:
+    """What training shows: a bar on a terminal, else a line an epoch; on standard error.
+
+    Args:
+        epochs: epochs of the whole run.
+        steps: batches of an epoch.
+        done: epochs done by an earlier call.
+        show: show anything at all.
+    """
+
+    def __init__(self, epochs: int, steps: int, done: int, show: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._epochs = epochs
+        self._lines = show and not console.is_terminal
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[measures]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        self._bar = Progress(*columns, console=console, disable=not show or self._lines)
+        self._task = self._bar.add_task(
+            self._title(done + 1), total=epochs * steps, completed=done * steps, measures=""
+        )
+
+    def __enter__(self) -> "TrainingDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self) -> None:
+        """A batch is done."""
+        self._bar.advance(self._task)
+
+    def epoch(self, number: int, loss: float, valid_loss: float, valid_f1: float) -> None:
+        """An epoch is done."""
+        measures = f"loss {loss:.3f}  validation: loss {valid_loss:.3f}, F1 {valid_f1:.3f}"
+        self._bar.update(self._task, description=self._title(number + 1), measures=measures)
+        if self._lines:
+            print(f"epoch {number}/{self._epochs}  {measures}", file=sys.stderr, flush=True)
+
+    def _title(self, number: int) -> str:
+        return f"Epoch {min(number, self._epochs)}/{self._epochs}"

@@ -1,0 +1,95 @@
+"""Random equaliser and masking of training clips, on their device, a whole batch at once.
+
+A network may learn the album (its equaliser, loudness, instruments) instead of the singer. Giving every
+clip another equaliser at every epoch takes that shortcut away; masking makes it use all of a clip.
+
+Letters in shapes: B batch, H mel bands, W frames, N masks.
+"""
+
+import math
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from singerid.config import AugmentConfig, AugmentMode
+
+AUGMENT_MODES: tuple[AugmentMode, ...] = get_args(AugmentMode)
+
+_DEFAULT = AugmentConfig()
+
+
+def augment(
+    mel: Tensor, mode: AugmentMode, generator: torch.Generator, config: AugmentConfig = _DEFAULT
+) -> Tensor:
+    """Change every clip of a batch at random; with "none" return the very same tensor.
+
+    Args:
+        mel: (B, H, W) log-mel in dB.
+        mode: "equalizer", "masking", "all" (both, in this order) or "none".
+        generator: the only source of randomness; on the device of `mel`.
+        config: strengths.
+
+    Returns:
+        (B, H, W) on the same device; `mel` itself is not changed.
+    """
+    if mode in ("equalizer", "all"):
+        mel = equalize(mel, equalizer_curves(mel.shape[0], mel.shape[1], generator, config))
+    if mode in ("masking", "all"):
+        mel = mask(mel, generator, config)
+    return mel
+
+
+def equalizer_curves(batch: int, n_mels: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+    """(B, H) random smooth curves in dB: normal amplitudes times cos(pi k (h + 1/2) / H), k = 0, 1, ..."""
+    deviations = torch.tensor(config.equalizer_db, device=generator.device)
+    amplitudes = deviations * torch.randn(
+        batch, len(deviations), generator=generator, device=generator.device
+    )
+    order = torch.arange(len(deviations), device=generator.device)
+    centre = torch.arange(n_mels, device=generator.device) + 0.5
+    return amplitudes @ torch.cos(math.pi / n_mels * order[:, None] * centre)
+
+
+def equalize(mel: Tensor, curves: Tensor) -> Tensor:
+    """Play (B, H, W) clips through equalisers of (B, H) dB.
+
+    A real equaliser acts before the feature floor (`top_db` below the track's loudest cell), so it
+    does not shift the cells at the floor: no sound was heard there, and none is after it. They go
+    where the floor goes, which moves with the loudest cell, and sounding cells that fall below the
+    floor stop there. Adding the curve everywhere would print it on silence, a mark that no
+    recording bears. The clip's least and greatest cell stand for the track's; a clip without any
+    contrast (silence) stays as it is.
+    """
+    floor = mel.amin((1, 2), keepdim=True)
+    peak = mel.amax((1, 2), keepdim=True)
+    sounding = mel > floor
+    shaped = mel + curves.unsqueeze(2)
+    new_peak = shaped.masked_fill(~sounding, -math.inf).amax((1, 2), keepdim=True)
+    new_floor = floor + new_peak - peak
+    equalized = torch.where(sounding, shaped.maximum(new_floor), new_floor)
+    return torch.where(peak > floor, equalized, mel)
+
+
+def mask(mel: Tensor, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+    """Blank out random bands of frames and of mel bands (SpecAugment without time warping).
+
+    Blanked cells get the clip's mean: batch norm's statistics of the input, and with them what the
+    network sees in evaluation, stay where they were. (Park et al. blank with the mean too; the
+    floor would pull every mel band's mean down by several dB in training only.)
+    """
+    batch, n_mels, frames = mel.shape
+    mel_masks = _random_bands(batch, config.mel_masks, n_mels, config.mel_share, generator)
+    time_masks = _random_bands(batch, config.time_masks, frames, config.time_share, generator)
+    blank = mel_masks.unsqueeze(2) | time_masks.unsqueeze(1)
+    return torch.where(blank, mel.mean((1, 2), keepdim=True), mel)
+
+
+def _random_bands(batch: int, count: int, size: int, share: float, generator: torch.Generator) -> Tensor:
+    """(B, size) true inside any of `count` bands of 0 to `share * size` cells, width and place uniform."""
+    widest = int(share * size)
+    draws = torch.rand(2, batch, count, 1, generator=generator, device=generator.device)
+    width = (draws[0] * (widest + 1)).floor()  # (B, N, 1)
+    start = (draws[1] * (size - width + 1)).floor()
+    cell = torch.arange(size, device=generator.device)
+    return ((cell >= start) & (cell < start + width)).any(dim=1)

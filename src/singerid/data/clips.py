@@ -1,0 +1,237 @@
+"""Clips: fixed-length pieces of the tracks' features, and batches of them on the device.
+
+Letters in shapes: B batch, H mel bands, W frames of a clip.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from singerid.features import melody_map
+
+IntArray = npt.NDArray[np.int64]
+Shuffle = tuple[int, int]  # (seed, epoch)
+
+RESIDENT_SHARE = 0.5
+"""With resident="auto", clips are held on the device when they take at most this share of its free memory."""
+
+LOADED_CLIPS = 1024
+"""Clips that pass through the host's memory at a time on their way to the device."""
+
+
+def clip_starts(frames: int, clip_frames: int, drop_last: bool = False) -> IntArray:
+    """First frames of the clips of a track, cut from its start without overlap.
+
+    Args:
+        frames: length of the track.
+        clip_frames: length of a clip.
+        drop_last: leave the last whole clip out, as the authors' program does.
+    """
+    if clip_frames < 1:
+        raise ValueError(f"clip_frames must be positive, not {clip_frames}")
+    count = max(0, frames // clip_frames - drop_last)
+    return np.arange(count, dtype=np.int64) * clip_frames
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some clips, on one device.
+
+    Attributes:
+        mel: (B, H, W) float32, dB.
+        melody: (B, H, W) float32 one-hot melody map, or None where the clips have no F0.
+        labels: (B,) int64 class of each clip.
+        index: (B,) int64 number of each clip in its `Clips`.
+    """
+
+    mel: Tensor
+    melody: Tensor | None
+    labels: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Resident:
+    """All clips on one device, clip by clip, so that a batch is one indexed read."""
+
+    mel: Tensor  # (clips, W, H) float16
+    f0: Tensor | None  # (clips, W) float32
+    labels: Tensor  # (clips,)
+
+
+class Clips:
+    """The clips of some tracks, read from the tracks' features when they are asked for.
+
+    Args:
+        features: (frames, H) float16 of each track in dB. A sequence that opens a memory-mapped
+            file at each access is welcome: nothing is kept open (a process may hold far fewer open
+            files than a store has tracks).
+        labels: class of each track.
+        clip_frames: W.
+        drop_last_clip: see `clip_starts`.
+        f0: (frames,) F0 of each track in Hz, 0 where there is none; None: no melody.
+
+    Raises:
+        ValueError: the sequences differ in length, or a track's F0 from its features.
+
+    Attributes:
+        labels: (clips,) class of each clip.
+        track: (clips,) index of the track of each clip.
+        start: (clips,) its first frame in the track.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[npt.NDArray[np.float16]],
+        labels: npt.ArrayLike,
+        clip_frames: int,
+        drop_last_clip: bool = False,
+        f0: Sequence[npt.NDArray[np.float32]] | None = None,
+    ) -> None:
+        track_labels = np.asarray(labels, dtype=np.int64)
+        if track_labels.shape != (len(features),) or (f0 is not None and len(f0) != len(features)):
+            raise ValueError(f"{len(features)} tracks need as many labels (and F0 contours)")
+        self.clip_frames = clip_frames
+        self._features = features
+        self._f0 = f0
+        shapes = [track.shape for track in features]
+        self.n_mels = shapes[0][1] if shapes else 0
+        if any(shape[1:] != (self.n_mels,) for shape in shapes):
+            raise ValueError("the features of all tracks must be (frames, n_mels) with the same n_mels")
+        if f0 is not None and any(len(f0[i]) != shape[0] for i, shape in enumerate(shapes)):
+            raise ValueError("F0 must have as many frames as the features of its track")
+        starts = [clip_starts(shape[0], clip_frames, drop_last_clip) for shape in shapes]
+        self.start: IntArray = np.concatenate([np.zeros(0, np.int64), *starts])
+        self.track: IntArray = np.repeat(
+            np.arange(len(shapes)), np.array([len(own) for own in starts], np.int64)
+        )
+        self.labels: IntArray = track_labels[self.track]
+        self._residents: dict[torch.device, _Resident] = {}
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def order(self, shuffle: Shuffle | None) -> IntArray:
+        """Numbers of all clips in the order in which `batches` goes through them.
+
+        None: as cut. (seed, epoch): a permutation that depends on these two only, from NumPy's
+        PCG64 seeded by `SeedSequence((seed, epoch))`, so that a resumed run goes on as if never stopped.
+        """
+        if shuffle is None:
+            return np.arange(len(self))
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(shuffle))).permutation(len(self))
+
+    def batches(
+        self,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+        shuffle: Shuffle | None = None,
+        resident: Literal["auto"] | bool = "auto",
+        drop_incomplete: bool = False,
+    ) -> Iterator[Batch]:
+        """Go through all clips once.
+
+        Args:
+            batch_size: B; the last batch may be smaller.
+            device: where the batches are made.
+            shuffle: None or (seed, epoch), see `order`.
+            resident: hold all clips on the device, from the first call on (True); read every batch
+                from the features (False); or whichever fits, see `RESIDENT_SHARE` ("auto"). Both
+                give the same batches.
+            drop_incomplete: leave a smaller last batch out.
+        """
+        device = torch.device(device)
+        order = self.order(shuffle)
+        if drop_incomplete:
+            order = order[: len(order) // batch_size * batch_size]
+        if not len(order):
+            return
+        if resident == "auto":
+            resident = device in self._residents or self._fits(device)
+        if resident:
+            yield from self._resident_batches(order, batch_size, device)
+        else:
+            yield from self._read_batches(order, batch_size, device)
+
+    def _resident_batches(self, order: IntArray, batch_size: int, device: torch.device) -> Iterator[Batch]:
+        if device not in self._residents:
+            self._residents[device] = self._load(device)
+        held = self._residents[device]
+        # One transfer an epoch; after it no batch makes host and device wait for each other.
+        for index in torch.from_numpy(order).to(device).split(batch_size):
+            f0 = None if held.f0 is None else held.f0[index]
+            yield self._batch(held.mel[index], f0, held.labels[index], index)
+
+    def _read_batches(self, order: IntArray, batch_size: int, device: torch.device) -> Iterator[Batch]:
+        labels = torch.from_numpy(self.labels)
+        for index in torch.from_numpy(order).split(batch_size):
+            mel, f0 = self._read(index.numpy())
+            yield self._batch(
+                _move(mel, device),
+                None if f0 is None else _move(f0, device),
+                _move(labels[index], device),
+                _move(index, device),
+            )
+
+    def _batch(self, mel: Tensor, f0: Tensor | None, labels: Tensor, index: Tensor) -> Batch:
+        """Turn (B, W, H) float16 and (B, W) Hz into what networks read."""
+        mel = mel.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+        if f0 is None:
+            return Batch(mel, None, labels, index)
+        return Batch(mel, melody_map(f0, self.n_mels), labels, index)
+
+    def _read(self, clips: IntArray) -> tuple[Tensor, Tensor | None]:
+        """(clips, W, H) float16 and (clips, W) float32 on the host; each track is opened once."""
+        mel = np.empty((len(clips), self.clip_frames, self.n_mels), dtype=np.float16)
+        f0 = None if self._f0 is None else np.empty(mel.shape[:2], dtype=np.float32)
+        owners = self.track[clips]
+        track = -1
+        for place in np.argsort(owners, kind="stable"):
+            if owners[place] != track:
+                track = owners[place]
+                features = self._features[track]
+                contour = None if self._f0 is None else self._f0[track]
+            first = self.start[clips[place]]
+            mel[place] = features[first : first + self.clip_frames]
+            if f0 is not None and contour is not None:
+                f0[place] = contour[first : first + self.clip_frames]
+        return torch.from_numpy(mel), None if f0 is None else torch.from_numpy(f0)
+
+    def _load(self, device: torch.device) -> _Resident:
+        shape = len(self), self.clip_frames
+        mel = torch.empty((*shape, self.n_mels), dtype=torch.float16, device=device)
+        f0 = None if self._f0 is None else torch.empty(shape, device=device)
+        for first in range(0, len(self), LOADED_CLIPS):
+            clips = np.arange(first, min(first + LOADED_CLIPS, len(self)))
+            part, contours = self._read(clips)
+            mel[first : first + len(clips)] = part
+            if f0 is not None and contours is not None:
+                f0[first : first + len(clips)] = contours
+        return _Resident(mel, f0, torch.from_numpy(self.labels).to(device))
+
+    def _fits(self, device: torch.device) -> bool:
+        clip_bytes = self.clip_frames * (2 * self.n_mels + (0 if self._f0 is None else 4))
+        return len(self) * clip_bytes <= RESIDENT_SHARE * _free_memory(device)
+
+
+def _move(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; from pinned memory a GPU copies it while the host goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def _free_memory(device: torch.device) -> int:
+    """Free bytes on the device; 0 where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 0
+    sizes = dict(line.split(":") for line in lines)
+    return int(sizes.get("MemAvailable", "0 kB").split()[0]) * 1024

@@ -1,0 +1,317 @@
+"""`singerid doctor`: is this machine ready, and is a store whole?
+
+What can be tried is tried: every library is imported, every format encoded and decoded again.
+"""
+
+import importlib
+import os
+import platform
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+import singerid
+from singerid.console import progress
+from singerid.errors import Failure, SingeridError, printable
+from singerid.extract.store import Store, StoredTrack, file_hash
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+State = Literal["ok", "absent", "broken"]
+
+_MODULES = {"scikit-learn": "sklearn"}  # where a package's module is not named as the package
+# What the formats are called in libsndfile (format, subtype) and in FFmpeg (container, codec).
+_SNDFILE = {
+    "wav": ("WAV", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+}
+_FFMPEG = {
+    "mp3": ("mp3", "libmp3lame"),
+    "m4a (AAC)": ("ipod", "aac"),
+    "m4a (ALAC)": ("ipod", "alac"),
+    "wma": ("asf", "wmav2"),
+    "video (MP4)": ("mp4", "aac"),
+    "video (Matroska)": ("matroska", "aac"),
+}
+_TONE_HZ = 1000.0
+_RATE = 48_000  # Hz; Opus knows no 44,100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        group: "versions", "devices", "formats" or "extras".
+        name: what was looked at.
+        state: "ok", "absent" (works without) or "broken" (needed).
+        detail: version, size, or what is wrong.
+        remedy: how to get it; "" where nothing is to be done.
+    """
+
+    group: str
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class StoreCheck:
+    """What a store holds and whether it is whole.
+
+    Attributes:
+        path: the store's folder.
+        tracks, singers, albums: how many.
+        hours: of sound.
+        conditions: number of tracks by audio condition.
+        problems: feature files that are missing, damaged or not finite.
+        leftovers: files that no line of the index tells of. They do no harm: nothing reads them.
+    """
+
+    path: str
+    tracks: int
+    singers: int
+    albums: int
+    hours: float
+    conditions: dict[str, int]
+    problems: tuple[Failure, ...]
+    leftovers: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The value that `singerid doctor STORE --json` prints."""
+        return asdict(self)
+
+
+def check_machine() -> tuple[Finding, ...]:
+    """Look at versions, devices, sound formats and optional extras."""
+    return (*_versions(), *_devices(), *_formats(), *_extras())
+
+
+def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
+    """Read every feature file of a store and compare it with what the index says.
+
+    Raises:
+        SingeridError: it is no store, of a newer version, or its index is damaged.
+    """
+    store = Store.open(path)
+    problems: list[Failure] = []
+    for track in progress(store.tracks, "Checking features", show=show_progress):
+        problems += _feature_problems(store, track)
+    return StoreCheck(
+        path=str(path),
+        tracks=len(store.tracks),
+        singers=len({track.singer for track in store.tracks}),
+        albums=len({(track.singer, track.album) for track in store.tracks}),
+        hours=sum(track.duration_s for track in store.tracks) / 3600,
+        conditions=dict(sorted(Counter(name for track in store.tracks for name in track.conditions).items())),
+        problems=tuple(problems),
+        leftovers=tuple(_leftovers(store)),
+    )
+
+
+def machine_table(findings: Iterable[Finding]) -> "Table":
+    """The findings for a person to read."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "what", "state", "found", "remedy")
+    colours = {"ok": "green", "absent": "yellow", "broken": "red"}
+    group = ""
+    for finding in findings:
+        if group and finding.group != group:
+            table.add_section()
+        state = Text(finding.state, style=colours[finding.state])
+        head = "" if finding.group == group else finding.group
+        table.add_row(head, finding.name, state, Text(finding.detail), Text(finding.remedy))
+        group = finding.group
+    return table
+
+
+def store_table(check: StoreCheck) -> "Table":
+    """A store's contents and troubles for a person to read."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False)
+    table.add_row("store", Text(printable(check.path)))
+    table.add_row("tracks", f"{check.tracks:,} by {check.singers:,} singers on {check.albums:,} albums")
+    table.add_row("sound", f"{check.hours:.1f} hours")
+    for condition, count in check.conditions.items():
+        table.add_row(condition, f"{count:,} tracks")
+    for leftover in check.leftovers:
+        table.add_row("leftover", Text(f"{printable(leftover)} (harmless; may be deleted)"))
+    for problem in check.problems:
+        table.add_row(Text("problem", style="red"), Text(str(problem)))
+    if not check.problems:
+        table.add_row("", Text("whole", style="green"))
+    return table
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("versions", "singerid", "ok", singerid.__version__)
+    yield Finding("versions", "Python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    for package in _requirements(extra=None):
+        yield _package("versions", package, "broken", f"pip install {package}")
+    for name, version in (("libsndfile", _libsndfile_version), ("FFmpeg", _ffmpeg_version)):
+        try:
+            yield Finding("versions", name, "ok", version())
+        except (ImportError, OSError) as error:
+            yield Finding("versions", name, "broken", _one_line(error), "reinstall soundfile and av")
+
+
+def _package(group: str, package: str, state: State, remedy: str) -> Finding:
+    """A package's version; `state` is what its absence means."""
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return Finding(group, package, state, "not installed", remedy)
+    if group == "versions":
+        try:
+            importlib.import_module(_MODULES.get(package, package.replace("-", "_")))
+        except (ImportError, OSError) as error:
+            remedy = f"pip install --force-reinstall {package}"
+            return Finding(group, package, "broken", f"{version}: {_one_line(error)}", remedy)
+    return Finding(group, package, "ok", version)
+
+
+def _requirements(extra: str | None) -> list[str]:
+    """Names of the packages that singerid, or one of its extras, requires."""
+    names = []
+    for requirement in metadata.requires("singerid") or []:
+        needed_by = re.search(r"extra\s*==\s*['\"]([^'\"]+)", requirement)
+        if (needed_by[1] if needed_by else None) == extra:
+            names += re.findall(r"^[\w.-]+", requirement)
+    return names
+
+
+def _libsndfile_version() -> str:
+    import soundfile
+
+    return str(soundfile.__libsndfile_version__)
+
+
+def _ffmpeg_version() -> str:
+    import av
+
+    return "libavcodec " + ".".join(map(str, av.library_versions["libavcodec"]))
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    yield Finding("devices", "cpu", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads used")
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        sizes = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+        yield Finding("devices", f"cuda:{index}", "ok", f"{torch.cuda.get_device_name(index)}, {sizes}")
+    if not torch.cuda.is_available():
+        if torch.version.cuda is None:
+            detail, remedy = (
+                "PyTorch is built without CUDA",
+                "with an NVIDIA GPU: https://pytorch.org/get-started",
+            )
+        else:
+            detail, remedy = (
+                f"no device for CUDA {torch.version.cuda}",
+                "with an NVIDIA GPU: install its driver",
+            )
+        yield Finding("devices", "cuda", "absent", detail, remedy)
+
+
+def _formats() -> Iterator[Finding]:
+    """Encode a second of a tone in every format, decode it as singerid does, and look for the tone."""
+    with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
+        for name in (*_SNDFILE, *_FFMPEG):
+            yield _format(name, Path(folder) / "tone")
+
+
+def _format(name: str, path: Path) -> Finding:
+    import av
+    import soundfile
+
+    from singerid.audio import load
+
+    try:
+        _encode_tone(path, name)
+    except (av.FFmpegError, soundfile.SoundFileError, ValueError) as error:
+        return Finding("formats", name, "absent", f"not tried, for it cannot be encoded: {_one_line(error)}")
+    try:
+        samples = load(path, _RATE)
+    except SingeridError as error:
+        return Finding("formats", name, "broken", _one_line(error), "pip install --upgrade av soundfile")
+    seconds = len(samples) / _RATE
+    hertz = float(np.argmax(np.abs(np.fft.rfft(samples))) / seconds)
+    if abs(hertz - _TONE_HZ) > 10 or abs(seconds - 1) > 0.2:
+        detail = f"1 s of {_TONE_HZ:.0f} Hz came back as {seconds:.2f} s of {hertz:.0f} Hz"
+        return Finding("formats", name, "broken", detail, "pip install --upgrade av soundfile")
+    return Finding("formats", name, "ok", "decoded")
+
+
+def _encode_tone(path: Path, name: str) -> None:
+    import av
+    import soundfile
+
+    tone = (0.5 * np.sin(2 * np.pi * _TONE_HZ / _RATE * np.arange(_RATE))).astype(np.float32)
+    if name in _SNDFILE:
+        kind, subtype = _SNDFILE[name]
+        soundfile.write(path, tone, _RATE, format=kind, subtype=subtype)
+        return
+    container, codec = _FFMPEG[name]
+    frame = av.AudioFrame.from_ndarray(tone[None], format="flt", layout="mono")
+    frame.sample_rate = _RATE
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=_RATE, layout="mono", bit_rate=128_000)
+        assert isinstance(stream, av.AudioStream)
+        for piece in (frame, None):  # None: what the encoder still holds
+            output.mux(stream.encode(piece))
+
+
+def _extras() -> Iterator[Finding]:
+    for extra in metadata.metadata("singerid").get_all("Provides-Extra") or []:
+        if extra != "dev":
+            for package in _requirements(extra):
+                finding = _package("extras", package, "absent", f"pip install 'singerid[{extra}]'")
+                yield Finding("extras", extra, finding.state, f"{package} {finding.detail}", finding.remedy)
+
+
+def _feature_problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
+    for condition, checksum in sorted(track.conditions.items()):
+        try:
+            features = store.features(track, condition)
+            if not np.isfinite(features).all():
+                yield Failure(track.path, f"its {condition} features are not finite; prepare it again")
+            elif file_hash(store.features_path(track, condition)) != checksum:
+                yield Failure(track.path, f"its {condition} features were changed since; prepare it again")
+        except (SingeridError, OSError) as error:
+            yield Failure(track.path, _one_line(error))
+
+
+def _leftovers(store: Store) -> list[str]:
+    """Files in the store that the index does not tell of, relative to the store, sorted."""
+    ids = {track.id for track in store.tracks}
+    listed = {store.features_path(track, name) for track in store.tracks for name in track.conditions}
+    found = [path for path in store.path.rglob(".tmp-*") if path.is_file()]
+    found += [path for path in (store.path / "features").rglob("*") if path.is_file() and path not in listed]
+    found += [path for path in (store.path / "f0").rglob("*") if path.is_file() and path.stem not in ids]
+    names = {str(path.relative_to(store.path)) for path in found}
+    if (store.path / ".incoming").exists():
+        names.add(".incoming")
+    index = store.path / "index.jsonl"
+    if index.exists() and index.stat().st_size and not index.read_bytes().endswith(b"\n"):
+        names.add("index.jsonl, its last line")
+    return sorted(names)
+
+
+def _one_line(error: BaseException) -> str:
+    return printable(" ".join(str(error).split()))
