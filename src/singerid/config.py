@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # torch is not imported for a default
     from singerid.nn.operation import SoftmaxAxis
 
 PadMode = Literal["reflect", "constant"]
+AugmentMode = Literal["none", "equalizer", "masking", "all"]
+Precision = Literal["32-true", "bf16-mixed"]  # as Lightning Fabric calls them
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,36 @@ class AugmentConfig:
     time_share: float = 0.1  # of the clip's frames
     mel_masks: int = 2
     mel_share: float = 0.1  # of the mel bands
+
+
+AudioCondition = Literal["mixture", "vocals"]
+SplitKind = Literal["album", "track"]
+StateName = Literal["best_loss", "best_accuracy", "best_f1", "last"]
+REPORTED_STATE: StateName = "best_f1"  # the state that tables, evaluation and identification report
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained. The defaults are the paper's, or its authors' program's."""
+
+    clip_seconds: float = 5.0  # the paper: 3, 5 and 10
+    drop_last_clip: bool = False  # the program leaves out the last whole clip of every track
+    epochs: int = 300
+    batch_size: int = 16
+    learning_rate: float = 1e-4  # Adam, constant
+    adam_epsilon: float = 1e-7  # Keras's default
+    seed: int = 0  # of weights, dropout, shuffling and augmentation
+    augment: AugmentMode = "none"
+    patience: int | None = None  # epochs without a better validation F1 before stopping; None: never
+    precision: Precision = "32-true"
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """How large a synthetic corpus, and which (`singerid.data.synthetic`)."""
+
+    singers: int = 8
+    albums: int = 5  # of each singer
+    songs: int = 4  # on each album
+    seconds: float = 30.0  # length of a song, give or take 10 % and the rounding to whole bars
+    seed: int = 0

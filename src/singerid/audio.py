@@ -1,0 +1,304 @@
+"""Sound in: any audio or video file to mono float32 at one rate, in blocks or as a whole.
+
+What a file is, its content decides, never its name. libsndfile (soundfile) decodes wav, flac, ogg,
+opus, aiff and their kin; FFmpeg (PyAV) decodes the rest: mp3, m4a, wma, the sound of video files.
+(libsndfile reads mp3 too, but its mpg123 prints to standard error even on healthy files and gives
+up at the first damage, where FFmpeg goes on.) soxr converts the rate.
+"""
+
+import os
+import re
+import stat
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.config import FeatureConfig
+from singerid.errors import SingeridError, printable
+
+Samples = NDArray[np.float32]
+Warn = Callable[[str], None]
+
+# Files that begin so are given to libsndfile first: wav (RIFF, RIFX, RF64), Wave64 (riff), flac,
+# ogg, aiff (FORM), au, caf.
+_SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b".snd", b"caff")
+# A read that meets damage loses its whole block, so the blocks are small.
+_SNDFILE_FRAMES = 4096
+# Headers round the duration, encoders pad the end: only more than this is "cut short".
+_MISSING_SECONDS = 0.5
+# The length that a wav header of a stream gives: it was not known when the header was written.
+_UNKNOWN_LENGTH = 0xFFFF_FF00
+
+# Full scale is 1. The power spectrum of what is larger than this overflows float32.
+_HUGE = 1e15
+
+
+class AudioError(SingeridError):
+    """A file whose sound cannot be used.
+
+    Attributes:
+        reason: what is wrong and the remedy, without the file's name.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{printable(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[Path, str]]:  # crosses process borders
+        return type(self), (self.path, self.reason)
+
+
+class AudioWarning(UserWarning):
+    """A file that is damaged or cut short and was used as far as it decodes."""
+
+
+def load(path: Path | str, sample_rate: int = FeatureConfig.sample_rate, warn: Warn | None = None) -> Samples:
+    """The whole sound of a file: mono float32, shape (samples,), exactly the blocks of `read_blocks`.
+
+    Args:
+        path: an audio file, or a video file with sound.
+        sample_rate: of the result, in Hz.
+        warn: as for `read_blocks`.
+
+    Raises:
+        AudioError: as for `read_blocks`.
+    """
+    return np.concatenate(list(read_blocks(path, sample_rate, warn=warn)))
+
+
+def read_blocks(
+    path: Path | str,
+    sample_rate: int = FeatureConfig.sample_rate,
+    block_seconds: float = 10.0,
+    warn: Warn | None = None,
+) -> Iterator[Samples]:
+    """Yield the sound of a file block by block, so that its length costs no memory.
+
+    Channels are averaged before the rate is converted. Encoder delay and padding that the file
+    declares are removed. The samples do not depend on `block_seconds`.
+
+    Args:
+        path: an audio file, or a video file with sound.
+        sample_rate: of the result, in Hz.
+        block_seconds: length of the blocks; the last one may be shorter.
+        warn: is called with the reason (without the file's name) when a file is damaged or cut
+            short; what decodes is used. Without it an `AudioWarning` is issued.
+
+    Yields:
+        Mono float32 blocks of shape (samples,), never empty; full scale is +-1.
+
+    Raises:
+        AudioError: the file is missing, no regular file, empty, no sound file, without samples or
+            with samples that are NaN, infinite or absurd.
+    """
+    path = Path(path)
+    if sample_rate <= 0 or block_seconds <= 0:
+        raise ValueError(f"sample_rate and block_seconds must be positive: {sample_rate}, {block_seconds}")
+    size = max(1, round(block_seconds * sample_rate))
+    pieces = _resampled(_decoded(path, warn or _python_warning(path)), sample_rate)
+    empty = True
+    for block in _blocks(pieces, size):
+        empty = False
+        yield block
+    if empty:
+        raise AudioError(path, "holds no sound; remove it or make it again")
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file that should hold sound for reading.
+
+    Raises:
+        AudioError: it is missing, not readable, empty, or no regular file.
+    """
+    try:
+        # Asked before opening, for opening a pipe would wait for its writer.
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(path, "is a folder; give an audio file")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(path, "is no regular file; copy its sound into a file first")
+        if status.st_size == 0:
+            raise AudioError(path, "is empty (0 bytes); copy or download it again")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise AudioError(path, "does not exist; check the name") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(path, f"cannot be opened ({reason}); check its name and permissions") from error
+
+
+def _python_warning(path: Path) -> Warn:
+    return lambda reason: warnings.warn(f"{printable(path)}: {reason}", AudioWarning, stacklevel=4)
+
+
+def _decoded(path: Path, warn: Warn) -> Iterator[tuple[int, Samples]]:
+    """Yield (rate, mono samples); the rate may change between pieces."""
+    with open_file(path) as opened:
+        # Without its name, which both decoders would take as a hint at what the file is.
+        file = SimpleNamespace(
+            read=opened.read,
+            readinto=opened.readinto,
+            seek=opened.seek,
+            tell=opened.tell,
+            seekable=lambda: True,
+        )
+        sound = _open_sndfile(file)
+        if sound is not None:
+            pieces = _decoded_by_sndfile(sound, file, warn)
+        else:
+            file.seek(0)
+            pieces = _decoded_by_ffmpeg(path, file, warn)
+        for rate, samples in pieces:
+            if not (np.abs(samples) < _HUGE).all():  # not so for NaN either
+                raise AudioError(path, "holds samples that are NaN, infinite or absurd; export it again")
+            yield rate, samples
+
+
+def _open_sndfile(file: Any) -> Any | None:
+    """A `soundfile.SoundFile`, or None where FFmpeg should try."""
+    import soundfile
+
+    if file.read(4) not in _SNDFILE_MAGIC:
+        return None
+    file.seek(0)
+    try:
+        sound = soundfile.SoundFile(file)
+    except soundfile.LibsndfileError:
+        return None  # avi is RIFF too
+    return sound if sound.frames else None  # a wav header of a stream may say 0
+
+
+def _decoded_by_sndfile(sound: Any, file: Any, warn: Warn) -> Iterator[tuple[int, Samples]]:
+    import soundfile
+
+    frames, damaged = 0, False
+    with sound:
+        short = _sndfile_is_short(sound, file)
+        while True:
+            try:
+                block = sound.read(_SNDFILE_FRAMES, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                damaged = True
+                break
+            if len(block) == 0:
+                break
+            frames += len(block)
+            yield sound.samplerate, block.mean(axis=1, dtype=np.float32)
+        missing = sound.frames - frames > _MISSING_SECONDS * sound.samplerate
+        if damaged or short or missing:
+            warn(_damage(frames / sound.samplerate))
+
+
+def _sndfile_is_short(sound: Any, file: Any) -> bool:
+    """Whether the file ends before its sound does, where libsndfile trims the length in silence."""
+    if sound.format == "OGG":
+        position = file.tell()
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))
+        end = file.read()
+        file.seek(position)
+        page = end.rfind(b"OggS")  # RFC 3533: byte 5 of a page's header has bit 4 on the last page
+        return page < 0 or len(end) <= page + 5 or not end[page + 5] & 4
+    declared = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be \d+\)", sound.extra_info, re.MULTILINE)
+    return declared is not None and int(declared[1]) < _UNKNOWN_LENGTH
+
+
+def _decoded_by_ffmpeg(path: Path, file: Any, warn: Warn) -> Iterator[tuple[int, Samples]]:
+    import av
+
+    try:
+        # An open file instead of a name, and no protocol allowed: a playlist that names other files
+        # or addresses stays unread.
+        container: Any = av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="ignore")
+    except (av.FFmpegError, ValueError) as error:
+        raise AudioError(path, "is no sound file that can be decoded; remove or convert it") from error
+    with container:
+        stream = container.streams.best("audio")
+        if stream is None:
+            raise AudioError(path, "has no sound track; remove it or choose another file")
+        if stream.codec_context is None:
+            raise AudioError(path, "holds sound of a kind that FFmpeg cannot decode; convert it")
+        packets = container.demux(stream)
+        seconds, damaged, more = 0.0, False, True
+        while more:
+            try:
+                packet = next(packets, None)
+                decoded = packet.decode() if packet else []
+                more = packet is not None
+            except av.FFmpegError:  # a damaged packet is passed over
+                damaged = True
+                continue
+            for frame in decoded:
+                seconds += frame.samples / frame.sample_rate
+                yield frame.sample_rate, _mono(frame)
+        if seconds == 0 and damaged:
+            raise AudioError(path, "is damaged or encrypted: none of its sound decodes; copy it again")
+        if damaged or _declared_seconds(container, stream) - seconds > _MISSING_SECONDS:
+            warn(_damage(seconds))
+
+
+def _mono(frame: Any) -> Samples:
+    """Mean of the channels of an `av.AudioFrame`, full scale +-1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    if samples.dtype == np.uint8:  # 8-bit samples are unsigned, in wav as in FFmpeg
+        samples = samples.astype(np.float32) / 128 - 1
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    mono: Samples = samples.mean(axis=0, dtype=np.float32)
+    return mono
+
+
+def _declared_seconds(container: Any, stream: Any) -> float:
+    """Duration of the sound by the file's headers; 0 where they do not say."""
+    if stream.duration is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif len(container.streams) == 1 and container.duration is not None:
+        seconds = container.duration / 1_000_000
+    else:
+        return 0.0
+    # Without a header FFmpeg guesses from the file's size and its first bit rate.
+    guess = container.size * 8 / stream.bit_rate if stream.bit_rate else 0.0
+    return 0.0 if abs(seconds - guess) < 0.01 * seconds else seconds
+
+
+def _damage(seconds: float) -> str:
+    return f"is damaged or cut short; used as far as it decodes ({seconds:.1f} s): copy it again if you can"
+
+
+def _resampled(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterator[Samples]:
+    import soxr
+
+    for rate, group in groupby(pieces, key=itemgetter(0)):
+        if rate == sample_rate:
+            yield from (samples for _, samples in group)
+            continue
+        resampler = soxr.ResampleStream(rate, sample_rate, num_channels=1, dtype="float32", quality="HQ")
+        for _, samples in group:
+            yield resampler.resample_chunk(samples)
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
+    """Join and cut the pieces to blocks of `size` samples; the rest is the last block."""
+    held: list[Samples] = []
+    count = 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece)
+        if count >= size:
+            joined = np.concatenate(held)
+            whole = count - count % size
+            yield from np.split(joined[:whole], whole // size)
+            held, count = [joined[whole:]], count - whole
+    if count:
+        yield np.concatenate(held)

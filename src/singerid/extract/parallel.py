@@ -1,0 +1,83 @@
+"""Work spread over processes, where a process that dies takes only its own item with it."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class WorkerDied(Exception):
+    """The process that worked on an item died of it: a crash in a decoder, or no memory left."""
+
+
+def each_in_processes(
+    work: Callable[[T], R], items: Sequence[T], workers: int
+) -> Iterator[tuple[T, R | WorkerDied]]:
+    """Yield each item with the result of `work`, in the order in which they are ready.
+
+    Args:
+        work: a function that can be pickled; what it raises is raised here.
+        items: what to work on.
+        workers: processes; 1: this process, which then dies with an item that it dies of.
+    """
+    if workers <= 1 or len(items) == 0:
+        for item in items:
+            yield item, work(item)
+        return
+    waiting = deque(items)
+    while waiting:
+        running: dict[Future[R], T] = {}
+        try:
+            with _pool(min(workers, len(waiting))) as pool:
+                while waiting or running:
+                    while waiting and len(running) < 2 * workers:
+                        future = pool.submit(work, waiting[0])
+                        running[future] = waiting.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        yield running.pop(future), result
+        except BrokenProcessPool:
+            # One of these killed its process, and the pool with it: each gets a pool of its own.
+            for item in running.values():
+                yield item, _alone(work, item)
+
+
+def _alone(work: Callable[[T], R], item: T) -> R | WorkerDied:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(work, item).result()
+        except BrokenProcessPool:
+            return WorkerDied()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool that starts nothing more once the caller has left it, by an error too."""
+    # "spawn", for a process that has used torch's threads cannot be forked safely.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,256 @@
+"""From recordings to a store: `prepare` finds what is new or changed, and extracts that in parallel.
+
+The store mirrors the tracks that it was last prepared from. A recording is known by the SHA-256 of
+its bytes; while its size and time of change stay the same, it is taken to be the same.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal
+
+from singerid.audio import AudioError, open_file
+from singerid.config import FeatureConfig
+from singerid.console import progress
+from singerid.data.artist20 import artist20_root, check_artist20
+from singerid.data.tracks import Track, read_manifest, scan_tree
+from singerid.errors import Failure, SingeridError, printable
+from singerid.extract import MIN_SECONDS
+from singerid.extract.parallel import WorkerDied, each_in_processes
+from singerid.extract.store import MIXTURE, StoredTrack
+from singerid.extract.worker import Extracted, Source, content_hash, extract, too_short
+from singerid.extract.writer import StoreWriter, open_writer
+from singerid.features import DEFAULT_FEATURES, seconds_to_frames
+
+# Starting a process takes as long as this many songs.
+_SONGS_A_WORKER = 30
+# Two changes of a file this close together may bear the same time.
+_CLOCK_NS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class FoundTracks:
+    """What `find_tracks` found.
+
+    Attributes:
+        root: the folder that the tracks' paths are relative to.
+        tracks: sorted by path.
+        failures: what looked like a track and is none, and why.
+        deviations: from the data set that it should be.
+    """
+
+    root: Path
+    tracks: tuple[Track, ...]
+    failures: tuple[Failure, ...]
+    deviations: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What `prepare` did.
+
+    Attributes:
+        done: number of tracks extracted now.
+        unchanged: number of tracks that were in the store already.
+        removed: number of tracks taken out: not in the tree any more, or of no use any more.
+        failures: what could not be used, and why, sorted.
+        warnings: recordings that are damaged or cut short and in the store all the same, sorted.
+    """
+
+    done: int
+    unchanged: int
+    removed: int
+    failures: tuple[Failure, ...]
+    warnings: tuple[Failure, ...]
+
+
+def find_tracks(
+    tree: Path, manifest: Path | None = None, dataset: Literal["artist20"] | None = None
+) -> FoundTracks:
+    """The tracks of a tree laid out singer/album/track, or of a manifest.
+
+    Args:
+        tree: the folder of the recordings.
+        manifest: CSV file with the columns path, singer and album; without it the tree is scanned.
+        dataset: what the tree should be; it is found in the folders in which that comes.
+
+    Raises:
+        SingeridError: as for `data.tracks.scan_tree`, `read_manifest` and `artist20_root`.
+    """
+    failures: list[Failure] = []
+    root = artist20_root(tree) if dataset else tree
+    tracks = read_manifest(manifest, root, failures.append) if manifest else scan_tree(root, failures.append)
+    deviations = check_artist20(tracks) if dataset else ()
+    return FoundTracks(
+        root, tracks, tuple(failures), tuple(Failure("artist20", deviation) for deviation in deviations)
+    )
+
+
+def prepare(
+    tracks: Iterable[Track],
+    root: Path,
+    store_path: Path,
+    config: FeatureConfig = DEFAULT_FEATURES,
+    *,
+    workers: int | None = None,
+    min_seconds: float = MIN_SECONDS,
+    check_contents: bool = False,
+    unlisted: Sequence[Failure] = (),
+    show_progress: bool = False,
+) -> PrepareReport:
+    """Bring a store up to date with the recordings of some tracks.
+
+    What is in the store and unchanged stays; what is new or changed is extracted; what is not in
+    `tracks` any more is taken out. Of byte-identical recordings the first in sorted order is kept,
+    or none where they stand under several singers. A recording that cannot be opened this time keeps
+    the features that it has. A run that is killed loses only the tracks it was at.
+
+    Args:
+        tracks: what the store is to hold.
+        root: the folder that their paths are relative to.
+        store_path: the store's folder; made when missing.
+        config: how features are made.
+        workers: processes; 1: this process; None: one a CPU, fewer where there is little to do. More
+            than one need a main module that can be imported (`if __name__ == "__main__":`).
+        min_seconds: a recording shorter than a clip of this length is of no use.
+        check_contents: read every recording, even where size and time of change are the same.
+        unlisted: files and folders that could not be listed (`FoundTracks.failures`): what the store
+            has of them stays, and they are among the report's failures.
+        show_progress: draw progress bars on standard error.
+
+    Raises:
+        SingeridError: the store cannot be used or written (see `open_writer`), or holds the tracks
+            of another tree.
+    """
+    tracks = sorted(tracks, key=attrgetter("path"))
+    with open_writer(store_path, config) as writer:
+        stored = dict(writer.tracks)
+        if tracks and stored and stored.keys().isdisjoint(track.id for track in tracks):
+            raise SingeridError(
+                f"{printable(store_path)}: holds the tracks of another tree, none of {printable(root)}; "
+                "give another folder as STORE"
+            )
+        inspect = partial(_inspect, root=root, known={} if check_contents else stored)
+        with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
+            found = threads.map(inspect, tracks)
+            inspected = list(progress(found, "Reading", len(tracks), show_progress))
+        sources = [item for item in inspected if isinstance(item, Source)]
+        unreadable = [*unlisted, *(item for item in inspected if isinstance(item, Failure))]
+        kept, duplicates = drop_duplicates(sources)
+        current, pending, short = _compare(kept, writer, min_seconds)
+        for track in current:
+            if track != stored[track.id]:  # other labels, or only another time of change
+                writer.enter(track)
+
+        work = partial(extract, root=root, incoming=writer.incoming, config=config, min_seconds=min_seconds)
+        if workers is None:
+            workers = min(os.cpu_count() or 1, 1 + len(pending) // _SONGS_A_WORKER)
+        outcomes = each_in_processes(work, pending, workers)
+        failures = [*unreadable, *duplicates, *short]
+        done = 0
+        for source, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
+            match outcome:
+                case Extracted():
+                    writer.put(_stored(source, outcome), MIXTURE, outcome.made)
+                    done += 1
+                case Failure():
+                    failures.append(outcome)
+                case WorkerDied():
+                    failures.append(Failure(source.track.path, "crashes the decoder; convert or remove it"))
+
+        wanted = {track.path for track in tracks} - {failure.path for failure in failures}
+        gone = [
+            track.id
+            for track in writer.tracks.values()
+            if track.path not in wanted and not _is_below(track.path, unreadable)
+        ]
+        writer.remove(gone)
+        warnings = [Failure(track.path, track.warning) for track in writer.tracks.values() if track.warning]
+    return PrepareReport(done, len(current), len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
+
+
+def drop_duplicates(sources: Sequence[Source]) -> tuple[list[Source], list[Failure]]:
+    """Leave out what is byte-identical to another recording.
+
+    The first in the order of paths is kept, unless the same recording stands under several singers:
+    then all are left out, for no one knows who sings.
+
+    Returns:
+        What is kept, sorted by path, and what is left out, with the reason.
+    """
+    kept, left_out = [], []
+    by_content = sorted(sources, key=lambda source: (source.source_hash, source.track.path))
+    for _, group in groupby(by_content, key=attrgetter("source_hash")):
+        first, *others = group
+        if any(other.track.singer != first.track.singer for other in others):
+            for source, twin in zip((first, *others), (others[-1], *([first] * len(others))), strict=True):
+                reason = f"is byte-identical to {printable(twin.track.path)}; keep it under one singer only"
+                left_out.append(Failure(source.track.path, reason))
+            continue
+        kept.append(first)
+        reason = f"is byte-identical to {printable(first.track.path)}, which is kept; remove one of them"
+        left_out += [Failure(other.track.path, reason) for other in others]
+    return sorted(kept, key=lambda source: source.track.path), left_out
+
+
+def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:
+    """The recording that a track has now; it is read only where it may not be the one that is known."""
+    path = root / track.path
+    try:
+        with open_file(path) as file:
+            status = os.fstat(file.fileno())
+        stored = known.get(track.id)
+        if stored and (stored.source_size, stored.source_mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return Source(track, stored.source_hash, status.st_size, status.st_mtime_ns)
+        content = content_hash(path)
+    except AudioError as error:
+        return Failure(track.path, error.reason)
+    settled = status.st_mtime_ns < time.time_ns() - _CLOCK_NS
+    return Source(track, content, status.st_size, status.st_mtime_ns if settled else 0)
+
+
+def _compare(
+    sources: Iterable[Source], writer: StoreWriter, min_seconds: float
+) -> tuple[list[StoredTrack], list[Source], list[Failure]]:
+    """Tracks whose features are up to date, sources to extract, and what was too short already."""
+    current, pending, short = [], [], []
+    for source in sources:
+        stored = writer.tracks.get(source.track.id)
+        if stored is None or stored.source_hash != source.source_hash or not writer.has_features(stored):
+            pending.append(source)
+        elif stored.frames < seconds_to_frames(min_seconds, writer.config):
+            short.append(Failure(stored.path, too_short(stored.duration_s, min_seconds)))
+        else:
+            current.append(
+                replace(
+                    stored,
+                    singer=source.track.singer,
+                    album=source.track.album,
+                    source_mtime_ns=source.source_mtime_ns,
+                )
+            )
+    return current, pending, short
+
+
+def _stored(source: Source, extracted: Extracted) -> StoredTrack:
+    return StoredTrack(
+        path=source.track.path,
+        singer=source.track.singer,
+        album=source.track.album,
+        duration_s=extracted.duration_s,
+        frames=extracted.frames,
+        source_hash=source.source_hash,
+        source_size=source.source_size,
+        source_mtime_ns=source.source_mtime_ns,
+        warning=extracted.warning,
+    )
+
+
+def _is_below(path: str, places: Iterable[Failure]) -> bool:
+    return any(path == place.path or path.startswith(f"{place.path}/") for place in places)

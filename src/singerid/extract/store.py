@@ -1,0 +1,255 @@
+"""The store: features of many tracks on disk. This file reads it.
+
+    STORE/config.json                    feature settings and the format's version
+    STORE/index.jsonl                    one line a track, appended; the last line of a track holds
+    STORE/features/<condition>/<id>.npy  (frames, n_mels) float16, dB
+
+A file that no line tells of is not believed. `extract/writer.py` says why a line can be.
+"""
+
+import gc
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.config import FeatureConfig
+from singerid.data.tracks import Track
+from singerid.errors import SingeridError, printable
+from singerid.files import read_json
+
+FORMAT = 1
+MIXTURE = "mixture"
+
+CONDITION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class StoredTrack(Track):
+    """A track whose features are in a store.
+
+    Attributes:
+        duration_s: length of the sound in seconds.
+        frames: length of the features.
+        source_hash: SHA-256 of the recording's bytes, hexadecimal.
+        source_size: of the recording, in bytes.
+        source_mtime_ns: time of the recording's last change, in nanoseconds; 0: not to be trusted.
+        conditions: for each condition ("mixture", "vocals", ...) the SHA-256 of its feature file.
+        warning: what was wrong with the recording, though it was used; "" if nothing.
+    """
+
+    duration_s: float
+    frames: int
+    source_hash: str
+    source_size: int
+    source_mtime_ns: int
+    conditions: Mapping[str, str] = field(hash=False, default_factory=dict)
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store as it was when it was opened.
+
+    Attributes:
+        path: the store's folder.
+        config: how the features were made.
+        tracks: sorted by path.
+    """
+
+    path: Path
+    config: FeatureConfig
+    tracks: tuple[StoredTrack, ...]
+
+    @classmethod
+    def open(cls, path: Path | str, features: FeatureConfig | None = None) -> "Store":
+        """Open a store for reading.
+
+        Args:
+            path: the store's folder.
+            features: the settings that the reader needs; None: whatever the store has.
+
+        Raises:
+            SingeridError: it is no store, of a newer version or other settings, or damaged.
+        """
+        path = Path(path)
+        config = read_config(path)
+        if features is not None:
+            require_equal(path, config, features)
+        tracks = read_index(path / "index.jsonl").values()
+        return cls(path, config, tuple(sorted(tracks, key=lambda track: track.path)))
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of the settings and of every track's path, labels and recording.
+
+        Two stores of one identity were made of the same recordings in the same way.
+        """
+        content = [
+            asdict(self.config),
+            *((t.path, t.singer, t.album, t.source_hash) for t in self.tracks),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    @property
+    def summary(self) -> str:
+        """The store's size in words."""
+        singers = {track.singer for track in self.tracks}
+        albums = {(track.singer, track.album) for track in self.tracks}
+        minutes = round(sum(track.duration_s for track in self.tracks) / 60)
+        return (
+            f"{len(self.tracks):,} tracks of {len(singers):,} singers on {len(albums):,} albums, "
+            f"{minutes // 60} h {minutes % 60} min"
+        )
+
+    def features_path(self, track: Track, condition: str = MIXTURE) -> Path:
+        """Where the features of a track are, or would be."""
+        return features_path(self.path, track, condition)
+
+    def features(self, track: StoredTrack, condition: str = MIXTURE) -> NDArray[np.float16]:
+        """Features of a track in dB, memory-mapped, shape (frames, n_mels).
+
+        Raises:
+            SingeridError: the store does not have the condition, or the file is missing or damaged.
+        """
+        path = self.features_path(track, condition)
+        if condition not in track.conditions:
+            have = ", ".join(sorted(track.conditions))
+            raise SingeridError(
+                f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
+                f"only {have}; extract them first or choose --audio {MIXTURE}"
+            )
+        remedy = "run `singerid prepare` again, which makes it anew"
+        try:
+            features: NDArray[np.float16] = np.load(path, mmap_mode="r")
+        except FileNotFoundError as error:
+            raise SingeridError(f"{printable(path)}: is missing; {remedy}") from error
+        except (OSError, ValueError, EOFError) as error:
+            raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {remedy}") from error
+        if features.shape != (track.frames, self.config.n_mels) or features.dtype != np.float16:
+            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {remedy}")
+        return features
+
+
+def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:
+    """Where the features of a track are in the store: the name holds its id, never its own name."""
+    return store / "features" / condition / f"{track.id}.npy"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal; OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_config(path: Path) -> FeatureConfig:
+    """Feature settings of the store in the folder `path`; SingeridError where it is none."""
+    file = path / "config.json"
+    if not file.exists():
+        raise SingeridError(
+            f"{printable(path)}: is no store (it has no config.json); make one: singerid prepare TREE STORE"
+        )
+    remedy = "make the store again: singerid prepare TREE NEW_STORE"
+    content = read_json(file, remedy)
+    try:
+        version, features = content["format"], content["features"]
+        if version > FORMAT:
+            raise SingeridError(
+                f"{printable(path)}: was written by a newer singerid (store format {version}, "
+                f"this one reads {FORMAT}); update singerid"
+            )
+        return FeatureConfig(**features)
+    except (KeyError, TypeError) as error:
+        raise SingeridError(f"{printable(file)}: is not the configuration of a store; {remedy}") from error
+
+
+def require_equal(path: Path, has: FeatureConfig, needed: FeatureConfig) -> None:
+    """Raise a SingeridError that names the settings in which the store at `path` differs."""
+    names = [item.name for item in fields(FeatureConfig)]
+    differences = [
+        f"{name}={getattr(has, name)!r} instead of {getattr(needed, name)!r}"
+        for name in names
+        if getattr(has, name) != getattr(needed, name)
+    ]
+    if differences:
+        raise SingeridError(
+            f"{printable(path)}: was made with other settings ({', '.join(differences)}); "
+            "use these or another store"
+        )
+
+
+def read_index(path: Path) -> dict[str, StoredTrack]:
+    """The tracks by id: later lines hold; a last line without its end was never finished."""
+    tracks: dict[str, StoredTrack] = {}
+    number = 0
+    try:
+        with _no_collection(), path.open("rb") as file:
+            for line in file:
+                number += 1
+                if not line.endswith(b"\n"):
+                    break
+                entry = json.loads(line)
+                id = entry.pop("id")
+                if entry.pop("removed", False):
+                    tracks.pop(id, None)
+                else:
+                    tracks[id] = _stored_track(id, entry)
+    except FileNotFoundError:
+        pass  # killed before the first track
+    except OSError as error:
+        raise SingeridError(
+            f"{printable(path)}: cannot be read ({error.strerror}); check its permissions"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SingeridError(
+            f"{printable(path)}, line {number}: is damaged; delete that line and run `singerid prepare` again"
+        ) from error
+    return tracks
+
+
+_TYPES: dict[str, type] = {
+    "path": str,
+    "singer": str,
+    "album": str,
+    "duration_s": float,
+    "frames": int,
+    "source_hash": str,
+    "source_size": int,
+    "source_mtime_ns": int,
+    "conditions": dict,
+    "warning": str,
+}
+
+
+def _stored_track(id: str, entry: dict[str, Any]) -> StoredTrack:
+    if {name: type(value) for name, value in entry.items()} != _TYPES:
+        raise TypeError("fields of other names or types")
+    # As unpickling does it: a third of the time of a frozen dataclass's constructor.
+    track = object.__new__(StoredTrack)
+    track.__dict__.update(entry)
+    if track.id != id:
+        raise ValueError("the id is not that of the path")
+    for condition, checksum in track.conditions.items():
+        if not CONDITION_NAME.fullmatch(condition) or type(checksum) is not str:
+            raise ValueError(condition)
+    return track
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's search for cycles takes longer than reading a large index, which has none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
