@@ -1,9 +1,15 @@
-"""What tests share: the outside test data, and small audio."""
+"""What tests share: the outside test data, small recordings, a store and a run made of them."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +19,80 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("SINGERID_TEST_DATA is not set: no outside recordings and reference files")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def singerid() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `singerid ARGUMENTS` as a real process and returns it with its output as text."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from singerid.cli import main; main()", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+    return run
+
+
+SAMPLE_RATE = 16_000
+
+
+def voice(pitch: float, seconds: float, seed: int) -> np.ndarray:
+    """A buzz with `pitch` as its only trait, in some noise: easy to tell apart, quick to make."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    buzz = sum(np.sin(2 * np.pi * pitch * k * time + rng.uniform(0, 6)) / k for k in range(1, 8))
+    return (0.1 * buzz + 0.01 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """A tree of 3 singers x 3 albums x 2 tracks of 4 to 6 s, and the store made of it."""
+
+    tree: Path
+    store: Path
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory) -> Recordings:
+    from singerid.data.tracks import scan_tree
+    from singerid.extract.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("recordings")
+    tree = folder / "tree"
+    for singer, pitch in (("alto", 330.0), ("bass", 95.0), ("tenor", 180.0)):
+        for album in ("first", "second", "third"):
+            for track in range(2):
+                path = tree / singer / album / f"{track}.flac"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                seed = sum(map(ord, singer + album)) * 10 + track
+                soundfile.write(path, voice(pitch, 4 + seed % 3, seed), SAMPLE_RATE)
+    prepare(scan_tree(tree), tree, folder / "store")
+    return Recordings(tree, folder / "store")
+
+
+@pytest.fixture(scope="session")
+def trained(recordings, tmp_path_factory):
+    """A finished run on the recordings: a small crnn that names the three singers."""
+    from dataclasses import replace
+
+    import torch
+
+    from singerid.config import TrainingConfig
+    from singerid.extract.store import Store
+    from singerid.runs import RunConfig, SplitConfig, current_versions, make_split, singers_in
+    from singerid.training import train
+
+    store = Store.open(recordings.store)
+    split, how = make_split(store, SplitConfig())
+    config = RunConfig(
+        model="crnn",
+        options={"width": 0.0625, "batch_norm_momentum": 0.1},
+        singers=singers_in(store, split),
+        features=store.config,
+        split=how,
+        store=str(store.path),
+        store_identity=store.identity,
+        versions=current_versions(),
+        training=replace(TrainingConfig(), clip_seconds=1.0, epochs=12, batch_size=4, learning_rate=5e-3),
+    )
+    path = tmp_path_factory.mktemp("runs") / "run"
+    return train(store, path, config, split, torch.device("cpu"))

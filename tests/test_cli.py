@@ -1,7 +1,6 @@
 """The command line as a user meets it: real processes, exit codes, one-line errors."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,11 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-
-
-def singerid(*arguments, **environment):
-    command = [sys.executable, "-c", "from singerid.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
 def test_help_names_every_command_and_imports_nothing_heavy():
@@ -39,7 +33,7 @@ def test_importing_the_package_is_cheap_and_lists_its_names():
     assert "build_model" in result.stdout
 
 
-def test_models_table_and_json():
+def test_models_table_and_json(singerid):
     rows = json.loads(singerid("models", "--json").stdout)
     assert {"name", "parameters", "trainable_parameters", "tables"} <= rows[0].keys()
     by_name = {row["name"]: row for row in rows}
@@ -48,7 +42,7 @@ def test_models_table_and_json():
     assert re.search(r"crnnm_fgnl .*1,175,381", table)
 
 
-def test_version_and_no_arguments():
+def test_version_and_no_arguments(singerid):
     assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", singerid("--version").stdout)
     bare = singerid()
     assert bare.returncode == 0
@@ -63,14 +57,14 @@ def test_version_and_no_arguments():
         (["--plugin", "missing.py", "models"], r"missing\.py: no such file"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message):
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, singerid):
     result = singerid(*arguments)
     assert result.returncode == 2
     assert re.match(f"singerid: {message}", result.stderr)
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path):
+def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path, singerid):
     page = (ROOT / "docs" / "add_a_model.md").read_text(encoding="utf-8")
     plugin = tmp_path / "my_model.py"
     plugin.write_text(re.search(r"```python\n(.*?)```", page, re.S)[1], encoding="utf-8")
@@ -82,7 +76,7 @@ def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path):
     assert "ZeroDivisionError" in broken.stderr
 
 
-def test_debug_shows_the_traceback(tmp_path):
+def test_debug_shows_the_traceback(tmp_path, singerid):
     (tmp_path / "broken.py").write_text("1 / 0")
     result = singerid("--debug", "--plugin", tmp_path / "broken.py", "models")
     assert "Traceback" in result.stderr

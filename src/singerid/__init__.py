@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from singerid.errors import SingeridError as SingeridError
+    from singerid.identify import Identifier as Identifier
+    from singerid.identify import Result as Result
     from singerid.models import ModelEntry as ModelEntry
     from singerid.models import build_model as build_model
-    from singerid.models import load_model_file as load_model  # noqa: F401
     from singerid.models import register_model as register_model
     from singerid.models import save_model as save_model
+    from singerid.runs import load_model as load_model
 
 __version__ = "0.1.0"
 
 # public name -> (module, name there)
 _PUBLIC = {
+    "Identifier": ("singerid.identify", "Identifier"),
     "ModelEntry": ("singerid.models", "ModelEntry"),
+    "Result": ("singerid.identify", "Result"),
     "SingeridError": ("singerid.errors", "SingeridError"),
     "build_model": ("singerid.models", "build_model"),
-    "load_model": ("singerid.models", "load_model_file"),
+    "load_model": ("singerid.runs", "load_model"),
     "register_model": ("singerid.models", "register_model"),
     "save_model": ("singerid.models", "save_model"),
 }

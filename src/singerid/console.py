@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from singerid.errors import ExitCode, Failure
 
@@ -55,30 +55,35 @@ def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failur
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
 
+Display = Literal["auto", "lines", "none"]
+
+
 class TrainingDisplay:
     """What training shows: a bar on a terminal, else a line an epoch; on standard error.
 
     Args:
+        title: what is trained.
         epochs: epochs of the whole run.
         steps: batches of an epoch.
         done: epochs done by an earlier call.
-        show: show anything at all.
+        display: "lines" also on a terminal, or nothing at all.
     """
 
-    def __init__(self, epochs: int, steps: int, done: int, show: bool) -> None:
+    def __init__(self, title: str, epochs: int, steps: int, done: int, display: Display) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         console = Console(stderr=True)
+        self._name = title
         self._epochs = epochs
-        self._lines = show and not console.is_terminal
+        self._lines = display == "lines" or (display == "auto" and not console.is_terminal)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[measures]}"),
             TimeRemainingColumn(elapsed_when_finished=True),
         )
-        self._bar = Progress(*columns, console=console, disable=not show or self._lines)
+        self._bar = Progress(*columns, console=console, disable=self._lines or display == "none")
         self._task = self._bar.add_task(
             self._title(done + 1), total=epochs * steps, completed=done * steps, measures=""
         )
@@ -99,7 +104,7 @@ class TrainingDisplay:
         measures = f"loss {loss:.3f}  validation: loss {valid_loss:.3f}, F1 {valid_f1:.3f}"
         self._bar.update(self._task, description=self._title(number + 1), measures=measures)
         if self._lines:
-            print(f"epoch {number}/{self._epochs}  {measures}", file=sys.stderr, flush=True)
+            print(f"{self._name}: epoch {number}/{self._epochs}  {measures}", file=sys.stderr, flush=True)
 
     def _title(self, number: int) -> str:
-        return f"Epoch {min(number, self._epochs)}/{self._epochs}"
+        return f"{self._name}: epoch {min(number, self._epochs)}/{self._epochs}"

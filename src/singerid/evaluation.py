@@ -1,0 +1,137 @@
+"""How well a run names singers: clips, then votes of clips, scored on one part of its split."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from singerid.baseline import Baseline
+from singerid.config import REPORTED_STATE, StateName
+from singerid.data.clips import Batch, Clips
+from singerid.metrics import Scores, score
+from singerid.runs import Part, Run, part_of
+from singerid.voting import vote_tracks
+
+BATCH_SIZE = 16  # clips; results do not depend on it
+
+
+@dataclass(frozen=True)
+class LevelScores:
+    """Scores of single clips, and of tracks by the votes of their clips."""
+
+    clip: Scores
+    track: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """{"clip": {...}, "track": {...}}, as in `singerid evaluate --json`."""
+        return {"clip": self.clip.to_json(), "track": self.track.to_json()}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of `evaluate`.
+
+    Attributes:
+        states: scores of each evaluated state of the network.
+        baseline: scores of the classical baseline on the same clips, where asked for.
+        singers: names of the classes.
+        short: number of tracks that are shorter than a clip and were left out.
+    """
+
+    states: dict[StateName, LevelScores]
+    baseline: LevelScores | None
+    singers: tuple[str, ...]
+    short: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `singerid evaluate --json` prints."""
+        value: dict[str, Any] = {
+            "states": {name: scores.to_json() for name, scores in self.states.items()},
+            "singers": list(self.singers),
+            "short_tracks": self.short,
+        }
+        return value | ({"baseline": self.baseline.to_json()} if self.baseline else {})
+
+
+def run_model(model: Callable[..., Tensor], batch: Batch) -> Tensor:
+    """What a model gives for a batch; the melody goes with it where the clips have one."""
+    return model(batch.mel) if batch.melody is None else model(batch.mel, batch.melody)
+
+
+@torch.inference_mode()
+def predict_clips(
+    model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
+) -> NDArray[np.float32]:
+    """Probabilities (clips, singers) of all clips; the model is in evaluation mode and on the device."""
+    parts = [run_model(model, batch).float().softmax(-1) for batch in clips.batches(batch_size, device)]
+    probabilities: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+    return probabilities
+
+
+def score_levels(probabilities: NDArray[np.floating[Any]], part: Part) -> LevelScores:
+    """Score clips, and tracks by voting: probabilities (clips, singers) of the part's clips."""
+    clips = part.clips
+    votes = vote_tracks(probabilities, clips.track)
+    tracks = np.array(list(votes))
+    truth = {int(track): int(label) for track, label in zip(clips.track, clips.labels, strict=True)}
+    return LevelScores(
+        clip=score(clips.labels, probabilities.argmax(1), clips.track, part.singers),
+        track=score(
+            [truth[int(track)] for track in tracks],
+            [vote.singer for vote in votes.values()],
+            tracks,
+            part.singers,
+        ),
+    )
+
+
+def evaluate(
+    run: Run,
+    device: torch.device,
+    states: Sequence[StateName] = (REPORTED_STATE,),
+    baseline: bool = False,
+) -> Evaluation:
+    """Score a run on the test part of its split.
+
+    Args:
+        run: a run whose store is still where it was.
+        device: where the network runs.
+        states: which kept states of the network.
+        baseline: also fit the classical baseline to the training clips and score it on the test clips.
+
+    Raises:
+        SingeridError: a state, the store or one of its tracks is missing or damaged.
+    """
+    store, split = run.store(), run.split()
+    part = part_of(store, split.test, run.config)
+    scored = {
+        state: score_levels(predict_clips(_ready(run.load_model(state), device), part.clips, device), part)
+        for state in states
+    }
+    fitted = None
+    if baseline:
+        fitted = score_levels(baseline_probabilities(part_of(store, split.train, run.config), part), part)
+    short = len(part.tracks) - len(np.unique(part.clips.track))
+    return Evaluation(scored, fitted, part.singers, short)
+
+
+def baseline_probabilities(train: Part, test: Part) -> NDArray[np.float64]:
+    """Probabilities (clips, singers) of the classical baseline, fitted to the clips of `train`."""
+    fitted = Baseline().fit(_mel(train.clips), train.clips.labels)
+    probabilities = fitted.probabilities(_mel(test.clips))
+    missing = len(test.singers) - probabilities.shape[1]
+    return np.pad(probabilities, ((0, 0), (0, missing)))
+
+
+def _ready(model: nn.Module, device: torch.device) -> nn.Module:
+    return model.to(device).eval()
+
+
+def _mel(clips: Clips) -> NDArray[np.float32]:
+    """All clips at once, (clips, n_mels, frames): the baseline is fitted in memory."""
+    mel: NDArray[np.float32] = torch.cat([batch.mel for batch in clips.batches(256)]).numpy()
+    return mel

@@ -1,0 +1,266 @@
+"""A run: one network trained on one split, and the folder that holds all of it.
+
+RUN/config.json          everything needed to repeat it
+RUN/split.json           paths of the tracks in train, valid and test
+RUN/states/*.safetensors best_loss, best_accuracy, best_f1 and last; each is a whole model
+RUN/metrics.csv          a line an epoch
+RUN/curves.svg           the same, drawn
+RUN/resume.safetensors   where training goes on after an interruption
+"""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+import singerid
+from singerid.config import (
+    REPORTED_STATE,
+    AudioCondition,
+    FeatureConfig,
+    SplitKind,
+    StateName,
+    TrainingConfig,
+)
+from singerid.data.clips import Clips
+from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
+from singerid.data.tracks import singers_of
+from singerid.errors import SingeridError
+from singerid.extract.store import Store, StoredTrack
+from singerid.features import seconds_to_frames
+from singerid.files import read_json, write_json
+from singerid.models import load_model_file
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How the split was made. `kind` "file" means that someone's own split was given."""
+
+    kind: SplitKind | str = "album"
+    seed: int = 0
+    min_albums: int | None = None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything needed to repeat a run.
+
+    Attributes:
+        model: name of the model.
+        options: its overridden options.
+        singers: names of the classes, in their order.
+        features: how the store's features were made.
+        audio: what was heard, "mixture" or "vocals".
+        split: how the split was made; the split itself is in split.json.
+        training: how it was trained.
+        store: the store's folder.
+        store_identity: what was in it, see `Store.identity`.
+        versions: of what computed.
+    """
+
+    model: str
+    singers: tuple[str, ...]
+    store: str
+    store_identity: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    audio: AudioCondition = "mixture"
+    split: SplitConfig = field(default_factory=SplitConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip."""
+        return seconds_to_frames(self.training.clip_seconds, self.features)
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of this program, of Python and of the libraries that compute."""
+    libraries = ("torch", "numpy", "librosa", "soxr", "lightning-fabric")
+    own = {"singerid": singerid.__version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in libraries}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was begun, opened for reading."""
+
+    path: Path
+    config: RunConfig
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Open a run.
+
+        Raises:
+            SingeridError: it is no run, or one of another version.
+        """
+        path = Path(path)
+        remedy = "train one: singerid train STORE RUN"
+        if not (path / "config.json").is_file():
+            raise SingeridError(f"{path}: is no run (it has no config.json); {remedy}")
+        content = read_json(path / "config.json", remedy)
+        if not isinstance(content, dict) or "model" not in content:
+            raise SingeridError(f"{path}: its config.json is not that of a run; {remedy}")
+        if content.get("format") != FORMAT:
+            raise SingeridError(
+                f"{path}: is a run of format {content.get('format')}, this singerid reads {FORMAT}; "
+                "use the version of singerid that made it, or train again"
+            )
+        try:
+            return cls(path, _config_from_json(content))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SingeridError(f"{path}: its config.json is damaged ({error}); {remedy}") from error
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig, split: Split) -> "Run":
+        """Begin a run: write its split and configuration; raises SingeridError if that fails."""
+        write_json(path / "split.json", split.to_json())
+        write_json(path / "config.json", {"format": FORMAT} | asdict(config))
+        return cls(path, config)
+
+    def split(self) -> Split:
+        """The split of the run."""
+        return read_split(self.path / "split.json")
+
+    def state_path(self, state: StateName = REPORTED_STATE) -> Path:
+        """Where a state of the network is kept."""
+        return self.path / "states" / f"{state}.safetensors"
+
+    def load_model(self, state: StateName = REPORTED_STATE) -> nn.Module:
+        """The network in one of its kept states, in evaluation mode on the CPU.
+
+        Raises:
+            SingeridError: the state is missing, damaged or does not fit.
+        """
+        if not self.state_path(state).exists():
+            raise SingeridError(
+                f"{self.state_path(state)}: is missing; run the same `singerid train` command again, "
+                "which goes on where it stopped"
+            )
+        return load_model_file(self.state_path(state))
+
+    def store(self) -> Store:
+        """The store the run was trained on.
+
+        Raises:
+            SingeridError: it is not there any more, or its features were made in another way.
+        """
+        return Store.open(self.config.store, self.config.features)
+
+
+def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module:
+    """The network of a run folder, or of a file written by `save_model`; evaluation mode, on the CPU.
+
+    Raises:
+        SingeridError: there is none, or it is damaged.
+    """
+    return Run.open(path).load_model(state) if Path(path).is_dir() else load_model_file(path)
+
+
+class _StoredFeatures(Sequence[NDArray[np.float16]]):
+    """Features of some tracks, each memory-mapped when it is asked for and closed again after."""
+
+    def __init__(self, store: Store, tracks: Sequence[StoredTrack], condition: str) -> None:
+        self.store = store
+        self.tracks = tracks
+        self.condition = condition
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.store.features(self.tracks[index], self.condition)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tracks of one part of a split, and their clips.
+
+    Attributes:
+        tracks: sorted by path; `clips.track` counts them.
+        clips: what the network reads; a track shorter than a clip has none.
+        singers: names of the classes.
+    """
+
+    tracks: tuple[StoredTrack, ...]
+    clips: Clips
+    singers: tuple[str, ...]
+
+
+def part_of(store: Store, paths: Sequence[str], config: RunConfig) -> Part:
+    """Tracks and clips of some paths of a store, as a run reads them.
+
+    Raises:
+        SingeridError: the store lacks a track or the audio condition, or no track is as long as a clip.
+    """
+    by_path = {track.path: track for track in store.tracks}
+    missing = [path for path in paths if path not in by_path]
+    if missing:
+        raise SingeridError(
+            f"{store.path}: lacks {len(missing)} of the run's tracks, the first is {missing[0]!r}; "
+            "prepare them again"
+        )
+    tracks = tuple(by_path[path] for path in sorted(paths))
+    labels = [config.singers.index(track.singer) for track in tracks]
+    clips = Clips(
+        _StoredFeatures(store, tracks, config.audio),
+        labels,
+        config.clip_frames,
+        config.training.drop_last_clip,
+    )
+    if not len(clips):
+        raise SingeridError(
+            f"{store.path}: none of {len(tracks)} tracks is as long as a clip of "
+            f"{config.training.clip_seconds:g} s; choose a shorter --clip-seconds"
+        )
+    return Part(tracks, clips, config.singers)
+
+
+def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
+    """Train, valid and test of a split, in this order; raises SingeridError as `part_of`."""
+    check_split(split, store.tracks)
+    for paths in (split.train, split.valid, split.test):
+        yield part_of(store, paths, config)
+
+
+def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
+    """The split that a configuration asks for, or that of a file, and how it was made.
+
+    Raises:
+        SingeridError: a singer has too few albums or tracks, or the file does not suit the store.
+    """
+    if file is not None:
+        split = read_split(file)
+        check_split(split, store.tracks)
+        return split, SplitConfig("file", 0)
+    tracks: Sequence[StoredTrack] = store.tracks
+    if config.min_albums is not None:
+        kept = {track.path for track in with_min_albums(tracks, config.min_albums)}
+        tracks = [track for track in tracks if track.path in kept]
+    draw = {"album": album_split, "track": track_split}[config.kind]
+    return draw(tracks, config.seed), config
+
+
+def singers_in(store: Store, split: Split) -> tuple[str, ...]:
+    """The singers that a split trains, sorted: the classes."""
+    train = set(split.train)
+    return singers_of(track for track in store.tracks if track.path in train)
+
+
+def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
+    names = {item.name for item in fields(RunConfig)}
+    values = {name: value for name, value in content.items() if name in names}
+    values["singers"] = tuple(values["singers"])
+    for name, kind in (("features", FeatureConfig), ("split", SplitConfig), ("training", TrainingConfig)):
+        values[name] = kind(**values[name])
+    return RunConfig(**values)

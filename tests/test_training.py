@@ -1,0 +1,217 @@
+"""Training: the states it keeps, interruptions, and what stops it."""
+
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from singerid.errors import SingeridError
+from singerid.extract.store import Store
+from singerid.runs import Run
+from singerid.training import Epoch, read_history, train
+
+CPU = torch.device("cpu")
+STATES = ("best_loss", "best_accuracy", "best_f1", "last")
+
+
+def short(config, **changes):
+    return replace(config, training=replace(config.training, **{"epochs": 3, **changes}))
+
+
+def same_weights(first, second):
+    one, two = load_file(first), load_file(second)
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_it_learns_and_keeps_four_states(trained):
+    history = read_history(trained)
+    assert len(history) == 12
+    assert history[-1].loss < history[0].loss
+    assert max(epoch.valid_f1 for epoch in history) > 0.9
+    assert sorted(path.stem for path in (trained.path / "states").iterdir()) == sorted(STATES)
+    assert (trained.path / "curves.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_states_are_those_of_their_epochs_and_ties_go_to_the_earlier(trained, recordings, tmp_path):
+    """Each best state equals the last state of a run that stops at that epoch."""
+    history = read_history(trained)
+    store, split = Store.open(recordings.store), trained.split()
+    best = {
+        "best_loss": min(history, key=lambda e: (e.valid_loss, e.epoch)),
+        "best_accuracy": min(history, key=lambda e: (-e.valid_accuracy, e.epoch)),
+        "best_f1": min(history, key=lambda e: (-e.valid_f1, e.epoch)),
+    }
+    assert sum(e.valid_f1 == best["best_f1"].valid_f1 for e in history) > 1, "no tie: the test is blind"
+    for state, epoch in best.items():
+        config = short(trained.config, epochs=epoch.epoch)
+        run = train(store, tmp_path / state, config, split, CPU)
+        assert same_weights(run.state_path("last"), trained.state_path(state)), state
+
+
+def test_an_epoch_depends_on_seed_and_number_alone(trained, recordings, tmp_path):
+    store, split = Store.open(recordings.store), trained.split()
+    whole = train(store, tmp_path / "whole", short(trained.config, augment="all"), split, CPU)
+    for epochs in (1, 2, 3):  # prolonged epoch by epoch, with other random numbers drawn in between
+        torch.rand(epochs)
+        parts = train(
+            store, tmp_path / "parts", short(trained.config, augment="all", epochs=epochs), split, CPU
+        )
+    for state in STATES:
+        assert same_weights(whole.state_path(state), parts.state_path(state))
+    scores = [replace(epoch, seconds=0) for epoch in read_history(whole)]
+    assert scores == [replace(epoch, seconds=0) for epoch in read_history(parts)]
+    other = train(store, tmp_path / "other", short(trained.config, seed=1), split, CPU)
+    assert not same_weights(whole.state_path("last"), other.state_path("last"))
+
+
+def command(recordings, run, epochs):
+    options = {
+        "--model": "crnn_fgnl",
+        "--width": 0.0625,
+        "--clip-seconds": 1,
+        "--epochs": epochs,
+        "--batch-size": 4,
+        "--learning-rate": 3e-3,
+        "--augment": "all",
+        "--threads": 1,
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    main = [sys.executable, "-c", "from singerid.cli import main; main()"]
+    return [*main, "train", str(recordings.store), str(run), *arguments]
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_reaches_the_same_weights(recordings, tmp_path):
+    epochs = 6
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(recordings, whole, epochs), check=True, capture_output=True)
+    draw = random.Random(4)
+    kills = 0
+    for _ in range(3):
+        process = subprocess.Popen(command(recordings, killed, epochs), stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if ": epoch" in line:  # at least one epoch further; then at any moment of the next
+                time.sleep(draw.uniform(0, 0.4))
+                break
+        process.send_signal(signal.SIGKILL)
+        process.stderr.close()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills > 0
+    subprocess.run(command(recordings, killed, epochs), check=True, capture_output=True)
+    for state in STATES:
+        paths = (folder / "states" / f"{state}.safetensors" for folder in (whole, killed))
+        assert same_weights(*paths), state
+    assert not list(killed.rglob(".tmp-*.safetensors"))
+    assert len(read_history(Run.open(killed))) == epochs
+
+
+def test_interrupted_it_says_so_and_exits_130(recordings, tmp_path):
+    process = subprocess.Popen(
+        command(recordings, tmp_path / "run", 500), stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    for line in process.stderr:
+        if ": epoch 1/" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    *_, last = process.stderr.read().splitlines()
+    assert process.wait() == 130
+    assert last == "singerid: interrupted; run the same command again to go on"
+    assert read_history(Run.open(tmp_path / "run"))
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_states(trained, recordings, tmp_path):
+    store, split = Store.open(recordings.store), trained.split()
+    good = train(store, tmp_path / "run", short(trained.config, epochs=1), split, CPU)
+    resume = good.path / "resume.safetensors"
+    tensors = load_file(resume)
+    tensors["model/output.bias"].fill_(math.inf)  # as after a step that was far too long
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(resume, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(tensors, resume, metadata)
+    before = good.state_path("last").read_bytes()
+    with pytest.raises(SingeridError, match=r"not finite in epoch 2; .* epoch 1 are kept: .*--learning-rate"):
+        train(store, tmp_path / "run", short(trained.config), split, CPU)
+    assert good.state_path("last").read_bytes() == before
+    assert len(read_history(good)) == 1
+
+
+def test_patience_stops_after_the_best_epoch(trained, recordings, tmp_path):
+    store, split = Store.open(recordings.store), trained.split()
+    config = short(trained.config, epochs=60, patience=2)
+    history = read_history(train(store, tmp_path / "run", config, split, CPU))
+    best = min(history, key=lambda epoch: (-epoch.valid_f1, epoch.epoch))
+    assert len(history) == best.epoch + 2 < 60
+    again = train(store, tmp_path / "run", config, split, CPU)  # finished: nothing more is done
+    assert len(read_history(again)) == len(history)
+
+
+def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_path):
+    store, split = Store.open(recordings.store), trained.split()
+    message = r"other settings: learning_rate 0\.005 instead of 0\.1; give the same"
+    with pytest.raises(SingeridError, match=message):
+        train(store, trained.path, short(trained.config, learning_rate=0.1), split, CPU)
+    with pytest.raises(SingeridError, match=r"options .*0\.0625.* instead of"):
+        train(store, trained.path, replace(trained.config, options={"width": 1.0}), split, CPU)
+    with pytest.raises(SingeridError, match="the store's recordings"):
+        train(store, trained.path, replace(trained.config, store_identity="other"), split, CPU)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SingeridError, match="is no run and not empty"):
+        train(store, tmp_path, trained.config, split, CPU)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "crnn_fgln"}, "near names: crnn_fgnl"),
+        ({"model": "crnnm"}, "needs a melody"),
+        (
+            {"options": {"width": 0.3}},
+            "model crnn: width 0.3 does not leave whole channels: .*; mend the --option",
+        ),
+        ({"options": {"softmax": "queries"}}, "'softmax' has no effect"),
+        ({"audio": "vocals"}, "has no vocals features"),
+    ],
+)
+def test_what_cannot_be_trained_is_named_before_a_folder_is_made(
+    changes, message, trained, recordings, tmp_path
+):
+    config = replace(trained.config, **changes)
+    with pytest.raises(SingeridError, match=message):
+        train(Store.open(recordings.store), tmp_path / "run", config, trained.split(), CPU)
+    assert not (tmp_path / "run").exists()
+
+
+def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):
+    with pytest.raises(SingeridError, match=r"none of .* tracks is as long as a clip of 60 s"):
+        train(
+            Store.open(recordings.store),
+            tmp_path / "r",
+            short(trained.config, clip_seconds=60),
+            trained.split(),
+            CPU,
+        )
+
+
+def test_a_damaged_resume_point_is_named(trained, recordings, tmp_path):
+    store, split = Store.open(recordings.store), trained.split()
+    run = train(store, tmp_path / "run", short(trained.config, epochs=1), split, CPU)
+    resume = run.path / "resume.safetensors"
+    resume.write_bytes(resume.read_bytes()[:500])
+    with pytest.raises(SingeridError, match=r"resume\.safetensors: is damaged .* delete it"):
+        train(store, run.path, short(trained.config), split, CPU)
+
+
+def test_history_is_read_back(trained):
+    assert all(isinstance(epoch, Epoch) for epoch in read_history(trained))
+    assert [epoch.epoch for epoch in read_history(trained)] == list(range(1, 13))
