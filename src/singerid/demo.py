@@ -90,7 +90,7 @@ def run_demo(
         SingeridError: `out` cannot be written or holds a demo of other settings.
     """
     corpus = out / "corpus"
-    write_corpus(corpus, config.corpus, workers)
+    write_corpus(corpus, config.corpus, workers, show_progress=show_progress)
     tree = corpus / "mixture"
     report = prepare(scan_tree(tree), tree, out / "store", workers=workers, show_progress=show_progress)
     if report.failures:

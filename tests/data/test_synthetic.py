@@ -327,7 +327,7 @@ def benchmark() -> ModuleType:
 @pytest.fixture(scope="module")
 def tracks(benchmark: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list:
     folder = tmp_path_factory.mktemp("synthetic") / "reduced"
-    config = CorpusConfig(songs=2, seconds=12)
+    config = CorpusConfig(songs=2, seconds=15)
     write_corpus(folder, config)
     return benchmark.read(folder, config)
 
@@ -340,7 +340,7 @@ def test_the_baseline_hears_the_singer_and_the_album(benchmark: ModuleType, trac
         mels = [t.mel[condition] for t in tracks]
         album[condition] = benchmark.baseline_accuracy(mels, fold.singer, fold.album)[0]
         track[condition] = benchmark.baseline_accuracy(mels, fold.singer, fold.track)[0]
-    assert album["vocals"] >= 0.75  # a quarter of the clips: .85 and more on the whole corpus
+    assert album["vocals"] >= 0.75  # .82; a quarter of the whole corpus, which reaches .90
     assert 0.30 <= album["mixture"] <= 0.75
     assert album["accompaniment"] <= 0.25
     assert track["mixture"] >= album["mixture"] + 0.1
