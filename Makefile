@@ -1,4 +1,4 @@
-# make test: install into .venv and run the tests. make demo: install and show what singerid does.
+# make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ test: $(VENV)/installed
 	$(BIN)/pytest
 
 demo: $(VENV)/installed
-	$(BIN)/singerid models
+	$(BIN)/singerid demo
 
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .

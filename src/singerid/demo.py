@@ -52,7 +52,7 @@ class DemoConfig:
     batch_norm_momentum: float = 0.1
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            clip_seconds=3.0, epochs=4, batch_size=8, learning_rate=2e-3, augment="all"
+            clip_seconds=3.0, epochs=10, batch_size=8, learning_rate=2e-3, augment="all"
         )
     )
 
