@@ -80,3 +80,31 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
     (tmp_path / "broken.py").write_text("1 / 0")
     result = singerid("--debug", "--plugin", tmp_path / "broken.py", "models")
     assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "STORE", "RUN", "--option", "foo"], "write NAME=VALUE"),
+        (["train", "STORE", "RUN", "--width", "1", "--option", "width=2"], "give one of them"),
+        (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file says all"),
+        (["train", "STORE", "RUN", "--split-file", "x"], "x: cannot be read"),
+        (["train", "MISSING", "RUN"], "is no store"),
+        (["evaluate", "RUN", "--figure", "x.bmp"], "saved as .svg or .png"),
+        (["identify", "RUN", "x.mp3", "--json", "--csv"], "choose one"),
+    ],
+)
+def test_odd_options_are_one_line(arguments, message, recordings, tmp_path, singerid):
+    places = {"STORE": recordings.store, "RUN": tmp_path / "run", "MISSING": tmp_path}
+    result = singerid(*(places.get(argument, argument) for argument in arguments))
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_is_no_utf8_gets_escapes(singerid, trained, recordings):
+    song = recordings.tree / "alto" / "first" / "0.flac"
+    result = singerid("identify", trained.path, song, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "alto" in result.stdout

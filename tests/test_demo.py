@@ -21,6 +21,7 @@ def small():
 
 @pytest.mark.slow
 def test_writes_one_page_that_needs_nothing_else_and_goes_on_when_called_again(small, tmp_path):
+    torch.set_num_threads(2)  # the networks are then trained side by side, in processes of their own
     path = run_demo(tmp_path / "demo", small, CPU, workers=1)
     page = path.read_text(encoding="utf-8")
     for text in ("baseline", "crnn_square", "crnn_fgnl", "singer-03 and singer-04", "never chosen on it"):

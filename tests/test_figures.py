@@ -2,7 +2,9 @@
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 
+from singerid.errors import SingeridError
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg, save_figure
 
 HISTORY = [
@@ -12,8 +14,8 @@ HISTORY = [
 
 
 def test_svg_is_reproducible_and_holds_its_text():
-    first = figure_svg(draw_curves(HISTORY, "a title"))
-    assert first == figure_svg(draw_curves(HISTORY, "a title"))
+    first = figure_svg(draw_curves(HISTORY, 2, "a title"))
+    assert first == figure_svg(draw_curves(HISTORY, 2, "a title"))
     assert "a title" in first
     assert first.startswith("<svg")
     assert mpl.rcParams["svg.fonttype"] == "path"  # the default: no global state is changed
@@ -36,6 +38,12 @@ def test_timeline_marks_the_true_singer_and_saves_in_both_formats(tmp_path):
     save_figure(figure, tmp_path / "timeline.svg")
     assert (tmp_path / "deep" / "timeline.png").read_bytes().startswith(b"\x89PNG")
     assert "Ana" in (tmp_path / "timeline.svg").read_text(encoding="utf-8")
+
+
+def test_other_endings_are_refused(tmp_path):
+    for name in ("curves", "curves.jpg", "curves.svg.txt"):
+        with pytest.raises(SingeridError, match="end its name so"):
+            save_figure(draw_curves([]), tmp_path / name)
 
 
 def test_an_empty_history_can_be_drawn():

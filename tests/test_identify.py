@@ -21,7 +21,8 @@ from singerid.errors import Failure, SingeridError
 from singerid.evaluation import predict_clips
 from singerid.extract.store import Store
 from singerid.identify import Identifier, find_files, identify_files
-from singerid.runs import part_of
+from singerid.models import save_model
+from singerid.runs import Run, part_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -209,6 +210,13 @@ def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
 def test_what_cannot_identify_is_named(trained, tmp_path):
     with pytest.raises(SingeridError, match="is no run"):
         Identifier.load(tmp_path)
+    vocals = Run.create(tmp_path / "vocals", replace(trained.config, audio="vocals"), trained.split())
+    with pytest.raises(SingeridError, match="heard vocals alone"):
+        Identifier.load(vocals.path)
+    fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split())
+    save_model(trained.load_model(), fewer.state_path())
+    with pytest.raises(SingeridError, match=r"knows 3 singers, its run's config\.json 1"):
+        Identifier.load(fewer.path)
 
 
 def test_identify_never_imports_training(trained, recordings):

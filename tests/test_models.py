@@ -165,12 +165,43 @@ def test_wrong_names_and_options_are_named():
         build_model("crnn", 3, softmax="queries")
     with pytest.raises(ValueError, match=r"width 0\.1 does not leave whole channels"):
         build_model("crnn", 3, width=0.1)
-    with pytest.raises(ValueError, match="excitation must be mose, se or none"):
+    with pytest.raises(ValueError, match="excitation must be mose or se or none, not 'mosse'"):
         build_model("crnn_fgnl", 3, excitation="mosse")
     with pytest.raises(ValueError, match="at least 1"):
         build_model("crnn", 0)
-    with pytest.raises(ValueError, match="layers names blocks"):
+    with pytest.raises(ValueError, match="layers must name blocks before the last"):
         build_model("crnn_fgnl", 3, layers=(4,))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("smoothing", "False"),
+        ("attention", "foo"),
+        ("extra_blocks", -1),
+        ("extra_blocks", 1.5),
+        ("width", True),
+        ("width", float("nan")),
+        ("width", "0.5"),
+        ("channels", 3),
+        ("channels", [64, 0, 1, 1]),
+        ("pools", [[2], None, None, None]),
+        ("kernel_size", True),
+        ("dropout", None),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named(option, value):
+    with pytest.raises(ValueError, match=f"{option} must be .*, not "):
+        build_model("crnn_fgnl", 3, **{option: value})
+
+
+def test_options_that_do_not_go_together_are_named():
+    with pytest.raises(ValueError, match="choose a crnn or a crnnm model"):
+        build_model("crnn_fgnl", 3, melody=True)
+    with pytest.raises(ValueError, match="as many pools as channels"):
+        build_model("crnn", 3, channels=[64, 128])
+    # The attention that is asked for decides which options there are, not the one that was there.
+    assert build_model("crnn", 3, attention="fgnl", softmax="queries").attention.softmax == "queries"
 
 
 def test_a_taken_name_is_refused():
@@ -222,6 +253,16 @@ def test_foreign_weights_version_and_shapes_are_named(tmp_path):
     safetensors.torch.save_file(tensors, path, metadata={"singerid": json.dumps(header)})
     with pytest.raises(SingeridError, match="has format 99, this singerid reads 1"):
         load_model_file(path)
+    for broken in (
+        "x",
+        "[]",
+        "{}",
+        json.dumps({"format": 1}),
+        json.dumps(header | {"format": 1, "options": 3}),
+    ):
+        safetensors.torch.save_file(tensors, path, metadata={"singerid": broken})
+        with pytest.raises(SingeridError, match=r"model\.safetensors: "):
+            load_model_file(path)
     header |= {"format": 1, "singers": 3}
     safetensors.torch.save_file(tensors, path, metadata={"singerid": json.dumps(header)})
     with pytest.raises(SingeridError, match=r"do not fit crnn: .*output\.weight"):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,8 @@ def test_what_is_no_run_is_named(tmp_path, run):
         (json.dumps(content | {"format": 2}), "is a run of format 2, this singerid reads 1"),
         (json.dumps(content | {"training": {"epoch": 3}}), "is damaged"),
         (json.dumps({"format": 1, "model": "crnn"}), "is damaged"),
+        (json.dumps(content | {"model": 7}), "is damaged"),
+        (json.dumps(content | {"training": content["training"] | {"clip_seconds": "abc"}}), "is damaged"),
     ):
         config.write_text(damaged, encoding="utf-8")
         with pytest.raises(SingeridError, match=message):
@@ -111,6 +114,9 @@ def test_missing_truncated_and_foreign_states_are_named(run):
 
 def test_a_store_without_the_runs_tracks_is_named(trained, recordings):
     store = Store.open(recordings.store)
+    renamed = replace(trained.config, singers=("alto", "bass", "somebody"))
+    with pytest.raises(SingeridError, match="by 'tenor' now, whom the run does not know"):
+        part_of(store, trained.split().train, renamed)
     fewer = Store(store.path, store.config, store.tracks[:3])
     with pytest.raises(SingeridError, match=r"lacks \d+ of the run's tracks, the first is '.*'; prepare"):
         part_of(fewer, trained.split().train, trained.config)

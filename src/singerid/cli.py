@@ -3,6 +3,7 @@
 Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid --help` answers at once.
 """
 
+import io
 import json
 import os
 import sys
@@ -239,9 +240,11 @@ def train(
     from singerid.devices import choose_device, use_threads
     from singerid.extract.store import Store
     from singerid.runs import RunConfig, SplitConfig, current_versions, make_split, singers_in
-    from singerid.training import read_history, train
+    from singerid.training import best_epoch, read_history, train
 
     use_threads(threads)
+    if split_file and (min_albums is not None or split_seed is not None):
+        raise SingeridError("--split-file says all of the split; leave out --min-albums and --split-seed")
     opened = Store.open(store)
     by = SplitConfig(split, seed if split_seed is None else split_seed, min_albums)
     parts, how = make_split(opened, by, split_file)
@@ -269,7 +272,7 @@ def train(
     )
     trained = train(opened, run, config, parts, choose_device(device), display="auto")
     history = read_history(trained)
-    best = max(history, key=lambda epoch: (epoch.valid_f1, -epoch.epoch))
+    best = best_epoch(history)
     print(
         f"{printable(run)}: {len(history)} epochs; best validation F1 {best.valid_f1:.3f} in epoch "
         f"{best.epoch}. Next: singerid evaluate {printable(run)}"
@@ -295,15 +298,16 @@ def evaluate(
     """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
     from singerid.devices import choose_device, use_threads
     from singerid.evaluation import evaluate
-    from singerid.figures import draw_confusions, save_figure
+    from singerid.figures import check_figure_name, draw_confusions, save_figure
     from singerid.report import evaluation_tables
     from singerid.runs import Run
 
     use_threads(threads)
+    picture = figure or run / "confusion.svg"
+    check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
     evaluation = evaluate(Run.open(run), choose_device(device), states, baseline)
     reported = evaluation.states[REPORTED_STATE]
-    picture = figure or run / "confusion.svg"
     save_figure(
         draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
     )
@@ -331,6 +335,8 @@ def identify(
     from singerid.identify import Identifier, Result, find_files, identify_files
 
     use_threads(threads)
+    if json_output and csv_output:
+        raise SingeridError("--json and --csv: choose one")
     identifier = Identifier.load(run, choose_device(device))
     failures: list[Failure] = []
     files = find_files(paths, failures.append)
@@ -384,14 +390,16 @@ def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
             options[name] = json.loads(value)
         except ValueError:
             options[name] = value
+    if width is not None and options["width"] != width:
+        raise SingeridError("--width and --option width=...: give one of them")
     return options
 
 
 def _print(renderable: object) -> None:
-    """Print for a person on standard output; as wide as it needs to be where that is no terminal."""
+    """Print for a person on standard output; where that is no terminal, wide enough for any table."""
     from rich.console import Console
 
-    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(renderable)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(renderable)
 
 
 def _print_json(value: object) -> None:
@@ -402,6 +410,9 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Run the command line: errors in one line on standard error, exit codes as `ExitCode` says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an output that is no UTF-8 gets escapes
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -414,9 +425,10 @@ def main() -> None:
     except Exception as error:
         # Typer's own errors of usage; their class moved between its versions, their method did not.
         explain = getattr(error, "format_message", None)
-        if explain is None:
+        if os.environ.get("SINGERID_DEBUG"):
             raise
-        _complain(f"{explain()} See --help.")
+        unexpected = f"unexpected {type(error).__name__}: {printable(str(error))}; --debug shows where"
+        _complain(f"{explain()} See --help." if explain else unexpected)
         code = ExitCode.UNUSABLE
     if code == ExitCode.INTERRUPTED:
         _complain("interrupted; run the same command again to go on")

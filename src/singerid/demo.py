@@ -19,7 +19,7 @@ from singerid.console import Display
 from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
-from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_levels
+from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_part
 from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.prepare import prepare
 from singerid.extract.store import Store, StoredTrack
@@ -31,7 +31,7 @@ from singerid.metrics import Comparison, Paired, compare
 from singerid.models import count_parameters
 from singerid.report import clock, score_text
 from singerid.runs import Part, Run, RunConfig, SplitConfig, current_versions, make_split, part_of, singers_in
-from singerid.training import read_history, train
+from singerid.training import best_epoch, read_history, train
 
 BASELINE = "baseline"
 CONTROL = "crnn_square"
@@ -157,7 +157,7 @@ def _train(
 
 
 def _outcome(probabilities: NDArray[np.floating[Any]], part: Part) -> _Outcome:
-    return _Outcome(probabilities, score_levels(probabilities, part))
+    return _Outcome(probabilities, score_part(probabilities, part))
 
 
 def _page(
@@ -186,13 +186,16 @@ def _page(
             for name, o in outcomes.items()
         ],
         twins=_twins(config.corpus),
-        curves=[
-            figure_svg(draw_curves([asdict(e) for e in read_history(run)], name))
-            for name, run in runs.items()
-        ],
+        curves=[_curves(name, run) for name, run in runs.items()],
         settings=_settings(config),
         versions=current_versions(),
     )
+
+
+def _curves(name: str, run: Run) -> str:
+    history = read_history(run)
+    rows = [asdict(epoch) for epoch in history]
+    return figure_svg(draw_curves(rows, best_epoch(history).epoch, name))
 
 
 def _confusion(outcome: _Outcome, level: str) -> tuple[tuple[int, ...], ...]:

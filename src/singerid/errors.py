@@ -18,8 +18,11 @@ class SingeridError(Exception):
     """Something a user can mend.
 
     The message is one line that names the thing and the remedy; the command line prints it
-    without a traceback.
+    without a traceback. Whatever names it holds, it is made to stay on one line.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ExitCode(IntEnum):

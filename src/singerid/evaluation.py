@@ -72,21 +72,33 @@ def predict_clips(
     return probabilities
 
 
-def score_levels(probabilities: NDArray[np.floating[Any]], part: Part) -> LevelScores:
-    """Score clips, and tracks by voting: probabilities (clips, singers) of the part's clips."""
-    clips = part.clips
-    votes = vote_tracks(probabilities, clips.track)
-    tracks = np.array(list(votes))
-    truth = {int(track): int(label) for track, label in zip(clips.track, clips.labels, strict=True)}
+def score_levels(
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    tracks: NDArray[np.int64],
+    singers: Sequence[str],
+) -> LevelScores:
+    """Score clips, and tracks by voting.
+
+    Args:
+        probabilities: (clips, singers).
+        labels: (clips,) class of each clip.
+        tracks: (clips,) index of the track of each clip.
+        singers: names of the classes.
+    """
+    votes = vote_tracks(probabilities, tracks)
+    _, first_clips = np.unique(tracks, return_index=True)
     return LevelScores(
-        clip=score(clips.labels, probabilities.argmax(1), clips.track, part.singers),
+        clip=score(labels, probabilities.argmax(1), tracks, singers),
         track=score(
-            [truth[int(track)] for track in tracks],
-            [vote.singer for vote in votes.values()],
-            tracks,
-            part.singers,
+            labels[first_clips], [vote.singer for vote in votes.values()], np.array(list(votes)), singers
         ),
     )
+
+
+def score_part(probabilities: NDArray[np.floating[Any]], part: Part) -> LevelScores:
+    """`score_levels` of all clips of a part, in their order."""
+    return score_levels(probabilities, part.clips.labels, part.clips.track, part.singers)
 
 
 def evaluate(
@@ -109,12 +121,12 @@ def evaluate(
     store, split = run.store(), run.split()
     part = part_of(store, split.test, run.config)
     scored = {
-        state: score_levels(predict_clips(_ready(run.load_model(state), device), part.clips, device), part)
+        state: score_part(predict_clips(_ready(run.load_model(state), device), part.clips, device), part)
         for state in states
     }
     fitted = None
     if baseline:
-        fitted = score_levels(baseline_probabilities(part_of(store, split.train, run.config), part), part)
+        fitted = score_part(baseline_probabilities(part_of(store, split.train, run.config), part), part)
     short = len(part.tracks) - len(np.unique(part.clips.track))
     return Evaluation(scored, fitted, part.singers, short)
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from singerid.errors import SingeridError
 from singerid.files import atomic_write
 
 TRAIN_COLOUR, VALID_COLOUR = "#888888", "#1b6ca8"
@@ -26,8 +28,15 @@ def figure_svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
+def check_figure_name(path: Path) -> None:
+    """Raise SingeridError unless the name ends in .svg or .png."""
+    if path.suffix not in (".svg", ".png"):
+        raise SingeridError(f"{path}: a picture is saved as .svg or .png; end its name so")
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure atomically as SVG or, by the name's ending, PNG; raises SingeridError if it cannot."""
+    check_figure_name(path)
     if path.suffix == ".svg":
         with atomic_write(path, "w") as file:
             file.write('<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure))
@@ -36,8 +45,14 @@ def save_figure(figure: Figure, path: Path) -> None:
             figure.savefig(file, format=path.suffix.lstrip("."), bbox_inches="tight", dpi=150)
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Losses, and validation accuracy and F1, over epochs (rows of metrics.csv)."""
+def draw_curves(history: Sequence[Mapping[str, Any]], kept: int | None = None, title: str = "") -> Figure:
+    """Losses, and validation accuracy and F1, over epochs.
+
+    Args:
+        history: rows of metrics.csv.
+        kept: number of the epoch whose state is reported; marked.
+        title: above the picture.
+    """
     figure = Figure(figsize=(8, 3))
     losses, scores = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
@@ -52,13 +67,14 @@ def draw_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure
         linestyle=":",
         label="accuracy",
     )
-    if history:
-        best = max(history, key=lambda row: (row["valid_f1"], -row["epoch"]))
-        scores.plot(best["epoch"], best["valid_f1"], "o", color=VALID_COLOUR, label="kept (best F1)")
+    for row in history:
+        if row["epoch"] == kept:
+            scores.plot(kept, row["valid_f1"], "o", color=VALID_COLOUR, label="kept (best F1)")
     scores.set(xlabel="epoch", ylabel="validation clips", ylim=(0, 1))
     for axes in (losses, scores):
         axes.legend(frameon=False, fontsize="small")
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if title:
         figure.suptitle(title)
     figure.tight_layout()

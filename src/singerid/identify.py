@@ -122,8 +122,12 @@ class Identifier:
         config = opened.config
         if model_entry(config.model).inputs != ("mel",):
             raise SingeridError(f"{run}: identifying with {config.model} needs a melody; use a crnn model")
+        if config.audio != "mixture":
+            raise SingeridError(
+                f"{run}: heard {config.audio} alone, which identify cannot separate; train on mixture"
+            )
         device = torch.device(device)
-        model = opened.load_model(state).to(device)
+        model = opened.load_model(state).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def classify(mel: Tensor) -> Tensor:
             probabilities: Tensor = model(mel).softmax(-1)

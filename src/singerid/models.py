@@ -6,24 +6,26 @@
 
 import difflib
 import json
+import math
 import runpy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from singerid.config import SQUARE_POOLS, ModelConfig
+from singerid.config import SQUARE_POOLS, AttentionKind, ExcitationKind, ModelConfig
 from singerid.errors import SingeridError
 from singerid.files import atomic_write
 from singerid.nn.crnn import CRNN
 from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation
 from singerid.nn.fgnl import FGNL2d
 from singerid.nn.non_local import NonLocal2d
+from singerid.nn.operation import SOFTMAX_AXES
 from singerid.nn.smoothing import Smoothing
 
 FORMAT_VERSION = 1
@@ -93,6 +95,42 @@ _OPTIONS_OF_KIND: dict[str, frozenset[str]] = {
 _ATTENTION_OPTIONS = frozenset[str]().union(*_OPTIONS_OF_KIND.values())
 
 
+_CHOICES = {
+    "attention": get_args(AttentionKind),
+    "excitation": get_args(ExcitationKind),
+    "softmax": SOFTMAX_AXES,
+}
+
+
+def _check_option(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is of the kind that the option takes."""
+    default = getattr(ModelConfig(), name)
+    if name in _CHOICES:
+        fits, wanted = value in _CHOICES[name], " or ".join(_CHOICES[name])
+    elif isinstance(default, bool):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        least = 0 if name == "extra_blocks" else 1
+        fits, wanted = type(value) is int and value >= least, f"a whole number from {least}"
+    elif isinstance(default, float):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits, wanted = number and math.isfinite(value) and value >= 0, "a number from 0"
+    elif name == "pools":
+        fits = isinstance(value, list | tuple) and all(pool is None or _whole(pool, 2) for pool in value)
+        wanted = "a list of [bands, frames] or null"
+    else:
+        fits, wanted = _whole(value), "a list of whole numbers"
+    if not fits:
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+
+
+def _whole(values: Any, length: int | None = None) -> bool:
+    """Whether this is a list of positive whole numbers, of this length if one is given."""
+    if not isinstance(values, list | tuple) or length not in (None, len(values)):
+        return False
+    return all(type(value) is int and value > 0 for value in values)
+
+
 def _scaled(numbers: Iterable[int], width: float, what: str) -> tuple[int, ...]:
     scaled = tuple(number * width for number in numbers)
     if any(value < 1 or value != int(value) for value in scaled):
@@ -130,9 +168,7 @@ def _excitation(config: ModelConfig, responses: int) -> nn.Module | None:
         return MoSE(config.hidden)
     if config.excitation == "se":
         return SqueezeExcitation(responses, config.hidden)
-    if config.excitation == "none":
-        return None
-    raise ValueError(f"excitation must be mose, se or none, got {config.excitation!r}")
+    return None
 
 
 def _build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Module:
@@ -140,12 +176,19 @@ def _build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Modul
     for option, value in overrides.items():
         if option not in known:
             raise ValueError(f"unknown option {option!r}; near options: {_near(option, known)}")
-        unused = option in _ATTENTION_OPTIONS - _OPTIONS_OF_KIND[config.attention]
-        if unused and value != getattr(config, option):
-            raise ValueError(
-                f"option {option!r} has no effect on a model with attention {config.attention!r}"
-            )
-    config = replace(config, **overrides)
+        _check_option(option, value)
+    base, config = config, replace(config, **overrides)
+    for option in overrides.keys() & (_ATTENTION_OPTIONS - _OPTIONS_OF_KIND[config.attention]):
+        if getattr(config, option) != getattr(base, option):
+            raise ValueError(f"option {option!r} has no effect with attention {config.attention!r}")
+    if config.melody != base.melody:
+        raise ValueError("melody is no option: choose a crnn or a crnnm model")
+    blocks = len(config.channels)
+    if blocks != len(config.pools) or any(number >= blocks for number in config.layers):
+        raise ValueError(
+            "there must be as many pools as channels, and layers must name blocks before the last: "
+            f"{blocks} channels, {len(config.pools)} pools, layers {tuple(config.layers)}"
+        )
     channels = _scaled(config.channels, config.width, "channels")
     return CRNN(
         singers,
@@ -217,7 +260,8 @@ def _near(name: str, known: Iterable[str]) -> str:
 def model_entry(name: str) -> ModelEntry:
     """The entry of a named model; raises SingeridError with near names for an unknown one."""
     if name not in MODELS:
-        raise SingeridError(f"unknown model {name!r}; near names: {_near(name, MODELS)}")
+        near = _near(name, MODELS)
+        raise SingeridError(f"unknown model {name!r}; near names: {near}; your own need --plugin FILE.py")
     return MODELS[name]
 
 
@@ -305,13 +349,17 @@ def load_model_file(path: Path | str) -> nn.Module:
         raise SingeridError(f"{path}: no such file; {remedy}") from error
     except (OSError, SafetensorError) as error:
         raise SingeridError(f"{path}: is no whole safetensors file ({error}); {remedy}") from error
-    if "singerid" not in metadata:
-        raise SingeridError(f"{path}: holds no singerid model; {remedy}")
-    header = json.loads(metadata["singerid"])
-    if header.get("format") != FORMAT_VERSION:
-        found = header.get("format")
+    try:
+        header = json.loads(metadata["singerid"])
+        found = header["format"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SingeridError(f"{path}: holds no singerid model; {remedy}") from error
+    if found != FORMAT_VERSION:
         raise SingeridError(f"{path}: has format {found}, this singerid reads {FORMAT_VERSION}; update it")
-    model = build_model(header["name"], header["singers"], **header["options"])
+    try:
+        model = build_model(header["name"], header["singers"], **header["options"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SingeridError(f"{path}: its model cannot be built ({one_line(error)}); {remedy}") from error
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -35,7 +35,7 @@ from singerid.errors import SingeridError
 from singerid.extract.store import Store, StoredTrack
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
-from singerid.models import load_model_file
+from singerid.models import load_model_file, model_spec
 
 FORMAT = 1
 
@@ -147,7 +147,13 @@ class Run:
                 f"{self.state_path(state)}: is missing; run the same `singerid train` command again, "
                 "which goes on where it stopped"
             )
-        return load_model_file(self.state_path(state))
+        model = load_model_file(self.state_path(state))
+        if model_spec(model).singers != len(self.config.singers):
+            raise SingeridError(
+                f"{self.state_path(state)}: knows {model_spec(model).singers} singers, its run's config.json "
+                f"{len(self.config.singers)}; one of them is of another run"
+            )
+        return model
 
     def store(self) -> Store:
         """The store the run was trained on.
@@ -211,6 +217,12 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig) -> Part:
             "prepare them again"
         )
     tracks = tuple(by_path[path] for path in sorted(paths))
+    for track in tracks:
+        if track.singer not in config.singers:
+            raise SingeridError(
+                f"{store.path}: {track.path!r} is by {track.singer!r} now, whom the run does not know; "
+                "train again"
+            )
     labels = [config.singers.index(track.singer) for track in tracks]
     clips = Clips(
         _StoredFeatures(store, tracks, config.audio),
@@ -263,4 +275,17 @@ def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
     values["singers"] = tuple(values["singers"])
     for name, kind in (("features", FeatureConfig), ("split", SplitConfig), ("training", TrainingConfig)):
         values[name] = kind(**values[name])
+        _check_types(values[name], kind())
+    for name in ("model", "store", "audio"):
+        if not isinstance(values[name], str):
+            raise TypeError(f"{name} {values[name]!r}")
     return RunConfig(**values)
+
+
+def _check_types(values: Any, defaults: Any) -> None:
+    """Raise TypeError where a field is of another type than its default; None stands for any."""
+    for item in fields(defaults):
+        value, default = getattr(values, item.name), getattr(defaults, item.name)
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        if default is not None and not isinstance(value, kinds):
+            raise TypeError(f"{item.name} {value!r}")

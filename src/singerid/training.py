@@ -9,14 +9,16 @@ import csv
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import safetensors.torch
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
@@ -30,10 +32,11 @@ from singerid.data.splits import Split
 from singerid.errors import SingeridError
 from singerid.evaluation import predict_clips, run_model
 from singerid.extract.store import Store
+from singerid.features import frames_to_seconds
 from singerid.figures import draw_curves, save_figure
 from singerid.files import atomic_write
 from singerid.models import build_model, model_entry, save_model
-from singerid.runs import Run, RunConfig, parts_of
+from singerid.runs import Part, Run, RunConfig, parts_of
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,26 @@ def train(
         SingeridError: the folder holds another run, the store does not have what the run needs, or
             the loss is not finite any more (the states of the epochs before are kept).
     """
-    train_part, valid_part, _ = parts_of(store, split, config)
     settings = config.training
+    _check_settings(settings)
     model = _fresh_model(config)
-    run = _begin(path, config, split)
+    train_part, valid_part, _ = parts_of(store, split, config)
+    with _locked(path):
+        run = _begin(path, config, split)
+        _train_epochs(run, model, train_part, valid_part, device, display)
+    return run
 
+
+def _train_epochs(
+    run: Run, model: nn.Module, train_part: Part, valid_part: Part, device: torch.device, display: Display
+) -> None:
+    """The loop."""
+    config, settings = run.config, run.config.training
+    # Channels last suits convolutions on CPU and GPU alike. Adam takes its state where the weights are.
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     fabric = _fabric(device, settings)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon)
-    history = _resume(run.path, model, optimizer)
-    # Channels last suits convolutions on CPU and GPU alike.
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    history = _resume(run, model, optimizer)
     network, optimizer = fabric.setup(model, optimizer)
     steps = math.ceil(len(train_part.clips) / settings.batch_size)
     with TrainingDisplay(config.model, settings.epochs, steps, len(history), display) as shown:
@@ -114,15 +127,21 @@ def train(
             mean = float(total) / len(train_part.clips)
             epoch = Epoch(number, mean, *valid, seconds=time.perf_counter() - began)
             if not (math.isfinite(epoch.loss) and math.isfinite(epoch.valid_loss)):
+                kept = f"the states up to epoch {number - 1} are kept" if history else "there is no state yet"
                 raise SingeridError(
-                    f"{run.path}: the loss is not finite in epoch {number}; the states up to epoch "
-                    f"{number - 1} are kept: train anew, in another folder, with a lower --learning-rate"
+                    f"{run.path}: the loss is not finite in epoch {number}; {kept}: "
+                    "train anew, in another folder, with a lower --learning-rate"
                 )
             history.append(epoch)
             _keep(run, model, optimizer, history)
             shown.epoch(number, epoch.loss, epoch.valid_loss, epoch.valid_f1)
-    save_figure(draw_curves([asdict(epoch) for epoch in history]), run.path / "curves.svg")
-    return run
+    curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
+    save_figure(curves, run.path / "curves.svg")
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """The epoch whose state is reported: best validation F1, of equals the earliest."""
+    return max(history, key=lambda epoch: (epoch.valid_f1, -epoch.epoch))
 
 
 def read_history(run: Run) -> list[Epoch]:
@@ -144,15 +163,54 @@ def _fresh_model(config: RunConfig) -> nn.Module:
         raise SingeridError(f"model {config.model} needs a melody, which this store lacks; use a crnn model")
     torch.manual_seed(config.training.seed)
     try:
-        return build_model(config.model, len(config.singers), **config.options)
+        model = build_model(config.model, len(config.singers), **config.options)
     except (TypeError, ValueError) as error:
-        raise SingeridError(f"model {config.model}: {error}; mend the --option") from error
+        raise SingeridError(f"model {config.model}: {error}; mend --width or --option") from error
+    smallest, n_mels = getattr(model, "smallest_frames", 1), getattr(model, "n_mels", config.features.n_mels)
+    if config.clip_frames < smallest:
+        seconds = frames_to_seconds(smallest, config.features)
+        raise SingeridError(
+            f"model {config.model} takes clips of {seconds:.2f} s at least; raise --clip-seconds"
+        )
+    if n_mels != config.features.n_mels:
+        has = config.features.n_mels
+        raise SingeridError(f"model {config.model} reads {n_mels} mel bands, the store has {has}")
+    return model
+
+
+def _check_settings(settings: TrainingConfig) -> None:
+    for name in ("clip_seconds", "learning_rate"):
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and value > 0):
+            raise SingeridError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
+    if settings.epochs < 1 or settings.batch_size < 1:
+        raise SingeridError("--epochs and --batch-size must be at least 1")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep a second process out of a run; the system gives the lock back however this one ends."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SingeridError(f"{path}: is being trained by another process; wait for it or stop it") from error
+    except OSError as error:
+        raise SingeridError(f"{path}: cannot be made ({error.strerror}); choose another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _begin(path: Path, config: RunConfig, split: Split) -> Run:
     """Open the run in a folder, or make a new one there; another run is refused."""
+    for leftover in path.rglob(".tmp-*"):  # of a writer that was killed
+        leftover.unlink(missing_ok=True)
     if not (path / "config.json").exists():
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        # What a kill leaves behind that came before the configuration does not count.
+        if {entry.name for entry in path.iterdir()} - {"split.json", ".lock"}:
             raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
         return Run.create(path, config, split)
     run = Run.open(path)
@@ -164,7 +222,9 @@ def _begin(path: Path, config: RunConfig, split: Split) -> Run:
             f"{path}: holds a run with other settings: {', '.join(different)}; "
             "give the same settings to go on with it, or another folder"
         )
-    return Run.create(path, replace(config, versions=run.config.versions), split)
+    epochs = max(config.training.epochs, run.config.training.epochs)
+    training = replace(config.training, epochs=epochs)
+    return Run.create(path, replace(config, versions=run.config.versions, training=training), split)
 
 
 def _differences(old: RunConfig, new: RunConfig) -> list[str]:
@@ -226,8 +286,7 @@ def _validate(network: nn.Module, clips: Clips, device: torch.device) -> tuple[f
 def _out_of_patience(history: list[Epoch], patience: int | None) -> bool:
     if patience is None or not history:
         return False
-    best = max(history, key=lambda epoch: (epoch.valid_f1, -epoch.epoch))
-    return len(history) - best.epoch >= patience
+    return len(history) - best_epoch(history).epoch >= patience
 
 
 def _keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch]) -> None:
@@ -241,14 +300,18 @@ def _keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history:
         value = sign * getattr(newest, measure)
         if all(value > sign * getattr(epoch, measure) for epoch in earlier):
             save_model(model, run.state_path(state))
-    with atomic_write(run.path / "metrics.csv", "w") as file:
-        writer = csv.DictWriter(file, [item.name for item in fields(Epoch)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(epoch) for epoch in history)
+    _write_history(run, history)
     tensors = dict(_flat_state(model, optimizer))
     metadata = {"history": json.dumps([asdict(epoch) for epoch in history])}
     with atomic_write(run.path / "resume.safetensors") as file:
         file.write(safetensors.torch.save(tensors, metadata))
+
+
+def _write_history(run: Run, history: Sequence[Epoch]) -> None:
+    with atomic_write(run.path / "metrics.csv", "w") as file:
+        writer = csv.DictWriter(file, [item.name for item in fields(Epoch)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(epoch) for epoch in history)
 
 
 def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
@@ -259,11 +322,15 @@ def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[
             yield f"optimizer/{index}/{name}", tensor.detach().cpu().contiguous()
 
 
-def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
+def _resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
     """Put model and optimizer where an interrupted run left them; the epochs done so far."""
-    path = folder / "resume.safetensors"
+    path = run.path / "resume.safetensors"
     if not path.exists():
         return []
+    anew = f"delete {path} to train this run from its start"
+    for state in get_args(StateName):
+        if not run.state_path(state).exists():
+            raise SingeridError(f"{run.state_path(state)}: is missing; {anew}")
     try:
         with safe_open(path, framework="pt") as file:
             history = [Epoch(**epoch) for epoch in json.loads(file.metadata()["history"])]
@@ -279,7 +346,6 @@ def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) ->
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states, "param_groups": groups})
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise SingeridError(
-            f"{path}: is damaged ({' '.join(str(error).split())}); delete it to train this run from its start"
-        ) from error
+        raise SingeridError(f"{path}: is damaged ({' '.join(str(error).split())}); {anew}") from error
+    _write_history(run, history)
     return history

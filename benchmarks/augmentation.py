@@ -1,0 +1,77 @@
+"""What augmentation against the album effect brings, over three album splits of the synthetic corpus.
+
+    singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
+    python benchmarks/augmentation.py STORE RUNS
+
+Trains crnn_fgnl with --augment none and all on the splits of seeds 0, 21 and 42, and scores it and the
+classical baseline on the test albums. Interrupted, the same command goes on.
+"""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from small_networks import CPU, train_small
+
+from singerid.evaluation import baseline_probabilities, predict_clips, score_part
+from singerid.extract.parallel import WorkerDied, each_in_processes
+from singerid.extract.store import Store
+from singerid.metrics import Paired, compare
+from singerid.runs import Run, SplitConfig, make_split, part_of
+from singerid.voting import vote_tracks
+
+SEEDS = (0, 21, 42)
+MODES = ("none", "all")
+
+
+def train_cell(cell: tuple[str, int], store: str, runs: str, epochs: int) -> None:
+    mode, seed = cell
+    opened = Store.open(store)
+    split, how = make_split(opened, SplitConfig("album", seed))
+    train_small(opened, Path(runs) / f"{mode}-{seed}", split, how, "crnn_fgnl", epochs, mode, seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("store")
+    parser.add_argument("runs")
+    parser.add_argument("--epochs", type=int, default=10)
+    arguments = parser.parse_args()
+    store = Store.open(arguments.store)
+    cells = [(mode, seed) for seed in SEEDS for mode in MODES]
+    work = partial(train_cell, **vars(arguments))
+    for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
+        if isinstance(outcome, WorkerDied):
+            raise SystemExit(f"{cell} ended without a word; is there too little memory?")
+    clips: dict[tuple[str, str], list[Paired]] = {}
+    for seed in SEEDS:
+        runs = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in MODES}
+        split, config = runs["all"].split(), runs["all"].config
+        test = part_of(store, split.test, config)
+        found = {mode: predict_clips(run.load_model(), test.clips, CPU) for mode, run in runs.items()}
+        found["baseline"] = baseline_probabilities(part_of(store, split.train, config), test)
+        for name, probabilities in found.items():
+            scores = score_part(probabilities, test)
+            print(f"seed {seed} {name}: clip F1 {scores.clip.f1_weighted:.3f}, ", end="")
+            print(f"track F1 {scores.track.f1_weighted:.3f}")
+        # An album name means an album of one singer only.
+        album_of = [(track.singer, track.album) for track in test.tracks]
+        owners, first = np.unique(test.clips.track, return_index=True)
+        for other in ("none", "baseline"):
+            items = [p.argmax(1) for p in (found["all"], found[other])]
+            albums = tuple(album_of[track] for track in test.clips.track)
+            clips.setdefault((other, "clip"), []).append(Paired(test.clips.labels, *items, albums))
+            votes = [vote_tracks(p, test.clips.track) for p in (found["all"], found[other])]
+            named = [np.array([vote.singer for vote in vote.values()]) for vote in votes]
+            albums = tuple(album_of[track] for track in owners)
+            clips.setdefault((other, "track"), []).append(Paired(test.clips.labels[first], *named, albums))
+    for (other, level), pairs in clips.items():
+        result = compare(pairs)
+        low, high = result.interval.low, result.interval.high
+        print(f"all minus {other}, {level} F1: {result.difference:+.3f} ({low:+.3f} to {high:+.3f})")
+
+
+if __name__ == "__main__":
+    main()
