@@ -90,12 +90,18 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
         (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file says all"),
         (["train", "STORE", "RUN", "--split-file", "x"], "x: cannot be read"),
         (["train", "MISSING", "RUN"], "is no store"),
+        (["prepare", "TREE", "RUN", "--device", "cuda:9"], "--device cuda:9: this machine has"),
         (["evaluate", "RUN", "--figure", "x.bmp"], "saved as .svg or .png"),
         (["identify", "RUN", "x.mp3", "--json", "--csv"], "choose one"),
     ],
 )
 def test_odd_options_are_one_line(arguments, message, recordings, tmp_path, singerid):
-    places = {"STORE": recordings.store, "RUN": tmp_path / "run", "MISSING": tmp_path}
+    places = {
+        "STORE": recordings.store,
+        "TREE": recordings.tree,
+        "RUN": tmp_path / "run",
+        "MISSING": tmp_path,
+    }
     result = singerid(*(places.get(argument, argument) for argument in arguments))
     assert result.returncode == 2
     assert message in result.stderr

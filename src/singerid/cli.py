@@ -163,8 +163,12 @@ def prepare(
         int | None,
         typer.Option("--workers", "--threads", min=1, help="Processes; by default one a CPU.", metavar="N"),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where spectrograms are made; decoding takes most of the time.")
+    ] = "cpu",
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
+    from singerid.devices import choose_device
     from singerid.extract.prepare import find_tracks, prepare
     from singerid.extract.store import Store
 
@@ -175,6 +179,7 @@ def prepare(
         store,
         FeatureConfig(pad_mode=pad_mode),
         workers=workers,
+        device=choose_device(device),
         min_seconds=min_seconds,
         check_contents=check_contents,
         unlisted=found.failures,

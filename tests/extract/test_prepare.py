@@ -18,6 +18,7 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from singerid.audio import load
 from singerid.config import FeatureConfig
@@ -483,3 +484,14 @@ def test_killed_with_workers_the_store_ends_up_the_same(tmp_path: Path) -> None:
     assert prepare(scan_tree(tree), tree, fresh, workers=1).done == 120
     assert contents(store) == contents(fresh)
     assert Store.open(store).tracks == Store.open(fresh).tracks
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_makes_the_same_features_to_rounding(recordings, tmp_path):
+    """The store of the fixture was made on the CPU."""
+    tracks = scan_tree(recordings.tree)
+    prepare(tracks, recordings.tree, tmp_path / "store", device=torch.device("cuda", 0), workers=1)
+    ours, theirs = Store.open(tmp_path / "store"), Store.open(recordings.store)
+    for track in theirs.tracks:
+        np.testing.assert_allclose(ours.features(track), theirs.features(track), atol=0.1)

@@ -15,6 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from singerid.audio import AudioError, open_file
 from singerid.config import FeatureConfig
 from singerid.console import progress
@@ -24,7 +26,7 @@ from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
 from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.store import MIXTURE, StoredTrack
-from singerid.extract.worker import Extracted, Source, content_hash, extract, too_short
+from singerid.extract.worker import CPU, Extracted, Source, content_hash, extract, too_short
 from singerid.extract.writer import StoreWriter, open_writer
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
 
@@ -102,6 +104,7 @@ def prepare(
     min_seconds: float = MIN_SECONDS,
     check_contents: bool = False,
     unlisted: Sequence[Failure] = (),
+    device: torch.device = CPU,
     show_progress: bool = False,
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
@@ -122,6 +125,7 @@ def prepare(
         check_contents: read every recording, even where size and time of change are the same.
         unlisted: files and folders that could not be listed (`FoundTracks.failures`): what the store
             has of them stays, and they are among the report's failures.
+        device: where spectrograms are made; a GPU's differ from the CPU's by rounding.
         show_progress: draw progress bars on standard error.
 
     Raises:
@@ -148,7 +152,14 @@ def prepare(
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
 
-        work = partial(extract, root=root, incoming=writer.incoming, config=config, min_seconds=min_seconds)
+        work = partial(
+            extract,
+            root=root,
+            incoming=writer.incoming,
+            config=config,
+            min_seconds=min_seconds,
+            device=device,
+        )
         if workers is None:
             workers = min(os.cpu_count() or 1, 1 + len(pending) // _SONGS_A_WORKER)
         outcomes = each_in_processes(work, pending, workers)

@@ -19,6 +19,8 @@ from singerid.extract.store import file_hash
 from singerid.features import LogMel, seconds_to_frames, stream_log_mel
 from singerid.files import atomic_write
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -41,7 +43,12 @@ class Extracted:
 
 
 def extract(
-    source: Source, root: Path, incoming: Path, config: FeatureConfig, min_seconds: float
+    source: Source,
+    root: Path,
+    incoming: Path,
+    config: FeatureConfig,
+    min_seconds: float,
+    device: torch.device = CPU,
 ) -> Extracted | Failure:
     """Write the features of a source to `incoming`; a SingeridError is one of writing."""
     path = root / source.track.path
@@ -57,7 +64,9 @@ def extract(
 
     try:
         with _one_thread(), atomic_write(made) as file:
-            frames, loudest = _write_features(file, stream_log_mel(read, _log_mel(config)), config.n_mels)
+            frames, loudest = _write_features(
+                file, stream_log_mel(read, _log_mel(config, device)), config.n_mels
+            )
             duration_s = samples[0] / config.sample_rate
             if frames < seconds_to_frames(min_seconds, config):
                 raise AudioError(path, too_short(duration_s, min_seconds))
@@ -114,5 +123,5 @@ def _one_thread() -> Iterator[None]:
 
 
 @cache
-def _log_mel(config: FeatureConfig) -> LogMel:
-    return LogMel(config)
+def _log_mel(config: FeatureConfig, device: torch.device) -> LogMel:
+    return LogMel(config).to(device)
