@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn.metrics import f1_score
 from singerid import evaluation as ev
 from singerid.baseline import Baseline
 from singerid.extract.store import Store
-from singerid.runs import part_of
+from singerid.runs import Run, part_of
 
 CPU = torch.device("cpu")
 
@@ -61,6 +62,16 @@ def test_the_baseline_is_fitted_to_training_clips_alone(trained, recordings, par
     named = fitted.probabilities(batches[1]).argmax(1)
     expected = f1_score(part.clips.labels, named, average="weighted")
     assert result.baseline.clip.f1_weighted == pytest.approx(expected)
+
+
+def test_the_baseline_of_a_run_cannot_know_whom_the_training_tracks_lack(trained, tmp_path):
+    """If it were fitted to anything but the training part of the split, it would name the tenor."""
+    shutil.copytree(trained.path, tmp_path / "run")
+    split = trained.split().to_json()
+    split["train"] = [path for path in split["train"] if not path.startswith("tenor")]
+    (tmp_path / "run" / "split.json").write_text(json.dumps(split))
+    result = ev.evaluate(Run.open(tmp_path / "run"), CPU, baseline=True)
+    assert [row.recall > 0 for row in result.baseline.clip.singers] == [True, True, False]
 
 
 def test_json_has_the_form_of_the_contract(result):

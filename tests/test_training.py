@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from singerid.errors import SingeridError
 from singerid.extract.store import Store
 from singerid.runs import Run
-from singerid.training import Epoch, read_history, train
+from singerid.training import Epoch, _sequence, read_history, train
 
 CPU = torch.device("cpu")
 STATES = ("best_loss", "best_accuracy", "best_f1", "last")
@@ -82,6 +82,11 @@ def test_an_epoch_depends_on_seed_and_number_alone(trained, recordings, tmp_path
     assert scores == [replace(epoch, seconds=0) for epoch in read_history(parts)]
     other = train(store, tmp_path / "other", short(trained.config, seed=1), split, CPU)
     assert not same_weights(whole.state_path("last"), other.state_path("last"))
+
+
+def test_every_epoch_draws_other_numbers():
+    drawn = [_sequence(seed, epoch, purpose) for seed in (0, 1) for epoch in (1, 2) for purpose in (0, 1)]
+    assert len(set(drawn)) == 8
 
 
 def command(recordings, run, epochs):
