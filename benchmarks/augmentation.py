@@ -16,9 +16,9 @@ import numpy as np
 from small_networks import CPU, train_small
 
 from singerid.evaluation import baseline_probabilities, predict_clips, score_part
-from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.store import Store
 from singerid.metrics import Paired, compare
+from singerid.parallel import WorkerDied, each_in_processes
 from singerid.runs import Run, SplitConfig, make_split, part_of
 from singerid.voting import vote_tracks
 

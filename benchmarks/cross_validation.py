@@ -21,8 +21,8 @@ from small_networks import CPU, train_small
 
 from singerid.data.splits import Split, leave_one_album_out, stratified_folds, with_min_albums
 from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_levels
-from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.store import Store
+from singerid.parallel import WorkerDied, each_in_processes
 from singerid.report import score_text
 from singerid.runs import Run, SplitConfig, part_of
 

@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "singerid"
 
 LEVELS = {
-    0: "errors files console config devices figures voting metrics nn.*",
+    0: "errors files console config devices figures parallel voting metrics nn.*",
     1: "audio features models data.*",
     2: "extract.* runs interop",
     3: "training evaluation identify baseline audit export",

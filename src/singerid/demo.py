@@ -20,7 +20,6 @@ from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_part
-from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.prepare import prepare
 from singerid.extract.store import Store, StoredTrack
 from singerid.features import LogMel
@@ -29,6 +28,7 @@ from singerid.files import atomic_write
 from singerid.identify import Identifier
 from singerid.metrics import Comparison, Paired, compare
 from singerid.models import count_parameters
+from singerid.parallel import WorkerDied, each_in_processes
 from singerid.report import clock, score_text
 from singerid.runs import Part, Run, RunConfig, SplitConfig, current_versions, make_split, part_of, singers_in
 from singerid.training import best_epoch, read_history, train

@@ -289,10 +289,11 @@ def _feature_problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
     for condition, checksum in sorted(track.conditions.items()):
         try:
             features = store.features(track, condition)
+            remedy = f"delete {store.features_path(track, condition)} and prepare again"
             if not np.isfinite(features).all():
-                yield Failure(track.path, f"its {condition} features are not finite; prepare it again")
+                yield Failure(track.path, f"its {condition} features are not finite; {remedy}")
             elif file_hash(store.features_path(track, condition)) != checksum:
-                yield Failure(track.path, f"its {condition} features were changed since; prepare it again")
+                yield Failure(track.path, f"its {condition} features were changed since; {remedy}")
         except (SingeridError, OSError) as error:
             yield Failure(track.path, _one_line(error))
 

@@ -68,5 +68,5 @@ def read_json(path: Path, remedy: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SingeridError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SingeridError(f"{path}: is not valid JSON ({error}); {remedy}") from error

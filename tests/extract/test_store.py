@@ -313,3 +313,11 @@ def test_one_writer_at_a_time_and_none_after_a_kill(store: Path) -> None:
     other.stdout.close()
     with open_writer(store, CONFIG) as writer:
         put(writer, stored("s/a/3.wav"))
+
+
+def test_a_run_is_no_store(tmp_path):
+    """Its config.json has a format and features too, and more."""
+    run = {"format": 1, "features": {}, "model": "crnn"}
+    (tmp_path / "config.json").write_text(json.dumps(run))
+    with pytest.raises(SingeridError, match="is not the configuration of a store"):
+        Store.open(tmp_path)

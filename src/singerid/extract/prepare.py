@@ -24,11 +24,11 @@ from singerid.data.artist20 import artist20_root, check_artist20
 from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
-from singerid.extract.parallel import WorkerDied, each_in_processes
 from singerid.extract.store import MIXTURE, StoredTrack
 from singerid.extract.worker import CPU, Extracted, Source, content_hash, extract, too_short
 from singerid.extract.writer import StoreWriter, open_writer
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.parallel import WorkerDied, each_in_processes
 
 # Starting a process takes as long as this many songs.
 _SONGS_A_WORKER = 30

@@ -10,6 +10,7 @@ A file that no line tells of is not believed. `extract/writer.py` says why a lin
 import gc
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -161,13 +162,17 @@ def read_config(path: Path) -> FeatureConfig:
     content = read_json(file, remedy)
     try:
         version, features = content["format"], content["features"]
+        if type(version) is not int:
+            raise TypeError("the format is no number")
         if version > FORMAT:
             raise SingeridError(
                 f"{printable(path)}: was written by a newer singerid (store format {version}, "
                 f"this one reads {FORMAT}); update singerid"
             )
+        if content.keys() != {"format", "features"}:  # a run's config.json has these two and more
+            raise TypeError("fields of other names")
         return FeatureConfig(**features)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise SingeridError(f"{printable(file)}: is not the configuration of a store; {remedy}") from error
 
 
@@ -232,6 +237,8 @@ _TYPES: dict[str, type] = {
 def _stored_track(id: str, entry: dict[str, Any]) -> StoredTrack:
     if {name: type(value) for name, value in entry.items()} != _TYPES:
         raise TypeError("fields of other names or types")
+    if not (math.isfinite(entry["duration_s"]) and entry["frames"] > 0):
+        raise ValueError("a track without length")
     # As unpickling does it: a third of the time of a frozen dataclass's constructor.
     track = object.__new__(StoredTrack)
     track.__dict__.update(entry)

@@ -58,9 +58,12 @@ def extract(
 
     def read() -> Iterator[Samples]:
         samples.append(0)
-        for block in read_blocks(path, config.sample_rate, warn=warnings.append):
-            samples[-1] += len(block)
-            yield block
+        try:
+            for block in read_blocks(path, config.sample_rate, warn=warnings.append):
+                samples[-1] += len(block)
+                yield block
+        except OSError as error:
+            raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
 
     try:
         with _one_thread(), atomic_write(made) as file:

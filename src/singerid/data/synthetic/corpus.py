@@ -2,12 +2,9 @@
 
 import io
 import os
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from singerid.data.synthetic.cast import SAMPLE_RATE, Corpus, Song, draw_corpus
 from singerid.data.synthetic.studio import FULL_SCALE, render
 from singerid.errors import SingeridError
 from singerid.files import atomic_write, read_json, write_json
+from singerid.parallel import WorkerDied, each_in_processes
 
 VERSION = 1  # of the generator: raised when the same settings give other samples
 DESCRIPTION = "corpus.json"
@@ -96,23 +94,12 @@ def _file(folder: Path, kind: str, song: Song) -> Path:
 
 
 def _write_all(folder: Path, songs: list[Song], workers: int) -> Iterator[None]:
-    if workers <= 1:
-        for song in songs:
-            _write_song(folder, song)
-            yield
-        return
-    # Fresh processes: a fork would copy the caller's threads in whatever state they are.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
-        try:
-            for done in as_completed([pool.submit(partial(_write_song, folder), song) for song in songs]):
-                yield done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the parent, which then tells the workers to stop after their song."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for song, outcome in each_in_processes(partial(_write_song, folder), songs, workers):
+        if isinstance(outcome, WorkerDied):
+            raise SingeridError(
+                f"{folder}: the process that made {song.path} died; is there too little memory?"
+            )
+        yield
 
 
 def _write_song(folder: Path, song: Song) -> None:

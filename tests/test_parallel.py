@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from singerid.extract.parallel import WorkerDied, each_in_processes
+from singerid.parallel import WorkerDied, each_in_processes
 
 
 def double(item: int) -> int:
@@ -49,7 +49,7 @@ def test_what_the_work_raises_is_raised(workers: int) -> None:
 
 ORPHANS = """
 import os, sys, time
-from singerid.extract.parallel import each_in_processes
+from singerid.parallel import each_in_processes
 def work(item):
     print(os.getpid(), flush=True)
     time.sleep(3600)
