@@ -13,7 +13,7 @@ LEVELS = {
     2: "extract.* runs interop",
     3: "training evaluation identify baseline audit export",
     4: "experiments report demo doctor",
-    5: "cli",
+    5: "cli.*",
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names.split()}
 

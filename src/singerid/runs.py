@@ -24,8 +24,10 @@ from singerid.config import (
     REPORTED_STATE,
     AudioCondition,
     FeatureConfig,
+    SeparatorName,
     SplitKind,
     StateName,
+    TrackerName,
     TrainingConfig,
 )
 from singerid.data.clips import Clips
@@ -59,6 +61,8 @@ class RunConfig:
         singers: names of the classes, in their order.
         features: how the store's features were made.
         audio: what was heard, "mixture" or "vocals".
+        separator: what took the vocals out of the mixture; None for the mixture.
+        melody: what followed the melody; None for a network that reads none.
         split: how the split was made; the split itself is in split.json.
         training: how it was trained.
         store: the store's folder.
@@ -73,6 +77,8 @@ class RunConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     audio: AudioCondition = "mixture"
+    separator: SeparatorName | None = None
+    melody: TrackerName | None = None
     split: SplitConfig = field(default_factory=SplitConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,24 @@
+"""The command line. Each command is a few lines: it reads options, calls one function and prints.
+
+Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid --help` answers at once.
+"""
+
+from singerid.cli.app import app, main
+from singerid.cli.data import prepare, synth
+from singerid.cli.learning import evaluate, identify, train
+from singerid.cli.machine import doctor, models
+from singerid.cli.show import demo
+
+__all__ = ["app", "main"]
+
+for _command in (  # in the order of --help
+    demo,
+    synth,
+    prepare,
+    train,
+    evaluate,
+    identify,
+    models,
+    doctor,
+):
+    app.command()(_command)

@@ -1,0 +1,80 @@
+"""The program: its global options, and how it ends."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import singerid
+from singerid.errors import ExitCode, SingeridError, printable
+
+app = typer.Typer(
+    name="singerid",
+    help="Know who is singing: train, evaluate and use singer-identification networks.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"singerid {singerid.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE.py", help="Run a Python file first, which registers your own models."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["SINGERID_DEBUG"] = "1"
+    if plugin:
+        from singerid.models import load_plugin
+
+        for path in plugin:
+            load_plugin(path)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line: errors in one line on standard error, exit codes as `ExitCode` says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an output that is no UTF-8 gets escapes
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = ExitCode.INTERRUPTED
+    except SingeridError as error:
+        if os.environ.get("SINGERID_DEBUG"):
+            raise
+        _complain(str(error))
+        code = ExitCode.UNUSABLE
+    except Exception as error:
+        # Typer's own errors of usage; their class moved between its versions, their method did not.
+        explain = getattr(error, "format_message", None)
+        if os.environ.get("SINGERID_DEBUG"):
+            raise
+        unexpected = f"unexpected {type(error).__name__}: {printable(str(error))}; --debug shows where"
+        _complain(f"{explain()} See --help." if explain else unexpected)
+        code = ExitCode.UNUSABLE
+    if code == ExitCode.INTERRUPTED:
+        _complain("interrupted; run the same command again to go on")
+    sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    print(f"singerid: {message}", file=sys.stderr)

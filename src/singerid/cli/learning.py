@@ -1,0 +1,210 @@
+"""Commands around a run: train, evaluate, identify."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from singerid.cli.shared import Device, RunFolder, Threads, print_json, print_rich
+from singerid.config import (
+    REPORTED_STATE,
+    AudioCondition,
+    AugmentMode,
+    Precision,
+    SplitKind,
+    StateName,
+    TrainingConfig,
+)
+from singerid.console import conclude, progress
+from singerid.errors import Failure, SingeridError, printable
+
+_TRAINING = TrainingConfig()
+
+
+def train(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Store made by `singerid prepare`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; made when missing.")],
+    model: Annotated[
+        str, typer.Option(help="Name of a network; `singerid models` lists them.")
+    ] = "crnn_fgnl",
+    clip_seconds: Annotated[float, typer.Option(min=0.1, help="Length of a clip.")] = _TRAINING.clip_seconds,
+    split: Annotated[
+        SplitKind, typer.Option(help="Keep albums whole (the paper's split), or mix tracks.")
+    ] = "album",
+    split_file: Annotated[
+        Path | None,
+        typer.Option(help='Your own split: JSON {"train": [...], "valid": [...], "test": [...]}.'),
+    ] = None,
+    min_albums: Annotated[
+        int | None, typer.Option(min=1, help="Leave out singers with fewer albums.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of all that training draws.")] = 0,
+    split_seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split alone; by default as --seed.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = _TRAINING.epochs,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation F1.")
+    ] = _TRAINING.patience,
+    batch_size: Annotated[int, typer.Option(min=1)] = _TRAINING.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = _TRAINING.learning_rate,
+    width: Annotated[
+        float | None, typer.Option(help="Scale the network's channels; 0.25 trains well on a laptop.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other option of the network.")
+    ] = None,
+    augment: Annotated[
+        AugmentMode, typer.Option(help="Against the album effect; `all` is best for real music.")
+    ] = _TRAINING.augment,
+    audio: Annotated[AudioCondition, typer.Option(help="What to learn from.")] = "mixture",
+    drop_last_clip: Annotated[
+        bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")
+    ] = _TRAINING.drop_last_clip,
+    precision: Annotated[Precision, typer.Option(help="Of the arithmetic.")] = _TRAINING.precision,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Train a network. Interrupted, the same command goes on where it stopped."""
+    from singerid.devices import choose_device, use_threads
+    from singerid.extract.store import Store
+    from singerid.runs import RunConfig, SplitConfig, current_versions, make_split, singers_in
+    from singerid.training import best_epoch, read_history, train
+
+    use_threads(threads)
+    if split_file and (min_albums is not None or split_seed is not None):
+        raise SingeridError("--split-file says all of the split; leave out --min-albums and --split-seed")
+    opened = Store.open(store)
+    by = SplitConfig(split, seed if split_seed is None else split_seed, min_albums)
+    parts, how = make_split(opened, by, split_file)
+    config = RunConfig(
+        model=model,
+        options=_options_of(option or [], width),
+        singers=singers_in(opened, parts),
+        features=opened.config,
+        audio=audio,
+        split=how,
+        store=str(store.resolve()),
+        store_identity=opened.identity,
+        versions=current_versions(),
+        training=TrainingConfig(
+            clip_seconds=clip_seconds,
+            drop_last_clip=drop_last_clip,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
+            augment=augment,
+            patience=patience,
+            precision=precision,
+        ),
+    )
+    trained = train(opened, run, config, parts, choose_device(device), display="auto")
+    history = read_history(trained)
+    best = best_epoch(history)
+    print(
+        f"{printable(run)}: {len(history)} epochs; best validation F1 {best.valid_f1:.3f} in epoch "
+        f"{best.epoch}. Next: singerid evaluate {printable(run)}"
+    )
+
+
+def evaluate(
+    run: RunFolder,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also fit and score the classical baseline.")
+    ] = False,
+    all_states: Annotated[
+        bool, typer.Option("--all-states", help="Score all four kept states, not the reported one alone.")
+    ] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
+    from singerid.devices import choose_device, use_threads
+    from singerid.evaluation import evaluate
+    from singerid.figures import check_figure_name, draw_confusions, save_figure
+    from singerid.report import evaluation_tables
+    from singerid.runs import Run
+
+    use_threads(threads)
+    picture = figure or run / "confusion.svg"
+    check_figure_name(picture)
+    states = get_args(StateName) if all_states else (REPORTED_STATE,)
+    evaluation = evaluate(Run.open(run), choose_device(device), states, baseline)
+    reported = evaluation.states[REPORTED_STATE]
+    save_figure(
+        draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
+    )
+    if json_output:
+        print_json(evaluation.to_json())
+    else:
+        print_rich(evaluation_tables(evaluation))
+        print(f"confusion matrices: {printable(picture)}")
+
+
+def identify(
+    run: RunFolder,
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines, an object a file, with the timeline.")
+    ] = False,
+    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a file.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Name the singer of recordings in any format: who, how sure, and when."""
+    from singerid import report
+    from singerid.devices import choose_device, use_threads
+    from singerid.identify import Identifier, Result, find_files, identify_files
+
+    use_threads(threads)
+    if json_output and csv_output:
+        raise SingeridError("--json and --csv: choose one")
+    identifier = Identifier.load(run, choose_device(device))
+    failures: list[Failure] = []
+    files = find_files(paths, failures.append)
+    outcomes: list[Result | Failure] = []
+
+    def listen() -> Iterator[Result | Failure]:
+        for outcome in progress(identify_files(identifier, files), "Listening", len(files)):
+            outcomes.append(outcome)
+            yield outcome
+
+    if json_output:
+        for outcome in listen():
+            report.write_json_line(outcome, sys.stdout)
+    elif csv_output:
+        report.write_csv(listen(), sys.stdout)
+    else:
+        results = [outcome for outcome in listen() if isinstance(outcome, Result)]
+        if results:
+            print_rich(report.identification_table(results))
+        if len(files) == 1 and results:
+            print_rich(report.timeline_table(results[0]))
+    failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    warnings = [Failure(result.path, result.warning) for result in results if result.warning]
+    raise typer.Exit(conclude(len(results), failures, warnings))
+
+
+def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
+    """NAME=VALUE pairs as options of a network: values are JSON where they can be, else text."""
+    options: dict[str, object] = {} if width is None else {"width": width}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise SingeridError(f"--option {text!r}: write NAME=VALUE, for example softmax=queries")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    if width is not None and options["width"] != width:
+        raise SingeridError("--width and --option width=...: give one of them")
+    return options

@@ -1,0 +1,31 @@
+"""What several commands share: options, and printing on standard output."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; by default all.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "--threads", min=1, help="Processes; by default one a CPU.", metavar="N"),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+
+
+def print_rich(renderable: object) -> None:
+    """Print for a person on standard output; where that is no terminal, wide enough for any table."""
+    from rich.console import Console
+
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(renderable)
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON on standard output."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # File names that are no UTF-8 hold lone surrogates, which cannot be printed but escaped, as JSON allows.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
