@@ -131,7 +131,6 @@ def test_what_killed_runs_leave_is_named_and_is_no_problem(store: Path) -> None:
     ):
         (store / name).parent.mkdir(parents=True, exist_ok=True)
         (store / name).touch()
-    (store / "f0/mixture/crepe" / f"{features(store).stem}.npz").touch()
     (store / ".incoming").mkdir()
     with (store / "index.jsonl").open("a") as index:
         index.write('{"id": "01')

@@ -211,8 +211,12 @@ def test_what_cannot_identify_is_named(trained, tmp_path):
     with pytest.raises(SingeridError, match="is no run"):
         Identifier.load(tmp_path)
     vocals = Run.create(tmp_path / "vocals", replace(trained.config, audio="vocals"), trained.split())
-    with pytest.raises(SingeridError, match="heard vocals alone"):
+    with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
         Identifier.load(vocals.path)
+    with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
+        Identifier.load(trained.path, audio="vocals")
+    with pytest.raises(SingeridError, match=r"hears the mixture; leave out --separator"):
+        Identifier.load(trained.path, separator="repet")
     fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split())
     save_model(trained.load_model(), fewer.state_path())
     with pytest.raises(SingeridError, match=r"knows 3 singers, its run's config\.json 1"):

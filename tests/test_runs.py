@@ -117,6 +117,6 @@ def test_a_store_without_the_runs_tracks_is_named(trained, recordings):
     renamed = replace(trained.config, singers=("alto", "bass", "somebody"))
     with pytest.raises(SingeridError, match="by 'tenor' now, whom the run does not know"):
         part_of(store, trained.split().train, renamed)
-    fewer = Store(store.path, store.config, store.tracks[:3])
+    fewer = replace(store, tracks=store.tracks[:3])
     with pytest.raises(SingeridError, match=r"lacks \d+ of the run's tracks, the first is '.*'; prepare"):
         part_of(fewer, trained.split().train, trained.config)

@@ -114,7 +114,9 @@ def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
         singers=len({track.singer for track in store.tracks}),
         albums=len({(track.singer, track.album) for track in store.tracks}),
         hours=sum(track.duration_s for track in store.tracks) / 3600,
-        conditions=dict(sorted(Counter(name for track in store.tracks for name in track.conditions).items())),
+        conditions=dict(
+            sorted(Counter(name for track in store.tracks for name in (*track.conditions, *track.f0)).items())
+        ),
         problems=tuple(problems),
         leftovers=tuple(_leftovers(store)),
     )
@@ -296,15 +298,25 @@ def _feature_problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
                 yield Failure(track.path, f"its {condition} features were changed since; {remedy}")
         except (SingeridError, OSError) as error:
             yield Failure(track.path, _one_line(error))
+    for contour, checksum in sorted(track.f0.items()):
+        condition, tracker = contour.split("/")
+        path = store.f0_path(track, condition, tracker)
+        try:
+            store.f0(track, condition, tracker)
+            if file_hash(path) != checksum:
+                remedy = f"delete {path} and prepare again"
+                yield Failure(track.path, f"its {contour} melody was changed since; {remedy}")
+        except (SingeridError, OSError) as error:
+            yield Failure(track.path, _one_line(error))
 
 
 def _leftovers(store: Store) -> list[str]:
     """Files in the store that the index does not tell of, relative to the store, sorted."""
-    ids = {track.id for track in store.tracks}
     listed = {store.features_path(track, name) for track in store.tracks for name in track.conditions}
+    listed |= {store.f0_path(track, *name.split("/")) for track in store.tracks for name in track.f0}
     found = [path for path in store.path.rglob(".tmp-*") if path.is_file()]
-    found += [path for path in (store.path / "features").rglob("*") if path.is_file() and path not in listed]
-    found += [path for path in (store.path / "f0").rglob("*") if path.is_file() and path.stem not in ids]
+    for folder in ("features", "f0"):
+        found += [path for path in (store.path / folder).rglob("*") if path.is_file() and path not in listed]
     names = {str(path.relative_to(store.path)) for path in found}
     if (store.path / ".incoming").exists():
         names.add(".incoming")

@@ -1,7 +1,7 @@
 """How well a run names singers: clips, then votes of clips, scored on one part of its split."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from singerid.baseline import Baseline
-from singerid.config import REPORTED_STATE, StateName
+from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.clips import Batch, Clips
 from singerid.metrics import Scores, score
 from singerid.runs import Part, Run, part_of
@@ -40,12 +40,14 @@ class Evaluation:
         baseline: scores of the classical baseline on the same clips, where asked for.
         singers: names of the classes.
         short: number of tracks that are shorter than a clip and were left out.
+        changed: the store's recordings are not those that the run was trained with.
     """
 
     states: dict[StateName, LevelScores]
     baseline: LevelScores | None
     singers: tuple[str, ...]
     short: int
+    changed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The object that `singerid evaluate --json` prints."""
@@ -106,6 +108,7 @@ def evaluate(
     device: torch.device,
     states: Sequence[StateName] = (REPORTED_STATE,),
     baseline: bool = False,
+    audio: AudioCondition | None = None,
 ) -> Evaluation:
     """Score a run on the test part of its split.
 
@@ -114,21 +117,23 @@ def evaluate(
         device: where the network runs.
         states: which kept states of the network.
         baseline: also fit the classical baseline to the training clips and score it on the test clips.
+        audio: what to listen to; None: to what the run learned on. The baseline learns on it, too.
 
     Raises:
         SingeridError: a state, the store or one of its tracks is missing or damaged.
     """
     store, split = run.store(), run.split()
-    part = part_of(store, split.test, run.config)
+    config = replace(run.config, audio=audio or run.config.audio)
+    part = part_of(store, split.test, config)
     scored = {
         state: score_part(predict_clips(_ready(run.load_model(state), device), part.clips, device), part)
         for state in states
     }
     fitted = None
     if baseline:
-        fitted = score_part(baseline_probabilities(part_of(store, split.train, run.config), part), part)
+        fitted = score_part(baseline_probabilities(part_of(store, split.train, config), part), part)
     short = len(part.tracks) - len(np.unique(part.clips.track))
-    return Evaluation(scored, fitted, part.singers, short)
+    return Evaluation(scored, fitted, part.singers, short, store.identity != config.store_identity)
 
 
 def baseline_probabilities(train: Part, test: Part) -> NDArray[np.float64]:

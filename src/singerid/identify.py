@@ -6,6 +6,7 @@ file beyond one number per singer and clip.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
@@ -17,16 +18,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.audio import AudioError, Samples, read_blocks
-from singerid.config import REPORTED_STATE, FeatureConfig, StateName
+from singerid.audio import AudioError, read_blocks
+from singerid.config import REPORTED_STATE, AudioCondition, FeatureConfig, SeparatorName, StateName
 from singerid.data.tracks import find_audio
 from singerid.errors import Failure, SingeridError
-from singerid.features import LogMel, frames_to_seconds, stream_log_mel
-from singerid.models import model_entry
+from singerid.extract.melody import Tracker, open_tracker
+from singerid.extract.separated import Read, separated
+from singerid.extract.store import VOCALS
+from singerid.extract.vocals import Separator, open_separator
+from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel
 from singerid.runs import Run
 from singerid.voting import vote
 
-Classify = Callable[[Tensor], Tensor]  # clips (B, n_mels, frames) in dB -> probabilities (B, singers)
+# Clips (B, n_mels, frames) in dB, and melody maps where there is a tracker -> probabilities (B, singers)
+Classify = Callable[..., Tensor]
 BATCH_SIZE = 8  # clips at a time: bounds the memory
 
 
@@ -91,6 +96,8 @@ class Identifier:
         features: how clips are made from sound.
         device: where the features are made and `classify` expects its clips.
         smallest_frames: the shortest clip that `classify` takes.
+        separator: what takes the vocals out of a file; None: the mixture is heard.
+        tracker: what follows the melody, which `classify` then gets too.
     """
 
     singers: tuple[str, ...]
@@ -99,6 +106,8 @@ class Identifier:
     features: FeatureConfig
     device: torch.device
     smallest_frames: int = 1
+    separator: Separator | None = None
+    tracker: Tracker | None = None
 
     @classmethod
     def load(
@@ -106,6 +115,10 @@ class Identifier:
         run: Path | str,
         device: torch.device | str = "cpu",
         state: StateName = REPORTED_STATE,
+        *,
+        audio: AudioCondition | None = None,
+        separator: SeparatorName | None = None,
+        weights: Path | None = None,
     ) -> "Identifier":
         """An identifier with the network of a run.
 
@@ -113,28 +126,34 @@ class Identifier:
             run: the run's folder.
             device: where to compute.
             state: which of the kept states.
+            audio: what to listen to; None: to what the run learned on.
+            separator: what takes the vocals out; None: what the run learned on.
+            weights: of the separator, see `open_separator`; None: the published ones.
 
         Raises:
-            SingeridError: the run or its state is missing, damaged or of another version, or the
-                network needs more than the sound of the mixture.
+            SingeridError: the run or its state is missing, damaged or of another version, or it is
+                not known how to take the vocals out.
         """
         opened = Run.open(run)
         config = opened.config
-        if model_entry(config.model).inputs != ("mel",):
-            raise SingeridError(f"{run}: identifying with {config.model} needs a melody; use a crnn model")
-        if config.audio != "mixture":
-            raise SingeridError(
-                f"{run}: heard {config.audio} alone, which identify cannot separate; train on mixture"
-            )
         device = torch.device(device)
+        separates = _separator(opened, audio or config.audio, separator, weights, device)
         model = opened.load_model(state).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        def classify(mel: Tensor) -> Tensor:
-            probabilities: Tensor = model(mel).softmax(-1)
+        def classify(*clips: Tensor) -> Tensor:
+            probabilities: Tensor = model(*clips).softmax(-1)
             return probabilities
 
-        smallest = int(getattr(model, "smallest_frames", 1))
-        return cls(config.singers, classify, config.clip_frames, config.features, device, smallest)
+        return cls(
+            config.singers,
+            classify,
+            config.clip_frames,
+            config.features,
+            device,
+            smallest_frames=int(getattr(model, "smallest_frames", 1)),
+            separator=separates,
+            tracker=open_tracker(config.melody, device) if config.melody else None,
+        )
 
     def identify(self, path: Path | str) -> Result:
         """Name the singer of one file of any format and length.
@@ -142,12 +161,12 @@ class Identifier:
         A file shorter than a clip is judged by what there is of it, and marked `short`.
 
         Raises:
-            AudioError: the file cannot be decoded or is too short for the network.
+            AudioError: the file cannot be decoded or separated, or is too short for the network.
         """
         path = Path(path)
         warnings: list[str] = []
-        read = partial(read_blocks, path, self.features.sample_rate, warn=warnings.append)
-        probabilities, frames = self.clip_probabilities(path, read)
+        with self._listen(path, warnings.append) as read:
+            probabilities, frames = self.clip_probabilities(path, read)
         outcome = vote(probabilities)
         return Result(
             path=str(path),
@@ -160,37 +179,55 @@ class Identifier:
             warning=warnings[0] if warnings else "",
         )
 
+    @contextmanager
+    def _listen(self, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
+        """The sound that the network hears of a file, to read as often as needed."""
+        if self.separator is None:
+            yield partial(read_blocks, path, self.features.sample_rate, warn=warn)
+        else:
+            with separated(self.separator, path, warn=warn) as parts:
+                yield parts[VOCALS]
+
     @torch.inference_mode()
-    def clip_probabilities(
-        self, path: Path, read: Callable[[], Iterable[Samples]]
-    ) -> tuple[NDArray[np.float32], int]:
+    def clip_probabilities(self, path: Path, read: Read) -> tuple[NDArray[np.float32], int]:
         """Probabilities (clips, singers) of all clips of a sound, and its length in frames.
 
         Clips are cut from the start without overlap; a rest shorter than a clip is left out, unless
         there is nothing else.
         """
         log_mel = LogMel(self.features).to(self.device)
+        f0 = None if self.tracker is None else torch.from_numpy(self.tracker.contour(read()).f0)
         batch, found, frames = self.clip_frames * BATCH_SIZE, [], 0
         held = torch.zeros(self.features.n_mels, 0, device=self.device)
+
+        def classify(length: int, clip_frames: int) -> None:
+            """Name the singers of the first `length` frames held, and let go of them."""
+            nonlocal held
+            first = frames - held.shape[-1]
+            melody = None if f0 is None else f0[first : first + length]
+            found.append(self._classify(held[:, :length], melody, clip_frames))
+            held = held[:, length:].clone()
+
         for chunk in stream_log_mel(read, log_mel):
             frames += chunk.shape[-1]
             held = torch.cat((held, torch.from_numpy(chunk).to(self.device)), dim=-1)
             while held.shape[-1] >= batch:
-                found.append(self._classify(held[:, :batch], self.clip_frames))
-                held = held[:, batch:].clone()
+                classify(batch, self.clip_frames)
         if whole := held.shape[-1] // self.clip_frames:
-            found.append(self._classify(held[:, : whole * self.clip_frames], self.clip_frames))
+            classify(whole * self.clip_frames, self.clip_frames)
         if not found:
             if frames < self.smallest_frames:
                 seconds = frames_to_seconds(self.smallest_frames, self.features)
                 raise AudioError(path, f"is shorter than {seconds:.2f} s, the least the network takes")
-            found.append(self._classify(held, frames))
+            classify(frames, frames)
         return np.concatenate(found), frames
 
-    def _classify(self, mel: Tensor, clip_frames: int) -> NDArray[np.float32]:
-        """(n_mels, clips * clip_frames) -> (clips, singers)."""
-        clips = mel.unflatten(-1, (-1, clip_frames)).transpose(0, 1).contiguous()
-        probabilities: NDArray[np.float32] = self.classify(clips).float().cpu().numpy()
+    def _classify(self, mel: Tensor, f0: Tensor | None, clip_frames: int) -> NDArray[np.float32]:
+        """(n_mels, clips * clip_frames) and (clips * clip_frames,) in Hz -> (clips, singers)."""
+        clips = [mel.unflatten(-1, (-1, clip_frames)).transpose(0, 1).contiguous()]
+        if f0 is not None:
+            clips.append(melody_map(f0.to(self.device).unflatten(-1, (-1, clip_frames)), mel.shape[0]))
+        probabilities: NDArray[np.float32] = self.classify(*clips).float().cpu().numpy()
         return probabilities
 
     def _timeline(self, probabilities: NDArray[np.float32], frames: int) -> Iterator[Span]:
@@ -203,6 +240,28 @@ class Identifier:
                 singer=self.singers[singer],
                 confidence=float(probabilities[clips, singer].mean()),
             )
+
+
+def _separator(
+    run: Run,
+    audio: AudioCondition,
+    name: SeparatorName | None,
+    weights: Path | None,
+    device: torch.device,
+) -> Separator | None:
+    """What takes the vocals out for a run, or None for the mixture."""
+    if audio == "mixture":
+        if name or weights:
+            raise SingeridError(f"{run.path}: hears the mixture; leave out --separator and --weights")
+        return None
+    name = name or run.config.separator
+    if name is None or name == "stems":
+        learned = "true stems" if name else "the mixture"
+        raise SingeridError(
+            f"{run.path}: learned on {learned}, and a recording must be separated; "
+            "choose --separator open-unmix or repet"
+        )
+    return open_separator(name, weights=weights, device=device)
 
 
 def find_files(paths: Sequence[Path], on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:

@@ -9,13 +9,13 @@ RUN/resume.safetensors   where training goes on after an interruption
 """
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
@@ -37,7 +37,7 @@ from singerid.errors import SingeridError
 from singerid.extract.store import Store, StoredTrack
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
-from singerid.models import load_model_file, model_spec
+from singerid.models import load_model_file, model_entry, model_spec
 
 FORMAT = 1
 
@@ -179,19 +179,23 @@ def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module
     return Run.open(path).load_model(state) if Path(path).is_dir() else load_model_file(path)
 
 
-class _StoredFeatures(Sequence[NDArray[np.float16]]):
-    """Features of some tracks, each memory-mapped when it is asked for and closed again after."""
+class _Stored(Sequence[Any]):
+    """What a store has of some tracks, each read when it is asked for, and closed again after.
 
-    def __init__(self, store: Store, tracks: Sequence[StoredTrack], condition: str) -> None:
-        self.store = store
-        self.tracks = tracks
-        self.condition = condition
+    Args:
+        tracks: in order.
+        read: reads what is wanted of a track.
+    """
+
+    def __init__(self, tracks: Sequence[StoredTrack], read: Callable[[StoredTrack], NDArray[Any]]) -> None:
+        self._tracks = tracks
+        self._read = read
 
     def __len__(self) -> int:
-        return len(self.tracks)
+        return len(self._tracks)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.store.features(self.tracks[index], self.condition)
+        return self._read(self._tracks[index])
 
 
 @dataclass(frozen=True)
@@ -230,11 +234,15 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig) -> Part:
                 "train again"
             )
     labels = [config.singers.index(track.singer) for track in tracks]
+    f0 = None
+    if config.melody is not None:
+        f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
     clips = Clips(
-        _StoredFeatures(store, tracks, config.audio),
+        _Stored(tracks, partial(store.features, condition=config.audio)),
         labels,
         config.clip_frames,
         config.training.drop_last_clip,
+        f0,
     )
     if not len(clips):
         raise SingeridError(
@@ -249,6 +257,74 @@ def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
     check_split(split, store.tracks)
     for paths in (split.train, split.valid, split.test):
         yield part_of(store, paths, config)
+
+
+def configure(
+    store: Store,
+    split: Split,
+    how: SplitConfig,
+    model: str,
+    training: TrainingConfig,
+    *,
+    options: Mapping[str, Any] | None = None,
+    audio: AudioCondition = "mixture",
+    melody: TrackerName | None = None,
+) -> RunConfig:
+    """The configuration of a new run over a store.
+
+    Args:
+        store: what to learn from.
+        split: its parts; the singers of `train` are the classes.
+        how: how the split was made.
+        model: name of a network.
+        training: how it is trained.
+        options: of the network, as for `build_model`.
+        audio: what it hears.
+        melody: whose melody it reads, for a network that reads one; None: the best that the store has.
+
+    Raises:
+        SingeridError: the model is unknown, or the store lacks what it needs.
+    """
+    origins = store.origins
+    versions = current_versions()
+    if audio == "vocals":
+        if origins.separator is None:
+            raise SingeridError(
+                f"{store.path}: has no vocals; extract them: singerid prepare TREE STORE --vocals ..."
+            )
+        versions[origins.separator] = origins.separator_version
+    tracker = None
+    if "melody" in model_entry(model).inputs:
+        tracker = _tracker_of(store, melody)
+        versions[tracker] = origins.trackers[tracker]
+    elif melody is not None:
+        raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
+    return RunConfig(
+        model=model,
+        options=options or {},
+        singers=singers_in(store, split),
+        features=store.config,
+        audio=audio,
+        separator=origins.separator if audio == "vocals" else None,
+        melody=tracker,
+        split=how,
+        training=training,
+        store=str(store.path.resolve()),
+        store_identity=store.identity,
+        versions=versions,
+    )
+
+
+def _tracker_of(store: Store, wanted: TrackerName | None) -> TrackerName:
+    """The tracker whose melody a run over the store reads: that asked for, else the best there is."""
+    choices: Sequence[TrackerName] = [wanted] if wanted else get_args(TrackerName)
+    for tracker in choices:
+        if tracker in store.origins.trackers:
+            return tracker
+    raise SingeridError(
+        f"{store.path}: has no {wanted or 'melody'}{' melody' if wanted else ''}; "
+        f"extract it: singerid prepare TREE STORE --melody {wanted or 'crepe'}"
+    )
 
 
 def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
@@ -282,8 +358,13 @@ def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
     for name, kind in (("features", FeatureConfig), ("split", SplitConfig), ("training", TrainingConfig)):
         values[name] = kind(**values[name])
         _check_types(values[name], kind())
-    for name in ("model", "store", "audio"):
+    for name in ("model", "store"):
         if not isinstance(values[name], str):
+            raise TypeError(f"{name} {values[name]!r}")
+    choices = {"audio": AudioCondition, "separator": SeparatorName, "melody": TrackerName}
+    for name, choice in choices.items():
+        allowed = get_args(choice) if name == "audio" else (None, *get_args(choice))
+        if values.get(name, getattr(RunConfig, name)) not in allowed:
             raise TypeError(f"{name} {values[name]!r}")
     return RunConfig(**values)
 

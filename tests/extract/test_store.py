@@ -37,7 +37,7 @@ def put(writer: StoreWriter, track: StoredTrack, condition: str = "mixture", val
     writer.incoming.mkdir(parents=True, exist_ok=True)
     made = writer.incoming / "made.npy"
     np.save(made, np.full((track.frames, CONFIG.n_mels), value, np.float16))
-    writer.put(track, condition, made)
+    writer.put(track, {condition: made})
 
 
 def make_store(path: Path, *tracks: StoredTrack) -> Path:
@@ -107,7 +107,7 @@ def test_a_track_is_out_of_the_index_before_its_file_is_replaced(
         np.save(made, np.zeros((3, 4), np.float16))
         monkeypatch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            writer.put(stored("s/a/2.wav", content="y"), "mixture", made)
+            writer.put(stored("s/a/2.wav", content="y"), {"mixture": made})
         monkeypatch.undo()
     assert [track.path for track in Store.open(store).tracks] == ["s/a/1.wav"]
 
@@ -265,7 +265,8 @@ def test_a_folder_of_other_things_and_a_file_are_no_place_for_a_store(tmp_path: 
 def test_the_last_line_of_a_track_holds(store: Path) -> None:
     entries = [stored(f"s/a/{number}.wav", frames=number) for number in (1, 2, 3, 2, 1)]
     entries.append(replace(entries[0], frames=9))
-    lines = [json.dumps(asdict(entry) | {"id": entry.id}) for entry in entries]
+    made = {"conditions": {"mixture": "0" * 64}}
+    lines = [json.dumps(asdict(entry) | made | {"id": entry.id}) for entry in entries]
     (store / "index.jsonl").write_text("\n".join(lines) + "\n")
     assert [track.frames for track in Store.open(store).tracks] == [9, 2, 3]
 

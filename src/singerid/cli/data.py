@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from singerid.cli.shared import Workers
-from singerid.config import CorpusConfig, FeatureConfig, PadMode
+from singerid.cli.shared import SeparatorWeights, Workers, warn
+from singerid.config import CorpusConfig, FeatureConfig, PadMode, SeparatorName, TrackerName
 from singerid.console import conclude
-from singerid.errors import printable
+from singerid.errors import SingeridError, printable
 from singerid.extract import MIN_SECONDS
 
 
@@ -48,27 +48,59 @@ def prepare(
     min_seconds: Annotated[
         float, typer.Option(min=0.0, help="Leave out what is shorter than a clip of this length.")
     ] = MIN_SECONDS,
+    vocals: Annotated[
+        SeparatorName | None,
+        typer.Option(help="Also take the vocals out: by a network, by repetition, or from true stems."),
+    ] = None,
+    stems_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="For --vocals stems: folder with vocals/ and accompaniment/, each laid out as TREE."
+        ),
+    ] = None,
+    weights: SeparatorWeights = None,
+    melody: Annotated[
+        TrackerName | None,
+        typer.Option(help="Also follow the melody, of the mixture and of the vocals."),
+    ] = None,
     check_contents: Annotated[
         bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
     ] = False,
     workers: Workers = None,
-    device: Annotated[
-        str, typer.Option(help="Where spectrograms are made; decoding takes most of the time.")
-    ] = "cpu",
+    device: Annotated[str, typer.Option(help="Where spectrograms, vocals and melody are made.")] = "cpu",
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
     from singerid.devices import choose_device
     from singerid.extract.prepare import find_tracks, prepare
     from singerid.extract.store import Store
 
+    if (stems_dir is not None) != (vocals == "stems"):
+        raise SingeridError("--vocals stems and --stems-dir go together")
+    if weights is not None and vocals is None:
+        raise SingeridError("--weights are those of a separator; choose one with --vocals")
     found = find_tracks(tree, manifest, dataset)
+    where = choose_device(device)
+    separator = None
+    if vocals is not None:
+        from singerid.extract.vocals import open_separator
+
+        separator = open_separator(vocals, tree=found.root, stems=stems_dir, weights=weights, device=where)
+        if separator.notice:
+            warn(separator.notice)
+    trackers = []
+    if melody:
+        from singerid.extract.melody import open_tracker
+
+        trackers = [open_tracker(melody, where)]
     report = prepare(
         found.tracks,
         found.root,
         store,
         FeatureConfig(pad_mode=pad_mode),
         workers=workers,
-        device=choose_device(device),
+        device=where,
+        separator=separator,
+        trackers=trackers,
         min_seconds=min_seconds,
         check_contents=check_contents,
         unlisted=found.failures,

@@ -8,14 +8,25 @@ from typing import Annotated, get_args
 
 import typer
 
-from singerid.cli.shared import Device, RunFolder, Threads, print_json, print_rich
+from singerid.cli.shared import (
+    Audio,
+    Device,
+    RunFolder,
+    SeparatorWeights,
+    Threads,
+    print_json,
+    print_rich,
+    warn,
+)
 from singerid.config import (
     REPORTED_STATE,
     AudioCondition,
     AugmentMode,
     Precision,
+    SeparatorName,
     SplitKind,
     StateName,
+    TrackerName,
     TrainingConfig,
 )
 from singerid.console import conclude, progress
@@ -60,7 +71,13 @@ def train(
     augment: Annotated[
         AugmentMode, typer.Option(help="Against the album effect; `all` is best for real music.")
     ] = _TRAINING.augment,
-    audio: Annotated[AudioCondition, typer.Option(help="What to learn from.")] = "mixture",
+    audio: Annotated[
+        AudioCondition, typer.Option(help="What to learn from: all that sounds, or the vocals alone.")
+    ] = "mixture",
+    melody: Annotated[
+        TrackerName | None,
+        typer.Option(help="Whose melody a crnnm network reads; by default the best that the store has."),
+    ] = None,
     drop_last_clip: Annotated[
         bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")
     ] = _TRAINING.drop_last_clip,
@@ -71,7 +88,7 @@ def train(
     """Train a network. Interrupted, the same command goes on where it stopped."""
     from singerid.devices import choose_device, use_threads
     from singerid.extract.store import Store
-    from singerid.runs import RunConfig, SplitConfig, current_versions, make_split, singers_in
+    from singerid.runs import SplitConfig, configure, make_split
     from singerid.training import best_epoch, read_history, train
 
     use_threads(threads)
@@ -80,27 +97,26 @@ def train(
     opened = Store.open(store)
     by = SplitConfig(split, seed if split_seed is None else split_seed, min_albums)
     parts, how = make_split(opened, by, split_file)
-    config = RunConfig(
-        model=model,
+    training = TrainingConfig(
+        clip_seconds=clip_seconds,
+        drop_last_clip=drop_last_clip,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        augment=augment,
+        patience=patience,
+        precision=precision,
+    )
+    config = configure(
+        opened,
+        parts,
+        how,
+        model,
+        training,
         options=_options_of(option or [], width),
-        singers=singers_in(opened, parts),
-        features=opened.config,
         audio=audio,
-        split=how,
-        store=str(store.resolve()),
-        store_identity=opened.identity,
-        versions=current_versions(),
-        training=TrainingConfig(
-            clip_seconds=clip_seconds,
-            drop_last_clip=drop_last_clip,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            seed=seed,
-            augment=augment,
-            patience=patience,
-            precision=precision,
-        ),
+        melody=melody,
     )
     trained = train(opened, run, config, parts, choose_device(device), display="auto")
     history = read_history(trained)
@@ -119,6 +135,7 @@ def evaluate(
     all_states: Annotated[
         bool, typer.Option("--all-states", help="Score all four kept states, not the reported one alone.")
     ] = False,
+    audio: Audio = None,
     figure: Annotated[
         Path | None, typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg.")
     ] = None,
@@ -137,7 +154,9 @@ def evaluate(
     picture = figure or run / "confusion.svg"
     check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
-    evaluation = evaluate(Run.open(run), choose_device(device), states, baseline)
+    evaluation = evaluate(Run.open(run), choose_device(device), states, baseline, audio)
+    if evaluation.changed:
+        warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
     reported = evaluation.states[REPORTED_STATE]
     save_figure(
         draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
@@ -156,6 +175,12 @@ def identify(
         bool, typer.Option("--json", help="Print JSON Lines, an object a file, with the timeline.")
     ] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a file.")] = False,
+    audio: Audio = None,
+    separator: Annotated[
+        SeparatorName | None,
+        typer.Option(help="What takes the vocals out; by default what the run learned on."),
+    ] = None,
+    weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -167,7 +192,9 @@ def identify(
     use_threads(threads)
     if json_output and csv_output:
         raise SingeridError("--json and --csv: choose one")
-    identifier = Identifier.load(run, choose_device(device))
+    identifier = Identifier.load(
+        run, choose_device(device), audio=audio, separator=separator, weights=weights
+    )
     failures: list[Failure] = []
     files = find_files(paths, failures.append)
     outcomes: list[Result | Failure] = []

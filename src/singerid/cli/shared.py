@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from singerid.config import AudioCondition
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; by default all.")]
@@ -15,6 +17,18 @@ Workers = Annotated[
     typer.Option("--workers", "--threads", min=1, help="Processes; by default one a CPU.", metavar="N"),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Audio = Annotated[
+    AudioCondition | None, typer.Option(help="What to listen to; by default what the run learned on.")
+]
+SeparatorWeights = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Folder with Open-Unmix's weights; by default they are downloaded."),
+]
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    print(f"singerid: warning: {message}", file=sys.stderr)
 
 
 def print_rich(renderable: object) -> None:

@@ -24,14 +24,17 @@ from singerid.data.artist20 import artist20_root, check_artist20
 from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
-from singerid.extract.store import MIXTURE, StoredTrack
-from singerid.extract.worker import CPU, Extracted, Source, content_hash, extract, too_short
+from singerid.extract.melody import Tracker
+from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, StoredTrack
+from singerid.extract.vocals import Separator
+from singerid.extract.worker import CPU, Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.extract.writer import StoreWriter, open_writer
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.parallel import WorkerDied, each_in_processes
 
 # Starting a process takes as long as this many songs.
 _SONGS_A_WORKER = 30
+_name = attrgetter("name")
 # Two changes of a file this close together may bear the same time.
 _CLOCK_NS = 2_000_000_000
 
@@ -105,14 +108,18 @@ def prepare(
     check_contents: bool = False,
     unlisted: Sequence[Failure] = (),
     device: torch.device = CPU,
+    separator: Separator | None = None,
+    trackers: Sequence[Tracker] = (),
     show_progress: bool = False,
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
 
     What is in the store and unchanged stays; what is new or changed is extracted; what is not in
-    `tracks` any more is taken out. Of byte-identical recordings the first in sorted order is kept,
-    or none where they stand under several singers. A recording that cannot be opened this time keeps
-    the features that it has. A run that is killed loses only the tracks it was at.
+    `tracks` any more is taken out. Vocals and melody that are there already stay, also where this call
+    does not ask for them; where one cannot be made, the track stays with the rest. Of byte-identical
+    recordings the first in sorted order is kept, or none where they stand under several singers. A
+    recording that cannot be opened this time keeps the features that it has. A run that is killed loses
+    only the tracks it was at.
 
     Args:
         tracks: what the store is to hold.
@@ -126,11 +133,14 @@ def prepare(
         unlisted: files and folders that could not be listed (`FoundTracks.failures`): what the store
             has of them stays, and they are among the report's failures.
         device: where spectrograms are made; a GPU's differ from the CPU's by rounding.
+        separator: what takes the vocals out of the mixtures; the features of both parts are stored
+            beside those of the mixture.
+        trackers: what follows the melody, of the mixture and of the vocals where they are separated.
         show_progress: draw progress bars on standard error.
 
     Raises:
-        SingeridError: the store cannot be used or written (see `open_writer`), or holds the tracks
-            of another tree.
+        SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
+            another tree, or vocals or melody made by something else.
     """
     tracks = sorted(tracks, key=attrgetter("path"))
     with open_writer(store_path, config) as writer:
@@ -140,6 +150,7 @@ def prepare(
                 f"{printable(store_path)}: holds the tracks of another tree, none of {printable(root)}; "
                 "give another folder as STORE"
             )
+        writer.claim(separator, trackers)
         inspect = partial(_inspect, root=root, known={} if check_contents else stored)
         with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
             found = threads.map(inspect, tracks)
@@ -147,33 +158,31 @@ def prepare(
         sources = [item for item in inspected if isinstance(item, Source)]
         unreadable = [*unlisted, *(item for item in inspected if isinstance(item, Failure))]
         kept, duplicates = drop_duplicates(sources)
-        current, pending, short = _compare(kept, writer, min_seconds)
+        work = Extraction(
+            root, writer.incoming, config, min_seconds, device, separator, tuple(sorted(trackers, key=_name))
+        )
+        current, pending, short = _compare(kept, writer, work)
         for track in current:
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
-
-        work = partial(
-            extract,
-            root=root,
-            incoming=writer.incoming,
-            config=config,
-            min_seconds=min_seconds,
-            device=device,
-        )
         if workers is None:
-            workers = min(os.cpu_count() or 1, 1 + len(pending) // _SONGS_A_WORKER)
+            a_worker = 1 if separator or trackers else _SONGS_A_WORKER
+            workers = min(os.cpu_count() or 1, 1 + len(pending) // a_worker)
         outcomes = each_in_processes(work, pending, workers)
-        failures = [*unreadable, *duplicates, *short]
+        failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
         done = 0
-        for source, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
+        for job, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
             match outcome:
                 case Extracted():
-                    writer.put(_stored(source, outcome), MIXTURE, outcome.made)
-                    done += 1
+                    incomplete += outcome.failures
+                    if outcome.features or outcome.f0:
+                        writer.put(_stored(job.source, outcome), outcome.features, outcome.f0)
+                        done += 1
                 case Failure():
                     failures.append(outcome)
                 case WorkerDied():
-                    failures.append(Failure(source.track.path, "crashes the decoder; convert or remove it"))
+                    reason = "crashes the decoder; convert or remove it"
+                    failures.append(Failure(job.source.track.path, reason))
 
         wanted = {track.path for track in tracks} - {failure.path for failure in failures}
         gone = [
@@ -183,6 +192,7 @@ def prepare(
         ]
         writer.remove(gone)
         warnings = [Failure(track.path, track.warning) for track in writer.tracks.values() if track.warning]
+    failures += incomplete
     return PrepareReport(done, len(current), len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
 
 
@@ -227,22 +237,31 @@ def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Sour
 
 
 def _compare(
-    sources: Iterable[Source], writer: StoreWriter, min_seconds: float
-) -> tuple[list[StoredTrack], list[Source], list[Failure]]:
-    """Tracks whose features are up to date, sources to extract, and what was too short already."""
+    sources: Iterable[Source], writer: StoreWriter, work: Extraction
+) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
+    """Tracks of which the store has all, what is to be made of the others, and what was too short already."""
+    heard = (MIXTURE,) if work.separator is None else (MIXTURE, VOCALS, ACCOMPANIMENT)
+    contours = [f"{part}/{tracker.name}" for part in heard[:2] for tracker in work.trackers]
     current, pending, short = [], [], []
     for source in sources:
         stored = writer.tracks.get(source.track.id)
-        if stored is None or stored.source_hash != source.source_hash or not writer.has_features(stored):
-            pending.append(source)
-        elif stored.frames < seconds_to_frames(min_seconds, writer.config):
-            short.append(Failure(stored.path, too_short(stored.duration_s, min_seconds)))
+        if stored is None or stored.source_hash != source.source_hash:
+            pending.append(Job(source, None, frozenset(heard), frozenset(contours)))
+            continue
+        if stored.frames < seconds_to_frames(work.min_seconds, writer.config):
+            short.append(Failure(stored.path, too_short(stored.duration_s, work.min_seconds)))
+            continue
+        missing = frozenset(part for part in heard if not writer.has_features(stored, part))
+        without = frozenset(contour for contour in contours if not writer.has_f0(stored, contour))
+        if missing or without:
+            pending.append(Job(source, stored, missing, without))
         else:
+            track = source.track
             current.append(
                 replace(
                     stored,
-                    singer=source.track.singer,
-                    album=source.track.album,
+                    singer=track.singer,
+                    album=track.album,
                     source_mtime_ns=source.source_mtime_ns,
                 )
             )

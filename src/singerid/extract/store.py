@@ -1,8 +1,10 @@
 """The store: features of many tracks on disk. This file reads it.
 
-    STORE/config.json                    feature settings and the format's version
-    STORE/index.jsonl                    one line a track, appended; the last line of a track holds
-    STORE/features/<condition>/<id>.npy  (frames, n_mels) float16, dB
+    STORE/config.json                             feature settings and the format's version
+    STORE/index.jsonl                             one line a track, appended; the last of a track holds
+    STORE/origins.json                            what made the vocals and the F0
+    STORE/features/<condition>/<id>.npy           (frames, n_mels) float16, dB
+    STORE/f0/<condition>/<tracker>/<id>.npz       f0 (frames,) float32 in Hz, 0 for none; confidence
 
 A file that no line tells of is not believed. `extract/writer.py` says why a line can be.
 """
@@ -17,20 +19,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.config import FeatureConfig
+from singerid.config import FeatureConfig, SeparatorName
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError, printable
 from singerid.files import read_json
 
 FORMAT = 1
-MIXTURE = "mixture"
+MIXTURE, VOCALS, ACCOMPANIMENT = "mixture", "vocals", "accompaniment"
 
 CONDITION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+CONTOUR_NAME = re.compile(f"{CONDITION_NAME.pattern}/{CONDITION_NAME.pattern}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class StoredTrack(Track):
         source_size: of the recording, in bytes.
         source_mtime_ns: time of the recording's last change, in nanoseconds; 0: not to be trusted.
         conditions: for each condition ("mixture", "vocals", ...) the SHA-256 of its feature file.
+        f0: for each F0 contour, "<condition>/<tracker>", the SHA-256 of its file.
         warning: what was wrong with the recording, though it was used; "" if nothing.
     """
 
@@ -53,7 +58,23 @@ class StoredTrack(Track):
     source_size: int
     source_mtime_ns: int
     conditions: Mapping[str, str] = field(hash=False, default_factory=dict)
+    f0: Mapping[str, str] = field(hash=False, default_factory=dict)
     warning: str = ""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What made the features and F0 of a store that are not simply those of the recordings.
+
+    Attributes:
+        separator: name of what took the vocals out of the mixtures; None while there are none.
+        separator_version: which version of it, with which weights.
+        trackers: name of each F0 tracker and its version.
+    """
+
+    separator: SeparatorName | None = None
+    separator_version: str = ""
+    trackers: Mapping[str, str] = field(hash=False, default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,11 +84,13 @@ class Store:
     Attributes:
         path: the store's folder.
         config: how the features were made.
-        tracks: sorted by path.
+        origins: what made its vocals and F0.
+        tracks: those that have features of the mixture, sorted by path.
     """
 
     path: Path
     config: FeatureConfig
+    origins: Origins
     tracks: tuple[StoredTrack, ...]
 
     @classmethod
@@ -85,8 +108,8 @@ class Store:
         config = read_config(path)
         if features is not None:
             require_equal(path, config, features)
-        tracks = read_index(path / "index.jsonl").values()
-        return cls(path, config, tuple(sorted(tracks, key=lambda track: track.path)))
+        tracks = [track for track in read_index(path / "index.jsonl").values() if MIXTURE in track.conditions]
+        return cls(path, config, read_origins(path), tuple(sorted(tracks, key=lambda track: track.path)))
 
     @cached_property
     def identity(self) -> str:
@@ -123,26 +146,64 @@ class Store:
         """
         path = self.features_path(track, condition)
         if condition not in track.conditions:
-            have = ", ".join(sorted(track.conditions))
             raise SingeridError(
                 f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
-                f"only {have}; extract them first or choose --audio {MIXTURE}"
+                f"only {', '.join(sorted(track.conditions))}; extract them (singerid prepare TREE STORE "
+                f"--vocals ...) or choose --audio {MIXTURE}"
             )
-        remedy = "run `singerid prepare` again, which makes it anew"
-        try:
+        with _reading(path):
             features: NDArray[np.float16] = np.load(path, mmap_mode="r")
-        except FileNotFoundError as error:
-            raise SingeridError(f"{printable(path)}: is missing; {remedy}") from error
-        except (OSError, ValueError, EOFError) as error:
-            raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {remedy}") from error
         if features.shape != (track.frames, self.config.n_mels) or features.dtype != np.float16:
-            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {remedy}")
+            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {_REMEDY}")
         return features
+
+    def f0_path(self, track: Track, condition: str, tracker: str) -> Path:
+        """Where an F0 contour of a track is, or would be."""
+        return f0_path(self.path, track, f"{condition}/{tracker}")
+
+    def f0(self, track: StoredTrack, condition: str, tracker: str) -> NDArray[np.float32]:
+        """F0 of a track in Hz at the centres of its frames, shape (frames,); 0 where there is none.
+
+        Raises:
+            SingeridError: the store does not have the contour, or the file is missing or damaged.
+        """
+        path = self.f0_path(track, condition, tracker)
+        if f"{condition}/{tracker}" not in track.f0:
+            have = ", ".join(sorted(track.f0)) or "none at all"
+            with_vocals = " --vocals ..." if condition != MIXTURE else ""
+            raise SingeridError(
+                f"{printable(self.path)}: has no {tracker} melody of the {condition} of "
+                f"{printable(track.path)} (it has {have}); "
+                f"extract it: singerid prepare TREE STORE{with_vocals} --melody {tracker}"
+            )
+        with _reading(path), np.load(path) as file:
+            f0: NDArray[np.float32] = file["f0"]
+        if f0.shape != (track.frames,) or f0.dtype != np.float32:
+            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {_REMEDY}")
+        return f0
+
+
+_REMEDY = "run `singerid prepare` again, which makes it anew"
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SingeridError(f"{printable(path)}: is missing; {_REMEDY}") from error
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {_REMEDY}") from error
 
 
 def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:
     """Where the features of a track are in the store: the name holds its id, never its own name."""
     return store / "features" / condition / f"{track.id}.npy"
+
+
+def f0_path(store: Path, track: Track, contour: str) -> Path:
+    """Where an F0 contour "<condition>/<tracker>" of a track is in the store."""
+    return store / "f0" / contour / f"{track.id}.npz"
 
 
 def file_hash(path: Path) -> str:
@@ -176,6 +237,23 @@ def read_config(path: Path) -> FeatureConfig:
         raise SingeridError(f"{printable(file)}: is not the configuration of a store; {remedy}") from error
 
 
+def read_origins(path: Path) -> Origins:
+    """What made the vocals and F0 of the store in the folder `path`."""
+    file = path / "origins.json"
+    if not file.exists():
+        return Origins()
+    remedy = "make the store again: singerid prepare TREE NEW_STORE"
+    try:
+        origins = Origins(**read_json(file, remedy))
+        if origins.separator not in (None, *get_args(SeparatorName)) or not isinstance(
+            origins.trackers, dict
+        ):
+            raise TypeError("not what they are")
+        return origins
+    except TypeError as error:
+        raise SingeridError(f"{printable(file)}: is not what `prepare` wrote; {remedy}") from error
+
+
 def require_equal(path: Path, has: FeatureConfig, needed: FeatureConfig) -> None:
     """Raise a SingeridError that names the settings in which the store at `path` differs."""
     names = [item.name for item in fields(FeatureConfig)]
@@ -203,6 +281,7 @@ def read_index(path: Path) -> dict[str, StoredTrack]:
                     break
                 entry = json.loads(line)
                 id = entry.pop("id")
+                entry.setdefault("f0", {})  # before there was any, lines did not speak of it
                 if entry.pop("removed", False):
                     tracks.pop(id, None)
                 else:
@@ -230,6 +309,7 @@ _TYPES: dict[str, type] = {
     "source_size": int,
     "source_mtime_ns": int,
     "conditions": dict,
+    "f0": dict,
     "warning": str,
 }
 
@@ -244,9 +324,10 @@ def _stored_track(id: str, entry: dict[str, Any]) -> StoredTrack:
     track.__dict__.update(entry)
     if track.id != id:
         raise ValueError("the id is not that of the path")
-    for condition, checksum in track.conditions.items():
-        if not CONDITION_NAME.fullmatch(condition) or type(checksum) is not str:
-            raise ValueError(condition)
+    for pattern, files in ((CONDITION_NAME, track.conditions), (CONTOUR_NAME, track.f0)):
+        for name, checksum in files.items():
+            if not pattern.fullmatch(name) or type(checksum) is not str:
+                raise ValueError(name)
     return track
 
 

@@ -1,10 +1,10 @@
-"""What one process does: the features of one recording, into one file."""
+"""What one process does: the features and the F0 of one recording, into files."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -15,11 +15,18 @@ from singerid.audio import AudioError, Samples, read_blocks
 from singerid.config import FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import Failure
-from singerid.extract.store import file_hash
+from singerid.extract.melody import Tracker
+from singerid.extract.separated import Read, separated
+from singerid.extract.store import MIXTURE, StoredTrack, file_hash
+from singerid.extract.vocals import Separator
 from singerid.features import LogMel, seconds_to_frames, stream_log_mel
 from singerid.files import atomic_write
 
 CPU = torch.device("cpu")
+
+
+def _quiet(_: str) -> None:
+    """What is wrong with a recording was said when its features were made."""
 
 
 @dataclass(frozen=True)
@@ -33,53 +40,144 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """Features of a source, in a finished file that no index tells of yet."""
+class Job:
+    """What is to be made of a source.
 
-    made: Path
+    Attributes:
+        source: the recording.
+        stored: what the store has of this very recording; None: nothing.
+        conditions: whose features are to be made.
+        contours: the F0 contours to be made, "<condition>/<tracker>".
+    """
+
+    source: Source
+    stored: StoredTrack | None
+    conditions: frozenset[str]
+    contours: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What was made of a source, in finished files that no index tells of yet.
+
+    Attributes:
+        frames: length of its features.
+        duration_s: length of its sound in seconds.
+        warning: what is wrong with the recording, though it was used; "" if nothing.
+        features: a file for each condition.
+        f0: a file for each contour.
+        failures: what could not be made, while the rest was.
+    """
+
     frames: int
     duration_s: float
     warning: str
+    features: dict[str, Path] = field(default_factory=dict)
+    f0: dict[str, Path] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
 
 
-def extract(
-    source: Source,
-    root: Path,
-    incoming: Path,
-    config: FeatureConfig,
-    min_seconds: float,
-    device: torch.device = CPU,
-) -> Extracted | Failure:
-    """Write the features of a source to `incoming`; a SingeridError is one of writing."""
-    path = root / source.track.path
-    made = incoming / f"{source.track.id}.npy"
-    samples: list[int] = []  # of each reading
-    warnings: list[str] = []
+@dataclass(frozen=True)
+class Extraction:
+    """How files are made of recordings; workers get it once.
 
-    def read() -> Iterator[Samples]:
-        samples.append(0)
+    Attributes:
+        root: the folder that the tracks' paths are relative to.
+        incoming: where the files go.
+        config: of the features.
+        min_seconds: a recording shorter than a clip of this length is of no use.
+        device: where spectrograms are made.
+        separator: what takes the vocals out of the mixture.
+        trackers: what follows the melody.
+    """
+
+    root: Path
+    incoming: Path
+    config: FeatureConfig
+    min_seconds: float
+    device: torch.device = CPU
+    separator: Separator | None = None
+    trackers: tuple[Tracker, ...] = ()
+
+    def __call__(self, job: Job) -> Extracted | Failure:
+        """Make the files of a job; a SingeridError that is no AudioError is one of writing."""
+        path = self.root / job.source.track.path
         try:
-            for block in read_blocks(path, config.sample_rate, warn=warnings.append):
+            with _one_thread():
+                made = self._mixture(path, job)
+                self._melody(partial(_read, path, self.config), MIXTURE, job, made)
+                if any(wanted.split("/")[0] != MIXTURE for wanted in job.conditions | job.contours):
+                    self._separated(path, job, made)
+            if content_hash(path) != job.source.source_hash:
+                raise AudioError(path, "was changed while it was read; run the command again")
+        except AudioError as error:
+            return Failure(job.source.track.path, error.reason)
+        return made
+
+    def _mixture(self, path: Path, job: Job) -> Extracted:
+        if MIXTURE not in job.conditions:
+            stored = job.stored
+            assert stored is not None  # else the features of the mixture would be wanted
+            return Extracted(stored.frames, stored.duration_s, stored.warning)
+        samples: list[int] = []  # of each reading
+        warnings: list[str] = []
+
+        def read() -> Iterator[Samples]:
+            samples.append(0)
+            for block in _read(path, self.config, warnings.append):
                 samples[-1] += len(block)
                 yield block
-        except OSError as error:
-            raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
 
+        file = self._file(job, MIXTURE)
+        frames, loudest = self._features(read, file)
+        duration_s = samples[0] / self.config.sample_rate
+        if frames < seconds_to_frames(self.min_seconds, self.config):
+            raise AudioError(path, too_short(duration_s, self.min_seconds))
+        if loudest <= 20 * math.log10(self.config.amin):
+            raise AudioError(path, "is silent; remove it or record it again")
+        return Extracted(frames, duration_s, warnings[0] if warnings else "", {MIXTURE: file})
+
+    def _separated(self, path: Path, job: Job, made: Extracted) -> None:
+        """What is made of the vocals and of the rest; without them the mixture is of use all the same."""
+        assert self.separator is not None  # else nothing of the kind would be wanted
+        try:
+            with separated(self.separator, path, self.incoming) as parts:
+                for condition in sorted(job.conditions & parts.keys()):
+                    file = self._file(job, condition)
+                    frames, _ = self._features(parts[condition], file)
+                    if frames != made.frames:
+                        raise AudioError(path, f"its {condition} have {frames} frames, not {made.frames}")
+                    made.features[condition] = file
+                for condition in parts:
+                    self._melody(parts[condition], condition, job, made)
+        except AudioError as error:
+            made.failures.append(Failure(job.source.track.path, error.reason))
+
+    def _melody(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
+        for tracker in self.trackers:
+            contour = f"{condition}/{tracker.name}"
+            if contour not in job.contours:
+                continue
+            found = tracker.contour(read())
+            file = self._file(job, contour.replace("/", "-"), "npz")
+            with atomic_write(file) as output:
+                np.savez(output, f0=found.f0, confidence=found.confidence)
+            made.f0[contour] = file
+
+    def _features(self, read: Read, file: Path) -> tuple[int, float]:
+        with atomic_write(file) as output:
+            chunks = stream_log_mel(read, _log_mel(self.config, self.device))
+            return _write_features(output, chunks, self.config.n_mels)
+
+    def _file(self, job: Job, name: str, suffix: str = "npy") -> Path:
+        return self.incoming / f"{job.source.track.id}-{name}.{suffix}"
+
+
+def _read(path: Path, config: FeatureConfig, warn: Callable[[str], None] = _quiet) -> Iterator[Samples]:
     try:
-        with _one_thread(), atomic_write(made) as file:
-            frames, loudest = _write_features(
-                file, stream_log_mel(read, _log_mel(config, device)), config.n_mels
-            )
-            duration_s = samples[0] / config.sample_rate
-            if frames < seconds_to_frames(min_seconds, config):
-                raise AudioError(path, too_short(duration_s, min_seconds))
-            if loudest <= 20 * math.log10(config.amin):
-                raise AudioError(path, "is silent; remove it or record it again")
-            if content_hash(path) != source.source_hash:
-                raise AudioError(path, "was changed while it was read; run the command again")
-    except AudioError as error:
-        return Failure(source.track.path, error.reason)
-    return Extracted(made, frames, duration_s, warnings[0] if warnings else "")
+        yield from read_blocks(path, config.sample_rate, warn=warn)
+    except OSError as error:
+        raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
 
 
 def _write_features(file: IO[bytes], chunks: Iterable[np.ndarray], n_mels: int) -> tuple[int, float]:

@@ -8,11 +8,12 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,18 +21,34 @@ from singerid.config import FeatureConfig
 from singerid.errors import SingeridError, printable
 from singerid.extract.store import (
     CONDITION_NAME,
+    CONTOUR_NAME,
     FORMAT,
     MIXTURE,
     StoredTrack,
+    f0_path,
     features_path,
     file_hash,
     read_config,
     read_index,
+    read_origins,
     require_equal,
 )
 from singerid.files import write_json
 
 _INCOMING = ".incoming"
+_NOTHING: Mapping[str, Path] = MappingProxyType({})
+
+
+class Origin(Protocol):
+    """A separator or an F0 tracker, as far as a store is concerned."""
+
+    @property
+    def name(self) -> Any:
+        """Its name."""
+
+    @property
+    def origin(self) -> str:
+        """Which version of it, with which weights."""
 
 
 class StoreWriter:
@@ -60,29 +77,80 @@ class StoreWriter:
         # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
         return condition in track.conditions and content < size < content + 1024
 
-    def put(self, track: StoredTrack, condition: str, made: Path) -> None:
-        """Move the feature file `made` into the store and enter it in the index.
+    def has_f0(self, track: StoredTrack, contour: str) -> bool:
+        """Whether the F0 file "<condition>/<tracker>" of a stored track is there."""
+        return contour in track.f0 and f0_path(self.path, track, contour).is_file()
 
-        Further conditions of a track stay while its recording stays the same.
+    def claim(self, separator: Origin | None, trackers: Iterable[Origin]) -> None:
+        """Remember what makes the vocals and F0 of this store.
+
+        Raises:
+            SingeridError: those that the store has were made by something else.
+        """
+        old = read_origins(self.path)
+        new = old
+        if separator is not None:
+            new = replace(new, separator=separator.name, separator_version=separator.origin)
+            before, now = (f"{o.separator} ({o.separator_version})" for o in (old, new))
+            if old.separator is not None and before != now:
+                raise SingeridError(
+                    f"{printable(self.path)}: its vocals were made by {before}, not by {now}; "
+                    "give another folder as STORE"
+                )
+        for tracker in trackers:
+            before = old.trackers.get(tracker.name, tracker.origin)
+            if before != tracker.origin:
+                raise SingeridError(
+                    f"{printable(self.path)}: its {tracker.name} melody was made by {before}, not by "
+                    f"{tracker.origin}; give another folder as STORE"
+                )
+            new = replace(new, trackers={**new.trackers, tracker.name: tracker.origin})
+        if new != old:
+            write_json(self.path / "origins.json", asdict(new))
+
+    def put(
+        self, track: StoredTrack, features: Mapping[str, Path], f0: Mapping[str, Path] = _NOTHING
+    ) -> None:
+        """Move finished files into the store and enter them in the index.
+
+        What else the store has of a track stays while its recording stays the same.
 
         Args:
-            track: what to enter; its `conditions` are filled in here.
-            condition: name of the audio condition, in lower-case ASCII letters, digits, "_" and "-".
-            made: a finished file, flushed to the disk, in `incoming`.
+            track: what to enter; its `conditions` and `f0` are filled in here.
+            features: a feature file for each audio condition, in lower-case ASCII letters, digits, "_"
+                and "-"; each file is finished, flushed to the disk, in `incoming`.
+            f0: an F0 file for each contour "<condition>/<tracker>", likewise.
         """
-        if not CONDITION_NAME.fullmatch(condition):
-            raise ValueError(f"not a name of a condition: {condition!r}")
         stored = self.tracks.get(track.id)
-        if stored and (condition in stored.conditions or stored.source_hash != track.source_hash):
+        if stored and stored.source_hash != track.source_hash:
             self.remove([track.id])
             stored = None
-        checksum = file_hash(made)
-        target = features_path(self.path, track, condition)
+        conditions, contours = (dict(stored.conditions), dict(stored.f0)) if stored else ({}, {})
+        if stored and (conditions.keys() & features.keys() or contours.keys() & f0.keys()):
+            kept = {name: sum for name, sum in conditions.items() if name not in features}
+            self.enter(
+                replace(
+                    stored,
+                    conditions=kept,
+                    f0={name: sum for name, sum in contours.items() if name not in f0},
+                )
+            )
+        for made, patterns, path_of, checksums in (
+            (features, CONDITION_NAME, features_path, conditions),
+            (f0, CONTOUR_NAME, f0_path, contours),
+        ):
+            for name, file in made.items():
+                if not patterns.fullmatch(name):
+                    raise ValueError(f"not a name of a condition or contour: {name!r}")
+                checksums[name] = file_hash(file)
+                self._move(file, path_of(self.path, track, name))
+        self.enter(replace(track, conditions=conditions, f0=contours))
+
+    def _move(self, made: Path, target: Path) -> None:
         with _writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             made.replace(target)
             _sync_folder(target.parent)
-        self.enter(replace(track, conditions={**(stored.conditions if stored else {}), condition: checksum}))
 
     def enter(self, track: StoredTrack) -> None:
         """Write a track's line in the index: a new one, or other labels of a track that is there."""
@@ -94,8 +162,9 @@ class StoreWriter:
         for id in ids:
             track = self.tracks.pop(id)
             self._append({"id": id, "removed": True})
-            for condition in track.conditions:
-                path = features_path(self.path, track, condition)
+            files = [features_path(self.path, track, name) for name in track.conditions]
+            files += [f0_path(self.path, track, name) for name in track.f0]
+            for path in files:
                 with _writing(path):
                     path.unlink(missing_ok=True)
 
