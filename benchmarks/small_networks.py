@@ -7,7 +7,7 @@ import torch
 from singerid.config import TrainingConfig
 from singerid.data.splits import Split
 from singerid.extract.store import Store
-from singerid.runs import RunConfig, SplitConfig, current_versions, singers_in
+from singerid.runs import SplitConfig, configure
 from singerid.training import train
 
 CPU = torch.device("cpu")
@@ -18,17 +18,9 @@ def train_small(
 ) -> None:
     """Train on one thread; an interrupted or finished run goes on from where it is."""
     torch.set_num_threads(1)
-    config = RunConfig(
-        model=model,
-        options={"width": 0.25, "batch_norm_momentum": 0.1},
-        singers=singers_in(store, split),
-        features=store.config,
-        split=how,
-        training=TrainingConfig(
-            clip_seconds=3.0, epochs=epochs, batch_size=8, learning_rate=2e-3, augment=augment, seed=seed
-        ),
-        store=str(store.path.resolve()),
-        store_identity=store.identity,
-        versions=current_versions(),
+    training = TrainingConfig(
+        clip_seconds=3.0, epochs=epochs, batch_size=8, learning_rate=2e-3, augment=augment, seed=seed
     )
+    options = {"width": 0.25, "batch_norm_momentum": 0.1}
+    config = configure(store, split, how, model, training, options=options)
     train(store, path, config, split, CPU, display="lines")

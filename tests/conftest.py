@@ -78,21 +78,13 @@ def trained(recordings, tmp_path_factory):
 
     from singerid.config import TrainingConfig
     from singerid.extract.store import Store
-    from singerid.runs import RunConfig, SplitConfig, current_versions, make_split, singers_in
+    from singerid.runs import SplitConfig, configure, make_split
     from singerid.training import train
 
     store = Store.open(recordings.store)
     split, how = make_split(store, SplitConfig())
-    config = RunConfig(
-        model="crnn",
-        options={"width": 0.0625, "batch_norm_momentum": 0.1},
-        singers=singers_in(store, split),
-        features=store.config,
-        split=how,
-        store=str(store.path),
-        store_identity=store.identity,
-        versions=current_versions(),
-        training=replace(TrainingConfig(), clip_seconds=1.0, epochs=12, batch_size=4, learning_rate=5e-3),
-    )
+    training = replace(TrainingConfig(), clip_seconds=1.0, epochs=12, batch_size=4, learning_rate=5e-3)
+    options = {"width": 0.0625, "batch_norm_momentum": 0.1}
+    config = configure(store, split, how, "crnn", training, options=options)
     path = tmp_path_factory.mktemp("runs") / "run"
     return train(store, path, config, split, torch.device("cpu"))

@@ -1,6 +1,7 @@
 """The command line as a user meets it: real processes, exit codes, one-line errors."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -64,6 +65,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, singerid):
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_reader_that_leaves_early_is_no_error(singerid):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from singerid.cli import main; main()", "models", "--json"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path, singerid):
     page = (ROOT / "docs" / "add_a_model.md").read_text(encoding="utf-8")
     plugin = tmp_path / "my_model.py"
@@ -90,8 +100,14 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
         (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file says all"),
         (["train", "STORE", "RUN", "--split-file", "x"], "x: cannot be read"),
         (["train", "MISSING", "RUN"], "is no store"),
+        (["prepare", "TREE", "RUN", "--min-seconds", "inf"], "a finite number of seconds"),
+        (["prepare", "TREE", "RUN", "--vocals", "stems"], "--stems-dir go together"),
+        (["prepare", "TREE", "RUN", "--weights", "x"], "choose one with --vocals"),
+        (["train", "STORE", "RUN", "--audio", "vocals"], "has no vocals; extract them"),
+        (["train", "STORE", "RUN", "--model", "crnnm"], "has no melody; extract it"),
+        (["train", "STORE", "RUN", "--melody", "pyin"], "reads no melody"),
         (["prepare", "TREE", "RUN", "--device", "cuda:9"], "--device cuda:9: this machine has"),
-        (["evaluate", "RUN", "--figure", "x.bmp"], "saved as .svg or .png"),
+        (["evaluate", "RUN", "--figure", "x.bmp"], "saved as .svg, .png or .pdf"),
         (["identify", "RUN", "x.mp3", "--json", "--csv"], "choose one"),
     ],
 )

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, select_autoescape
 from numpy.typing import NDArray
 
 from singerid.audio import load
@@ -20,17 +19,19 @@ from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_part
+from singerid.extract.index import StoredTrack
 from singerid.extract.prepare import prepare
-from singerid.extract.store import Store, StoredTrack
+from singerid.extract.store import Store
 from singerid.features import LogMel
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.files import atomic_write
 from singerid.identify import Identifier
 from singerid.metrics import Comparison, Paired, compare
 from singerid.models import count_parameters
+from singerid.pages import render_page
 from singerid.parallel import WorkerDied, each_in_processes
 from singerid.report import clock, score_text
-from singerid.runs import Part, Run, RunConfig, SplitConfig, current_versions, make_split, part_of, singers_in
+from singerid.runs import Part, Run, SplitConfig, configure, current_versions, make_split, part_of
 from singerid.training import best_epoch, read_history, train
 
 BASELINE = "baseline"
@@ -142,17 +143,8 @@ def _train(
     torch.set_num_threads(threads)
     opened = Store.open(store)
     split, how = make_split(opened, SplitConfig("album", config.training.seed))
-    run = RunConfig(
-        model=name,
-        options={"width": config.width, "batch_norm_momentum": config.batch_norm_momentum},
-        singers=singers_in(opened, split),
-        features=opened.config,
-        split=how,
-        training=config.training,
-        store=str(store.resolve()),
-        store_identity=opened.identity,
-        versions=current_versions(),
-    )
+    options = {"width": config.width, "batch_norm_momentum": config.batch_norm_momentum}
+    run = configure(opened, split, how, name, config.training, options=options)
     train(opened, folder / name, run, split, device, display)
 
 
@@ -168,12 +160,10 @@ def _page(
     test: Part,
     identifier: Identifier,
 ) -> str:
-    environment = Environment(
-        loader=PackageLoader("singerid"), autoescape=select_autoescape(), trim_blocks=True
-    )
     songs = [_song_row(identifier, corpus, track) for track in _one_song_of_each(test.tracks)]
     split = runs[FGNL].split()
-    return environment.get_template("demo.html.j2").render(
+    return render_page(
+        "demo.html.j2",
         corpus=config.corpus,
         split={"train": len(split.train), "test": len(split.test)},
         training=config.training,

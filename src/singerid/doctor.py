@@ -20,7 +20,8 @@ import numpy as np
 import singerid
 from singerid.console import progress
 from singerid.errors import Failure, SingeridError, printable
-from singerid.extract.store import Store, StoredTrack, file_hash
+from singerid.extract.index import StoredTrack
+from singerid.extract.store import Store, file_hash
 
 if TYPE_CHECKING:
     from rich.table import Table

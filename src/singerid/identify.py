@@ -16,10 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from singerid.audio import AudioError, read_blocks
-from singerid.config import REPORTED_STATE, AudioCondition, FeatureConfig, SeparatorName, StateName
+from singerid.config import (
+    REPORTED_STATE,
+    AudioCondition,
+    FeatureConfig,
+    SeparatorName,
+    StateName,
+    TrackerName,
+)
 from singerid.data.tracks import find_audio
 from singerid.errors import Failure, SingeridError
 from singerid.extract.melody import Tracker, open_tracker
@@ -27,6 +34,7 @@ from singerid.extract.separated import Read, separated
 from singerid.extract.store import VOCALS
 from singerid.extract.vocals import Separator, open_separator
 from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel
+from singerid.pretrained import load_pretrained
 from singerid.runs import Run
 from singerid.voting import vote
 
@@ -119,40 +127,42 @@ class Identifier:
         audio: AudioCondition | None = None,
         separator: SeparatorName | None = None,
         weights: Path | None = None,
+        pretrained_weights: Path | None = None,
     ) -> "Identifier":
-        """An identifier with the network of a run.
+        """An identifier with the network of a run, or with one that others trained.
 
         Args:
-            run: the run's folder.
+            run: the run's folder; where there is none, the name of a pretrained network.
             device: where to compute.
             state: which of the kept states.
             audio: what to listen to; None: to what the run learned on.
             separator: what takes the vocals out; None: what the run learned on.
             weights: of the separator, see `open_separator`; None: the published ones.
+            pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
 
         Raises:
-            SingeridError: the run or its state is missing, damaged or of another version, or it is
-                not known how to take the vocals out.
+            SingeridError: the run or its state is missing, damaged or of another version, there is no
+                such pretrained network or it cannot be fetched, or it is not known how to take the
+                vocals out.
         """
-        opened = Run.open(run)
-        config = opened.config
         device = torch.device(device)
-        separates = _separator(opened, audio or config.audio, separator, weights, device)
-        model = opened.load_model(state).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = _open(run, state, pretrained_weights)
+        separates = _separator(network, audio or network.audio, separator, weights, device)
+        model = network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def classify(*clips: Tensor) -> Tensor:
             probabilities: Tensor = model(*clips).softmax(-1)
             return probabilities
 
         return cls(
-            config.singers,
+            network.singers,
             classify,
-            config.clip_frames,
-            config.features,
+            network.clip_frames,
+            network.features,
             device,
             smallest_frames=int(getattr(model, "smallest_frames", 1)),
             separator=separates,
-            tracker=open_tracker(config.melody, device) if config.melody else None,
+            tracker=open_tracker(network.melody, device) if network.melody else None,
         )
 
     def identify(self, path: Path | str) -> Result:
@@ -165,7 +175,7 @@ class Identifier:
         """
         path = Path(path)
         warnings: list[str] = []
-        with self._listen(path, warnings.append) as read:
+        with self.listen(path, warnings.append) as read:
             probabilities, frames = self.clip_probabilities(path, read)
         outcome = vote(probabilities)
         return Result(
@@ -180,7 +190,7 @@ class Identifier:
         )
 
     @contextmanager
-    def _listen(self, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
+    def listen(self, path: Path, warn: Callable[[str], None] = lambda _: None) -> Iterator[Read]:
         """The sound that the network hears of a file, to read as often as needed."""
         if self.separator is None:
             yield partial(read_blocks, path, self.features.sample_rate, warn=warn)
@@ -242,23 +252,59 @@ class Identifier:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """A network, and what it must be given."""
+
+    name: str
+    model: nn.Module
+    singers: tuple[str, ...]
+    clip_frames: int
+    features: FeatureConfig
+    audio: AudioCondition = "mixture"
+    separator: SeparatorName | None = None
+    melody: TrackerName | None = None
+
+
+def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) -> _Network:
+    """The network of a run's folder or, where there is none, the pretrained one of that name."""
+    if not Path(run).exists():
+        pretrained = load_pretrained(str(run), pretrained_weights)
+        entry = pretrained.entry
+        return _Network(pretrained.name, pretrained.model, entry.singers, entry.clip_frames, entry.features)
+    if pretrained_weights is not None:
+        raise SingeridError(f"{run}: is a folder, no pretrained network; leave out --pretrained-weights")
+    opened = Run.open(run)
+    config = opened.config
+    return _Network(
+        name=str(run),
+        model=opened.load_model(state),
+        singers=config.singers,
+        clip_frames=config.clip_frames,
+        features=config.features,
+        audio=config.audio,
+        separator=config.separator,
+        melody=config.melody,
+    )
+
+
 def _separator(
-    run: Run,
+    network: _Network,
     audio: AudioCondition,
     name: SeparatorName | None,
     weights: Path | None,
     device: torch.device,
 ) -> Separator | None:
-    """What takes the vocals out for a run, or None for the mixture."""
+    """What takes the vocals out for a network, or None for the mixture."""
     if audio == "mixture":
         if name or weights:
-            raise SingeridError(f"{run.path}: hears the mixture; leave out --separator and --weights")
+            raise SingeridError(f"{network.name}: hears the mixture; leave out --separator and --weights")
         return None
-    name = name or run.config.separator
+    name = name or network.separator
     if name is None or name == "stems":
         learned = "true stems" if name else "the mixture"
         raise SingeridError(
-            f"{run.path}: learned on {learned}, and a recording must be separated; "
+            f"{network.name}: learned on {learned}, and a recording must be separated; "
             "choose --separator open-unmix or repet"
         )
     return open_separator(name, weights=weights, device=device)

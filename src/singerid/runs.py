@@ -10,7 +10,7 @@ RUN/resume.safetensors   where training goes on after an interruption
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,8 @@ from singerid.data.clips import Clips
 from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
-from singerid.extract.store import Store, StoredTrack
+from singerid.extract.index import StoredTrack
+from singerid.extract.store import Store
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
 from singerid.models import load_model_file, model_entry, model_spec
@@ -137,6 +138,10 @@ class Run:
     def split(self) -> Split:
         """The split of the run."""
         return read_split(self.path / "split.json")
+
+    def hearing(self, audio: AudioCondition | None) -> "Run":
+        """The run listening to another audio condition; None: to what it learned on."""
+        return self if audio is None else replace(self, config=replace(self.config, audio=audio))
 
     def state_path(self, state: StateName = REPORTED_STATE) -> Path:
         """Where a state of the network is kept."""

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
-from singerid.extract.store import FORMAT, Store, StoredTrack
+from singerid.extract.index import StoredTrack
+from singerid.extract.store import FORMAT, Store
 from singerid.extract.writer import StoreWriter, open_writer
 
 CONFIG = FeatureConfig(n_mels=4)

@@ -56,8 +56,13 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
+    # Whoever reads, as in `singerid ... | head`, has seen enough; Typer makes a SystemExit of it.
+    except (BrokenPipeError, SystemExit):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.DONE
     except SingeridError as error:
         if os.environ.get("SINGERID_DEBUG"):
             raise

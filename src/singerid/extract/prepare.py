@@ -4,6 +4,7 @@ The store mirrors the tracks that it was last prepared from. A recording is know
 its bytes; while its size and time of change stay the same, it is taken to be the same.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +25,9 @@ from singerid.data.artist20 import artist20_root, check_artist20
 from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
+from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
-from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, StoredTrack
+from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS
 from singerid.extract.vocals import Separator
 from singerid.extract.worker import CPU, Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.extract.writer import StoreWriter, open_writer
@@ -142,6 +144,8 @@ def prepare(
         SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
             another tree, or vocals or melody made by something else.
     """
+    if not 0 <= min_seconds < math.inf:
+        raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
     tracks = sorted(tracks, key=attrgetter("path"))
     with open_writer(store_path, config) as writer:
         stored = dict(writer.tracks)

@@ -15,9 +15,10 @@ from singerid.audio import AudioError, Samples, read_blocks
 from singerid.config import FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import Failure
+from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
 from singerid.extract.separated import Read, separated
-from singerid.extract.store import MIXTURE, StoredTrack, file_hash
+from singerid.extract.store import MIXTURE, file_hash
 from singerid.extract.vocals import Separator
 from singerid.features import LogMel, seconds_to_frames, stream_log_mel
 from singerid.files import atomic_write

@@ -19,17 +19,14 @@ import numpy as np
 
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError, printable
+from singerid.extract.index import CONDITION_NAME, CONTOUR_NAME, StoredTrack, read_index
 from singerid.extract.store import (
-    CONDITION_NAME,
-    CONTOUR_NAME,
     FORMAT,
     MIXTURE,
-    StoredTrack,
     f0_path,
     features_path,
     file_hash,
     read_config,
-    read_index,
     read_origins,
     require_equal,
 )
