@@ -3,8 +3,9 @@
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
     python benchmarks/augmentation.py STORE RUNS
 
-Trains crnn_fgnl with --augment none and all on the splits of seeds 0, 21 and 42, and scores it and the
-classical baseline on the test albums. Interrupted, the same command goes on.
+Trains crnn_fgnl with each kind of --augment on the splits of seeds 0, 21 and 42. The kinds are compared on
+validation; none, all and the classical baseline are scored on the test albums. Interrupted, the same
+command goes on.
 """
 
 import argparse
@@ -20,10 +21,12 @@ from singerid.extract.store import Store
 from singerid.metrics import Paired, compare
 from singerid.parallel import WorkerDied, each_in_processes
 from singerid.runs import Run, SplitConfig, make_split, part_of
+from singerid.training import best_epoch, read_history
 from singerid.voting import vote_tracks
 
 SEEDS = (0, 21, 42)
-MODES = ("none", "all")
+MODES = ("none", "equalizer", "masking", "all")
+TESTED = ("none", "all")  # the others are compared on validation only
 
 
 def train_cell(cell: tuple[str, int], store: str, runs: str, epochs: int) -> None:
@@ -45,9 +48,14 @@ def main() -> None:
     for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
         if isinstance(outcome, WorkerDied):
             raise SystemExit(f"{cell} ended without a word; is there too little memory?")
+    for mode in MODES:
+        best = [best_epoch(read_history(Run.open(Path(arguments.runs) / f"{mode}-{seed}"))) for seed in SEEDS]
+        found = ", ".join(f"{epoch.valid_f1:.3f} (epoch {epoch.epoch})" for epoch in best)
+        mean = np.mean([epoch.valid_f1 for epoch in best])
+        print(f"{mode}: best validation F1 {found}; mean {mean:.3f}", flush=True)
     clips: dict[tuple[str, str], list[Paired]] = {}
     for seed in SEEDS:
-        runs = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in MODES}
+        runs = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in TESTED}
         split, config = runs["all"].split(), runs["all"].config
         test = part_of(store, split.test, config)
         found = {mode: predict_clips(run.load_model(), test.clips, CPU) for mode, run in runs.items()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from singerid.config import TrainingConfig
+from singerid.config import AudioCondition, AugmentMode, TrainingConfig
 from singerid.data.splits import Split
 from singerid.extract.store import Store
 from singerid.runs import SplitConfig, configure
@@ -14,7 +14,15 @@ CPU = torch.device("cpu")
 
 
 def train_small(
-    store: Store, path: Path, split: Split, how: SplitConfig, model: str, epochs: int, augment: str, seed: int
+    store: Store,
+    path: Path,
+    split: Split,
+    how: SplitConfig,
+    model: str,
+    epochs: int,
+    augment: AugmentMode,
+    seed: int,
+    audio: AudioCondition = "mixture",
 ) -> None:
     """Train on one thread; an interrupted or finished run goes on from where it is."""
     torch.set_num_threads(1)
@@ -22,5 +30,5 @@ def train_small(
         clip_seconds=3.0, epochs=epochs, batch_size=8, learning_rate=2e-3, augment=augment, seed=seed
     )
     options = {"width": 0.25, "batch_norm_momentum": 0.1}
-    config = configure(store, split, how, model, training, options=options)
+    config = configure(store, split, how, model, training, options=options, audio=audio)
     train(store, path, config, split, CPU, display="lines")

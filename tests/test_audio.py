@@ -1,18 +1,21 @@
 """Decoding: any file to mono float32, held to the formula of the signal that was encoded."""
 
+import errno
+import io
 import os
 import tracemalloc
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import soundfile
 
-from singerid.audio import AudioError, AudioWarning, load, read_blocks
+from singerid.audio import AudioError, AudioWarning, load, read_blocks, read_stereo_blocks
 from singerid.errors import printable
 
 SECONDS = 2.0
@@ -72,6 +75,33 @@ def test_any_rate_and_channel_count(tmp_path: Path, rate: int, count: int) -> No
     got = load(path)
     assert abs(len(got) - SECONDS * 16_000) <= 1
     assert error(path, tones(16_000)) < LOSSLESS
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100])
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_stereo_keeps_two_channels_and_duplicates_any_other_number(
+    tmp_path: Path, rate: int, count: int
+) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, channels(tones(rate), count), rate, subtype="FLOAT")
+    blocks = list(read_stereo_blocks(path, 44_100, block_seconds=0.5, warn=pytest.fail))
+    assert {block.shape[1:] for block in blocks} == {(2,)}
+    assert {len(block) for block in blocks[:-1]} == {22_050}
+    got = np.concatenate(blocks)
+    assert got.dtype == np.float32
+    assert abs(len(got) - SECONDS * 44_100) <= 1
+    expected = channels(tones(44_100), 2) if count == 2 else np.repeat(tones(44_100)[:, None], 2, axis=1)
+    inside = slice(2000, len(expected) - 6000)
+    assert np.abs(got[inside] - expected[inside]).max() < LOSSLESS
+
+
+def test_stereo_of_a_file_that_ffmpeg_decodes(tmp_path: Path) -> None:
+    path = encode(tmp_path / "x", "aac", "adts")
+    got = np.concatenate(list(read_stereo_blocks(path, 44_100, warn=pytest.fail)))
+    assert got.shape == (len(load(path, 44_100)), 2)
+    np.testing.assert_allclose(got.mean(axis=1), load(path, 44_100), atol=1e-6)
+    left, right = np.sqrt(np.mean(got**2, axis=0))
+    assert right / left == pytest.approx(3.0, rel=0.05)  # the gains are 0.5 and 1.5
 
 
 @pytest.mark.parametrize(
@@ -324,6 +354,17 @@ def test_a_name_with_a_nul_and_one_that_is_too_long(tmp_path: Path) -> None:
     for name in ("a\0b.mp3", "x" * 300):
         with pytest.raises(AudioError, match="cannot be opened"):
             load(tmp_path / name)
+
+
+def test_a_disk_that_fails_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.FileIO):
+        def readinto(self, buffer: Any) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "x").write_bytes(b"RIFF")
+    monkeypatch.setattr("singerid.audio.open_file", lambda path: io.BufferedReader(Failing(path)))
+    with pytest.raises(AudioError, match=r"x: cannot be read \(Input/output error\); copy it again"):
+        load(tmp_path / "x")
 
 
 def test_real_recordings_decode_without_a_warning(test_data: Path) -> None:

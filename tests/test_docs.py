@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from singerid.models import MODELS, count_parameters, load_model_file, save_model
+from singerid.pretrained import PRETRAINED
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,10 +26,11 @@ def run_blocks(name: str) -> dict[str, object]:
 @pytest.fixture
 def registered():
     """What a test registers is forgotten after it."""
-    before = dict(MODELS)
+    before = [(registry, dict(registry)) for registry in (MODELS, PRETRAINED)]
     yield
-    MODELS.clear()
-    MODELS.update(before)
+    for registry, entries in before:
+        registry.clear()
+        registry.update(entries)
 
 
 def test_insert_page_runs():
@@ -44,3 +46,10 @@ def test_a_model_of_ones_own_takes_twenty_lines_and_works_by_name(registered, tm
     assert count_parameters(model)[1] == 2 * 128 + 128 * 5 * 64 + 64 + 64 * 20 + 20
     save_model(model, tmp_path / "mine.safetensors")
     assert load_model_file(tmp_path / "mine.safetensors").conv.out_channels == 64
+
+
+def test_a_pretrained_network_of_ones_own_works_by_name(registered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    duet = run_blocks("docs/pretrained.md")["duet"]
+    assert PRETRAINED["duet"] is duet.entry
+    assert duet.model.output.out_features == len(duet.entry.singers)

@@ -16,6 +16,7 @@ from singerid.features import (
     CHUNK_FRAMES,
     DEFAULT_FEATURES,
     LogMel,
+    band_frequencies,
     floor,
     frames_to_seconds,
     melody_map,
@@ -23,6 +24,7 @@ from singerid.features import (
     seconds_to_frames,
     stream_decibels,
     stream_log_mel,
+    stream_waveform,
 )
 
 PAD_MODES: tuple[PadMode, ...] = ("reflect", "constant")
@@ -156,6 +158,16 @@ def test_single_samples_as_blocks() -> None:
     assert torch.equal(got, torch.cat(list(stream_decibels([waveform], LogMel())), dim=1))
 
 
+@pytest.mark.parametrize("samples", [1, 511, 512, 513, 1024 * 512 - 1, 1024 * 512, 2000 * 512 + 7])
+def test_a_waveform_has_as_many_frames_as_its_spectrogram(samples: int) -> None:
+    waveform = np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+    for size in (samples, 10_007):
+        frames = np.concatenate(list(stream_waveform(blocks_of(waveform, size))), axis=1)
+        assert frames.shape == (512, 1 + samples // 512)
+        assert np.array_equal(frames.T.ravel()[:samples], waveform)
+        assert not frames.T.ravel()[samples:].any()
+
+
 def test_long_sound_is_read_twice_and_comes_out_the_same() -> None:
     """The loudest frame is in the last chunk: its floor must hold in the first one."""
     log_mel = LogMel()
@@ -233,3 +245,10 @@ def test_melody_maps_of_a_batch() -> None:
     got = melody_map(f0)
     assert got.shape == (3, 2, 128, 50)
     assert np.array_equal(got[2, 1], melody_by_loops(f0[2, 1].numpy().astype(float), 128))
+
+
+def test_band_frequencies_are_where_the_filters_peak():
+    config = FeatureConfig()
+    filters = librosa.filters.mel(sr=16000, n_fft=1 << 16, n_mels=128)  # bins of a quarter of a hertz
+    peaks = filters.argmax(axis=1) * 16000 / (1 << 16)
+    np.testing.assert_allclose(band_frequencies(config), peaks, atol=0.25)

@@ -1,4 +1,4 @@
-"""The authors' Keras weights: the golden numbers, and every way a file can be wrong."""
+"""Other people's weights: the golden numbers, and every way a file can be wrong."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from singerid.errors import SingeridError
-from singerid.interop import load_keras_weights
+from singerid.interop import load_hsieh_crnn, load_keras_weights
 from singerid.models import build_model
 from singerid.nn import FGNL2d
 
@@ -167,3 +167,103 @@ def test_other_models_and_files_are_refused(tmp_path):
     for name in ("text.npz", "empty.npz", "array.npy", "missing.npz", "."):
         with pytest.raises(SingeridError, match=r"is no readable \.npz file"):
             load_keras_weights(model, tmp_path / name)
+
+
+def their_file(path, singers=3, seed=0):
+    """A file of Hsieh et al.'s program: its layers by name, random weights; and what it was filled with."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"Bn0": (128,), "linear1.weight": (singers, 288), "linear1.bias": (singers,)}
+    inside = 1
+    for block, outside in enumerate((64, 128, 128, 128), start=1):
+        for layer, channels in ((f"Conv{block}", inside), (f"Conv{block}_1", outside)):
+            shapes |= {f"{layer}.weight": (outside, channels, 3, 3), f"{layer}.bias": (outside,)}
+        shapes |= {f"Bn{block}": (outside,), f"Bn{block}_1": (outside,)}
+        inside = outside
+    for gru, features in (("gru1", 128), ("gru2", 32)):
+        shapes |= {f"{gru}.weight_ih_l0": (96, features), f"{gru}.weight_hh_l0": (96, 32)}
+        shapes |= {f"{gru}.bias_ih_l0": (96,), f"{gru}.bias_hh_l0": (96,)}
+    tensors = {}
+    for name, shape in shapes.items():
+        parts = ("weight", "bias", "running_mean", "running_var") if name.startswith("Bn") else ("",)
+        for part in parts:
+            tensors[f"{name}.{part}".rstrip(".")] = torch.rand(shape, generator=generator) * 0.1 + 0.05
+        if name.startswith("Bn"):
+            tensors[f"{name}.num_batches_tracked"] = torch.tensor(1)
+    torch.save({"Classifier_state_dict": tensors}, path)
+    return tensors
+
+
+@torch.no_grad()
+def test_hsieh_crnn_equals_its_makers_program(test_data):
+    model = load_hsieh_crnn(test_data / "weights" / "hsieh_artist20_crnn.pth")
+    reference = np.load(test_data / "reference" / "hsieh_artist20_crnn.npz")
+    mel = torch.from_numpy(reference["input/mel_db"])
+    np.testing.assert_allclose(model(mel).softmax(-1), reference["output/probabilities"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model.embed(mel), reference["output/embedding"], rtol=0, atol=1e-5)
+
+
+def test_hsieh_weights_go_where_they_belong(tmp_path):
+    theirs = their_file(tmp_path / "theirs")
+    model = load_hsieh_crnn(tmp_path / "theirs")
+    assert not model.training
+    used = {
+        name: value
+        for name, value in theirs.items()
+        if not name.startswith(tuple(f"Bn{n}_1" for n in range(5)))
+    }
+    assert sum(v.numel() for v in model.state_dict().values()) == sum(v.numel() for v in used.values())
+    for got, name in (
+        (model.norm.running_mean, "Bn0.running_mean"),
+        (model.blocks[0].first.weight, "Conv1.weight"),
+        (model.blocks[2].second.bias, "Conv3_1.bias"),
+        (model.blocks[3].norm.running_var, "Bn4.running_var"),
+        (model.gru_first.weight_ih_l0, "gru1.weight_ih_l0"),
+        (model.gru_second.bias_hh_l0, "gru2.bias_hh_l0"),
+        (model.output.weight, "linear1.weight"),
+    ):
+        torch.testing.assert_close(got.detach(), theirs[name], rtol=0, atol=0)
+
+
+class Harmful:
+    """Unpickling it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_the_code_of_a_file_is_never_run(tmp_path):
+    torch.save({"Classifier_state_dict": Harmful(tmp_path / "harmed")}, tmp_path / "weights")
+    with pytest.raises(SingeridError, match="weights: is no whole PyTorch file of weights alone"):
+        load_hsieh_crnn(tmp_path / "weights")
+    assert not (tmp_path / "harmed").exists()
+    torch.load(tmp_path / "weights", weights_only=False)
+    assert (tmp_path / "harmed").exists()  # so it would have
+
+
+def test_files_that_are_not_hsiehs_are_one_line(tmp_path):
+    tensors = their_file(tmp_path / "whole")
+    data = (tmp_path / "whole").read_bytes()
+    (tmp_path / "truncated").write_bytes(data[: len(data) // 2])
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text").write_text("these are no weights")
+    torch.save(torch.zeros(3), tmp_path / "tensor")
+    torch.save({"Classifier_state_dict": {"linear1.bias": "twenty"}}, tmp_path / "other")
+    del tensors["gru2.bias_hh_l0"]
+    torch.save({"Classifier_state_dict": tensors | {"extra.weight": torch.zeros(1)}}, tmp_path / "partial")
+    for name, reason in {
+        "truncated": "is no whole PyTorch file",
+        "empty": "is no whole PyTorch file",
+        "text": "is no whole PyTorch file",
+        "missing": "cannot be read",
+        ".": "cannot be read",
+        "tensor": "holds no network of Hsieh et al.",
+        "other": "holds no network of Hsieh et al.",
+        "partial": r"weights do not fit .*gru_second\.bias_hh_l0.*extra\.weight",
+    }.items():
+        with pytest.raises(SingeridError, match=reason) as error:
+            load_hsieh_crnn(tmp_path / name)
+        assert "\n" not in str(error.value)
+        assert "give" in str(error.value)

@@ -8,11 +8,11 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "singerid"
 
 LEVELS = {
-    0: "errors files console config devices figures parallel voting metrics nn.*",
+    0: "errors files pages console config devices downloads figures.* parallel voting metrics without_torchaudio nn.*",
     1: "audio features models data.*",
-    2: "extract.* runs interop",
-    3: "training evaluation identify baseline audit export",
-    4: "experiments report demo doctor",
+    2: "extract.* runs interop pretrained",
+    3: "training evaluation identify baseline audit.* export embedding attention comparison",
+    4: "experiments.* report tables audit_report card demo doctor",
     5: "cli.*",
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names.split()}

@@ -1,5 +1,6 @@
 """Scores against scikit-learn, hand-computed cases and bootstrap resamples drawn in plain loops."""
 
+import itertools
 import json
 import warnings
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from singerid.metrics import MEASURES, Paired, compare, score
+from singerid.metrics import MEASURES, Named, Paired, average, chance, compare, score
 
 SINGERS = ("Ann", "Bo", "Cy", "Di")
 
@@ -176,3 +177,65 @@ def test_pairs_must_match() -> None:
         Paired(one[:0], one[:0], one[:0], ())
     with pytest.raises(ValueError, match="at least one seed"):
         compare([])
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_an_average_resamples_test_albums_over_all_seeds(measure: str) -> None:
+    seeds = [
+        Named(pair.truth, pair.first, pair.albums)
+        for pair in seeds_of_two_models(np.random.default_rng(8), (0.7, 0.5))
+    ]
+    result = average(seeds, measure, resamples=100, seed=3)
+
+    def mean(chosen: list[tuple[int, int]]) -> float:
+        per_seed = []
+        for one in seeds:
+            rows = [row for album in chosen for row, own in enumerate(one.albums) if own == album]
+            if rows:
+                per_seed.append(sklearn_measure(measure, one.truth[rows], one.named[rows]))
+        return float(np.mean(per_seed))
+
+    albums = list(dict.fromkeys(album for one in seeds for album in one.albums))
+    draws = np.random.default_rng(3).multinomial(len(albums), np.full(len(albums), 1 / len(albums)), size=100)
+    values = [mean([a for a, n in zip(albums, row, strict=True) for _ in range(n)]) for row in draws]
+    assert result.value == pytest.approx(mean(albums))
+    expected = tuple(np.quantile(values, [0.025, 0.975]))
+    assert (result.interval.low, result.interval.high) == pytest.approx(expected)
+    assert (result.seeds, result.albums, result.measure) == (3, len(albums), measure)
+
+
+def test_names_must_match_and_there_must_be_some() -> None:
+    one = np.zeros(1, dtype=np.int64)
+    with pytest.raises(ValueError, match="one length"):
+        Named(one, np.zeros(2, dtype=np.int64), ("x",))
+    with pytest.raises(ValueError, match="at least one seed"):
+        average([])
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_chance_is_the_mean_over_all_ways_to_give_albums_to_singers(measure):
+    rng = np.random.default_rng(3)
+    singers, sizes = np.array([0, 0, 1, 2, 3]), np.array([7, 3, 6, 4, 5])
+    truth, albums = np.repeat(singers, sizes), np.repeat(np.arange(5), sizes)
+    named = noisy(rng, truth, right=0.5)
+    found = chance(Named(truth, named, tuple(albums)), measure, permutations=4000)
+    exact = np.array(
+        [
+            sklearn_measure(measure, np.array(order)[albums], named)
+            for order in itertools.permutations(singers)
+        ]
+    )
+    assert found.value == pytest.approx(exact.mean(), abs=0.01)
+    assert found.interval.low == pytest.approx(np.quantile(exact, 0.025), abs=0.02)
+    assert found.interval.high == pytest.approx(np.quantile(exact, 0.975), abs=0.02)
+    as_high = (exact >= sklearn_measure(measure, truth, named) - 1e-12).mean()
+    assert found.p_value == pytest.approx(as_high, abs=0.02)
+
+
+def test_chance_counts_the_truth_and_wants_albums_of_one_singer():
+    truth = np.array([0, 1, 2, 3] * 3)
+    perfect = chance(Named(truth, truth, tuple(range(12))), permutations=99)
+    assert perfect.p_value == pytest.approx(0.01)
+    assert perfect.value < 0.4
+    with pytest.raises(ValueError, match="one singer"):
+        chance(Named(truth, truth, ("album",) * 12))

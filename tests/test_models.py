@@ -82,7 +82,7 @@ def test_every_network_of_the_issue_is_there():
         "_fgnl_se",
     ]
     names = {base + suffix for base in ("crnn", "crnnm") for suffix in suffixes}
-    assert names | {"crnn_se", "crnn_cbam", "crnn_scse"} <= MODELS.keys()
+    assert names | {"crnn_se", "crnn_cbam", "crnn_scse", "blstm"} <= MODELS.keys()
 
 
 def inputs_of(name, clips=2, frames=32, seed=0):
@@ -193,6 +193,19 @@ def test_wrong_names_and_options_are_named():
 def test_options_of_the_wrong_kind_are_named(option, value):
     with pytest.raises(ValueError, match=f"{option} must be .*, not "):
         build_model("crnn_fgnl", 3, **{option: value})
+
+
+def test_options_of_blstm_are_its_own():
+    model = build_model("blstm", 3, width=0.5, layers=3, n_mfcc=13)
+    assert (model.lstm.hidden_size, model.lstm.num_layers, model.lstm.input_size) == (64, 3, 13)
+    with pytest.raises(ValueError, match="unknown option 'pools'"):
+        build_model("blstm", 3, pools=[[2, 2]])
+    with pytest.raises(ValueError, match="layers must be a whole number from 1, not \\(3,\\)"):
+        build_model("blstm", 3, layers=(3,))
+    with pytest.raises(ValueError, match=r"does not leave whole units: 0\.5"):
+        build_model("blstm", 3, width=1 / 256)
+    with pytest.raises(ValueError, match="n_mfcc must be 1 to 128"):
+        build_model("blstm", 3, n_mfcc=129)
 
 
 def test_options_that_do_not_go_together_are_named():

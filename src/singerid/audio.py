@@ -1,4 +1,4 @@
-"""Sound in: any audio or video file to mono float32 at one rate, in blocks or as a whole.
+"""Sound in: any audio or video file to mono (or stereo) float32 at one rate, in blocks or as a whole.
 
 What a file is, its content decides, never its name. libsndfile (soundfile) decodes wav, flac, ogg,
 opus, aiff and their kin; FFmpeg (PyAV) decodes the rest: mp3, m4a, wma, the sound of video files.
@@ -12,7 +12,7 @@ import stat
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from singerid.errors import SingeridError, printable
 
 Samples = NDArray[np.float32]
 Warn = Callable[[str], None]
+_Mix = Callable[[Samples], Samples]  # (samples, channels of the file) -> (samples,) or (samples, 2)
 
 # Files that begin so are given to libsndfile first: wav (RIFF, RIFX, RF64), Wave64 (riff), flac,
 # ogg, aiff (FORM), au, caf.
@@ -100,17 +101,46 @@ def read_blocks(
         AudioError: the file is missing, no regular file, empty, no sound file, without samples or
             with samples that are NaN, infinite or absurd.
     """
-    path = Path(path)
+    return _read(Path(path), _mono, sample_rate, block_seconds, warn)
+
+
+def read_stereo_blocks(
+    path: Path | str, sample_rate: int, block_seconds: float = 10.0, warn: Warn | None = None
+) -> Iterator[Samples]:
+    """As `read_blocks`, but with two channels: blocks of shape (samples, 2).
+
+    One channel is duplicated. Where there are more than two, both are the mean of all: the voice of
+    surround sound is mostly in the centre.
+    """
+    return _read(Path(path), _stereo, sample_rate, block_seconds, warn)
+
+
+def _read(
+    path: Path, mix: _Mix, sample_rate: int, block_seconds: float, warn: Warn | None
+) -> Iterator[Samples]:
     if sample_rate <= 0 or block_seconds <= 0:
         raise ValueError(f"sample_rate and block_seconds must be positive: {sample_rate}, {block_seconds}")
     size = max(1, round(block_seconds * sample_rate))
-    pieces = _resampled(_decoded(path, warn or _python_warning(path)), sample_rate)
+    decoded = _decoded(path, warn or _python_warning(path))
+    pieces = resample(((rate, mix(samples)) for rate, samples in decoded), sample_rate)
     empty = True
-    for block in _blocks(pieces, size):
-        empty = False
-        yield block
+    try:
+        for block in _blocks(pieces, size):
+            empty = False
+            yield block
+    except OSError as error:
+        raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
     if empty:
         raise AudioError(path, "holds no sound; remove it or make it again")
+
+
+def _mono(samples: Samples) -> Samples:
+    mixed: Samples = samples.mean(axis=1, dtype=np.float32)
+    return mixed
+
+
+def _stereo(samples: Samples) -> Samples:
+    return samples if samples.shape[1] == 2 else np.repeat(_mono(samples)[:, None], 2, axis=1)
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -141,7 +171,7 @@ def _python_warning(path: Path) -> Warn:
 
 
 def _decoded(path: Path, warn: Warn) -> Iterator[tuple[int, Samples]]:
-    """Yield (rate, mono samples); the rate may change between pieces."""
+    """Yield (rate, samples of shape (samples, channels)); both may change between pieces."""
     with open_file(path) as opened:
         # Without its name, which both decoders would take as a hint at what the file is.
         file = SimpleNamespace(
@@ -192,7 +222,7 @@ def _decoded_by_sndfile(sound: Any, file: Any, warn: Warn) -> Iterator[tuple[int
             if len(block) == 0:
                 break
             frames += len(block)
-            yield sound.samplerate, block.mean(axis=1, dtype=np.float32)
+            yield sound.samplerate, block
         missing = sound.frames - frames > _MISSING_SECONDS * sound.samplerate
         if damaged or short or missing:
             warn(_damage(frames / sound.samplerate))
@@ -238,24 +268,23 @@ def _decoded_by_ffmpeg(path: Path, file: Any, warn: Warn) -> Iterator[tuple[int,
                 continue
             for frame in decoded:
                 seconds += frame.samples / frame.sample_rate
-                yield frame.sample_rate, _mono(frame)
+                yield frame.sample_rate, _channels(frame)
         if seconds == 0 and damaged:
             raise AudioError(path, "is damaged or encrypted: none of its sound decodes; copy it again")
         if damaged or _declared_seconds(container, stream) - seconds > _MISSING_SECONDS:
             warn(_damage(seconds))
 
 
-def _mono(frame: Any) -> Samples:
-    """Mean of the channels of an `av.AudioFrame`, full scale +-1."""
+def _channels(frame: Any) -> Samples:
+    """Samples of an `av.AudioFrame`, shape (samples, channels), full scale +-1."""
     samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    channels = len(frame.layout.channels)
+    samples = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
     if samples.dtype == np.uint8:  # 8-bit samples are unsigned, in wav as in FFmpeg
         samples = samples.astype(np.float32) / 128 - 1
     elif np.issubdtype(samples.dtype, np.integer):
         samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-    mono: Samples = samples.mean(axis=0, dtype=np.float32)
-    return mono
+    return np.asarray(samples, np.float32)
 
 
 def _declared_seconds(container: Any, stream: Any) -> float:
@@ -275,17 +304,25 @@ def _damage(seconds: float) -> str:
     return f"is damaged or cut short; used as far as it decodes ({seconds:.1f} s): copy it again if you can"
 
 
-def _resampled(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterator[Samples]:
+def resample(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterator[Samples]:
+    """Convert pieces of a sound, (rate, samples), to `sample_rate`, without a seam where the rate stays.
+
+    Samples are of shape (samples,) or (samples, channels), float32. There may be more or fewer pieces
+    than before.
+    """
     import soxr
 
     for rate, group in groupby(pieces, key=itemgetter(0)):
+        same_rate = (samples for _, samples in group)
         if rate == sample_rate:
-            yield from (samples for _, samples in group)
+            yield from same_rate
             continue
-        resampler = soxr.ResampleStream(rate, sample_rate, num_channels=1, dtype="float32", quality="HQ")
-        for _, samples in group:
+        first = next(same_rate)
+        channels = first.shape[1] if first.ndim > 1 else 1
+        resampler = soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality="HQ")
+        for samples in chain((first,), same_rate):
             yield resampler.resample_chunk(samples)
-        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield resampler.resample_chunk(first[:0], last=True)
 
 
 def _blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:

@@ -80,6 +80,37 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class BLSTMConfig:
+    """A bidirectional LSTM over MFCCs (`singerid.nn.recurrent`); the sizes are our own."""
+
+    n_mfcc: int = 20  # coefficients a frame, the first (the level) included
+    units: int = 128  # of each direction of each LSTM: with two of them about FGNL's parameters
+    layers: int = 2
+    width: float = 1.0  # scales the units
+    n_mels: int = ModelConfig.n_mels
+    dropout: float = ModelConfig.dropout  # between the LSTMs
+    output_dropout: float = ModelConfig.output_dropout
+    batch_norm_eps: float = ModelConfig.batch_norm_eps
+    batch_norm_momentum: float = ModelConfig.batch_norm_momentum
+
+
+@dataclass(frozen=True)
+class WaveNetConfig:
+    """A WaveNet over the raw waveform (`singerid.nn.wavenet`); the sizes are our own."""
+
+    channels: int = 32  # of the gated residual units
+    skip_channels: int = 128  # of what they add up to
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # samples
+    downsampling: int = 4  # layers
+    downsampling_factor: int = 8  # of each
+    width: float = 1.0  # scales the channels
+    dropout: float = ModelConfig.dropout  # after each down-sampling layer
+    output_dropout: float = ModelConfig.output_dropout
+    batch_norm_eps: float = ModelConfig.batch_norm_eps
+    batch_norm_momentum: float = ModelConfig.batch_norm_momentum
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     """Random changes of training clips against the album effect (the paper trains without).
 
@@ -119,6 +150,9 @@ class TrainingConfig:
     augment: AugmentMode = "none"
     patience: int | None = None  # epochs without a better validation F1 before stopping; None: never
     precision: Precision = "32-true"
+    # Added to the training loss; the paper has neither, the authors' program has them for CRNN_FGNL.
+    output_l2: float = 0.0  # times the sum of the squares of the last layer's kernel
+    output_l1: float = 0.0  # times the sum of the absolute logits of a clip, mean over the batch
 
 
 @dataclass(frozen=True)
@@ -130,3 +164,26 @@ class CorpusConfig:
     songs: int = 4  # on each album
     seconds: float = 30.0  # length of a song, give or take 10 % and the rounding to whole bars
     seed: int = 0
+
+
+Protocol = Literal["paper", "authors"]  # what the paper says, or what its authors' program does
+
+
+@dataclass(frozen=True)
+class ReproduceConfig:
+    """Which cells of the paper's tables are run, and how (`singerid.experiments`)."""
+
+    tables: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)  # 1-3 the paper's, 4-6 its repository's, 7 ours
+    audio: tuple[AudioCondition, ...] = ("mixture", "vocals")
+    clip_seconds: tuple[float, ...] = (3.0, 5.0, 10.0)
+    seeds: tuple[int, ...] = (0, 21, 42)  # each is also a split
+    protocol: Protocol = "paper"
+    width: float = 1.0  # of the networks
+    # Clip length and seed are those of the cell, and the protocol has its say.
+    training: TrainingConfig = TrainingConfig()
+
+
+SMOKE = ReproduceConfig(
+    clip_seconds=(3.0,), seeds=(0,), width=0.25, training=TrainingConfig(epochs=2)
+)  # checks the plumbing: it says nothing about the networks
+SMOKE_CORPUS = CorpusConfig(singers=4, albums=3, songs=2, seconds=15.0)

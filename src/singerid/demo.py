@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from singerid.audio import load
+from singerid.card import write_card
+from singerid.comparison import paired
 from singerid.config import TrainingConfig
 from singerid.console import Display
 from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
@@ -26,7 +28,7 @@ from singerid.features import LogMel
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.files import atomic_write
 from singerid.identify import Identifier
-from singerid.metrics import Comparison, Paired, compare
+from singerid.metrics import Comparison, compare
 from singerid.models import count_parameters
 from singerid.pages import render_page
 from singerid.parallel import WorkerDied, each_in_processes
@@ -145,7 +147,7 @@ def _train(
     split, how = make_split(opened, SplitConfig("album", config.training.seed))
     options = {"width": config.width, "batch_norm_momentum": config.batch_norm_momentum}
     run = configure(opened, split, how, name, config.training, options=options)
-    train(opened, folder / name, run, split, device, display)
+    write_card(train(opened, folder / name, run, split, device, display))
 
 
 def _outcome(probabilities: NDArray[np.floating[Any]], part: Part) -> _Outcome:
@@ -240,9 +242,8 @@ def _findings(outcomes: dict[str, _Outcome], test: Part) -> list[str]:
 
 def _compare(first: _Outcome, second: _Outcome, test: Part) -> Comparison:
     """Difference in weighted clip F1, resampled by test album."""
-    albums = tuple((test.tracks[i].singer, test.tracks[i].album) for i in test.clips.track)
     ours, theirs = first.probabilities.argmax(1), second.probabilities.argmax(1)
-    return compare([Paired(test.clips.labels, ours, theirs, albums)])
+    return compare([paired(test, test.clips.track, ours, theirs)])
 
 
 def _in_words(comparison: Comparison) -> str:

@@ -21,7 +21,8 @@ import singerid
 from singerid.console import progress
 from singerid.errors import Failure, SingeridError, printable
 from singerid.extract.index import StoredTrack
-from singerid.extract.store import Store, file_hash
+from singerid.extract.store import Store
+from singerid.files import file_hash
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,8 +1,8 @@
 """How well a run names singers: clips, then votes of clips, scored on one part of its split."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from singerid.metrics import Scores, score
 from singerid.runs import Part, Run, part_of
 from singerid.voting import vote_tracks
 
+T = TypeVar("T")
 BATCH_SIZE = 16  # clips; results do not depend on it
 
 
@@ -59,8 +60,8 @@ class Evaluation:
         return value | ({"baseline": self.baseline.to_json()} if self.baseline else {})
 
 
-def run_model(model: Callable[..., Tensor], batch: Batch) -> Tensor:
-    """What a model gives for a batch; the melody goes with it where the clips have one."""
+def run_model(model: Callable[..., T], batch: Batch) -> T:
+    """What a model, or a method of it, gives for a batch; the melody goes along where the clips have one."""
     return model(batch.mel) if batch.melody is None else model(batch.mel, batch.melody)
 
 
@@ -123,7 +124,7 @@ def evaluate(
         SingeridError: a state, the store or one of its tracks is missing or damaged.
     """
     store, split = run.store(), run.split()
-    config = replace(run.config, audio=audio or run.config.audio)
+    config = run.hearing(audio).config
     part = part_of(store, split.test, config)
     scored = {
         state: score_part(predict_clips(_ready(run.load_model(state), device), part.clips, device), part)
@@ -131,7 +132,8 @@ def evaluate(
     }
     fitted = None
     if baseline:
-        fitted = score_part(baseline_probabilities(part_of(store, split.train, config), part), part)
+        train, test = (part_of(store, paths, config, config.audio) for paths in (split.train, split.test))
+        fitted = score_part(baseline_probabilities(train, test), test)
     short = len(part.tracks) - len(np.unique(part.clips.track))
     return Evaluation(scored, fitted, part.singers, short, store.identity != config.store_identity)
 

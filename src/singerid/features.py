@@ -156,6 +156,32 @@ def stream_log_mel(
         yield floored
 
 
+def stream_waveform(
+    blocks: Iterable[Samples], config: FeatureConfig = DEFAULT_FEATURES
+) -> Iterator[NDArray[np.float32]]:
+    """Yield a waveform cut into frames, as many as its spectrogram has; the last is filled with zeros.
+
+    Args:
+        blocks: mono samples, cut anywhere; the result does not depend on the cuts.
+        config: a frame has `hop_length` samples.
+
+    Yields:
+        (hop_length, W) float32, W = `CHUNK_FRAMES` but for the last chunk.
+    """
+    hop = config.hop_length
+    size = CHUNK_FRAMES * hop
+    held: Samples = np.zeros(0, np.float32)
+    samples = 0
+    for block in blocks:
+        samples += len(block)
+        held = np.concatenate((held, block))
+        while len(held) >= size:
+            yield held[:size].reshape(-1, hop).T
+            held = held[size:]
+    held = np.pad(held, (0, hop - samples % hop))
+    yield held.reshape(-1, hop).T
+
+
 def stream_decibels(blocks: Iterable[Samples], log_mel: LogMel) -> Iterator[Tensor]:
     """Yield the log-mel spectrogram of a waveform that comes in blocks, without the floor.
 
@@ -167,16 +193,41 @@ def stream_decibels(blocks: Iterable[Samples], log_mel: LogMel) -> Iterator[Tens
         (H, W) in dB on the extractor's device, W = `CHUNK_FRAMES` but for the last chunk.
     """
     config = log_mel.config
-    step = CHUNK_FRAMES * config.hop_length
-    span = step - config.hop_length + config.n_fft
+    for span in padded_spans(blocks, config.n_fft, config.hop_length, CHUNK_FRAMES, config.pad_mode):
+        yield _decibels(span, log_mel)
+
+
+def padded_spans(
+    blocks: Iterable[Samples], window: int, hop_length: int, frames: int, pad_mode: PadMode
+) -> Iterator[Tensor]:
+    """Yield a waveform that comes in blocks as overlapping spans that hold a number of frames each.
+
+    Half a window is padded before and after the waveform, so that frame i is centred on its sample
+    i * hop_length and there are 1 + samples // hop_length of them.
+
+    Args:
+        blocks: mono samples, cut anywhere; the spans do not depend on the cuts.
+        window: length of a frame in samples.
+        hop_length: distance of the frames in samples.
+        frames: whole frames in a span; the last one may hold fewer.
+        pad_mode: what is padded.
+
+    Yields:
+        (samples,) on the CPU; frame n of a span begins at its sample n * hop_length.
+
+    Raises:
+        ValueError: there are no samples.
+    """
+    step = frames * hop_length
+    length = step - hop_length + window
     held = torch.zeros(0)
-    for piece in _padded_stream(map(torch.from_numpy, blocks), config.n_fft // 2, config.pad_mode):
+    for piece in _padded_stream(map(torch.from_numpy, blocks), window // 2, pad_mode):
         held = torch.cat((held, piece))
-        while len(held) >= span:
-            yield _decibels(held[:span], log_mel)
+        while len(held) >= length:
+            yield held[:length]
             held = held[step:]
-    if len(held) >= config.n_fft:
-        yield _decibels(held, log_mel)
+    if len(held) >= window:
+        yield held
 
 
 @torch.inference_mode()
@@ -222,6 +273,17 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
     band = band.masked_fill(~pitched, -1)
     bands = torch.arange(n_mels, device=f0.device)
     return (band[..., None, :] == bands[:, None]).to(torch.float32)
+
+
+@cache
+def band_frequencies(config: FeatureConfig = DEFAULT_FEATURES) -> NDArray[np.float64]:
+    """Centres of the spectrogram's mel bands in Hz, (n_mels,), ascending and read-only."""
+    import librosa
+
+    edges = librosa.mel_frequencies(config.n_mels + 2, fmin=0, fmax=config.sample_rate / 2)
+    centres: NDArray[np.float64] = edges[1:-1].astype(np.float64)
+    centres.flags.writeable = False
+    return centres
 
 
 @cache

@@ -33,7 +33,8 @@ from singerid.extract.melody import Tracker, open_tracker
 from singerid.extract.separated import Read, separated
 from singerid.extract.store import VOCALS
 from singerid.extract.vocals import Separator, open_separator
-from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel
+from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel, stream_waveform
+from singerid.models import model_entry
 from singerid.pretrained import load_pretrained
 from singerid.runs import Run
 from singerid.voting import vote
@@ -106,6 +107,7 @@ class Identifier:
         smallest_frames: the shortest clip that `classify` takes.
         separator: what takes the vocals out of a file; None: the mixture is heard.
         tracker: what follows the melody, which `classify` then gets too.
+        waveform: `classify` takes the frames of the waveform, (B, hop_length, frames), for its clips.
     """
 
     singers: tuple[str, ...]
@@ -116,6 +118,7 @@ class Identifier:
     smallest_frames: int = 1
     separator: Separator | None = None
     tracker: Tracker | None = None
+    waveform: bool = False
 
     @classmethod
     def load(
@@ -163,6 +166,7 @@ class Identifier:
             smallest_frames=int(getattr(model, "smallest_frames", 1)),
             separator=separates,
             tracker=open_tracker(network.melody, device) if network.melody else None,
+            waveform=network.waveform,
         )
 
     def identify(self, path: Path | str) -> Result:
@@ -205,10 +209,10 @@ class Identifier:
         Clips are cut from the start without overlap; a rest shorter than a clip is left out, unless
         there is nothing else.
         """
-        log_mel = LogMel(self.features).to(self.device)
         f0 = None if self.tracker is None else torch.from_numpy(self.tracker.contour(read()).f0)
         batch, found, frames = self.clip_frames * BATCH_SIZE, [], 0
-        held = torch.zeros(self.features.n_mels, 0, device=self.device)
+        columns = self.features.hop_length if self.waveform else self.features.n_mels
+        held = torch.zeros(columns, 0, device=self.device)
 
         def classify(length: int, clip_frames: int) -> None:
             """Name the singers of the first `length` frames held, and let go of them."""
@@ -218,7 +222,7 @@ class Identifier:
             found.append(self._classify(held[:, :length], melody, clip_frames))
             held = held[:, length:].clone()
 
-        for chunk in stream_log_mel(read, log_mel):
+        for chunk in self._frames(read):
             frames += chunk.shape[-1]
             held = torch.cat((held, torch.from_numpy(chunk).to(self.device)), dim=-1)
             while held.shape[-1] >= batch:
@@ -232,11 +236,17 @@ class Identifier:
             classify(frames, frames)
         return np.concatenate(found), frames
 
-    def _classify(self, mel: Tensor, f0: Tensor | None, clip_frames: int) -> NDArray[np.float32]:
-        """(n_mels, clips * clip_frames) and (clips * clip_frames,) in Hz -> (clips, singers)."""
-        clips = [mel.unflatten(-1, (-1, clip_frames)).transpose(0, 1).contiguous()]
+    def _frames(self, read: Read) -> Iterator[NDArray[np.float32]]:
+        """What clips are cut from, in chunks (n_mels, frames) or (hop_length, frames)."""
+        if self.waveform:
+            return stream_waveform(read(), self.features)
+        return stream_log_mel(read, LogMel(self.features).to(self.device))
+
+    def _classify(self, sound: Tensor, f0: Tensor | None, clip_frames: int) -> NDArray[np.float32]:
+        """(n_mels or hop_length, clips * clip_frames) and F0 in Hz of as many frames -> (clips, singers)."""
+        clips = [sound.unflatten(-1, (-1, clip_frames)).transpose(0, 1).contiguous()]
         if f0 is not None:
-            clips.append(melody_map(f0.to(self.device).unflatten(-1, (-1, clip_frames)), mel.shape[0]))
+            clips.append(melody_map(f0.to(self.device).unflatten(-1, (-1, clip_frames)), sound.shape[0]))
         probabilities: NDArray[np.float32] = self.classify(*clips).float().cpu().numpy()
         return probabilities
 
@@ -264,6 +274,7 @@ class _Network:
     audio: AudioCondition = "mixture"
     separator: SeparatorName | None = None
     melody: TrackerName | None = None
+    waveform: bool = False
 
 
 def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) -> _Network:
@@ -285,6 +296,7 @@ def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) ->
         audio=config.audio,
         separator=config.separator,
         melody=config.melody,
+        waveform="waveform" in model_entry(config.model).inputs,
     )
 
 

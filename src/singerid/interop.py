@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from singerid.errors import SingeridError
+from singerid.models import one_line
 from singerid.nn.crnn import CRNN
 from singerid.nn.excitation import MoSE
 from singerid.nn.fgnl import FGNL2d
+from singerid.nn.hsieh import HsiehCRNN
 from singerid.nn.layers import shape_text
 
 Array = NDArray[np.float32]
@@ -167,3 +170,60 @@ def load_keras_weights(model: nn.Module, source: Path | str | Mapping[str, Array
         where = "the mapping" if isinstance(source, Mapping) else source
         raise SingeridError(f"{where}: {'; '.join(sorted(problems))}")
     model.load_state_dict(state | tensors)
+
+
+_HSIEH_BLOCKS = range(1, 5)
+_HSIEH_LAYERS = (  # their layers and ours
+    {"Bn0": "norm", "gru1": "gru_first", "gru2": "gru_second", "linear1": "output"}
+    | {f"Conv{number}": f"blocks.{number - 1}.first" for number in _HSIEH_BLOCKS}
+    | {f"Conv{number}_1": f"blocks.{number - 1}.second" for number in _HSIEH_BLOCKS}
+    | {f"Bn{number}": f"blocks.{number - 1}.norm" for number in _HSIEH_BLOCKS}
+)
+# Their program defines these batch norms and never calls them.
+_HSIEH_UNUSED = {f"Bn{number}_1" for number in _HSIEH_BLOCKS}
+
+
+def load_hsieh_crnn(path: Path | str) -> HsiehCRNN:
+    """The network of Hsieh et al. (2020) with the weights of a file of their program.
+
+    Args:
+        path: a file that their program wrote, of any number of classes.
+
+    Returns:
+        The network in evaluation mode, on the CPU.
+
+    Raises:
+        SingeridError: the file cannot be read, or holds other weights.
+    """
+    state = read_torch_file(path)
+    tensors = state.get("Classifier_state_dict") if isinstance(state, Mapping) else None
+    remedy = "give CRNN2D_elu2_model_state_dict of their repository, or a file that their program wrote"
+    if not isinstance(tensors, Mapping) or not isinstance(tensors.get("linear1.bias"), Tensor):
+        raise SingeridError(f"{path}: holds no network of Hsieh et al.; {remedy}")
+    model = HsiehCRNN(singers=tensors["linear1.bias"].numel())
+    renamed = {}
+    for key, tensor in tensors.items():
+        layer, _, name = key.partition(".")
+        if layer not in _HSIEH_UNUSED:
+            renamed[f"{_HSIEH_LAYERS.get(layer, layer)}.{name}"] = tensor
+    try:
+        model.load_state_dict(renamed)
+    except RuntimeError as error:
+        raise SingeridError(f"{path}: weights do not fit ({one_line(error)}); {remedy}") from error
+    return model.eval()
+
+
+def read_torch_file(path: Path | str) -> Any:
+    """What a file of `torch.save` holds, read without running any code it may carry; tensors on the CPU.
+
+    Raises:
+        SingeridError: the file cannot be read, or holds more than tensors and plain containers.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise SingeridError(f"{path}: cannot be read ({error.strerror}); give another file") from error
+    except Exception as error:  # of a file of any other kind the reader raises whatever it stumbles on
+        raise SingeridError(
+            f"{path}: is no whole PyTorch file of weights alone; fetch it again, or give another file"
+        ) from error

@@ -4,7 +4,6 @@
 (`docs/add_a_model.md`).
 """
 
-import difflib
 import json
 import math
 import runpy
@@ -12,26 +11,36 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from singerid.config import SQUARE_POOLS, AttentionKind, ExcitationKind, ModelConfig
-from singerid.errors import SingeridError
+from singerid.config import (
+    SQUARE_POOLS,
+    AttentionKind,
+    BLSTMConfig,
+    ExcitationKind,
+    FeatureConfig,
+    ModelConfig,
+    WaveNetConfig,
+)
+from singerid.errors import SingeridError, near_names
 from singerid.files import atomic_write
 from singerid.nn.crnn import CRNN
 from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation
 from singerid.nn.fgnl import FGNL2d
 from singerid.nn.non_local import NonLocal2d
 from singerid.nn.operation import SOFTMAX_AXES
+from singerid.nn.recurrent import BLSTM
 from singerid.nn.smoothing import Smoothing
+from singerid.nn.wavenet import WaveNet
 
 FORMAT_VERSION = 1
 PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
 
-Input = Literal["mel", "melody"]
+Input = Literal["mel", "melody", "waveform"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class ModelEntry:
             and whose `embed(*inputs)` gives embeddings (B, size).
         description: one line.
         tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7) it is in.
-        inputs: what forward takes, in order, each (B, n_mels, frames).
+        inputs: what forward takes, in order: "mel" and "melody" are (B, n_mels, frames), "waveform" is
+            (B, hop_length, frames), full scale +-1, its columns being the frames.
     """
 
     build: Callable[..., nn.Module]
@@ -95,6 +105,8 @@ _OPTIONS_OF_KIND: dict[str, frozenset[str]] = {
 _ATTENTION_OPTIONS = frozenset[str]().union(*_OPTIONS_OF_KIND.values())
 
 
+Config = TypeVar("Config", ModelConfig, BLSTMConfig, WaveNetConfig)
+
 _CHOICES = {
     "attention": get_args(AttentionKind),
     "excitation": get_args(ExcitationKind),
@@ -102,9 +114,18 @@ _CHOICES = {
 }
 
 
-def _check_option(name: str, value: Any) -> None:
+def _overridden(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """The config with some options replaced; ValueError for unknown ones and values of the wrong kind."""
+    known = [option.name for option in fields(config)]
+    for option, value in overrides.items():
+        if option not in known:
+            raise ValueError(f"unknown option {option!r}; near options: {near_names(option, known)}")
+        _check_option(option, getattr(type(config)(), option), value)
+    return replace(config, **overrides)
+
+
+def _check_option(name: str, default: Any, value: Any) -> None:
     """Raise ValueError unless the value is of the kind that the option takes."""
-    default = getattr(ModelConfig(), name)
     if name in _CHOICES:
         fits, wanted = value in _CHOICES[name], " or ".join(_CHOICES[name])
     elif isinstance(default, bool):
@@ -172,12 +193,7 @@ def _excitation(config: ModelConfig, responses: int) -> nn.Module | None:
 
 
 def _build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Module:
-    known = [option.name for option in fields(ModelConfig)]
-    for option, value in overrides.items():
-        if option not in known:
-            raise ValueError(f"unknown option {option!r}; near options: {_near(option, known)}")
-        _check_option(option, value)
-    base, config = config, replace(config, **overrides)
+    base, config = config, _overridden(config, overrides)
     for option in overrides.keys() & (_ATTENTION_OPTIONS - _OPTIONS_OF_KIND[config.attention]):
         if getattr(config, option) != getattr(base, option):
             raise ValueError(f"option {option!r} has no effect with attention {config.attention!r}")
@@ -207,6 +223,40 @@ def _build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Modul
     )
 
 
+def _build_blstm(singers: int, **overrides: Any) -> nn.Module:
+    config = _overridden(BLSTMConfig(), overrides)
+    (units,) = _scaled([config.units], config.width, "units")
+    return BLSTM(
+        singers,
+        n_mels=config.n_mels,
+        n_mfcc=config.n_mfcc,
+        units=units,
+        layers=config.layers,
+        dropout=config.dropout,
+        output_dropout=config.output_dropout,
+        eps=config.batch_norm_eps,
+        momentum=config.batch_norm_momentum,
+    )
+
+
+def _build_wavenet(singers: int, **overrides: Any) -> nn.Module:
+    config = _overridden(WaveNetConfig(), overrides)
+    channels, skip_channels = _scaled([config.channels, config.skip_channels], config.width, "channels")
+    return WaveNet(
+        singers,
+        frame_samples=FeatureConfig.hop_length,
+        channels=channels,
+        skip_channels=skip_channels,
+        dilations=config.dilations,
+        downsampling=config.downsampling,
+        downsampling_factor=config.downsampling_factor,
+        dropout=config.dropout,
+        output_dropout=config.output_dropout,
+        eps=config.batch_norm_eps,
+        momentum=config.batch_norm_momentum,
+    )
+
+
 def _entries() -> dict[str, ModelEntry]:
     entries = {}
     for melody in (False, True):
@@ -220,6 +270,9 @@ def _entries() -> dict[str, ModelEntry]:
     for kind, description in _BLOCKS.items():
         config = ModelConfig(attention=kind, pools=SQUARE_POOLS)  # type: ignore[arg-type]
         entries[f"crnn_{kind}"] = ModelEntry(partial(_build_crnn, config), description, (7,))
+    entries["blstm"] = ModelEntry(_build_blstm, "MFCCs, bidirectional LSTM, in the manner of Van et al. 2019")
+    text = "raw waveform, gated residual units, in the manner of Zhang et al. 2020"
+    entries["wavenet"] = ModelEntry(_build_wavenet, text, inputs=("waveform",))
     return entries
 
 
@@ -252,15 +305,10 @@ def load_plugin(path: Path) -> None:
         raise SingeridError(f"{path}: this plugin fails with {what}; run it by itself to see") from error
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or sorted(known))
-
-
 def model_entry(name: str) -> ModelEntry:
     """The entry of a named model; raises SingeridError with near names for an unknown one."""
     if name not in MODELS:
-        near = _near(name, MODELS)
+        near = near_names(name, MODELS)
         raise SingeridError(f"unknown model {name!r}; near names: {near}; your own need --plugin FILE.py")
     return MODELS[name]
 

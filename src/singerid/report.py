@@ -37,7 +37,12 @@ def score_text(scores: Scores, measure: str) -> str:
     """A measure with its interval: .83 (.71-.92)."""
     interval: Interval = scores.intervals[measure]  # type: ignore[index]
     value = getattr(scores, measure)
-    return f"{_decimal(value)} ({_decimal(interval.low)}-{_decimal(interval.high)})"
+    return interval_text(value, interval.low, interval.high)
+
+
+def interval_text(value: float, low: float, high: float) -> str:
+    """A value with its interval: .83 (.71-.92)."""
+    return f"{decimal_text(value)} ({decimal_text(low)}-{decimal_text(high)})"
 
 
 def singer_table(levels: LevelScores) -> Table:
@@ -48,7 +53,7 @@ def singer_table(levels: LevelScores) -> Table:
     for clip, track in zip(levels.clip.singers, levels.track.singers, strict=True):
         cells = []
         for row in (clip, track):
-            cells += [str(row.count), *(_decimal(value) for value in (row.precision, row.recall, row.f1))]
+            cells += [str(row.count), *(decimal_text(value) for value in (row.precision, row.recall, row.f1))]
         table.add_row(Text(printable(clip.singer)), *cells)
     return table
 
@@ -58,7 +63,8 @@ def _counts_text(levels: LevelScores, short: int) -> str:
     return text + (f"; {short} tracks are shorter than a clip and left out" if short else "")
 
 
-def _decimal(value: float) -> str:
+def decimal_text(value: float) -> str:
+    """A share between 0 and 1 with two decimals: .83, 1.00."""
     return f"{value:.2f}".removeprefix("0") if value < 0.995 else f"{value:.2f}"
 
 

@@ -5,6 +5,8 @@ RUN/split.json           paths of the tracks in train, valid and test
 RUN/states/*.safetensors best_loss, best_accuracy, best_f1 and last; each is a whole model
 RUN/metrics.csv          a line an epoch
 RUN/curves.svg           the same, drawn
+RUN/evaluation.json      scores of `singerid evaluate`
+RUN/README.md            the model card, see `singerid.card`
 RUN/resume.safetensors   where training goes on after an interruption
 """
 
@@ -35,7 +37,7 @@ from singerid.data.splits import Split, album_split, check_split, read_split, tr
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
 from singerid.extract.index import StoredTrack
-from singerid.extract.store import Store
+from singerid.extract.store import Store, waveform_of
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
 from singerid.models import load_model_file, model_entry, model_spec
@@ -218,8 +220,15 @@ class Part:
     singers: tuple[str, ...]
 
 
-def part_of(store: Store, paths: Sequence[str], config: RunConfig) -> Part:
+def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: str | None = None) -> Part:
     """Tracks and clips of some paths of a store, as a run reads them.
+
+    Args:
+        store: what has the tracks.
+        paths: of the tracks.
+        config: of the run.
+        condition: what the clips are cut from; None: the spectrogram, or waveform, that the run's
+            network reads.
 
     Raises:
         SingeridError: the store lacks a track or the audio condition, or no track is as long as a clip.
@@ -242,8 +251,11 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig) -> Part:
     f0 = None
     if config.melody is not None:
         f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
+    if condition is None:
+        reads_waveform = "waveform" in model_entry(config.model).inputs
+        condition = waveform_of(config.audio) if reads_waveform else config.audio
     clips = Clips(
-        _Stored(tracks, partial(store.features, condition=config.audio)),
+        _Stored(tracks, partial(store.features, condition=condition)),
         labels,
         config.clip_frames,
         config.training.drop_last_clip,

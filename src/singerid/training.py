@@ -66,6 +66,7 @@ def train(
     split: Split,
     device: torch.device,
     display: Display = "none",
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Run:
     """Train a network and keep its four states in a run folder; go on where an earlier call stopped.
 
@@ -77,6 +78,7 @@ def train(
         device: where to compute.
         display: show loss and validation F1 on standard error: a bar or, where that is no terminal, a
             line an epoch ("auto"); always lines; or nothing.
+        on_epoch: called after each epoch, when its states are kept.
 
     Raises:
         SingeridError: the folder holds another run, the store does not have what the run needs, or
@@ -88,12 +90,18 @@ def train(
     train_part, valid_part, _ = parts_of(store, split, config)
     with _locked(path):
         run = _begin(path, config, split)
-        _train_epochs(run, model, train_part, valid_part, device, display)
+        _train_epochs(run, model, train_part, valid_part, device, display, on_epoch or (lambda epoch: None))
     return run
 
 
 def _train_epochs(
-    run: Run, model: nn.Module, train_part: Part, valid_part: Part, device: torch.device, display: Display
+    run: Run,
+    model: nn.Module,
+    train_part: Part,
+    valid_part: Part,
+    device: torch.device,
+    display: Display,
+    on_epoch: Callable[[Epoch], None],
 ) -> None:
     """The loop."""
     config, settings = run.config, run.config.training
@@ -116,7 +124,8 @@ def _train_epochs(
             order = (settings.seed, number)
             for batch in train_part.clips.batches(settings.batch_size, device, shuffle=order):
                 batch = replace(batch, mel=augment(batch.mel, settings.augment, generator))
-                loss = cross_entropy(run_model(network, batch), batch.labels)
+                logits = run_model(network, batch)
+                loss = cross_entropy(logits, batch.labels) + _penalty(model, logits, settings)
                 optimizer.zero_grad()
                 fabric.backward(loss)
                 optimizer.step()
@@ -135,8 +144,20 @@ def _train_epochs(
             history.append(epoch)
             _keep(run, model, optimizer, history)
             shown.epoch(number, epoch.loss, epoch.valid_loss, epoch.valid_f1)
+            on_epoch(epoch)
     curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
     save_figure(curves, run.path / "curves.svg")
+
+
+def _penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tensor | float:
+    """What Keras's regularisers of the last layer add to the loss (`TrainingConfig.output_l2`, `output_l1`).
+
+    The layer's output is taken to be the logits: of probabilities the absolute sum is always 1.
+    """
+    if not (settings.output_l2 or settings.output_l1):
+        return 0.0
+    kernel: Tensor = model.get_submodule("output").weight  # type: ignore[assignment]
+    return settings.output_l2 * kernel.square().sum() + settings.output_l1 * logits.abs().sum() / len(logits)
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
@@ -159,8 +180,13 @@ def read_history(run: Run) -> list[Epoch]:
 
 def _fresh_model(config: RunConfig) -> nn.Module:
     """The network with the weights that its seed draws."""
-    if "melody" in model_entry(config.model).inputs:
-        raise SingeridError(f"model {config.model} needs a melody, which this store lacks; use a crnn model")
+    if ("melody" in model_entry(config.model).inputs) != (config.melody is not None):
+        needs = "reads no melody" if config.melody else "needs a melody"
+        raise SingeridError(f"model {config.model} {needs}; see --melody, or choose another --model")
+    if "mel" not in model_entry(config.model).inputs and config.training.augment != "none":
+        raise SingeridError(
+            f"--augment changes spectrograms, which {config.model} does not read; leave it out"
+        )
     torch.manual_seed(config.training.seed)
     try:
         model = build_model(config.model, len(config.singers), **config.options)
@@ -214,7 +240,7 @@ def _begin(path: Path, config: RunConfig, split: Split) -> Run:
             raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
         return Run.create(path, config, split)
     run = Run.open(path)
-    different = _differences(run.config, config)
+    different = run_differences(run.config, config)
     if run.split() != split:
         different.append("the tracks of the split")
     if different:
@@ -227,7 +253,7 @@ def _begin(path: Path, config: RunConfig, split: Split) -> Run:
     return Run.create(path, replace(config, versions=run.config.versions, training=training), split)
 
 
-def _differences(old: RunConfig, new: RunConfig) -> list[str]:
+def run_differences(old: RunConfig, new: RunConfig) -> list[str]:
     """What makes two runs two, as text; a run may be prolonged, moved, and continued by a newer singerid."""
     different = [
         f"{item.name} {getattr(old, item.name)!r} instead of {getattr(new, item.name)!r}"

@@ -4,9 +4,12 @@ Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid 
 """
 
 from singerid.cli.app import app, main
+from singerid.cli.audit import audit
 from singerid.cli.data import prepare, synth
 from singerid.cli.learning import evaluate, identify, train
+from singerid.cli.look import attention, embed
 from singerid.cli.machine import doctor, models
+from singerid.cli.reproduce import ReproduceCommand, reproduce
 from singerid.cli.show import demo
 
 __all__ = ["app", "main"]
@@ -18,7 +21,11 @@ for _command in (  # in the order of --help
     train,
     evaluate,
     identify,
+    reproduce,
+    embed,
+    attention,
+    audit,
     models,
     doctor,
 ):
-    app.command()(_command)
+    app.command(cls=ReproduceCommand if _command is reproduce else None)(_command)

@@ -63,6 +63,9 @@ def prepare(
         TrackerName | None,
         typer.Option(help="Also follow the melody, of the mixture and of the vocals."),
     ] = None,
+    waveform: Annotated[
+        bool, typer.Option("--waveform", help="Also keep the waveform, for networks that read it (wavenet).")
+    ] = False,
     check_contents: Annotated[
         bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
     ] = False,
@@ -101,6 +104,7 @@ def prepare(
         device=where,
         separator=separator,
         trackers=trackers,
+        waveform=waveform,
         min_seconds=min_seconds,
         check_contents=check_contents,
         unlisted=found.failures,

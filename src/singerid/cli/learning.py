@@ -86,6 +86,7 @@ def train(
     threads: Threads = None,
 ) -> None:
     """Train a network. Interrupted, the same command goes on where it stopped."""
+    from singerid.card import write_card
     from singerid.devices import choose_device, use_threads
     from singerid.extract.store import Store
     from singerid.runs import SplitConfig, configure, make_split
@@ -119,6 +120,7 @@ def train(
         melody=melody,
     )
     trained = train(opened, run, config, parts, choose_device(device), display="auto")
+    write_card(trained)
     history = read_history(trained)
     best = best_epoch(history)
     print(
@@ -135,15 +137,20 @@ def evaluate(
     all_states: Annotated[
         bool, typer.Option("--all-states", help="Score all four kept states, not the reported one alone.")
     ] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER_RUN", help="Compare with another run of the same split.")
+    ] = None,
     audio: Audio = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg.")
+        Path | None,
+        typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg or RUN/comparison.svg."),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
     """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
+    from singerid.card import record_evaluation, write_card
     from singerid.devices import choose_device, use_threads
     from singerid.evaluation import evaluate
     from singerid.figures import check_figure_name, draw_confusions, save_figure
@@ -151,12 +158,20 @@ def evaluate(
     from singerid.runs import Run
 
     use_threads(threads)
+    if against is not None:
+        if baseline or all_states:
+            raise SingeridError("--against compares two runs; leave out --baseline and --all-states")
+        _compare(run, against, audio, figure or run / "comparison.svg", json_output, device)
+        return
     picture = figure or run / "confusion.svg"
     check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
-    evaluation = evaluate(Run.open(run), choose_device(device), states, baseline, audio)
+    opened = Run.open(run)
+    evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
     if evaluation.changed:
         warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
+    record_evaluation(opened, evaluation, audio or opened.config.audio)
+    write_card(opened)
     reported = evaluation.states[REPORTED_STATE]
     save_figure(
         draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
@@ -168,8 +183,32 @@ def evaluate(
         print(f"confusion matrices: {printable(picture)}")
 
 
+def _compare(
+    run: Path, against: Path, audio: AudioCondition | None, picture: Path, json_output: bool, device: str
+) -> None:
+    from singerid.comparison import compare_runs, draw_comparison
+    from singerid.devices import choose_device
+    from singerid.figures import check_figure_name, save_figure
+    from singerid.runs import Run
+    from singerid.tables import comparison_tables
+
+    check_figure_name(picture)
+    comparison = compare_runs(Run.open(run), Run.open(against), choose_device(device), audio)
+    save_figure(draw_comparison(comparison), picture)
+    if json_output:
+        print_json(comparison.to_json())
+    else:
+        print_rich(comparison_tables(comparison))
+        print(f"both runs side by side: {printable(picture)}")
+
+
 def identify(
-    run: RunFolder,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder of a run, or a name that `singerid models --pretrained` lists."
+        ),
+    ],
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
     json_output: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines, an object a file, with the timeline.")
@@ -181,6 +220,10 @@ def identify(
         typer.Option(help="What takes the vocals out; by default what the run learned on."),
     ] = None,
     weights: SeparatorWeights = None,
+    pretrained_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Of a pretrained network; by default they are downloaded."),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -193,7 +236,12 @@ def identify(
     if json_output and csv_output:
         raise SingeridError("--json and --csv: choose one")
     identifier = Identifier.load(
-        run, choose_device(device), audio=audio, separator=separator, weights=weights
+        run,
+        choose_device(device),
+        audio=audio,
+        separator=separator,
+        weights=weights,
+        pretrained_weights=pretrained_weights,
     )
     failures: list[Failure] = []
     files = find_files(paths, failures.append)

@@ -1,40 +1,26 @@
-"""F0 trackers: what follows the melody of a sound."""
+"""Melody trackers by name."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from singerid.audio import Samples
 from singerid.config import TrackerName
+from singerid.extract.contour import Contour, Tracker
+from singerid.extract.crepe import Crepe
+from singerid.extract.pyin import Pyin
 
-
-@dataclass(frozen=True, eq=False)
-class Contour:
-    """F0 and confidence at the centres of the frames."""
-
-    f0: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-
-
-class Tracker(Protocol):
-    """Follows the melody of a sound; it can be pickled."""
-
-    @property
-    def name(self) -> TrackerName:
-        """Its name."""
-
-    @property
-    def origin(self) -> str:
-        """Which version of it, with which weights."""
-
-    def contour(self, blocks: Iterable[Samples]) -> Contour:
-        """F0 of a sound."""
+__all__ = ["Contour", "Tracker", "open_tracker"]
 
 
 def open_tracker(name: TrackerName, device: torch.device | None = None) -> Tracker:
-    """A tracker by name."""
-    raise NotImplementedError
+    """A melody tracker by name.
+
+    Args:
+        name: "crepe" (what the paper uses), "crepe-tiny" (the same with a small network), or "pyin",
+            which needs no extra and always runs on the CPU.
+        device: where a network runs; None: the CPU.
+
+    Raises:
+        SingeridError: the tracker's package is not installed.
+    """
+    if name == "pyin":
+        return Pyin.open()
+    return Crepe.open(name, device or torch.device("cpu"))

@@ -27,7 +27,7 @@ from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
 from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
-from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS
+from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, waveform_of
 from singerid.extract.vocals import Separator
 from singerid.extract.worker import CPU, Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.extract.writer import StoreWriter, open_writer
@@ -112,6 +112,7 @@ def prepare(
     device: torch.device = CPU,
     separator: Separator | None = None,
     trackers: Sequence[Tracker] = (),
+    waveform: bool = False,
     show_progress: bool = False,
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
@@ -138,6 +139,8 @@ def prepare(
         separator: what takes the vocals out of the mixtures; the features of both parts are stored
             beside those of the mixture.
         trackers: what follows the melody, of the mixture and of the vocals where they are separated.
+        waveform: also store the waveform, of the mixture and of the vocals where they are separated, for
+            networks that read it.
         show_progress: draw progress bars on standard error.
 
     Raises:
@@ -165,7 +168,7 @@ def prepare(
         work = Extraction(
             root, writer.incoming, config, min_seconds, device, separator, tuple(sorted(trackers, key=_name))
         )
-        current, pending, short = _compare(kept, writer, work)
+        current, pending, short = _compare(kept, writer, work, waveform)
         for track in current:
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
@@ -241,11 +244,14 @@ def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Sour
 
 
 def _compare(
-    sources: Iterable[Source], writer: StoreWriter, work: Extraction
+    sources: Iterable[Source], writer: StoreWriter, work: Extraction, waveform: bool
 ) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
     """Tracks of which the store has all, what is to be made of the others, and what was too short already."""
-    heard = (MIXTURE,) if work.separator is None else (MIXTURE, VOCALS, ACCOMPANIMENT)
-    contours = [f"{part}/{tracker.name}" for part in heard[:2] for tracker in work.trackers]
+    sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
+    contours = [f"{part}/{tracker.name}" for part in sung for tracker in work.trackers]
+    heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
+    if waveform:
+        heard = [*heard, *map(waveform_of, sung)]
     current, pending, short = [], [], []
     for source in sources:
         stored = writer.tracks.get(source.track.id)

@@ -47,5 +47,5 @@ def separated(
 
 def _blocks(path: Path) -> Iterator[Samples]:
     with path.open("rb") as file:
-        while piece := file.read(4 * _BLOCK):
-            yield np.frombuffer(piece, np.float32)
+        while len(samples := np.fromfile(file, np.float32, _BLOCK)):
+            yield samples

@@ -4,6 +4,7 @@
     STORE/index.jsonl                             one line a track, appended; the last of a track holds
     STORE/origins.json                            what made the vocals and the F0
     STORE/features/<condition>/<id>.npy           (frames, n_mels) float16, dB
+    STORE/features/<condition>-waveform/<id>.npy  (frames, hop_length) float16, full scale +-1
     STORE/f0/<condition>/<tracker>/<id>.npz       f0 (frames,) float32 in Hz, 0 for none; confidence
 
 A file that no line tells of is not believed. `extract/writer.py` says why a line can be.
@@ -30,6 +31,7 @@ from singerid.files import read_json
 
 FORMAT = 1
 MIXTURE, VOCALS, ACCOMPANIMENT = "mixture", "vocals", "accompaniment"
+_WAVEFORM = "-waveform"
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Store:
         return features_path(self.path, track, condition)
 
     def features(self, track: StoredTrack, condition: str = MIXTURE) -> NDArray[np.float16]:
-        """Features of a track in dB, memory-mapped, shape (frames, n_mels).
+        """Features of a track in dB, memory-mapped, shape (frames, n_mels), or the frames of its waveform.
 
         Raises:
             SingeridError: the store does not have the condition, or the file is missing or damaged.
@@ -118,12 +120,12 @@ class Store:
         if condition not in track.conditions:
             raise SingeridError(
                 f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
-                f"only {', '.join(sorted(track.conditions))}; extract them (singerid prepare TREE STORE "
-                f"--vocals ...) or choose --audio {MIXTURE}"
+                f"only {', '.join(sorted(track.conditions))}; extract them "
+                f"(singerid prepare TREE STORE{_options_for(condition)}) or choose --audio {MIXTURE}"
             )
         with _reading(path):
             features: NDArray[np.float16] = np.load(path, mmap_mode="r")
-        if features.shape != (track.frames, self.config.n_mels) or features.dtype != np.float16:
+        if features.shape != (track.frames, columns(condition, self.config)) or features.dtype != np.float16:
             raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {_REMEDY}")
         return features
 
@@ -140,11 +142,10 @@ class Store:
         path = self.f0_path(track, condition, tracker)
         if f"{condition}/{tracker}" not in track.f0:
             have = ", ".join(sorted(track.f0)) or "none at all"
-            with_vocals = " --vocals ..." if condition != MIXTURE else ""
             raise SingeridError(
                 f"{printable(self.path)}: has no {tracker} melody of the {condition} of "
                 f"{printable(track.path)} (it has {have}); "
-                f"extract it: singerid prepare TREE STORE{with_vocals} --melody {tracker}"
+                f"extract it: singerid prepare TREE STORE{_options_for(condition)} --melody {tracker}"
             )
         with _reading(path), np.load(path) as file:
             f0: NDArray[np.float32] = file["f0"]
@@ -166,6 +167,22 @@ def _reading(path: Path) -> Iterator[None]:
         raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {_REMEDY}") from error
 
 
+def waveform_of(condition: str) -> str:
+    """Under which name the waveform of an audio condition is stored beside its features."""
+    return condition + _WAVEFORM
+
+
+def columns(condition: str, config: FeatureConfig) -> int:
+    """Columns of a feature file: mel bands, or samples of a frame of a waveform."""
+    return config.hop_length if condition.endswith(_WAVEFORM) else config.n_mels
+
+
+def _options_for(condition: str) -> str:
+    """The options of `singerid prepare` that make a condition."""
+    part = condition.removesuffix(_WAVEFORM)
+    return ("" if part == MIXTURE else " --vocals ...") + ("" if part == condition else " --waveform")
+
+
 def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:
     """Where the features of a track are in the store: the name holds its id, never its own name."""
     return store / "features" / condition / f"{track.id}.npy"
@@ -174,12 +191,6 @@ def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:
 def f0_path(store: Path, track: Track, contour: str) -> Path:
     """Where an F0 contour "<condition>/<tracker>" of a track is in the store."""
     return store / "f0" / contour / f"{track.id}.npz"
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_config(path: Path) -> FeatureConfig:

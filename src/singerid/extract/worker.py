@@ -18,10 +18,10 @@ from singerid.errors import Failure
 from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
 from singerid.extract.separated import Read, separated
-from singerid.extract.store import MIXTURE, file_hash
+from singerid.extract.store import MIXTURE, waveform_of
 from singerid.extract.vocals import Separator
-from singerid.features import LogMel, seconds_to_frames, stream_log_mel
-from singerid.files import atomic_write
+from singerid.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
+from singerid.files import atomic_write, file_hash
 
 CPU = torch.device("cpu")
 
@@ -107,7 +107,8 @@ class Extraction:
             with _one_thread():
                 made = self._mixture(path, job)
                 self._melody(partial(_read, path, self.config), MIXTURE, job, made)
-                if any(wanted.split("/")[0] != MIXTURE for wanted in job.conditions | job.contours):
+                self._waveform(partial(_read, path, self.config), MIXTURE, job, made)
+                if any(not wanted.startswith(MIXTURE) for wanted in job.conditions | job.contours):
                     self._separated(path, job, made)
             if content_hash(path) != job.source.source_hash:
                 raise AudioError(path, "was changed while it was read; run the command again")
@@ -151,8 +152,17 @@ class Extraction:
                     made.features[condition] = file
                 for condition in parts:
                     self._melody(parts[condition], condition, job, made)
+                    self._waveform(parts[condition], condition, job, made)
         except AudioError as error:
             made.failures.append(Failure(job.source.track.path, error.reason))
+
+    def _waveform(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
+        name = waveform_of(condition)
+        if name in job.conditions:
+            file = self._file(job, name)
+            with atomic_write(file) as output:
+                _write_features(output, stream_waveform(read(), self.config), self.config.hop_length)
+            made.features[name] = file
 
     def _melody(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
         for tracker in self.trackers:

@@ -23,14 +23,14 @@ from singerid.extract.index import CONDITION_NAME, CONTOUR_NAME, StoredTrack, re
 from singerid.extract.store import (
     FORMAT,
     MIXTURE,
+    columns,
     f0_path,
     features_path,
-    file_hash,
     read_config,
     read_origins,
     require_equal,
 )
-from singerid.files import write_json
+from singerid.files import file_hash, write_json
 
 _INCOMING = ".incoming"
 _NOTHING: Mapping[str, Path] = MappingProxyType({})
@@ -70,7 +70,7 @@ class StoreWriter:
             size = features_path(self.path, track, condition).stat().st_size
         except OSError:
             return False
-        content = track.frames * self.config.n_mels * np.dtype(np.float16).itemsize
+        content = track.frames * columns(condition, self.config) * np.dtype(np.float16).itemsize
         # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
         return condition in track.conditions and content < size < content + 1024
 

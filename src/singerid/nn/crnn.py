@@ -173,6 +173,15 @@ class CRNN(nn.Module):
             torch.cat(pair, dim=1) for pair in zip(maps, self.melody_branch(melody, self.keep), strict=True)
         ]
 
+    def strides(self) -> list[tuple[int, int]]:
+        """For each of `maps`, the mel bands and frames of the input that one position stands for."""
+        pools = [getattr(block, "pool", None) for block in self.mel_branch.blocks]
+        sizes = [pool.kernel_size if pool is not None else (1, 1) for pool in pools]
+        return [
+            (math.prod(size[0] for size in sizes[:number]), math.prod(size[1] for size in sizes[:number]))
+            for number in self.keep
+        ]
+
     def embed(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
         """Embedding of clips, the last GRU state: mel (B, H, W) in dB -> (B, gru_units)."""
         x, *others = self.maps(mel, melody)

@@ -17,14 +17,14 @@ CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
 def initialize_as_keras(module: nn.Module) -> None:
     """Give one layer the defaults of the authors' framework; meant for `network.apply(...)`.
 
-    Convolutions, linear layers and GRU input kernels: Glorot uniform. GRU recurrent kernels:
-    orthogonal, the three gates together. All biases: zero.
+    Convolutions, linear layers and input kernels of GRUs and LSTMs: Glorot uniform. Their recurrent
+    kernels: orthogonal, all gates together. All biases: zero, but for one at an LSTM's forget gate.
     """
     if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.GRU):
+    elif isinstance(module, nn.GRU | nn.LSTM):
         for name, parameter in module.named_parameters():
             if name.startswith("weight_ih"):
                 nn.init.xavier_uniform_(parameter)
@@ -32,6 +32,9 @@ def initialize_as_keras(module: nn.Module) -> None:
                 nn.init.orthogonal_(parameter)
             else:
                 nn.init.zeros_(parameter)
+                if isinstance(module, nn.LSTM) and name.startswith("bias_ih"):
+                    units = module.hidden_size  # torch's order of the gates: input, forget, cell, output
+                    nn.init.ones_(parameter[units : 2 * units])
 
 
 def pointwise(dimensions: Dimensions, in_channels: int, out_channels: int, zero: bool = False) -> nn.Module:

@@ -4,6 +4,7 @@ Every number is drawn from a stream keyed by (seed, singer, album, song), so a s
 however many others are made beside it.
 """
 
+import re
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -218,6 +219,11 @@ def draw_singer(seed: int, index: int) -> Singer:
         scoop=scoop[position],
         articulation_seconds=articulation[position],
     )
+
+
+def is_synthetic(path: str) -> bool:
+    """Whether a track's path is one that `Song.path` and `write_corpus` give: its singer is no person."""
+    return re.fullmatch(r"singer-\d{2}/album-\d{2}/song-\d{2}\.flac", path) is not None
 
 
 def _singer_name(index: int) -> str:

@@ -1,17 +1,7 @@
-"""The FGNL operation (Eq. 7): attention between positions across channels and layers, roll by roll.
+"""The FGNL operation as it is written: roll by roll, every affinity built.
 
-Kuo, Wei and Lin, "Positions, Channels, and Layers: Fully Generalized Non-Local Network for Singer
-Identification", AAAI 2021.
-
-Letters in shapes: B batch, K embedded channels, M responses (= K), P positions of X_i, Q positions
-of all layers together, S chosen query positions.
-
-Response k compares theta with phi rolled by k along the channels:
-
-    logits_k[p, q] = sum_c theta[p, c] * phi[q, (c - k) mod K].
-
-Rolling phi by +k is rolling theta by -k, as the sum runs over all channels; so phi, which has the
-more positions, stays where it is and the small theta is rolled.
+The oracle of the fast forms, and what goes into an exported graph. Memory grows with the number of
+affinities, B * M * P * Q.
 """
 
 from typing import Literal, get_args
@@ -34,17 +24,7 @@ def roll_logits(theta: Tensor, phi: Tensor, roll: int) -> Tensor:
 
 
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
-    """All M = K responses Y_k of Eq. 7.
-
-    Args:
-        theta: queries, (B, P, K).
-        phi: keys, unrolled, (B, Q, K).
-        g: values, (B, Q, K).
-        softmax: the axis that is normalised, the paper's "keys" or the authors' program's "queries".
-
-    Returns:
-        (B, M, P, K); entry k along M is the response of roll k.
-    """
+    """As `singerid.nn.operation.responses`, which see."""
     axis = -1 if softmax == "keys" else -2
     rolls = range(theta.shape[-1])
     return torch.stack([roll_logits(theta, phi, k).softmax(axis) @ g for k in rolls], dim=1)

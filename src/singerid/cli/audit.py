@@ -1,0 +1,48 @@
+"""The command that asks what a score owes to the singer: audit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.shared import Device, Json, RunFolder, Threads, print_json, print_rich, warn
+from singerid.console import conclude
+from singerid.errors import printable
+
+
+def audit(
+    run: RunFolder,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Also train the network anew on the split that is not its own."),
+    ] = False,
+    figure: Annotated[Path | None, typer.Option(help="Where to draw it; RUN/audit.svg.")] = None,
+    json_output: Json = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Singer or album? Score a run on vocals, accompaniment, remixes, shuffled albums, other splits."""
+    from singerid.audit import audit
+    from singerid.audit_report import audit_json, audit_tables, draw_audit
+    from singerid.card import record_audit, write_card
+    from singerid.devices import choose_device, use_threads
+    from singerid.figures import check_figure_name, save_figure
+    from singerid.runs import Run
+
+    use_threads(threads)
+    picture = figure or run / "audit.svg"
+    check_figure_name(picture)
+    opened = Run.open(run)
+    found = audit(opened, choose_device(device), retrain, display="auto")
+    if found.changed:
+        warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
+    content = audit_json(found)
+    record_audit(opened, content)
+    write_card(opened)
+    save_figure(draw_audit(found), picture)
+    if json_output:
+        print_json(content)
+    else:
+        print_rich(audit_tables(found))
+        print(f"picture: {printable(picture)}")
+    raise typer.Exit(conclude(len(found.conditions), found.missing))

@@ -1,0 +1,151 @@
+"""The command that runs the paper's tables: reproduce."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+from singerid.cli.shared import Device, Threads, print_rich
+from singerid.config import SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
+from singerid.console import conclude
+from singerid.errors import SingeridError, printable
+
+_DEFAULT = ReproduceConfig()
+_AUDIO: dict[str, tuple[AudioCondition, ...]] = {
+    "mixture": ("mixture",),
+    "vocals": ("vocals",),
+    "both": ("mixture", "vocals"),
+}
+_LOCAL = "local"  # as Ray calls a cluster on this machine alone
+
+Number = TypeVar("Number", int, float)
+
+
+class ReproduceCommand(TyperCommand):
+    """Lets --ray stand without an address, which Typer's options cannot."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a --ray that no address follows the one of this machine."""
+        given: list[str] = []
+        for position, argument in enumerate(args):
+            given.append(argument)
+            following = args[position + 1] if position + 1 < len(args) else ""
+            if argument == "--ray" and not (following in (_LOCAL, "auto") or ":" in following):
+                given.append(_LOCAL)
+        return super().parse_args(ctx, given)
+
+
+def reproduce(
+    store: Annotated[
+        Path | None,
+        typer.Argument(metavar="STORE", help="Store made by `singerid prepare`; with --smoke leave it out."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Argument(metavar="OUT", help="Folder for runs and tables; made when missing.")
+    ] = None,
+    table: Annotated[
+        str,
+        typer.Option(help="Numbers of tables, with commas, or all: 1-3 the paper's, 4-6 its repository's."),
+    ] = "all",
+    audio: Annotated[Literal["mixture", "vocals", "both"], typer.Option(help="What to hear.")] = "both",
+    clip_seconds: Annotated[
+        str | None, typer.Option(help="Lengths of clips, with commas; the paper's are 3,5,10.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="With commas; the paper's are 0,21,42.")] = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="What the paper says, or what its authors' program does.")
+    ] = _DEFAULT.protocol,
+    epochs: Annotated[int | None, typer.Option(min=1, help="The paper's are 300.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = _DEFAULT.training.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=1e-12)] = _DEFAULT.training.learning_rate,
+    width: Annotated[float | None, typer.Option(help="Scale the networks' channels.")] = None,
+    augment: Annotated[AugmentMode, typer.Option(help="Against the album effect.")] = (
+        _DEFAULT.training.augment
+    ),
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Check the plumbing on a tiny corpus of its own, in minutes.")
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]", help="Hand the runs to a Ray cluster: local (the default), auto, HOST:PORT."
+        ),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Run the paper's tables beside its published values. Interrupted, the same command goes on."""
+    start = SMOKE if smoke else _DEFAULT
+    config = ReproduceConfig(
+        tables=_tables(table),
+        audio=_AUDIO[audio],
+        clip_seconds=_numbers("--clip-seconds", clip_seconds, start.clip_seconds, float, 0.1),
+        seeds=_numbers("--seeds", seeds, start.seeds, int, 0),
+        protocol=protocol,
+        width=start.width if width is None else width,
+        training=replace(
+            start.training,
+            epochs=epochs or start.training.epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            augment=augment,
+        ),
+    )
+    store, out = _places(store, out, smoke)
+    from singerid.experiments.rendering import terminal_tables
+    from singerid.experiments.reproduction import reproduce
+    from singerid.experiments.smoke import make_smoke_store
+
+    made = reproduce(
+        store or make_smoke_store(out, config, show_progress=True),
+        out,
+        config,
+        device=device,
+        threads=threads,
+        ray=ray,
+        plumbing=smoke,
+        show_progress=True,
+    )
+    print_rich(terminal_tables(made.report))
+    print(f"{printable(made.page)}: open it in a browser; the same as .md and .csv beside it")
+    raise typer.Exit(conclude(len(made.results), made.report.failures))
+
+
+def _places(store: Path | None, out: Path | None, smoke: bool) -> tuple[Path | None, Path]:
+    """STORE, None with --smoke, and OUT."""
+    if smoke and store is not None and out is None:
+        return None, store
+    if smoke or store is None or out is None:
+        usage = (
+            "--smoke makes its own store: give OUT alone" if smoke else "give STORE and OUT, or OUT --smoke"
+        )
+        raise SingeridError(f"singerid reproduce: {usage}")
+    return store, out
+
+
+def _tables(text: str) -> tuple[int, ...]:
+    if text == "all":
+        return _DEFAULT.tables
+    chosen = _numbers("--table", text, (), int, 1)
+    if not set(chosen) <= set(_DEFAULT.tables):
+        raise SingeridError(f"--table {text}: choose of {', '.join(map(str, _DEFAULT.tables))}, or all")
+    return tuple(sorted(chosen))
+
+
+def _numbers(
+    option: str, text: str | None, default: tuple[Number, ...], kind: Callable[[str], Number], least: Number
+) -> tuple[Number, ...]:
+    """Numbers with commas between them, each once."""
+    if text is None:
+        return default
+    try:
+        numbers = tuple(dict.fromkeys(kind(part) for part in text.split(",")))
+    except ValueError as error:
+        raise SingeridError(f"{option} {text!r}: write numbers with commas, for example 3,5,10") from error
+    if not all(math.isfinite(number) and number >= least for number in numbers):
+        raise SingeridError(f"{option} {text!r}: {least:g} is the least that makes sense")
+    return numbers

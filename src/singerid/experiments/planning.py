@@ -1,0 +1,111 @@
+"""What is to be done: which cells are finished, which are waiting, and which the store cannot serve."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from singerid.config import ReproduceConfig
+from singerid.data.splits import Split
+from singerid.errors import Failure, SingeridError, printable
+from singerid.experiments.protocols import check_protocol, run_config, states_of
+from singerid.experiments.results import CellResult, read_result
+from singerid.experiments.tables import Cell, cells
+from singerid.extract.store import Store
+from singerid.runs import Run, RunConfig
+from singerid.training import read_history, run_differences
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of some tables.
+
+    Attributes:
+        done: those that are trained and scored, with their results.
+        waiting: those to be run, in this order, with the number of epochs that are left of each.
+        skipped: those that the store lacks something for.
+    """
+
+    done: Mapping[Cell, CellResult]
+    waiting: Mapping[Cell, int]
+    skipped: tuple[Failure, ...]
+
+
+def run_folder(out: Path, cell: Cell) -> Path:
+    """Where the run of a cell is."""
+    return out / "runs" / cell.name
+
+
+def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
+    """Look at every cell before anything is trained.
+
+    Raises:
+        SingeridError: nothing can be run, the store does not go with the protocol, or `out` holds runs of
+            other settings.
+    """
+    check_protocol(store, config.protocol)
+    done: dict[Cell, CellResult] = {}
+    waiting: dict[Cell, int] = {}
+    reasons: dict[str, list[Cell]] = {}
+    for cell in cells(config):
+        try:
+            wanted, split = run_config(store, cell, config)
+            _check_whole(store, wanted)
+        except SingeridError as error:
+            reasons.setdefault(str(error), []).append(cell)
+            continue
+        left = _epochs_left(run_folder(out, cell), wanted, split)
+        result = None if left else read_result(run_folder(out, cell), states_of(cell.protocol))
+        if result is not None:
+            done[cell] = result
+        else:
+            waiting[cell] = left
+    skipped = tuple(Failure(_names(own), reason) for reason, own in reasons.items())
+    if len(reasons) == 1 and not (done or waiting):
+        raise SingeridError(skipped[0].reason)
+    return Plan(done, waiting, skipped)
+
+
+def _check_whole(store: Store, config: RunConfig) -> None:
+    """Raise SingeridError unless every track has what the run reads."""
+    contour = f"{config.audio}/{config.melody}"
+    lacking = [
+        track.path
+        for track in store.tracks
+        if config.audio not in track.conditions or (config.melody is not None and contour not in track.f0)
+    ]
+    if lacking:
+        what = f"{config.melody} melody of the {config.audio}" if config.melody else config.audio
+        raise SingeridError(
+            f"{printable(store.path)}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
+            f"first is {lacking[0]!r}; run `singerid prepare` again, which makes what is missing, "
+            "or without these tracks"
+        )
+
+
+def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
+    """Epochs that a run still needs; SingeridError where its folder holds a run of other settings."""
+    epochs = wanted.training.epochs
+    if not (folder / "config.json").exists():
+        return epochs
+    try:
+        run = Run.open(folder)
+        same_split = run.split() == split
+        done = len(read_history(run)) if (folder / "metrics.csv").exists() else 0
+    except SingeridError:
+        return epochs  # damaged: training it says so, and the other runs go on
+    different = run_differences(run.config, wanted)
+    if different or not same_split:
+        what = ", ".join(different) or "another split"
+        raise SingeridError(
+            f"{printable(folder)}: holds a run with other settings ({what}); give the same settings to go "
+            "on, or another folder as OUT"
+        )
+    return max(0, epochs - done)
+
+
+def _names(own: list[Cell]) -> str:
+    """Which cells, without naming each of what may be hundreds."""
+    models = list(dict.fromkeys(cell.model for cell in own))
+    named = ", ".join(models[:3]) + (f" and {len(models) - 3} more networks" if len(models) > 3 else "")
+    heard = " and ".join(dict.fromkeys(cell.audio for cell in own))
+    return f"{len(own)} runs of {named} on {heard} skipped"

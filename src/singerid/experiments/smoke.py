@@ -1,0 +1,45 @@
+"""`singerid reproduce --smoke`: the whole way on so small a corpus that the numbers mean nothing."""
+
+from pathlib import Path
+
+from singerid.config import SMOKE_CORPUS, ReproduceConfig
+from singerid.data.synthetic import write_corpus
+from singerid.data.tracks import scan_tree
+from singerid.errors import SingeridError
+from singerid.experiments.tables import cells
+from singerid.extract.melody import open_tracker
+from singerid.extract.prepare import prepare
+from singerid.extract.vocals import open_separator
+from singerid.models import model_entry
+
+
+def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = False) -> Path:
+    """Make the synthetic corpus and a store of it under `out`, as far as the tables need it.
+
+    Vocals are the true stems, the melody is that of crepe-tiny. Everything is done in this process.
+
+    Returns:
+        The store's folder.
+
+    Raises:
+        SingeridError: `out` cannot be written or holds something else, or an extra is not installed.
+    """
+    corpus = out / "corpus"
+    needed = cells(config)
+    melody = any("melody" in model_entry(cell.model).inputs for cell in needed)
+    vocals = any(cell.audio == "vocals" for cell in needed)
+    trackers = [open_tracker("crepe-tiny")] if melody else []
+    write_corpus(corpus, SMOKE_CORPUS, workers=1, show_progress=show_progress)
+    tree = corpus / "mixture"
+    report = prepare(
+        scan_tree(tree),
+        tree,
+        out / "store",
+        workers=1,
+        separator=open_separator("stems", tree=tree, stems=corpus) if vocals else None,
+        trackers=trackers,
+        show_progress=show_progress,
+    )
+    if report.failures:
+        raise SingeridError(f"{report.failures[0]}; delete {out} and run it again")
+    return out / "store"

@@ -1,0 +1,28 @@
+"""Pictures: matplotlib figures and how they are saved. Nothing here touches matplotlib's global state."""
+
+from singerid.figures.attention import AttentionPicture, draw_attention
+from singerid.figures.audit import EstimateGroup, EstimateKind, EstimateRow, draw_estimates
+from singerid.figures.curves import draw_curves
+from singerid.figures.planes import Plane, draw_planes
+from singerid.figures.saving import check_figure_name, figure_svg, save_figure
+from singerid.figures.scores import RivalLevel, draw_confusions, draw_rivals
+from singerid.figures.timeline import draw_timeline
+
+__all__ = [
+    "AttentionPicture",
+    "EstimateGroup",
+    "EstimateKind",
+    "EstimateRow",
+    "Plane",
+    "RivalLevel",
+    "check_figure_name",
+    "draw_attention",
+    "draw_confusions",
+    "draw_curves",
+    "draw_estimates",
+    "draw_planes",
+    "draw_rivals",
+    "draw_timeline",
+    "figure_svg",
+    "save_figure",
+]

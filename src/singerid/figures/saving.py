@@ -1,0 +1,47 @@
+"""Saving figures: the same bytes for the same data, and text that stays text."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from singerid.errors import SingeridError
+from singerid.files import atomic_write
+
+FORMATS = (".svg", ".png", ".pdf")
+PNG_DPI = 150
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "singerid",
+    "pdf.fonttype": 42,
+    "font.family": "sans-serif",
+}
+
+
+def figure_svg(figure: Figure) -> str:
+    """A figure as an SVG element, to stand in a page."""
+    buffer = io.StringIO()
+    with rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def check_figure_name(path: Path) -> None:
+    """Raise SingeridError unless the name ends in one of `FORMATS`."""
+    if path.suffix not in FORMATS:
+        raise SingeridError(f"{path}: a picture is saved as .svg, .png or .pdf; end its name so")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure atomically as what its name ends in: SVG, PNG or PDF; SingeridError if it cannot."""
+    check_figure_name(path)
+    if path.suffix == ".svg":
+        with atomic_write(path, "w") as file:
+            file.write('<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure))
+        return
+    undated: Any = {"CreationDate": None} if path.suffix == ".pdf" else {}
+    with atomic_write(path) as file, rc_context(_STYLE):
+        figure.savefig(file, format=path.suffix[1:], bbox_inches="tight", dpi=PNG_DPI, metadata=undated)

@@ -1,0 +1,38 @@
+"""What the pictures share: colours, markers, names and axes."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+TRAIN_COLOUR, VALID_COLOUR = "#888888", "#1b6ca8"
+
+# Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/: told apart with every
+# common form of colour blindness. Grey stands in for their yellow, which is hard to see on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+# Eight and seven have no common divisor: the pairs repeat after 56, and neighbours differ in both.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def marker_of(index: int) -> dict[str, Any]:
+    """Colour and shape of class number `index`, as keywords of `Axes.scatter`."""
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+
+
+def shortened(name: str, length: int = 24) -> str:
+    """A name cut to so many characters, the last of which says so; `$` stays itself in a figure."""
+    cut = name if len(name) <= length else name[: length - 1] + "…"
+    return cut.replace("$", r"\$")
+
+
+def label_hertz(axes: Axes, frequencies: NDArray[np.floating[Any]]) -> None:
+    """Label the y axis of a spectrogram, whose band b fills [b, b + 1], in kHz.
+
+    Args:
+        axes: with mel bands on y.
+        frequencies: (n_mels,) centre of each band in Hz.
+    """
+    ticks = [tick for tick in (500.0, 1000.0, 2000.0, 4000.0, 8000.0) if tick < frequencies[-1]]
+    positions = np.interp(ticks, frequencies, np.arange(len(frequencies)) + 0.5)
+    axes.set_yticks(positions, [f"{tick / 1000:g}" for tick in ticks])

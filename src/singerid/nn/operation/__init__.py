@@ -1,0 +1,67 @@
+"""The FGNL operation (Eq. 7): attention between positions across channels and layers, roll by roll.
+
+Kuo, Wei and Lin, "Positions, Channels, and Layers: Fully Generalized Non-Local Network for Singer
+Identification", AAAI 2021.
+
+Letters in shapes: B batch, K embedded channels, M responses (= K), P positions of X_i, Q positions
+of all layers together, S chosen query positions.
+
+Response k compares theta with phi rolled by k along the channels:
+
+    logits_k[p, q] = sum_c theta[p, c] * phi[q, (c - k) mod K].
+
+Rolling phi by +k is rolling theta by -k, as the sum runs over all channels; so phi, which has the
+more positions, stays where it is and the small theta is rolled.
+
+`loop` is that, written down; `streaming` and `sdpa` give the same in memory linear in P + Q.
+"""
+
+import torch
+from torch import Tensor
+
+from singerid.nn.operation import loop, sdpa, streaming
+from singerid.nn.operation.loop import SOFTMAX_AXES, SoftmaxAxis, affinities
+
+__all__ = ["SOFTMAX_AXES", "SoftmaxAxis", "affinities", "responses"]
+
+# B * M * P * Q up to which setting up the blocks costs more than they save (docs/performance.md).
+LOOP_AFFINITIES = 2**19
+
+
+def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
+    """All M = K responses Y_k of Eq. 7, by the fastest exact way for the device.
+
+    Memory is linear in P + Q, going back too, except in a graph that is being exported. What needs
+    gradients of gradients calls `loop.responses`.
+
+    Args:
+        theta: queries, (B, P, K).
+        phi: keys, unrolled, (B, Q, K).
+        g: values, (B, Q, K).
+        softmax: the axis that is normalised, the paper's "keys" or the authors' program's "queries".
+
+    Returns:
+        (B, M, P, K); entry k along M is the response of roll k.
+    """
+    if theta.is_cuda and softmax == "keys":
+        return sdpa.responses(_rolled(theta), phi, g)
+    tracing = torch._C._get_tracing_state() is not None
+    small = theta.numel() * phi.shape[1] <= LOOP_AFFINITIES
+    if small or torch.jit.is_tracing():  # a traced graph holds plain operators only
+        return loop.responses(theta, phi, g, softmax)
+    return _stream(theta, phi, g, softmax)
+
+
+def _rolled(theta: Tensor) -> Tensor:
+    """(B, P, K) -> (B, M, P, K), rolled as the queries of every response are."""
+    return torch.stack([theta.roll(-k, dims=-1) for k in range(theta.shape[-1])], dim=1)
+
+
+@torch.compiler.disable  # unrolled into a graph, the blocks would take minutes to compile
+def _stream(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
+    """In single precision at least: sums over thousands of positions need it."""
+    precise = torch.promote_types(theta.dtype, torch.float32)
+    with torch.autocast(theta.device.type, enabled=False):
+        return streaming.responses(_rolled(theta).to(precise), phi.to(precise), g.to(precise), softmax).to(
+            theta.dtype
+        )
