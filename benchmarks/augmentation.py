@@ -1,9 +1,9 @@
-"""What augmentation against the album effect brings, over three album splits of the synthetic corpus.
+"""What augmentation against the album effect brings, over several album splits of the synthetic corpus.
 
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
     python benchmarks/augmentation.py STORE RUNS
 
-Trains crnn_fgnl with each kind of --augment on the splits of seeds 0, 21 and 42. The kinds are compared on
+Trains crnn_fgnl with each kind of --augment on the splits of some seeds. The kinds are compared on
 validation; none, all and the classical baseline are scored on the test albums. Interrupted, the same
 command goes on.
 """
@@ -24,8 +24,6 @@ from singerid.runs import Run, SplitConfig, make_split, part_of
 from singerid.training import best_epoch, read_history
 from singerid.voting import vote_tracks
 
-SEEDS = (0, 21, 42)
-MODES = ("none", "equalizer", "masking", "all")
 TESTED = ("none", "all")  # the others are compared on validation only
 
 
@@ -41,24 +39,28 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("runs")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 21, 42])
+    parser.add_argument("--others", nargs="*", choices=("equalizer", "masking"), default=[])
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    cells = [(mode, seed) for seed in SEEDS for mode in MODES]
-    work = partial(train_cell, **vars(arguments))
+    modes = (*TESTED, *arguments.others)
+    cells = [(mode, seed) for seed in arguments.seeds for mode in modes]
+    work = partial(train_cell, store=arguments.store, runs=arguments.runs, epochs=arguments.epochs)
     for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
         if isinstance(outcome, WorkerDied):
             raise SystemExit(f"{cell} ended without a word; is there too little memory?")
-    for mode in MODES:
-        best = [best_epoch(read_history(Run.open(Path(arguments.runs) / f"{mode}-{seed}"))) for seed in SEEDS]
+    for mode in modes:
+        runs = [Run.open(Path(arguments.runs) / f"{mode}-{seed}") for seed in arguments.seeds]
+        best = [best_epoch(read_history(run)) for run in runs]
         found = ", ".join(f"{epoch.valid_f1:.3f} (epoch {epoch.epoch})" for epoch in best)
         mean = np.mean([epoch.valid_f1 for epoch in best])
         print(f"{mode}: best validation F1 {found}; mean {mean:.3f}", flush=True)
     clips: dict[tuple[str, str], list[Paired]] = {}
-    for seed in SEEDS:
-        runs = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in TESTED}
-        split, config = runs["all"].split(), runs["all"].config
+    for seed in arguments.seeds:
+        trained = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in TESTED}
+        split, config = trained["all"].split(), trained["all"].config
         test = part_of(store, split.test, config)
-        found = {mode: predict_clips(run.load_model(), test.clips, CPU) for mode, run in runs.items()}
+        found = {mode: predict_clips(run.load_model(), test.clips, CPU) for mode, run in trained.items()}
         found["baseline"] = baseline_probabilities(part_of(store, split.train, config), test)
         for name, probabilities in found.items():
             scores = score_part(probabilities, test)

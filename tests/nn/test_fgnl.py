@@ -160,7 +160,7 @@ def test_attention_of_chosen_queries_equals_the_loops(dimensions, softmax):
 
 def test_query_normaliser_is_gathered_over_several_chunks(monkeypatch):
     theta, phi = torch.randn(1, 10, 3).double(), torch.randn(1, 6, 3).double()
-    monkeypatch.setattr("singerid.nn.operation._QUERY_CHUNK", 4)
+    monkeypatch.setattr("singerid.nn.operation.loop._QUERY_CHUNK", 4)
     rows = affinities(theta, phi, torch.arange(10), "queries")
     torch.testing.assert_close(rows.sum(dim=2), torch.ones(1, 3, 6, dtype=torch.float64))
 

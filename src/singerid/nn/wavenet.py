@@ -22,20 +22,21 @@ class GatedResidualUnit(nn.Module):
         channels: C.
         skip_channels: of what it adds to the network's output.
         dilation: distance of the two taps in samples.
+        last: no unit follows, so it adds nothing to its input.
     """
 
-    def __init__(self, channels: int, skip_channels: int, dilation: int) -> None:
+    def __init__(self, channels: int, skip_channels: int, dilation: int, last: bool = False) -> None:
         super().__init__()
         self.dilation = dilation
         self.filter_and_gate = nn.Conv1d(channels, 2 * channels, 2, dilation=dilation)
-        self.residual = nn.Conv1d(channels, channels, 1)
+        self.residual = None if last else nn.Conv1d(channels, channels, 1)
         self.skip = nn.Conv1d(channels, skip_channels, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, T) -> the same shape for the next unit, and (B, skip_channels, T) for the output."""
         filtered, gate = self.filter_and_gate(pad(x, (self.dilation, 0))).chunk(2, dim=1)
         gated = torch.tanh(filtered) * torch.sigmoid(gate)
-        return x + self.residual(gated), self.skip(gated)
+        return x if self.residual is None else x + self.residual(gated), self.skip(gated)
 
 
 class WaveNet(nn.Module):
@@ -75,7 +76,8 @@ class WaveNet(nn.Module):
         self.smallest_frames = -(-(downsampling_factor**downsampling) // frame_samples)
         self.input = nn.Conv1d(1, channels, 1)
         self.units = nn.ModuleList(
-            GatedResidualUnit(channels, skip_channels, dilation) for dilation in dilations
+            GatedResidualUnit(channels, skip_channels, dilation, last=number == len(dilations))
+            for number, dilation in enumerate(dilations, start=1)
         )
         self.downsampling = nn.Sequential(
             *(

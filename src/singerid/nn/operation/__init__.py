@@ -45,11 +45,12 @@ def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "key
     """
     if theta.is_cuda and softmax == "keys":
         return sdpa.responses(_rolled(theta), phi, g)
-    tracing = torch._C._get_tracing_state() is not None
-    small = theta.numel() * phi.shape[1] <= LOOP_AFFINITIES
-    if small or torch.jit.is_tracing():  # a traced graph holds plain operators only
+    # A traced graph holds plain operators only.
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if traced or theta.numel() * phi.shape[1] <= LOOP_AFFINITIES:
         return loop.responses(theta, phi, g, softmax)
-    return _stream(theta, phi, g, softmax)
+    streamed: Tensor = _stream(theta, phi, g, softmax)
+    return streamed
 
 
 def _rolled(theta: Tensor) -> Tensor:
@@ -57,11 +58,9 @@ def _rolled(theta: Tensor) -> Tensor:
     return torch.stack([theta.roll(-k, dims=-1) for k in range(theta.shape[-1])], dim=1)
 
 
-@torch.compiler.disable  # unrolled into a graph, the blocks would take minutes to compile
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # blocks, unrolled, would compile for minutes
 def _stream(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
     """In single precision at least: sums over thousands of positions need it."""
     precise = torch.promote_types(theta.dtype, torch.float32)
-    with torch.autocast(theta.device.type, enabled=False):
-        return streaming.responses(_rolled(theta).to(precise), phi.to(precise), g.to(precise), softmax).to(
-            theta.dtype
-        )
+    queries, keys, values = (x.to(precise) for x in (_rolled(theta), phi, g))
+    return streaming.responses(queries, keys, values, softmax).to(theta.dtype)

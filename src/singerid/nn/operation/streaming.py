@@ -14,7 +14,7 @@ Letters in shapes: B batch, b clips of a block, r rows of a block, N columns, M,
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +41,8 @@ def responses(queries: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> 
     Returns:
         (B, M, P, K); differentiable once.
     """
-    y: Tensor = _Streaming.apply(queries.flatten(1, 2), phi, g, queries.shape[1], softmax)
+    rolls = queries.shape[1]
+    y: Tensor = _Streaming.apply(queries.flatten(1, 2), phi, g, rolls, softmax)  # type: ignore[no-untyped-call]
     return y.view_as(queries)
 
 
@@ -49,14 +50,14 @@ class _Streaming(torch.autograd.Function):
     @staticmethod
     def forward(queries: Tensor, phi: Tensor, g: Tensor, rolls: int, softmax: SoftmaxAxis) -> Tensor:
         y = _zeros_like_transposed(queries)  # (B, K, M * P)
-        if softmax == "keys":
-            values = g.mT.contiguous()
-            for block in _blocks(queries, phi, groups=1):
-                y[block.clips, :, block.rows] = values[block.clips] @ block.weights.mT
-        else:
-            values = g.mT
-            for block in _blocks(phi, queries, groups=rolls):
-                y[block.clips].baddbmm_(values[block.clips, :, block.rows], block.weights)
+        with torch.autocast(y.device.type, enabled=False):
+            if softmax == "keys":
+                values = g.mT.contiguous()
+                for clips, part, weights in _blocks(queries, phi, groups=1):
+                    y[clips, :, part] = values[clips] @ weights.mT
+            else:
+                for clips, part, weights in _blocks(phi, queries, groups=rolls):
+                    y[clips].baddbmm_(g[clips, part].mT, weights)
         return y.mT.contiguous()
 
     @staticmethod
@@ -65,13 +66,14 @@ class _Streaming(torch.autograd.Function):
         context.save_for_backward(*tensors)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(context: Any, d_y: Tensor) -> tuple[Tensor | None, ...]:
         queries, phi, g = context.saved_tensors
-        if context.softmax == "keys":
-            d_queries, d_phi, d_g = _gradients(queries, phi, d_y, g, 1, values_at_rows=False)
-        else:
-            d_phi, d_queries, d_g = _gradients(phi, queries, g, d_y, context.rolls, values_at_rows=True)
+        with torch.autocast(d_y.device.type, enabled=False):
+            if context.softmax == "keys":
+                d_queries, d_phi, d_g = _gradients(queries, phi, d_y, g, 1, values_at_rows=False)
+            else:
+                d_phi, d_queries, d_g = _gradients(phi, queries, g, d_y, context.rolls, values_at_rows=True)
         return d_queries, d_phi, d_g, None, None
 
 
@@ -109,14 +111,8 @@ def _gradients(
     return d_rows.mT, d_columns.mT, d_values.mT
 
 
-class _Block(NamedTuple):
-    clips: slice
-    rows: slice
-    weights: Tensor  # (b, r, N), normalised
-
-
-def _blocks(rows: Tensor, columns: Tensor, groups: int) -> Iterator[_Block]:
-    """The normalised affinities of rows (B, R, K) and columns (B, N, K), block by block."""
+def _blocks(rows: Tensor, columns: Tensor, groups: int) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Clips, rows and normalised affinities (b, r, N) of each block of rows (B, R, K), columns (B, N, K)."""
     size = CPU_BLOCK if rows.device.type == "cpu" else GPU_BLOCK
     batch, count, _ = rows.shape
     columns_t = columns.mT.contiguous()
@@ -124,13 +120,14 @@ def _blocks(rows: Tensor, columns: Tensor, groups: int) -> Iterator[_Block]:
     for clips in _slices(batch, max(1, size // (count * columns.shape[1]))):
         for part in _slices(count, step):
             logits = (rows[clips, part] @ columns_t[clips]).unflatten(-1, (groups, -1))
-            yield _Block(clips, part, logits.softmax(-1).flatten(-2))
+            yield clips, part, logits.softmax(-1).flatten(-2)
 
 
 def _softmax_backward(weights: Tensor, d_weights: Tensor, groups: int) -> Tensor:
     """Gradient of the logits, (b, r, N); overwrites `d_weights`."""
     w, d_w = (x.unflatten(-1, (groups, -1)) for x in (weights, d_weights))
-    return d_w.sub_((w * d_w).sum(-1, keepdim=True)).mul_(w).flatten(-2)
+    d_logits: Tensor = d_w.sub_((w * d_w).sum(-1, keepdim=True)).mul_(w)
+    return d_logits.flatten(-2)
 
 
 def _slices(length: int, step: int) -> list[slice]:
