@@ -6,6 +6,8 @@ import torch
 
 from singerid.errors import SingeridError
 
+CPU = torch.device("cpu")
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """The device of a name: "cpu", "cuda", "cuda:1", or "auto", a CUDA device where there is one.
@@ -14,12 +16,12 @@ def choose_device(name: str = "auto") -> torch.device:
         SingeridError: the name is unknown or this machine has no such device.
     """
     if name == "auto":
-        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+        return torch.device("cuda", 0) if torch.cuda.is_available() else CPU
     match = re.fullmatch(r"(cpu)|cuda(?::(\d+))?", name)
     if not match:
         raise SingeridError(f"--device {name!r} is unknown; use auto, cpu, cuda or cuda:0, cuda:1, ...")
     if match[1]:
-        return torch.device("cpu")
+        return CPU
     number, count = int(match[2] or 0), torch.cuda.device_count()
     if number >= count:
         have = f"has {count} CUDA device(s)" if count else "has no CUDA device that PyTorch can use"

@@ -3,6 +3,7 @@
 import torch
 
 from singerid.config import TrackerName
+from singerid.devices import CPU
 from singerid.extract.contour import Contour, Tracker
 from singerid.extract.crepe import Crepe
 from singerid.extract.pyin import Pyin
@@ -23,4 +24,4 @@ def open_tracker(name: TrackerName, device: torch.device | None = None) -> Track
     """
     if name == "pyin":
         return Pyin.open()
-    return Crepe.open(name, device or torch.device("cpu"))
+    return Crepe.open(name, device or CPU)

@@ -23,13 +23,14 @@ from singerid.config import FeatureConfig
 from singerid.console import progress
 from singerid.data.artist20 import artist20_root, check_artist20
 from singerid.data.tracks import Track, read_manifest, scan_tree
+from singerid.devices import CPU
 from singerid.errors import Failure, SingeridError, printable
 from singerid.extract import MIN_SECONDS
 from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, waveform_of
 from singerid.extract.vocals import Separator
-from singerid.extract.worker import CPU, Extracted, Extraction, Job, Source, content_hash, too_short
+from singerid.extract.worker import Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.extract.writer import StoreWriter, open_writer
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.parallel import WorkerDied, each_in_processes

@@ -12,13 +12,12 @@ import torch
 
 from singerid.audio import Samples
 from singerid.config import FeatureConfig, SeparatorName
+from singerid.devices import CPU
 from singerid.errors import SingeridError
 from singerid.extract.open_unmix import open_network
 from singerid.extract.open_unmix_weights import RELEASES
 from singerid.extract.repet import Repet
 from singerid.extract.stems import Stems
-
-CPU = torch.device("cpu")
 
 
 class Separator(Protocol):

@@ -1,7 +1,7 @@
 """What one process does: the features and the F0 of one recording, into files."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -14,6 +14,7 @@ import torch
 from singerid.audio import AudioError, Samples, read_blocks
 from singerid.config import FeatureConfig
 from singerid.data.tracks import Track
+from singerid.devices import CPU
 from singerid.errors import Failure
 from singerid.extract.index import StoredTrack
 from singerid.extract.melody import Tracker
@@ -22,8 +23,6 @@ from singerid.extract.store import MIXTURE, waveform_of
 from singerid.extract.vocals import Separator
 from singerid.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
 from singerid.files import atomic_write, file_hash
-
-CPU = torch.device("cpu")
 
 
 def _quiet(_: str) -> None:
@@ -106,8 +105,9 @@ class Extraction:
         try:
             with _one_thread():
                 made = self._mixture(path, job)
-                self._melody(partial(_read, path, self.config), MIXTURE, job, made)
-                self._waveform(partial(_read, path, self.config), MIXTURE, job, made)
+                read = partial(read_blocks, path, self.config.sample_rate, warn=_quiet)
+                self._melody(read, MIXTURE, job, made)
+                self._waveform(read, MIXTURE, job, made)
                 if any(not wanted.startswith(MIXTURE) for wanted in job.conditions | job.contours):
                     self._separated(path, job, made)
             if content_hash(path) != job.source.source_hash:
@@ -126,7 +126,7 @@ class Extraction:
 
         def read() -> Iterator[Samples]:
             samples.append(0)
-            for block in _read(path, self.config, warnings.append):
+            for block in read_blocks(path, self.config.sample_rate, warn=warnings.append):
                 samples[-1] += len(block)
                 yield block
 
@@ -182,13 +182,6 @@ class Extraction:
 
     def _file(self, job: Job, name: str, suffix: str = "npy") -> Path:
         return self.incoming / f"{job.source.track.id}-{name}.{suffix}"
-
-
-def _read(path: Path, config: FeatureConfig, warn: Callable[[str], None] = _quiet) -> Iterator[Samples]:
-    try:
-        yield from read_blocks(path, config.sample_rate, warn=warn)
-    except OSError as error:
-        raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
 
 
 def _write_features(file: IO[bytes], chunks: Iterable[np.ndarray], n_mels: int) -> tuple[int, float]:
