@@ -92,17 +92,16 @@ class LogMel(nn.Module):
         Returns:
             (B, H, W) or (H, W) in dB, where W = 1 + (samples - n_fft) // hop_length; float32.
         """
+        power = self.power(padded.to(torch.float32))
+        return 20 * torch.log10((self.filters @ power).clamp(min=self.config.amin))
+
+    def power(self, padded: Tensor) -> Tensor:
+        """Power spectrogram, (..., samples) -> (..., 1 + n_fft // 2, W)."""
         config = self.config
         spectrum = torch.stft(
-            padded.to(torch.float32),
-            config.n_fft,
-            config.hop_length,
-            window=self.window,
-            center=False,
-            return_complex=True,
+            padded, config.n_fft, config.hop_length, window=self.window, center=False, return_complex=True
         )
-        power = spectrum.real.square() + spectrum.imag.square()
-        return 20 * torch.log10((self.filters @ power).clamp(min=config.amin))
+        return spectrum.real.square() + spectrum.imag.square()
 
 
 def pad_edges(waveform: Tensor, pad: int, mode: PadMode) -> Tensor:

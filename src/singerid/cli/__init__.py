@@ -6,6 +6,7 @@ Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid 
 from singerid.cli.app import app, main
 from singerid.cli.audit import audit
 from singerid.cli.data import prepare, synth
+from singerid.cli.export import export
 from singerid.cli.learning import evaluate, identify, train
 from singerid.cli.look import attention, embed
 from singerid.cli.machine import doctor, models
@@ -25,6 +26,7 @@ for _command in (  # in the order of --help
     embed,
     attention,
     audit,
+    export,
     models,
     doctor,
 ):
