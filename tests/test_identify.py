@@ -210,9 +210,6 @@ def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
 def test_what_cannot_identify_is_named(trained, tmp_path):
     with pytest.raises(SingeridError, match="is no run"):
         Identifier.load(tmp_path)
-    vocals = Run.create(tmp_path / "vocals", replace(trained.config, audio="vocals"), trained.split())
-    with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
-        Identifier.load(vocals.path)
     with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
         Identifier.load(trained.path, audio="vocals")
     with pytest.raises(SingeridError, match=r"hears the mixture; leave out --separator"):

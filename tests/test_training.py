@@ -315,3 +315,14 @@ def test_a_damaged_resume_point_is_named(trained, recordings, tmp_path):
 def test_history_is_read_back(trained):
     assert all(isinstance(epoch, Epoch) for epoch in read_history(trained))
     assert [epoch.epoch for epoch in read_history(trained)] == list(range(1, 13))
+
+
+def test_a_folder_of_other_things_is_left_as_it_is(recordings, tmp_path, singerid):
+    kept = tmp_path / "work" / ".tmp-mine"
+    kept.parent.mkdir()
+    kept.touch()
+    (tmp_path / "thesis.tex").touch()
+    refused = singerid("train", recordings.store, tmp_path, "--epochs", 1, "--clip-seconds", 1)
+    assert refused.returncode == 2
+    assert "is no run and not empty" in refused.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".tmp-mine", "thesis.tex", "work"]

@@ -152,7 +152,7 @@ def store_table(check: StoreCheck) -> "Table":
     table.add_row("tracks", f"{check.tracks:,} by {check.singers:,} singers on {check.albums:,} albums")
     table.add_row("sound", f"{check.hours:.1f} hours")
     for condition, count in check.conditions.items():
-        table.add_row(condition, f"{count:,} tracks")
+        table.add_row(condition, f"{count:,} of {check.tracks:,} tracks")
     for leftover in check.leftovers:
         table.add_row("leftover", Text(f"{printable(leftover)} (harmless; may be deleted)"))
     for problem in check.problems:

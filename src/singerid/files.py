@@ -52,6 +52,33 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Keep a second process out of a folder; the system gives the lock back however this one ends.
+
+    Args:
+        path: the folder; made when missing.
+        busy: what to say of it where another process has it, with the remedy.
+
+    Raises:
+        SingeridError: another process has it, or it cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SingeridError(f"{path}: {busy}") from error
+    except OSError as error:
+        raise SingeridError(f"{path}: cannot be made ({error.strerror}); choose another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal; OSError where it cannot be read."""
     with path.open("rb") as file:

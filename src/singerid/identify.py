@@ -5,9 +5,9 @@ or, later, an encoder compared with a library of known voices. Memory does not g
 file beyond one number per singer and clip.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -108,6 +108,7 @@ class Identifier:
         separator: what takes the vocals out of a file; None: the mixture is heard.
         tracker: what follows the melody, which `classify` then gets too.
         waveform: `classify` takes the frames of the waveform, (B, hop_length, frames), for its clips.
+        notice: what its user should know; "" if nothing.
     """
 
     singers: tuple[str, ...]
@@ -119,6 +120,7 @@ class Identifier:
     separator: Separator | None = None
     tracker: Tracker | None = None
     waveform: bool = False
+    notice: str = ""
 
     @classmethod
     def load(
@@ -167,6 +169,7 @@ class Identifier:
             separator=separates,
             tracker=open_tracker(network.melody, device) if network.melody else None,
             waveform=network.waveform,
+            notice=_notice(network, separates),
         )
 
     def identify(self, path: Path | str) -> Result:
@@ -275,6 +278,7 @@ class _Network:
     separator: SeparatorName | None = None
     melody: TrackerName | None = None
     waveform: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) -> _Network:
@@ -297,6 +301,7 @@ def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) ->
         separator=config.separator,
         melody=config.melody,
         waveform="waveform" in model_entry(config.model).inputs,
+        versions=config.versions,
     )
 
 
@@ -320,6 +325,18 @@ def _separator(
             "choose --separator open-unmix or repet"
         )
     return open_separator(name, weights=weights, device=device)
+
+
+def _notice(network: _Network, separator: Separator | None) -> str:
+    """What to say of vocals that are not made as those that the network learned on."""
+    if separator is None:
+        return ""
+    notices = [separator.notice] if separator.notice else []
+    now, learned = (separator.name, separator.origin), network.separator or "the mixture"
+    if now != (learned, network.versions.get(learned)):
+        on = f"{learned} ({network.versions[learned]})" if learned in network.versions else learned
+        notices.append(f"{network.name} learned on {on} and hears vocals by {now[0]} ({now[1]})")
+    return "; ".join(notices)
 
 
 def find_files(paths: Sequence[Path], on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:

@@ -37,7 +37,7 @@ from singerid.data.splits import Split, album_split, check_split, read_split, tr
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
 from singerid.extract.index import StoredTrack
-from singerid.extract.store import Store, waveform_of
+from singerid.extract.store import Store, options_for, waveform_of
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
 from singerid.models import load_model_file, model_entry, model_spec
@@ -248,12 +248,15 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
                 "train again"
             )
     labels = [config.singers.index(track.singer) for track in tracks]
+    _require_same_makers(store, config)
     f0 = None
     if config.melody is not None:
+        _require_all(store, tracks, f"{config.audio}/{config.melody}", [t.f0 for t in tracks])
         f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
     if condition is None:
         reads_waveform = "waveform" in model_entry(config.model).inputs
         condition = waveform_of(config.audio) if reads_waveform else config.audio
+    _require_all(store, tracks, condition, [track.conditions for track in tracks])
     clips = Clips(
         _Stored(tracks, partial(store.features, condition=condition)),
         labels,
@@ -267,6 +270,18 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
             f"{config.training.clip_seconds:g} s; choose a shorter --clip-seconds"
         )
     return Part(tracks, clips, config.singers)
+
+
+def _require_all(
+    store: Store, tracks: Sequence[StoredTrack], wanted: str, have: Sequence[Mapping[str, str]]
+) -> None:
+    lacking = [track.path for track, made in zip(tracks, have, strict=True) if wanted not in made]
+    if lacking:
+        raise SingeridError(
+            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {wanted}, the first is "
+            f"{lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(wanted)}), or leave "
+            "them out with --split-file"
+        )
 
 
 def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
@@ -312,7 +327,7 @@ def configure(
         versions[origins.separator] = origins.separator_version
     tracker = None
     if "melody" in model_entry(model).inputs:
-        tracker = _tracker_of(store, melody)
+        tracker = _tracker_of(store, audio, melody)
         versions[tracker] = origins.trackers[tracker]
     elif melody is not None:
         raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
@@ -332,16 +347,38 @@ def configure(
     )
 
 
-def _tracker_of(store: Store, wanted: TrackerName | None) -> TrackerName:
-    """The tracker whose melody a run over the store reads: that asked for, else the best there is."""
+def _tracker_of(store: Store, audio: AudioCondition, wanted: TrackerName | None) -> TrackerName:
+    """The tracker whose melody a run over the store reads: that asked for, else the best there is.
+
+    The best is the one that followed most tracks, and of those the first in the order of the paper's.
+    """
     choices: Sequence[TrackerName] = [wanted] if wanted else get_args(TrackerName)
-    for tracker in choices:
-        if tracker in store.origins.trackers:
-            return tracker
-    raise SingeridError(
-        f"{store.path}: has no {wanted or 'melody'}{' melody' if wanted else ''}; "
-        f"extract it: singerid prepare TREE STORE --melody {wanted or 'crepe'}"
-    )
+    counts = {name: sum(f"{audio}/{name}" in track.f0 for track in store.tracks) for name in choices}
+    best = max(choices, key=lambda name: (counts[name], -choices.index(name)))
+    if not counts[best]:
+        raise SingeridError(
+            f"{store.path}: has no {f'{wanted} melody' if wanted else 'melody'} of the {audio}; "
+            f"extract it: singerid prepare TREE STORE --melody {wanted or 'crepe'}"
+        )
+    return best
+
+
+def _require_same_makers(store: Store, config: RunConfig) -> None:
+    """Refuse vocals and melody made by something else than those that the run learned on."""
+    origins = store.origins
+    made: list[tuple[str, str | None, str | None]] = []
+    if config.audio == "vocals" and config.separator is not None:
+        made.append(("vocals", config.separator, origins.separator))
+    if config.melody is not None and config.melody in origins.trackers:
+        made.append(("melody", config.melody, config.melody))
+    versions = {**origins.trackers, str(origins.separator): origins.separator_version}
+    for what, learned, has in made:
+        before, now = config.versions.get(str(learned)), versions.get(str(has))
+        if has is not None and (learned != has or (before is not None and before != now)):
+            raise SingeridError(
+                f"{store.path}: its {what}: made by {has} ({now}), the run learned on that of "
+                f"{learned} ({before}); prepare a store with the latter, or train again"
+            )
 
 
 def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:

@@ -10,7 +10,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +17,6 @@ from typing import Any, get_args
 import numpy as np
 import safetensors.torch
 import torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
@@ -34,7 +32,7 @@ from singerid.evaluation import predict_clips, run_model
 from singerid.extract.store import Store
 from singerid.features import frames_to_seconds
 from singerid.figures import draw_curves, save_figure
-from singerid.files import atomic_write
+from singerid.files import atomic_write, locked
 from singerid.models import build_model, model_entry, save_model
 from singerid.runs import Part, Run, RunConfig, parts_of
 
@@ -88,7 +86,8 @@ def train(
     _check_settings(settings)
     model = _fresh_model(config)
     train_part, valid_part, _ = parts_of(store, split, config)
-    with _locked(path):
+    _require_run_or_nothing(path)
+    with locked(path, "is being trained by another process; wait for it or stop it"):
         run = _begin(path, config, split)
         _train_epochs(run, model, train_part, valid_part, device, display, on_epoch or (lambda epoch: None))
     return run
@@ -213,31 +212,21 @@ def _check_settings(settings: TrainingConfig) -> None:
         raise SingeridError("--epochs and --batch-size must be at least 1")
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep a second process out of a run; the system gives the lock back however this one ends."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise SingeridError(f"{path}: is being trained by another process; wait for it or stop it") from error
-    except OSError as error:
-        raise SingeridError(f"{path}: cannot be made ({error.strerror}); choose another folder") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _require_run_or_nothing(path: Path) -> None:
+    """Refuse a folder of other things before anything is written there."""
+    if path.is_dir() and not (path / "config.json").exists():
+        # What a kill leaves behind that came before the configuration does not count.
+        others = {entry.name for entry in path.iterdir()} - {"split.json", ".lock"}
+        if any(not name.startswith(".tmp-") for name in others):
+            raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
 
 
 def _begin(path: Path, config: RunConfig, split: Split) -> Run:
     """Open the run in a folder, or make a new one there; another run is refused."""
-    for leftover in path.rglob(".tmp-*"):  # of a writer that was killed
-        leftover.unlink(missing_ok=True)
+    for folder in (path, path / "states"):  # of a writer that was killed
+        for leftover in folder.glob(".tmp-*"):
+            leftover.unlink(missing_ok=True)
     if not (path / "config.json").exists():
-        # What a kill leaves behind that came before the configuration does not count.
-        if {entry.name for entry in path.iterdir()} - {"split.json", ".lock"}:
-            raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
         return Run.create(path, config, split)
     run = Run.open(path)
     different = run_differences(run.config, config)
@@ -267,6 +256,9 @@ def run_differences(old: RunConfig, new: RunConfig) -> list[str]:
         if item.name not in ("epochs", "patience")
         and getattr(old.training, item.name) != getattr(new.training, item.name)
     ]
+    for maker in filter(None, (old.separator, old.melody)):
+        if old.versions.get(maker) != new.versions.get(maker):
+            different.append(f"{maker} {old.versions.get(maker)} instead of {new.versions.get(maker)}")
     if (old.store_identity, old.singers) != (new.store_identity, new.singers):
         different.append("the store's recordings")
     return different

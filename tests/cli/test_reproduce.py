@@ -22,10 +22,16 @@ from singerid.cli.reproduce import ReproduceCommand
         ("--ray auto STORE OUT", ["STORE", "OUT"], "auto"),
         ("STORE OUT --ray local", ["STORE", "OUT"], "local"),
         ("STORE --ray host:6379 OUT", ["STORE", "OUT"], "host:6379"),
+        ("--ray work:2/store OUT", ["work:2/store", "OUT"], "local"),
+        ("--ray a:b OUT", ["a:b", "OUT"], "local"),
+        ("--ray store:7 OUT", ["store:7", "OUT"], "local"),  # there is such a folder
+        ("OUT --ray ray://head.lan:10001 --smoke", ["OUT"], "ray://head.lan:10001"),
         ("STORE OUT --ray=ray://host:10001", ["STORE", "OUT"], "ray://host:10001"),
     ],
 )
-def test_ray_takes_an_address_or_none(arguments, places, ray):
+def test_ray_takes_an_address_or_none(arguments, places, ray, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("store:7").mkdir()
     app, seen = typer.Typer(), []
 
     @app.command(cls=ReproduceCommand)
@@ -44,9 +50,14 @@ def test_ray_takes_an_address_or_none(arguments, places, ray):
         ("STORE OUT --smoke", "--smoke makes its own store: give OUT alone"),
         ("--smoke", "--smoke makes its own store: give OUT alone"),
         ("STORE OUT --table 8", "--table 8: choose of 1, 2, 3, 4, 5, 6, 7, or all"),
+        ("STORE OUT --table 0", "--table 0: choose of 1, 2, 3, 4, 5, 6, 7, or all"),
         ("STORE OUT --table one", "--table 'one': write numbers with commas"),
         ("STORE OUT --seeds 0,x", "--seeds '0,x': write numbers with commas"),
         ("STORE OUT --seeds -1", "--seeds '-1': 0 is the least"),
+        ("STORE OUT --seeds 18446744073709551616", "choose from 0 to 18446744073709551615"),
+        ("STORE OUT --width 0", "--width must be a positive number, not 0"),
+        ("STORE OUT --width nan", "--width must be a positive number, not nan"),
+        ("OUT --smoke --width inf", "--width must be a positive number, not inf"),
         ("STORE OUT --clip-seconds 3,0", "--clip-seconds '3,0': 0.1 is the least"),
         ("STORE OUT --clip-seconds nan", "--clip-seconds 'nan': 0.1 is the least"),
         ("STORE OUT --audio voice", "--audio"),

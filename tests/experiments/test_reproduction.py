@@ -11,9 +11,12 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
+from filelock import FileLock
 
 from singerid.config import ReproduceConfig, TrainingConfig
 from singerid.errors import SingeridError
+from singerid.experiments.planning import make_plan
 from singerid.experiments.reproduction import reproduce
 from singerid.experiments.results import RESULT
 from singerid.experiments.tables import Cell
@@ -120,6 +123,78 @@ def test_more_epochs_prolong_the_runs(done, recordings, tmp_path):
     one = replace(CONFIG, seeds=(0,))
     made = run(recordings.store, tmp_path / "out", replace(one, training=replace(one.training, epochs=4)))
     assert {result.epochs for result in made.results.values()} == {4}
+
+
+def test_fewer_epochs_than_the_runs_have_are_refused(done, recordings):
+    """Their numbers would be those of more epochs than the report says."""
+    out, made = done
+    page = made.page.read_bytes()
+    fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
+    message = (
+        "crnn-mixture-1s-seed0: is a run of 3 epochs, more than the 2 asked for; give --epochs 3 or more"
+    )
+    with pytest.raises(SingeridError, match=message):
+        run(recordings.store, out, fewer)
+    assert made.page.read_bytes() == page
+
+
+def test_an_unfinished_run_of_more_epochs_is_refused_too(done, recordings, tmp_path):
+    """It has two of three epochs: going on, it would be trained for three and reported as two."""
+    shutil.copytree(done[0], tmp_path / "out")
+    metrics = tmp_path / "out" / "runs" / CELLS[0].name / "metrics.csv"
+    metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:-1]))
+    fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
+    with pytest.raises(SingeridError, match="is a run of 3 epochs"):
+        run(recordings.store, tmp_path / "out", fewer)
+
+
+def test_a_call_that_can_run_nothing_leaves_the_report_alone(done, recordings):
+    """Two reasons: no vocals, and no melody."""
+    out, made = done
+    before = {path: path.read_bytes() for path in out.glob("tables.*")}
+    with pytest.raises(SingeridError, match=r"has no melody.*; .*has no vocals"):
+        run(recordings.store, out, replace(CONFIG, tables=(4,), audio=("mixture", "vocals")))
+    assert {path: path.read_bytes() for path in out.glob("tables.*")} == before
+    assert len(before) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"clip_seconds": (1.0, 100.0)},
+            r"--clip-seconds 100: no track of .* is as long as a clip, the longest",
+        ),
+        ({"clip_seconds": (4.0,), "protocol": "authors"}, r"--clip-seconds 4: .* as long as two clips"),
+        ({"clip_seconds": (1.0, 1.0000001)}, r"1\.0 and 1\.0000001 are too close to tell apart"),
+        ({"clip_seconds": (1.0, 1.031)}, r"1\.0 and 1\.031 are too close"),  # a frame lasts 0.032 s
+        ({"clip_seconds": (3.0000001,)}, r"3\.0 and 3\.0000001 are too close"),  # a column of the paper
+        ({"seeds": (0, 2**64)}, "--seeds 18446744073709551616: choose from 0 to 18446744073709551615"),
+        ({"width": float("nan")}, "--width must be a positive number, not nan"),
+    ],
+)
+def test_settings_of_no_use_are_refused_before_anything_is_made(recordings, tmp_path, settings, message):
+    with pytest.raises(SingeridError, match=message):
+        run(recordings.store, tmp_path / "out", replace(CONFIG, **settings))
+    assert not (tmp_path / "out").exists()
+
+
+def test_clips_a_frame_apart_and_the_largest_seed_are_taken(recordings, tmp_path):
+    config = replace(CONFIG, clip_seconds=(1.0, 1.033), seeds=(2**64 - 1,))
+    plan = make_plan(Store.open(recordings.store), tmp_path / "out", config)
+    assert len({cell.name for cell in plan.waiting}) == 2 * 2
+    torch.manual_seed(config.seeds[0])
+
+
+def test_one_call_at_a_time_works_in_a_folder(done, recordings):
+    out, made = done
+    page = made.page.read_bytes()
+    with (
+        FileLock(out / ".lock"),
+        pytest.raises(SingeridError, match="out: another `singerid reproduce` works there; wait for it"),
+    ):
+        run(recordings.store, out, replace(CONFIG, seeds=(0,)))
+    assert made.page.read_bytes() == page
 
 
 def test_a_run_that_fails_is_listed_and_the_others_go_on(recordings, tmp_path):

@@ -1,7 +1,9 @@
 """Vocals and melody beside the mixture: what is made, stays and is refused, and what learns from it."""
 
+import os
 import shutil
-from dataclasses import replace
+import signal
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from singerid.extract.vocals import open_separator
 from singerid.features import LogMel
 from singerid.identify import Identifier
 from singerid.runs import SplitConfig, configure, make_split, part_of
-from singerid.training import train
+from singerid.training import run_differences, train
 
 CPU = torch.device("cpu")
 SINGERS = (("alto", 330.0), ("bass", 110.0))
@@ -179,6 +181,12 @@ def test_without_its_stem_a_track_keeps_the_mixture_and_is_named(stems, tmp_path
     assert set(lacking.conditions) == {"mixture"}
     with pytest.raises(SingeridError, match=r"no vocals features of alto/2/song\.flac, only mixture"):
         opened.features(lacking, "vocals")
+    split, how = make_split(opened, SplitConfig())
+    config = configure(opened, split, how, "crnn", TrainingConfig(clip_seconds=0.7), audio="vocals")
+    with pytest.raises(
+        SingeridError, match=r"1 of 6 tracks have no vocals, the first is 'alto/2/song\.flac'"
+    ):
+        part_of(opened, [track.path for track in opened.tracks], config)
     shutil.copy(stems / "vocals/alto/2/song.flac", folder / "vocals/alto/2/song.flac")
     report = made(folder, store, melody=False)
     assert (report.done, report.failures) == (1, ())
@@ -196,6 +204,71 @@ def test_another_makers_vocals_are_refused_before_anything_is_done(stems, whole,
     with pytest.raises(SingeridError, match=r"pyin melody was made by .*, not by another version"):
         prepare(scan_tree(tree), tree, store, trackers=[newer])
     assert files(store) == before
+
+
+@dataclass(frozen=True)
+class Murderous:
+    """A separator that kills its process, as the system does when memory is short."""
+
+    name = "repet"
+    origin = "1"
+    notice = ""
+
+    def blocks(self, path, warn):
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield
+
+
+def test_a_separator_that_dies_costs_no_mixture(stems, tmp_path):
+    tree, store = stems / "mixture", tmp_path / "store"
+    made(stems, store, separator=False, melody=False)
+    before = files(store)
+    report = prepare(scan_tree(tree), tree, store, min_seconds=0.5, separator=Murderous(), workers=2)
+    assert (report.done, report.removed, len(report.failures)) == (0, 0, 6)
+    assert "see --workers" in report.failures[0].reason
+    assert files(store) == before
+    # It made nothing, so another separator may.
+    assert made(stems, store, melody=False).done == 6
+
+
+def test_new_labels_hold_also_where_the_vocals_cannot_be_made(stems, tmp_path):
+    folder, store = tmp_path / "corpus", tmp_path / "store"
+    shutil.copytree(stems, folder)
+    made(folder, store, separator=False, melody=False)
+    (folder / "vocals/alto/2/song.flac").unlink()
+    tree = folder / "mixture"
+    renamed = [replace(track, singer=track.singer.upper()) for track in scan_tree(tree)]
+    separator = open_separator("stems", tree=tree, stems=folder)
+    report = prepare(renamed, tree, store, min_seconds=0.5, separator=separator)
+    assert len(report.failures) == 1
+    assert {track.singer for track in Store.open(store).tracks} == {"ALTO", "BASS"}
+
+
+def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole, tmp_path):
+    store = Store.open(whole)
+    config, split = small(store, "crnnm", "vocals")
+    part_of(store, split.test, config)
+    other = replace(store, origins=replace(store.origins, separator="repet", separator_version="1"))
+    with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), the run learned on .*stems"):
+        part_of(other, split.test, config)
+    newer = replace(store, origins=replace(store.origins, trackers={"pyin": "another"}))
+    with pytest.raises(SingeridError, match=r"its melody: made by pyin \(another\), the run learned"):
+        part_of(newer, split.test, config)
+    run = train(store, tmp_path / "run", config, split, CPU)
+    changed = replace(config, versions={**config.versions, "stems": "others"})
+    assert run_differences(changed, config) == ["stems others instead of true stems"]
+    assert (
+        "learned on stems (true stems) and hears vocals by repet"
+        in Identifier.load(run.path, separator="repet").notice
+    )
+
+
+def test_the_best_melody_is_the_one_that_most_tracks_have(whole):
+    store = Store.open(whole)
+    part = replace(store.tracks[0], f0={**store.tracks[0].f0, "mixture/crepe": "0" * 64})
+    origins = replace(store.origins, trackers={**store.origins.trackers, "crepe": "1"})
+    begun = replace(store, tracks=(part, *store.tracks[1:]), origins=origins)
+    assert small(begun, "crnnm", "mixture")[0].melody == "pyin"
 
 
 def small(store: Store, model: str, audio: str):

@@ -243,6 +243,8 @@ def identify(
         weights=weights,
         pretrained_weights=pretrained_weights,
     )
+    if identifier.notice:
+        warn(identifier.notice)
     failures: list[Failure] = []
     files = find_files(paths, failures.append)
     outcomes: list[Result | Failure] = []

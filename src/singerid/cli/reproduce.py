@@ -1,6 +1,7 @@
 """The command that runs the paper's tables: reproduce."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ _AUDIO: dict[str, tuple[AudioCondition, ...]] = {
     "both": ("mixture", "vocals"),
 }
 _LOCAL = "local"  # as Ray calls a cluster on this machine alone
+_ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+")
 
 Number = TypeVar("Number", int, float)
 
@@ -33,10 +35,14 @@ class ReproduceCommand(TyperCommand):
         given: list[str] = []
         for position, argument in enumerate(args):
             given.append(argument)
-            following = args[position + 1] if position + 1 < len(args) else ""
-            if argument == "--ray" and not (following in (_LOCAL, "auto") or ":" in following):
+            if argument == "--ray" and not _is_address("".join(args[position + 1 : position + 2])):
                 given.append(_LOCAL)
         return super().parse_args(ctx, given)
+
+
+def _is_address(text: str) -> bool:
+    """Whether what follows --ray is an address, and not already STORE or OUT."""
+    return text in (_LOCAL, "auto") or bool(_ADDRESS.fullmatch(text) and not Path(text).exists())
 
 
 def reproduce(
@@ -59,10 +65,16 @@ def reproduce(
     protocol: Annotated[
         Protocol, typer.Option(help="What the paper says, or what its authors' program does.")
     ] = _DEFAULT.protocol,
-    epochs: Annotated[int | None, typer.Option(min=1, help="The paper's are 300.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = _DEFAULT.training.batch_size,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="The paper's are 300; more than before prolong the runs in OUT.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Clips per step of training.")
+    ] = _DEFAULT.training.batch_size,
     learning_rate: Annotated[float, typer.Option(min=1e-12)] = _DEFAULT.training.learning_rate,
-    width: Annotated[float | None, typer.Option(help="Scale the networks' channels.")] = None,
+    width: Annotated[
+        float | None, typer.Option(help="Scale the networks' channels; 1 is the paper's.")
+    ] = None,
     augment: Annotated[AugmentMode, typer.Option(help="Against the album effect.")] = (
         _DEFAULT.training.augment
     ),
@@ -130,7 +142,7 @@ def _places(store: Path | None, out: Path | None, smoke: bool) -> tuple[Path | N
 def _tables(text: str) -> tuple[int, ...]:
     if text == "all":
         return _DEFAULT.tables
-    chosen = _numbers("--table", text, (), int, 1)
+    chosen = _parsed("--table", text, int)
     if not set(chosen) <= set(_DEFAULT.tables):
         raise SingeridError(f"--table {text}: choose of {', '.join(map(str, _DEFAULT.tables))}, or all")
     return tuple(sorted(chosen))
@@ -139,13 +151,18 @@ def _tables(text: str) -> tuple[int, ...]:
 def _numbers(
     option: str, text: str | None, default: tuple[Number, ...], kind: Callable[[str], Number], least: Number
 ) -> tuple[Number, ...]:
-    """Numbers with commas between them, each once."""
+    """Those of an option, or its default; none less than the least."""
     if text is None:
         return default
-    try:
-        numbers = tuple(dict.fromkeys(kind(part) for part in text.split(",")))
-    except ValueError as error:
-        raise SingeridError(f"{option} {text!r}: write numbers with commas, for example 3,5,10") from error
+    numbers = _parsed(option, text, kind)
     if not all(math.isfinite(number) and number >= least for number in numbers):
         raise SingeridError(f"{option} {text!r}: {least:g} is the least that makes sense")
     return numbers
+
+
+def _parsed(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    """Numbers with commas between them, each once."""
+    try:
+        return tuple(dict.fromkeys(kind(part) for part in text.split(",")))
+    except ValueError as error:
+        raise SingeridError(f"{option} {text!r}: write numbers with commas, for example 3,5,10") from error

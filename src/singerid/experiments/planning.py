@@ -7,6 +7,7 @@ from pathlib import Path
 from singerid.config import ReproduceConfig
 from singerid.data.splits import Split
 from singerid.errors import Failure, SingeridError, printable
+from singerid.experiments.checks import check_clips
 from singerid.experiments.protocols import check_protocol, run_config, states_of
 from singerid.experiments.results import CellResult, read_result
 from singerid.experiments.tables import Cell, cells
@@ -39,10 +40,11 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
     """Look at every cell before anything is trained.
 
     Raises:
-        SingeridError: nothing can be run, the store does not go with the protocol, or `out` holds runs of
-            other settings.
+        SingeridError: nothing can be run, the store does not go with the protocol or the lengths of the
+            clips, or `out` holds runs of other settings or of more epochs.
     """
     check_protocol(store, config.protocol)
+    check_clips(store, config)
     done: dict[Cell, CellResult] = {}
     waiting: dict[Cell, int] = {}
     reasons: dict[str, list[Cell]] = {}
@@ -60,8 +62,8 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
         else:
             waiting[cell] = left
     skipped = tuple(Failure(_names(own), reason) for reason, own in reasons.items())
-    if len(reasons) == 1 and not (done or waiting):
-        raise SingeridError(skipped[0].reason)
+    if not (done or waiting):
+        raise SingeridError("; ".join(reasons))
     return Plan(done, waiting, skipped)
 
 
@@ -83,7 +85,7 @@ def _check_whole(store: Store, config: RunConfig) -> None:
 
 
 def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
-    """Epochs that a run still needs; SingeridError where its folder holds a run of other settings."""
+    """Epochs that a run still needs; SingeridError where its folder holds a run that is not a part of it."""
     epochs = wanted.training.epochs
     if not (folder / "config.json").exists():
         return epochs
@@ -99,6 +101,11 @@ def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
         raise SingeridError(
             f"{printable(folder)}: holds a run with other settings ({what}); give the same settings to go "
             "on, or another folder as OUT"
+        )
+    if run.config.training.epochs > epochs:
+        raise SingeridError(
+            f"{printable(folder)}: is a run of {run.config.training.epochs} epochs, more than the {epochs} "
+            f"asked for; give --epochs {run.config.training.epochs} or more, or another folder as OUT"
         )
     return max(0, epochs - done)
 

@@ -2,15 +2,11 @@
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from singerid.experiments.results import CellResult
 from singerid.experiments.tables import Cell
 from singerid.report import clock
 from singerid.training import Epoch
-
-if TYPE_CHECKING:
-    pass
 
 
 class Pace:

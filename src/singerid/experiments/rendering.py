@@ -20,6 +20,8 @@ from singerid.files import atomic_write
 from singerid.pages import render_page
 
 PAGE, MARKDOWN, CSV = "tables.html", "tables.md", "tables.csv"
+REPORT = (PAGE, MARKDOWN, CSV)
+_MARK = "<pre>singerid reproduce "  # in every page
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -34,12 +36,20 @@ def write_report(report: Report, folder: Path) -> Path:
         "parameter_lines": _parameter_lines,
         "spans": [column_spans(summary.columns) for summary in report.summaries],
     }
-    with atomic_write(folder / CSV, "w") as file:
-        file.write(csv_text(report.summaries))
-    for name in (MARKDOWN, PAGE):
+    for name in (PAGE, MARKDOWN):  # the page first: by it a report is known
         with atomic_write(folder / name, "w") as file:
             file.write(render_page(f"{name}.j2", **values))
+    with atomic_write(folder / CSV, "w") as file:
+        file.write(csv_text(report.summaries))
     return folder / PAGE
+
+
+def has_report(folder: Path) -> bool:
+    """Whether a folder holds a report that `write_report` has written."""
+    try:
+        return _MARK in (folder / PAGE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def column_spans(columns: Sequence[Column]) -> tuple[tuple[tuple[str, int], ...], ...]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from singerid.config import ReproduceConfig
 from singerid.devices import choose_device
 from singerid.errors import Failure
+from singerid.experiments.checks import check_settings
 from singerid.experiments.cluster import run_on_cluster
 from singerid.experiments.dataset import DataSet, data_set
+from singerid.experiments.folder import locked_out, require_out
 from singerid.experiments.planning import Plan, make_plan, run_folder
 from singerid.experiments.progress import ReproduceDisplay
 from singerid.experiments.protocols import states_of
@@ -66,23 +68,27 @@ def reproduce(
         show_progress: show on standard error how far it is.
 
     Raises:
-        SingeridError: nothing can be run or kept; see `planning.make_plan`.
+        SingeridError: nothing can be run or kept, see `planning.make_plan` and `folder.require_out`, or
+            another call works in `out`.
     """
+    check_settings(config)
     if ray is None:
         choose_device(device)  # now, and not once a run
     store = Store.open(store_path)
+    require_out(out)
     plan = make_plan(store, out, config)
     data = data_set(store, "the synthetic corpus" if plumbing else None)
     pages = _Pages(out, config, data, plan, plumbing)
     if ray is not None:
         threads = threads or 1
     jobs = [Job(cell, config, store_path.resolve(), out.resolve(), device, threads) for cell in plan.waiting]
-    try:
-        _run(jobs, plan, pages, out, ray, show_progress)
-    except KeyboardInterrupt:
-        pages.write()  # of what was done before
-        raise
-    return pages.write()
+    with locked_out(out):
+        try:
+            _run(jobs, plan, pages, out, ray, show_progress)
+        except KeyboardInterrupt:
+            pages.write()  # of what was done before
+            raise
+        return pages.write()
 
 
 def _run(

@@ -6,6 +6,8 @@ from singerid.config import SMOKE_CORPUS, ReproduceConfig
 from singerid.data.synthetic import write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
+from singerid.experiments.checks import check_settings
+from singerid.experiments.folder import CORPUS, STORE, locked_out, require_out
 from singerid.experiments.tables import cells
 from singerid.extract.melody import open_tracker
 from singerid.extract.prepare import prepare
@@ -22,9 +24,16 @@ def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = F
         The store's folder.
 
     Raises:
-        SingeridError: `out` cannot be written or holds something else, or an extra is not installed.
+        SingeridError: `out` cannot be written, holds something else or is in use, a setting is of no use,
+            or an extra is not installed.
     """
-    corpus = out / "corpus"
+    check_settings(config)
+    require_out(out)
+    with locked_out(out):
+        return _make(out / CORPUS, out / STORE, config, show_progress)
+
+
+def _make(corpus: Path, store: Path, config: ReproduceConfig, show_progress: bool) -> Path:
     needed = cells(config)
     melody = any("melody" in model_entry(cell.model).inputs for cell in needed)
     vocals = any(cell.audio == "vocals" for cell in needed)
@@ -34,12 +43,12 @@ def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = F
     report = prepare(
         scan_tree(tree),
         tree,
-        out / "store",
+        store,
         workers=1,
         separator=open_separator("stems", tree=tree, stems=corpus) if vocals else None,
         trackers=trackers,
         show_progress=show_progress,
     )
     if report.failures:
-        raise SingeridError(f"{report.failures[0]}; delete {out} and run it again")
-    return out / "store"
+        raise SingeridError(f"{report.failures[0]}; delete {corpus.parent} and run it again")
+    return store

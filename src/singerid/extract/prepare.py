@@ -169,13 +169,13 @@ def prepare(
         work = Extraction(
             root, writer.incoming, config, min_seconds, device, separator, tuple(sorted(trackers, key=_name))
         )
-        current, pending, short = _compare(kept, writer, work, waveform)
-        for track in current:
+        known, pending, short = _compare(kept, writer, work, waveform)
+        for track in known:
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
+        unchanged = len(known) - sum(job.stored is not None for job in pending)
         if workers is None:
-            a_worker = 1 if separator or trackers else _SONGS_A_WORKER
-            workers = min(os.cpu_count() or 1, 1 + len(pending) // a_worker)
+            workers = _workers(len(pending), work)
         outcomes = each_in_processes(work, pending, workers)
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
         done = 0
@@ -186,11 +186,14 @@ def prepare(
                     if outcome.features or outcome.f0:
                         writer.put(_stored(job.source, outcome), outcome.features, outcome.f0)
                         done += 1
-                case Failure():
-                    failures.append(outcome)
+                case WorkerDied() if job.keeps_mixture:
+                    reason = "its process died making vocals or melody; is memory too small? see --workers"
+                    incomplete.append(Failure(job.source.track.path, reason))
                 case WorkerDied():
                     reason = "crashes the decoder; convert or remove it"
                     failures.append(Failure(job.source.track.path, reason))
+                case Failure():
+                    (incomplete if job.keeps_mixture else failures).append(outcome)
 
         wanted = {track.path for track in tracks} - {failure.path for failure in failures}
         gone = [
@@ -201,7 +204,7 @@ def prepare(
         writer.remove(gone)
         warnings = [Failure(track.path, track.warning) for track in writer.tracks.values() if track.warning]
     failures += incomplete
-    return PrepareReport(done, len(current), len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
+    return PrepareReport(done, unchanged, len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
 
 
 def drop_duplicates(sources: Sequence[Source]) -> tuple[list[Source], list[Failure]]:
@@ -247,13 +250,13 @@ def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Sour
 def _compare(
     sources: Iterable[Source], writer: StoreWriter, work: Extraction, waveform: bool
 ) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
-    """Tracks of which the store has all, what is to be made of the others, and what was too short already."""
+    """What the store has of these very recordings, what is to be made, and what was too short already."""
     sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
     contours = [f"{part}/{tracker.name}" for part in sung for tracker in work.trackers]
     heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
     if waveform:
         heard = [*heard, *map(waveform_of, sung)]
-    current, pending, short = [], [], []
+    known, pending, short = [], [], []
     for source in sources:
         stored = writer.tracks.get(source.track.id)
         if stored is None or stored.source_hash != source.source_hash:
@@ -264,19 +267,24 @@ def _compare(
             continue
         missing = frozenset(part for part in heard if not writer.has_features(stored, part))
         without = frozenset(contour for contour in contours if not writer.has_f0(stored, contour))
+        track = replace(
+            stored,
+            singer=source.track.singer,
+            album=source.track.album,
+            source_mtime_ns=source.source_mtime_ns,
+        )
+        known.append(track)
         if missing or without:
-            pending.append(Job(source, stored, missing, without))
-        else:
-            track = source.track
-            current.append(
-                replace(
-                    stored,
-                    singer=track.singer,
-                    album=track.album,
-                    source_mtime_ns=source.source_mtime_ns,
-                )
-            )
-    return current, pending, short
+            pending.append(Job(source, track, missing, without))
+    return known, pending, short
+
+
+def _workers(jobs: int, work: Extraction) -> int:
+    """Processes worth starting; networks on a GPU have one, for each would load its own copy."""
+    heavy = work.separator is not None or bool(work.trackers)
+    if heavy and work.device.type == "cuda":
+        return 1
+    return min(os.cpu_count() or 1, 1 + jobs // (1 if heavy else _SONGS_A_WORKER))
 
 
 def _stored(source: Source, extracted: Extracted) -> StoredTrack:

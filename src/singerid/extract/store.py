@@ -12,7 +12,7 @@ A file that no line tells of is not believed. `extract/writer.py` says why a lin
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -48,6 +48,16 @@ class Origins:
     separator_version: str = ""
     trackers: Mapping[str, str] = field(hash=False, default_factory=dict)
 
+    def of(self, tracks: Collection[StoredTrack]) -> "Origins":
+        """Those of which the tracks have something: a failed or interrupted call may have made nothing."""
+        separated = any(VOCALS in track.conditions for track in tracks)
+        followed = {contour.split("/")[1] for track in tracks for contour in track.f0}
+        return Origins(
+            self.separator if separated else None,
+            self.separator_version if separated else "",
+            {name: version for name, version in self.trackers.items() if name in followed},
+        )
+
 
 @dataclass(frozen=True)
 class Store:
@@ -81,7 +91,9 @@ class Store:
         if features is not None:
             require_equal(path, config, features)
         tracks = [track for track in read_index(path / "index.jsonl").values() if MIXTURE in track.conditions]
-        return cls(path, config, read_origins(path), tuple(sorted(tracks, key=lambda track: track.path)))
+        return cls(
+            path, config, read_origins(path).of(tracks), tuple(sorted(tracks, key=lambda track: track.path))
+        )
 
     @cached_property
     def identity(self) -> str:
@@ -121,7 +133,7 @@ class Store:
             raise SingeridError(
                 f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
                 f"only {', '.join(sorted(track.conditions))}; extract them "
-                f"(singerid prepare TREE STORE{_options_for(condition)}) or choose --audio {MIXTURE}"
+                f"(singerid prepare TREE STORE {options_for(condition)}) or choose --audio {MIXTURE}"
             )
         with _reading(path):
             features: NDArray[np.float16] = np.load(path, mmap_mode="r")
@@ -139,13 +151,13 @@ class Store:
         Raises:
             SingeridError: the store does not have the contour, or the file is missing or damaged.
         """
-        path = self.f0_path(track, condition, tracker)
-        if f"{condition}/{tracker}" not in track.f0:
+        path, wanted = self.f0_path(track, condition, tracker), f"{condition}/{tracker}"
+        if wanted not in track.f0:
             have = ", ".join(sorted(track.f0)) or "none at all"
             raise SingeridError(
                 f"{printable(self.path)}: has no {tracker} melody of the {condition} of "
                 f"{printable(track.path)} (it has {have}); "
-                f"extract it: singerid prepare TREE STORE{_options_for(condition)} --melody {tracker}"
+                f"extract it: singerid prepare TREE STORE {options_for(wanted)}"
             )
         with _reading(path), np.load(path) as file:
             f0: NDArray[np.float32] = file["f0"]
@@ -177,10 +189,14 @@ def columns(condition: str, config: FeatureConfig) -> int:
     return config.hop_length if condition.endswith(_WAVEFORM) else config.n_mels
 
 
-def _options_for(condition: str) -> str:
-    """The options of `singerid prepare` that make a condition."""
+def options_for(wanted: str) -> str:
+    """The options of `singerid prepare` that make a condition, or a contour "<condition>/<tracker>"."""
+    condition, _, tracker = wanted.partition("/")
     part = condition.removesuffix(_WAVEFORM)
-    return ("" if part == MIXTURE else " --vocals ...") + ("" if part == condition else " --waveform")
+    options = ["--vocals ..."] if part != MIXTURE else []
+    options += ["--waveform"] if part != condition else []
+    options += [f"--melody {tracker}"] if tracker else []
+    return " ".join(options)
 
 
 def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:

@@ -55,6 +55,11 @@ class Job:
     conditions: frozenset[str]
     contours: frozenset[str]
 
+    @property
+    def keeps_mixture(self) -> bool:
+        """Whether the store has the features of the mixture, whatever becomes of this job."""
+        return self.stored is not None and MIXTURE not in self.conditions
+
 
 @dataclass(frozen=True)
 class Extracted:

@@ -84,7 +84,7 @@ class StoreWriter:
         Raises:
             SingeridError: those that the store has were made by something else.
         """
-        old = read_origins(self.path)
+        old = read_origins(self.path).of(self.tracks.values())
         new = old
         if separator is not None:
             new = replace(new, separator=separator.name, separator_version=separator.origin)
@@ -102,7 +102,7 @@ class StoreWriter:
                     f"{tracker.origin}; give another folder as STORE"
                 )
             new = replace(new, trackers={**new.trackers, tracker.name: tracker.origin})
-        if new != old:
+        if new != read_origins(self.path):
             write_json(self.path / "origins.json", asdict(new))
 
     def put(

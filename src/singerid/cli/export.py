@@ -1,0 +1,25 @@
+"""Commands that hand a network to other programs: export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.shared import RunFolder, warn
+from singerid.errors import printable
+
+
+def export(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="File to write, or to replace.")],
+) -> None:
+    """Write a run's network as one ONNX file, sound in and singers out, for browsers and other programs."""
+    from singerid.export import export
+
+    exported = export(run, file)
+    if exported.notice:
+        warn(f"{printable(file)}: {exported.notice}")
+    print(
+        f"{printable(file)}: {exported.size / 1e6:.1f} MB; ONNX Runtime and torch differ by "
+        f"{exported.difference:.0e} at most"
+    )

@@ -1,0 +1,286 @@
+"""A run as one ONNX file: waveform in, probabilities of all clips out, spectrogram included.
+
+The graph has two parts. The first makes the log-mel spectrogram of the whole waveform, floored below its
+own maximum, and cuts it into clips; the second is the network, which a `Loop` runs clip by clip: memory
+does not grow with the length of the sound beyond its spectrogram, and all shapes within are fixed.
+
+ONNX operators: https://onnx.ai/onnx/operators/ (STFT needs opset 17).
+"""
+
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import singerid
+from singerid.config import REPORTED_STATE, FeatureConfig, StateName
+from singerid.errors import SingeridError
+from singerid.features import LogMel
+from singerid.files import atomic_write
+from singerid.models import model_entry
+from singerid.runs import Run, RunConfig
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 17
+TOLERANCE = 1e-4  # largest difference of a probability from torch's
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the ONNX file.
+        size: its size in bytes.
+        difference: largest difference between a probability in ONNX Runtime and in torch, on noise.
+        notice: what whoever uses the file must know; "" if nothing.
+    """
+
+    path: Path
+    size: int
+    difference: float
+    notice: str
+
+
+class CutClips(nn.Module):
+    """Waveform (1, samples) -> its whole clips (clips, n_mels, W), cut from the start without overlap.
+
+    Args:
+        log_mel: makes the spectrogram.
+        clip_frames: W.
+    """
+
+    def __init__(self, log_mel: LogMel, clip_frames: int) -> None:
+        super().__init__()
+        self.log_mel = log_mel
+        self.clip_frames = clip_frames
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """(1, samples) at the spectrogram's sample rate -> (clips, n_mels, W) in dB."""
+        config = self.log_mel.config
+        count = (1 + waveform.shape[-1] // config.hop_length) // self.clip_frames
+        mel: Tensor = self.log_mel(waveform)[0, :, : count * self.clip_frames]
+        return mel.reshape(config.n_mels, count, self.clip_frames).transpose(0, 1)
+
+
+class NameSingers(nn.Module):
+    """Log-mel clips (clips, n_mels, W) -> probabilities (clips, singers).
+
+    Args:
+        model: a network that reads log-mel clips and gives logits.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(clips, n_mels, W) in dB -> (clips, singers)."""
+        logits: Tensor = self.model(clips)
+        return logits.softmax(-1)
+
+
+def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE) -> Exported:
+    """Write the network of a run as an ONNX file, checked in ONNX Runtime against torch.
+
+    The graph takes `waveform`, (1, samples) float32 at the run's sample rate, at least one clip long, and
+    gives `probabilities`, (clips, singers) float32; the metadata of the file say the rest: "singers" (JSON
+    list), "sample_rate", "clip_seconds", "clip_frames", "features" (JSON), "model", "options" (JSON),
+    "audio" and "singerid_version".
+
+    Args:
+        run: the run's folder.
+        path: the file to write, replaced if it exists.
+        state: which of the kept states.
+
+    Raises:
+        SingeridError: onnx or onnxruntime is not installed, the run cannot be read, its network reads more
+            than mel spectrograms or has an operator that ONNX lacks, or the file cannot be written.
+    """
+    _require_extra()
+    path = Path(path)
+    if path.is_dir():
+        raise SingeridError(f"{path}: is a folder; name a file, for example {path / 'model.onnx'}")
+    opened = Run.open(run)
+    config = opened.config
+    inputs = model_entry(config.model).inputs
+    if inputs != ("mel",):
+        raise SingeridError(
+            f"{run}: {config.model} reads {' and '.join(inputs)}, and the graph can make mel spectrograms "
+            "only (it holds no melody tracker); export a run of another model"
+        )
+    model = opened.load_model(state)
+    graph = build_graph(model, config.clip_frames, config.features)
+    _describe(
+        graph,
+        singers=json.dumps(config.singers, ensure_ascii=False),
+        sample_rate=str(config.features.sample_rate),
+        clip_seconds=f"{config.training.clip_seconds:g}",
+        clip_frames=str(config.clip_frames),
+        features=json.dumps(asdict(config.features)),
+        model=config.model,
+        options=json.dumps(dict(config.options)),
+        audio=config.audio,
+        singerid_version=singerid.__version__,
+    )
+    content = graph.SerializeToString()
+    difference = _difference(content, model, config)
+    if not difference <= TOLERANCE:
+        raise SingeridError(
+            f"{run}: ONNX Runtime and torch differ by {difference:.1g} on this network; nothing was written, "
+            "please report it"
+        )
+    with atomic_write(path) as file:
+        file.write(content)
+    notice = ""
+    if config.audio == "vocals":
+        notice = "the network learned on separated vocals and hears what it is given: give it vocals"
+    return Exported(path, len(content), difference, notice)
+
+
+@torch.no_grad()
+def build_graph(model: nn.Module, clip_frames: int, features: FeatureConfig) -> "ModelProto":
+    """The ONNX graph from waveform to probabilities.
+
+    Args:
+        model: a network that reads log-mel clips, in evaluation mode, on the CPU.
+        clip_frames: W.
+        features: how clips are made from sound.
+
+    Raises:
+        SingeridError: the network has an operator that ONNX lacks.
+    """
+    from onnx import TensorProto, checker, compose
+    from onnx.helper import make_graph, make_node, make_tensor_value_info
+
+    sound = torch.zeros(1, 2 * clip_frames * features.hop_length)
+    cut = CutClips(_GraphLogMel(features), clip_frames)
+    whole = _trace(cut, sound, "waveform", "clips", varying={1: "samples"})
+    network = _trace(_NameOne(model), torch.zeros(features.n_mels, clip_frames), "clip", "row", varying={})
+    network = compose.add_prefix(network, "network/")
+    (row,) = network.graph.output
+    body = make_graph(
+        [
+            make_node("Gather", ["clips", "number"], ["network/clip"], axis=0),
+            *network.graph.node,
+            make_node("Identity", ["go_on"], ["goes_on"]),
+        ],
+        "clip",
+        inputs=[
+            make_tensor_value_info("number", TensorProto.INT64, []),
+            make_tensor_value_info("go_on", TensorProto.BOOL, []),
+        ],
+        outputs=[make_tensor_value_info("goes_on", TensorProto.BOOL, []), row],
+        initializer=network.graph.initializer,
+    )
+    singers = row.type.tensor_type.shape.dim[0].dim_value
+    graph = whole.graph
+    graph.name = "singerid"
+    graph.node.append(make_node("Shape", ["clips"], ["count"], end=1))
+    graph.node.append(make_node("Loop", ["count", ""], ["probabilities"], body=body))
+    graph.output[0].CopyFrom(make_tensor_value_info("probabilities", TensorProto.FLOAT, ["clips", singers]))
+    checker.check_model(whole, full_check=True)
+    return whole
+
+
+class _NameOne(NameSingers):
+    """A clip (n_mels, W) -> its probabilities (singers,): what `Loop` repeats."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        return super().forward(clip.unsqueeze(0)).squeeze(0)
+
+
+class _GraphLogMel(LogMel):
+    """`LogMel` with the operator STFT: ONNX knows no complex numbers, and torch's exporter no STFT."""
+
+    def power(self, padded: Tensor) -> Tensor:
+        parts: Tensor = _STFT.apply(padded, self.window, self.config.hop_length)  # type: ignore[no-untyped-call]
+        return parts.square().sum(-1).transpose(-1, -2)
+
+
+class _STFT(torch.autograd.Function):
+    """(1, samples) -> real and imaginary parts (1, W, 1 + n_fft // 2, 2), as ONNX lays them out."""
+
+    @staticmethod
+    def forward(_: Any, padded: Tensor, window: Tensor, hop_length: int) -> Tensor:
+        n_fft = window.numel()
+        spectrum = torch.stft(padded, n_fft, hop_length, window=window, center=False, return_complex=True)
+        return torch.view_as_real(spectrum.mT.contiguous())
+
+    @staticmethod
+    def symbolic(graph: Any, padded: Any, window: Any, hop_length: int) -> Any:
+        def constant(value: int | Sequence[int]) -> Any:
+            return graph.op("Constant", value_t=torch.tensor(value))
+
+        return graph.op("STFT", graph.op("Unsqueeze", padded, constant([-1])), constant(hop_length), window)
+
+
+def _trace(
+    module: nn.Module, example: Tensor, takes: str, gives: str, varying: dict[int, str]
+) -> "ModelProto":
+    """The graph of a module: the names of its input and output, and of the input's axes of any length."""
+    import onnx
+
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            # It warns of checks of shapes, which a graph has no use for, and that it is torch's older
+            # exporter, which is wanted: it makes a recurrent layer one operator, and needs no other package.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module.eval(),
+                (example,),
+                buffer,  # type: ignore[arg-type]  # the older exporter writes to a buffer
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=[takes],
+                output_names=[gives],
+                dynamic_axes={takes: varying},
+            )
+    except RuntimeError as error:
+        raise SingeridError(
+            f"this network cannot be exported ({str(error).splitlines()[0]}); "
+            "build it of operators that ONNX has, or export a run of another model"
+        ) from error
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def _describe(graph: "ModelProto", **metadata: str) -> None:
+    from onnx import helper
+
+    graph.producer_name, graph.producer_version = "singerid", singerid.__version__
+    helper.set_model_props(graph, metadata)
+
+
+def _difference(content: bytes, model: nn.Module, config: RunConfig) -> float:
+    """Largest difference of ONNX Runtime's probabilities from torch's, on two clips and a half of noise."""
+    import onnxruntime
+
+    samples = 5 * config.clip_frames * config.features.hop_length // 2
+    noise = 0.1 * np.random.default_rng(0).standard_normal((1, samples), dtype=np.float32)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (found,) = session.run(["probabilities"], {"waveform": noise})
+    torch_pipeline = nn.Sequential(CutClips(LogMel(config.features), config.clip_frames), NameSingers(model))
+    with torch.inference_mode():
+        expected = torch_pipeline(torch.from_numpy(noise)).numpy()
+    return float(np.abs(found - expected).max())
+
+
+def _require_extra() -> None:
+    for package in ("onnx", "onnxruntime"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise SingeridError(
+                f"export needs the package {package}: pip install 'singerid[onnx]'"
+            ) from error
