@@ -1,18 +1,22 @@
 """What the attention looks at, against Eq. 7 and 8 in plain loops, and positions told in seconds and Hz."""
 
+import io
 import json
+import re
 from dataclasses import replace
 
 import librosa
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from singerid.attention import Where, draw_look, look
 from singerid.errors import SingeridError
 from singerid.figures import figure_svg
 from singerid.models import build_model, save_model
 from singerid.runs import Run
+from singerid.tables import attention_table
 
 CPU = torch.device("cpu")
 OPTIONS = {"width": 0.0625, "smoothing": False}
@@ -90,7 +94,24 @@ def test_what_is_drawn_is_the_definition_of_the_paper(model, options, trained, t
         np.testing.assert_allclose(flat.sum(1), 1, rtol=1e-5)
     even = 1 / (16 * 4) if softmax == "queries" or len(maps) == 1 else 1 / (16 * 4 + 32 * 8)
     assert found.even == pytest.approx(even)
+    shares = []
+    for size in [16 * 4, 32 * 8][: len(maps)]:
+        shares.append(
+            [sum(row[:size]) / sum(row) for row in expected] if not shares else 1 - np.array(shares[0])
+        )
+    np.testing.assert_allclose(found.shares, shares, rtol=1e-3, atol=1e-6)
+    table = io.StringIO()
+    Console(file=table, width=200).print(attention_table(found))
+    rows = [line for line in table.getvalue().splitlines() if re.match(r"│ [1-4] ", line)]
+    for response, row in enumerate(rows):
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        printed = [float(cell) for cell in cells[2::2]]
+        np.testing.assert_allclose(printed, np.array(shares)[:, response], atol=0.0051)
+    assert len(rows) == 4
     panels = [axes for axes in draw_look(found).axes if axes.get_title().startswith("response")]
+    titles = [panel.get_title() for panel in panels]
+    percents = [int(re.search(r": (\d+)% on", title)[1]) for title in titles]
+    np.testing.assert_allclose(percents, 100 * np.ravel(shares), atol=0.51)
     drawn = np.concatenate([panel.images[1].get_array().ravel() for panel in panels])
     parts = np.split(expected, [16 * 4], axis=1)
     np.testing.assert_allclose(

@@ -1,6 +1,7 @@
 """The model card: what it says is what the run, its store and its scores say, whatever the names are."""
 
 import hashlib
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -160,6 +161,48 @@ def test_damaged_scores_are_one_line(run, content):
         SingeridError, match=r"evaluation\.json: is .*; delete it and run `singerid evaluate`"
     ):
         write_card(run)
+
+
+def weights_of(run):
+    return hashlib.sha256(run.state_path().read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("audio", [["x"], "mixture", 5, None])
+def test_kept_scores_of_another_form_are_replaced(run, evaluation, audio):
+    write_json(run.path / "evaluation.json", {"weights": weights_of(run), "audio": audio})
+    record_evaluation(run, evaluation, "vocals")
+    assert {row[0] for row in table_after(card(run), "Scores")[1:]} == {"vocals"}
+
+
+@pytest.mark.parametrize("summary", [5, "Beware.", None, {"a": "Beware."}, [5, ["Beware."]]])
+def test_an_audit_of_another_form_is_ignored(run, summary):
+    write_json(run.path / "audit.json", {"weights": weights_of(run), "summary": summary})
+    text = card(run)
+    assert "Not audited" in text
+    assert "Beware" not in text
+
+
+@pytest.mark.parametrize("name", ["README.md", "NOTES.md"])
+def test_a_folder_in_place_of_a_text_is_one_line_that_names_it(run, name):
+    (run.path / "README.md").unlink(missing_ok=True)
+    (run.path / name).mkdir()
+    with pytest.raises(SingeridError, match=rf"{name}: cannot be read \(Is a directory\); .* move it away"):
+        write_card(run)
+    assert not list(run.path.glob(".tmp-*"))
+    assert not (run.path / "README.md").is_file()
+
+
+def test_scores_are_told_though_the_card_cannot_be_written(run, singerid):
+    (run.path / "README.md").unlink(missing_ok=True)
+    (run.path / "README.md").mkdir()
+    told = singerid("evaluate", run.path, "--threads", 1, "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["states"]["best_f1"]["clip"]["count"]
+    assert (run.path / "confusion.svg").exists()
+    assert re.fullmatch(
+        r"singerid: warning: the model card lacks these scores: .*README\.md: cannot .*\n", told.stderr
+    )
+    assert weights_of(run) == json.loads((run.path / "evaluation.json").read_text())["weights"]
 
 
 MARKUP = st.text(st.sampled_from("\\\\`*_{}[]()<>|&~$@:#+-=.!\"'/;a1 "), min_size=1)

@@ -1,19 +1,27 @@
 """Two runs side by side, against votes and differences counted by hand."""
 
+import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from sklearn.metrics import f1_score
 
 from singerid.comparison import compare_runs, draw_comparison, names_of, path_tails
 from singerid.data.splits import Split
+from singerid.data.tracks import scan_tree
+from singerid.embedding import draw_embeddings, embed_all, project
 from singerid.errors import SingeridError
+from singerid.extract.prepare import prepare
+from singerid.extract.vocals import open_separator
 from singerid.models import build_model, save_model
 from singerid.runs import Run
+from singerid.tables import comparison_tables, embedding_table
 
 CPU = torch.device("cpu")
 
@@ -104,6 +112,44 @@ def test_runs_of_clips_of_different_length_are_compared_by_track(trained, untrai
     _, tracks = named_by_hand(other, clip_frames=63)
     for each in found.disagreements:
         assert each.second == ["alto", "bass", "tenor"][tracks[each.path][0]]
+
+
+def test_names_say_who_heard_what_where_it_differs(trained, untrained, tmp_path):
+    vocals = untrained.hearing("vocals")
+    other = make(trained, tmp_path / "a", model="crnn_square").hearing("vocals")
+    assert names_of([trained, vocals]) == ("crnn (mixture)", "crnn (vocals)")
+    assert names_of([trained, other]) == ("crnn (mixture)", "crnn_square (vocals)")
+    assert names_of([trained.hearing("vocals"), vocals]) == path_tails([trained.path, untrained.path])
+    three = names_of(
+        [trained, make(trained, tmp_path / "b"), make(trained, tmp_path / "c").hearing("vocals")]
+    )
+    assert three == (f"{trained.path.name} (mixture)", "b (mixture)", "c (vocals)")
+
+
+def test_a_run_on_vocals_beside_one_on_the_mixture(trained, recordings, tmp_path):
+    """Table, note, picture and JSON of two runs that hear different things."""
+    for stem in ("mixture", "vocals", "accompaniment"):
+        (tmp_path / stem).symlink_to(recordings.tree)
+    tree, store = tmp_path / "mixture", tmp_path / "store"
+    prepare(scan_tree(tree), tree, store, separator=open_separator("stems", tree=tree, stems=tmp_path))
+    mixture = make(trained, tmp_path / "a", store=str(store))
+    vocals = make(trained, tmp_path / "b", store=str(store), audio="vocals", separator="stems")
+    found = compare_runs(mixture, vocals, CPU)
+    assert [(run["name"], run["audio"]) for run in found.to_json()["runs"]] == [
+        ("crnn (mixture)", "mixture"),
+        ("crnn (vocals)", "vocals"),
+    ]
+    out = io.StringIO()
+    Console(file=out, width=300).print(comparison_tables(found))
+    assert "difference: crnn (mixture) less crnn (vocals);" in out.getvalue()
+    assert "crnn (vocals): clips" in out.getvalue()
+    assert "crnn (vocals): clips" in [axes.get_title() for axes in draw_comparison(found).axes]
+    both = embed_all([mixture, vocals], CPU)
+    projections = [project(each) for each in both]
+    titles = [axes.get_title() for axes in draw_embeddings(both, projections).axes]
+    assert {"crnn (mixture)", "crnn (vocals)"} <= set(titles)
+    Console(file=out, width=300).print(embedding_table(both, projections))
+    assert re.search(r"/b +│ crnn +│ vocals ", out.getvalue())
 
 
 def test_names(trained, untrained, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,8 +152,14 @@ def test_folders(tmp_path):
     one, *others = (tmp_path / name for name in ("a/run", "b/run", "b/x"))
     assert em.folders_for([one], None) == (one / "embeddings", (one / "embeddings",))
     assert em.folders_for([one], tmp_path) == (tmp_path, (tmp_path,))
-    assert em.folders_for([one, others[0]], tmp_path)[1] == (tmp_path / "a-run", tmp_path / "b-run")
+    assert em.folders_for([one, others[0]], tmp_path)[1] == (tmp_path / "a" / "run", tmp_path / "b" / "run")
     assert em.folders_for(others, tmp_path)[1] == (tmp_path / "run", tmp_path / "x")
+    joined = [tmp_path / name for name in ("x/a-b/c", "x/a/b-c", "y/a-b/c", "y/a/b-c")]
+    assert em.folders_for(joined, tmp_path / "out")[1] == tuple(
+        tmp_path / "out" / path.relative_to(tmp_path) for path in joined
+    )
+    at_the_root = em.folders_for([Path("/run"), Path("/x/run")], tmp_path)[1]
+    assert at_the_root == (tmp_path / "run", tmp_path / "x" / "run")
     with pytest.raises(SingeridError, match="given twice"):
         em.folders_for([one, one], None)
 

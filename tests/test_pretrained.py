@@ -13,6 +13,8 @@ import torch
 from conftest import SAMPLE_RATE, voice
 from singerid.audio import AudioError
 from singerid.errors import SingeridError
+from singerid.extract.melody import open_tracker
+from singerid.features import LogMel, melody_map, stream_log_mel
 from singerid.identify import Identifier
 from singerid.interop import load_hsieh_crnn
 from singerid.models import build_model, load_model_file, save_model
@@ -68,6 +70,70 @@ def test_is_fetched_once_and_then_taken_from_the_cache(site, cache):
     assert [path.suffix for path in cache.iterdir()] == [".safetensors"]
     (site[0] / "duet.safetensors").unlink()
     load_pretrained("duet")
+    (cached,) = cache.iterdir()
+    cached.write_bytes(cached.read_bytes()[:-1])
+    assert {row["name"]: row["cached"] for row in describe_pretrained()}["duet"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("crnnm", {"melody": "pyin"}), ("wavenet", {"waveform": True}), ("crnn", {})]
+)
+@pytest.mark.parametrize("audio", ["mixture", "vocals"])
+def test_hears_what_its_entry_says(name, given, audio, tmp_path):
+    """The probabilities of the first clip are the model's own for the inputs that it wants."""
+    torch.manual_seed(0)
+    model = build_model(name, 2, width=1 / 16).eval()
+    path, song = tmp_path / "weights.safetensors", tmp_path / "song.wav"
+    save_model(model, path)
+    sound = voice(200.0, 3.0, 1)
+    soundfile.write(song, sound, SAMPLE_RATE, subtype="FLOAT")
+    entry = PretrainedEntry(
+        build=load_model_file,
+        description="two singers",
+        singers=("anna", "bert"),
+        url="https://example.org/weights.safetensors",
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        licence="CC0-1.0",
+        source="https://example.org",
+        clip_frames=32,
+        audio=audio,
+        separator="repet" if audio == "vocals" else None,
+        **given,
+    )
+    register_pretrained("duet", entry)
+    identifier = Identifier.load("duet", pretrained_weights=path)
+    assert (identifier.separator.name if identifier.separator else None) == entry.separator
+    assert identifier.notice == ""  # nothing is said of a separator that is the one it learned on
+    assert identifier.identify(song).clips >= 1
+    # Given the sound itself, so that what a separator makes of it does not matter.
+    heard, _ = identifier.clip_probabilities(song, lambda: [sound])
+    mel = next(stream_log_mel(lambda: [sound], LogMel(entry.features)))
+    inputs = [torch.from_numpy(mel[:, :32])[None]]
+    if name == "wavenet":
+        inputs = [torch.from_numpy(sound[: 32 * 512].reshape(32, 512).T.copy())[None]]
+    if name == "crnnm":
+        f0 = open_tracker("pyin").contour([sound]).f0
+        assert f0[:32].any()
+        inputs.append(melody_map(torch.from_numpy(f0[:32]))[None])
+    with torch.no_grad():
+        np.testing.assert_allclose(heard[0], model(*inputs).softmax(-1)[0], atol=1e-4)
+
+
+def test_vocals_go_with_a_separator():
+    entry = PRETRAINED["hsieh-artist20"]
+    for changes in ({"audio": "vocals"}, {"separator": "repet"}):
+        with pytest.raises(ValueError, match="vocals go with a separator"):
+            replace(entry, **changes)
+
+
+def test_vocals_of_a_network_on_mixtures_are_told_the_remedy(site):
+    entry, _ = published(site)
+    register_pretrained("duet", entry)
+    with pytest.raises(
+        SingeridError, match=r"duet: .*--audio vocals.*; choose --separator open-unmix or repet"
+    ):
+        Identifier.load("duet", audio="vocals")
+    assert "duet learned on the mixture" in Identifier.load("duet", audio="vocals", separator="repet").notice
 
 
 def test_identifies_by_name_as_by_the_model_itself(site, tmp_path):

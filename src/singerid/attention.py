@@ -108,6 +108,16 @@ class Look:
         """M."""
         return len(self.layers[0].weights)
 
+    @property
+    def shares(self) -> Array:
+        """(L, M) how much of a response's attention falls on each layer; sums to one over the layers.
+
+        With softmax over the keys these are the sums of the weights themselves.
+        """
+        sums = np.stack([layer.weights.sum(axis=(1, 2)) for layer in self.layers])
+        shares: Array = sums / sums.sum(axis=0)
+        return shares
+
     def strongest(self, layer: LayerAttention, response: int) -> Spot:
         """The position of a layer to which a response attends most."""
         band, frame = np.unravel_index(layer.weights[response].argmax(), layer.weights.shape[1:])
@@ -195,6 +205,7 @@ def draw_look(look: Look) -> Figure:
             frame_seconds=look.features.frame_seconds,
             query=(look.spot.band, look.spot.frame),
             layers=tuple((layer.name, layer.weights / look.even, layer.stride) for layer in look.layers),
+            shares=look.shares,
             excitation=look.excitation,
             clip=look.clip,
         )

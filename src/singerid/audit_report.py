@@ -1,23 +1,25 @@
 """An audit for people: sentences, tables and a picture."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group
 from rich.table import Table
 from rich.text import Text
 
 from singerid.audit import Audit
 from singerid.audit.conditions import CONDITIONS, ConditionScores, Conflict
-from singerid.audit.estimate import Estimate
-from singerid.audit.presence import Presence
+from singerid.audit.estimate import FEWEST_ALBUMS, SIGNIFICANT, Estimate
+from singerid.audit.presence import FEWEST_CLIPS, Presence
 from singerid.audit.splits import SplitScores, System
 from singerid.config import SplitKind
 from singerid.figures import EstimateGroup, EstimateKind, EstimateRow, draw_estimates
 from singerid.report import decimal_text, interval_text
 
-SIGNIFICANT = 0.05  # p-value below which a score is called better than chance
+_SPACE = "\u00a0"  # keeps a number and its unit on one line
 _NOT_TRIED = (
     "Whether it goes by the voice or by the accompaniment could not be tried: that takes a store with "
     "vocals and accompaniment."
@@ -39,7 +41,7 @@ _SPLIT_NOTES = {
 def summary(audit: Audit) -> tuple[str, ...]:
     """What was found, in sentences: how much is the singer, how much the album."""
     parts = (_verdict, _score, _alone, _effect, _remixing, _splits, _confidence)
-    return tuple(sentence for part in parts for sentence in part(audit))
+    return (*(sentence for part in parts for sentence in part(audit)), *audit.notes)
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:
@@ -52,17 +54,20 @@ def _verdict(audit: Audit) -> Iterator[str]:
         yield _NOT_TRIED
         return
     conflict = _conflict(audit)
+    few = ""
+    if audit.albums < FEWEST_ALBUMS:
+        few = f" ({_albums(audit)}, too few to tell: it takes {FEWEST_ALBUMS})"
     yield (
-        f"{_VERDICTS[audit.verdict]}: of clips with one singer's vocals over a training album of another, "
-        f"it gives {_percent(conflict.voice)} to the one who sings and {_percent(conflict.accompaniment)} "
-        f"to the one whose album plays (guessing: {100 / audit.singers:.0f} % each)."
+        f"{_VERDICTS[audit.verdict]}{few}: of clips with one singer's vocals over a training album of "
+        f"another, it gives {_percent(conflict.voice)} to the one who sings and "
+        f"{_percent(conflict.accompaniment)} to the one whose album plays (guessing: {_guess(audit)} each)."
     )
 
 
 def _score(audit: Audit) -> Iterator[str]:
     own = _own(audit)
-    chance = interval_text(own.chance.value, own.chance.interval.low, own.chance.interval.high)
-    doubt = "" if _beats_chance(own) else f", which it does not clearly beat on {audit.albums} test albums"
+    chance = _chance_text(audit, own)
+    doubt = "" if _beats_chance(own) else f", which it does not clearly beat on {_albums(audit)}"
     yield (
         f"Hearing the {CONDITIONS[audit.own]}, which it learned on, it has a clip F1 of {_text(own.clip)}; "
         f"chance gives {chance}{doubt}."
@@ -126,24 +131,38 @@ def _splits(audit: Audit) -> Iterator[str]:
 
 def _confidence(audit: Audit) -> Iterator[str]:
     found = audit.presence
-    if found and found.with_voice and found.without_voice:
-        yield (
-            f"A confidence of 0.5 is passed by {_percent(found.with_voice.confident)} of clips with voice "
-            f"and by {_percent(found.without_voice.confident)} of the {found.without_voice.clips} without."
-        )
+    if found:
+        yield _confidence_without_voice(found)
     mixture, vocals = audit.condition("mixture"), audit.condition("vocals")
     if found and found.mixture_less_vocals and mixture and vocals:
         yield (
             f"Hearing the mixture {_percent(mixture.confident)} of clips pass it, hearing the vocals "
-            f"{_percent(vocals.confident)}: {_as_the_paper_says(found.mixture_less_vocals)}."
+            f"{_percent(vocals.confident)}: {_as_the_paper_says(audit, found.mixture_less_vocals)}."
         )
 
 
-def _as_the_paper_says(mixture_less_vocals: Estimate) -> str:
+def _confidence_without_voice(found: Presence) -> str:
+    sung, unsung = found.with_voice, found.without_voice
+    if sung and unsung and sung.enough and unsung.enough:
+        return (
+            f"A confidence of 0.5 is passed by {_percent(sung.confident)} of clips with voice "
+            f"and by {_percent(unsung.confident)} of the {unsung.clips} without."
+        )
+    groups = (("with voice", sung), ("without", unsung))
+    numbers = " and ".join(f"{group.clips if group else 0} {name}" for name, group in groups)
+    return (
+        f"Too few clips to compare its confidence with voice and without: {numbers}; "
+        f"it takes {FEWEST_CLIPS} of each, from {FEWEST_ALBUMS} albums."
+    )
+
+
+def _as_the_paper_says(audit: Audit, mixture_less_vocals: Estimate) -> str:
     """The paper: accompaniment takes confidence away."""
-    if mixture_less_vocals.high < 0:
+    if audit.albums < FEWEST_ALBUMS:
+        return "too few albums to tell whether that is more than chance"
+    if mixture_less_vocals.negative:
         return "this network is surer of vocals, as the paper's argument has it"
-    if mixture_less_vocals.low > 0:
+    if mixture_less_vocals.positive:
         return "this network is surer of mixtures, against the paper's argument"
     return "no clear difference, neither for nor against the paper's argument"
 
@@ -154,23 +173,32 @@ def audit_tables(audit: Audit) -> Group:
     if audit.presence:
         parts.append(_presence_table(audit.presence))
     note = (
-        f"{audit.clips} clips of {audit.albums} test albums; in brackets 95 % intervals over albums; change: "
+        f"{audit.clips} clips of {_albums(audit)}; in brackets 95 % intervals over albums; change: "
         "of clip F1 from what it learned on; chance, p: when test albums exchange their singers"
     )
-    return Group(*parts, Text(note), Text("\n" + "\n".join(summary(audit))))
+    return Group(*parts, Text(note), Text(), *map(_Sentence, summary(audit)))
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """Is wrapped where its spaces allow it; rich breaks lines at unbreakable spaces too."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield Text(fill(self.text, options.max_width, break_on_hyphens=False))
 
 
 def _condition_table(audit: Audit) -> Table:
     table = Table("heard", "clip F1", "track F1", "change", "chance", "p", "confidence", "above 0.5")
     for each in audit.conditions:
-        chance = each.chance
         table.add_row(
             CONDITIONS[each.name] + " (learned on)" * (each.name == audit.own),
             _text(each.clip),
             _text(each.track),
             "" if each.name == audit.own else _signed(each.change),
-            interval_text(chance.value, chance.interval.low, chance.interval.high),
-            f"{chance.p_value:.3f}",
+            _chance_text(audit, each),
+            f"{each.chance.p_value:.3f}",
             decimal_text(each.confidence),
             _percent(each.confident),
         )
@@ -229,7 +257,7 @@ def _condition_rows(audit: Audit) -> Iterator[EstimateRow]:
             each.clip.low,
             each.clip.high,
             kinds.get(each.name, "both"),
-            (each.chance.interval.low, each.chance.interval.high),
+            (each.chance.interval.low, each.chance.interval.high) if audit.albums > 1 else None,
         )
 
 
@@ -273,22 +301,43 @@ def _on_split(audit: Audit, system: System, split: SplitKind) -> SplitScores | N
 
 
 def _beats_chance(condition: ConditionScores) -> bool:
-    return condition.chance.p_value < SIGNIFICANT
+    return condition.chance.p_value <= SIGNIFICANT
+
+
+def _albums(audit: Audit) -> str:
+    return f"{audit.albums} test album{'s' * (audit.albums != 1)}"
+
+
+def _guess(audit: Audit) -> str:
+    """What guessing gives: 5 %, 12.5 %."""
+    return f"{100 / audit.singers:.1f}".removesuffix(".0") + f"{_SPACE}%"
+
+
+def _chance_text(audit: Audit, condition: ConditionScores) -> str:
+    """One album cannot exchange its singer with another, so chance has no interval there."""
+    value, interval = condition.chance.value, condition.chance.interval
+    return _text(
+        Estimate(value, interval.low, interval.high) if audit.albums > 1 else Estimate(value, None, None)
+    )
 
 
 def _text(estimate: Estimate) -> str:
-    """A figure with its interval: .62 (.50-.74)."""
+    """A figure with its interval: .62 (.50-.74); without, where it has none."""
+    if estimate.low is None or estimate.high is None:
+        return decimal_text(estimate.value)
     return interval_text(estimate.value, estimate.low, estimate.high)
 
 
 def _signed(estimate: Estimate) -> str:
     """A difference with its interval: -.02 (-.07 to +.03)."""
-    value, low, high = (
-        f"{each:+.2f}".replace("0.", ".", 1) for each in (estimate.value, estimate.low, estimate.high)
-    )
-    return f"{value} ({low} to {high})"
+    ends = [each for each in (estimate.low, estimate.high) if each is not None]
+    value, *interval = (f"{each:+.2f}".replace("0.", ".", 1) for each in (estimate.value, *ends))
+    return f"{value} ({' to '.join(interval)})" if interval else value
 
 
 def _percent(estimate: Estimate) -> str:
     """A share with its interval: 62 % (50-74)."""
-    return f"{estimate.value:.0%} ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})".replace("%", " %")
+    share = f"{100 * estimate.value:.0f}{_SPACE}%"
+    if estimate.low is None or estimate.high is None:
+        return share
+    return f"{share} ({100 * estimate.low:.0f}-{100 * estimate.high:.0f})"

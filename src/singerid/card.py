@@ -60,13 +60,13 @@ class _Part:
 def record_evaluation(run: Run, evaluation: Evaluation, audio: AudioCondition) -> None:
     """Keep the scores of a run in its evaluation.json, beside those of other audio conditions.
 
-    Scores of other weights than the run has now are dropped.
+    Scores of other weights than the run has now are dropped, and so is what is not of that form.
 
     Raises:
         SingeridError: the file there is damaged, or it cannot be written.
     """
-    kept = _of_these_weights(run, EVALUATION).get("audio", {})
-    scored = kept | {audio: evaluation.to_json()}
+    kept = _of_these_weights(run, EVALUATION).get("audio")
+    scored = (kept if isinstance(kept, dict) else {}) | {audio: evaluation.to_json()}
     write_json(run.path / EVALUATION, {"weights": _digest(run), "audio": scored})
 
 
@@ -87,10 +87,13 @@ def write_card(run: Run) -> Path:
         SingeridError: the run lacks a state or is damaged, or the card cannot be written.
     """
     path = run.path / "README.md"
-    if path.exists() and MARKER not in path.read_text(encoding="utf-8", errors="replace"):
+    if path.exists() and MARKER not in _read_text(path):
         return path
+    page = render_page(
+        "card.md.j2", **_content(run)
+    )  # before the file is open: its errors are no write errors
     with atomic_write(path, "w") as file:
-        file.write(render_page("card.md.j2", **_content(run)) + "\n")
+        file.write(page + "\n")
     return path
 
 
@@ -124,7 +127,7 @@ def _content(run: Run) -> dict[str, Any]:
         "audit": _audit(run),
         "network": _network(run),
         "settings": _settings(run),
-        "notes": notes.read_text(encoding="utf-8", errors="replace").strip() if notes.exists() else "",
+        "notes": _read_text(notes).strip() if notes.exists() else "",
         "versions": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
     }
 
@@ -204,8 +207,11 @@ def _extremes(audio: str, evaluation: dict[str, Any]) -> str:
 
 
 def _audit(run: Run) -> list[str]:
-    summary = _of_these_weights(run, AUDIT).get("summary", [])
-    return [str(sentence) for sentence in summary]
+    """Sentences of the audit; none where there are none in the form that is documented."""
+    summary = _of_these_weights(run, AUDIT).get("summary")
+    if not isinstance(summary, list):
+        return []
+    return [sentence for sentence in summary if isinstance(sentence, str)]
 
 
 def _network(run: Run) -> dict[str, str]:
@@ -234,6 +240,15 @@ def _settings(run: Run) -> dict[str, str]:
 
 def _pairs(values: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise SingeridError(
+            f"{path}: cannot be read ({error.strerror or error}); make it a text file, or move it away"
+        ) from error
 
 
 def _digest(run: Run) -> str:

@@ -1,7 +1,8 @@
 """Two runs side by side on the same test tracks: who is better, by how much, and where they disagree."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class RunComparison:
 
     Attributes:
         names: of the two runs, see `names_of`.
+        audio: what each listened to.
         scores: of each run on its own.
         clip: first minus second, clip by clip, in each measure; empty where the clips are not the same.
         track: first minus second, track by track, in each measure.
@@ -55,6 +57,7 @@ class RunComparison:
     """
 
     names: tuple[str, ...]
+    audio: tuple[AudioCondition, ...]
     scores: tuple[LevelScores, ...]
     clip: tuple[Comparison, ...]
     track: tuple[Comparison, ...]
@@ -66,8 +69,8 @@ class RunComparison:
         """The object that `singerid evaluate RUN --against OTHER_RUN --json` prints."""
         return {
             "runs": [
-                {"name": name} | scores.to_json()
-                for name, scores in zip(self.names, self.scores, strict=True)
+                {"name": name, "audio": audio} | scores.to_json()
+                for name, audio, scores in zip(self.names, self.audio, self.scores, strict=True)
             ],
             "difference": {
                 level: {each.measure: asdict(each) for each in differences}
@@ -108,6 +111,7 @@ def compare_runs(
         by_clip = paired(parts[0], parts[0].clips.track, *(p.argmax(1) for p in probabilities))
     return RunComparison(
         names=names_of(runs),
+        audio=tuple(run.config.audio for run in runs),
         scores=tuple(score_part(p, part) for p, part in zip(probabilities, parts, strict=True)),
         clip=tuple(compare([by_clip], measure) for measure in MEASURES) if by_clip else (),
         track=tuple(compare([by_track], measure) for measure in MEASURES),
@@ -136,11 +140,21 @@ def paired(
 def names_of(runs: Sequence[Run]) -> tuple[str, ...]:
     """Names that tell runs apart: their models, or where these are not distinct the ends of their paths.
 
+    Where the runs do not all hear the same, each name says what its run hears: "crnn (vocals)".
+
     Raises:
         SingeridError: a run is given twice.
     """
-    models = tuple(run.config.model for run in runs)
-    return models if len(set(models)) == len(models) else path_tails([run.path for run in runs])
+    audio = [run.config.audio for run in runs]
+    heard = [f" ({each})" if len(set(audio)) > 1 else "" for each in audio]
+
+    def labelled(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(map(add, names, heard))
+
+    models = labelled(run.config.model for run in runs)
+    if len(set(models)) == len(models):
+        return models
+    return labelled(path_tails([run.path for run in runs]))
 
 
 def path_tails(paths: Sequence[Path]) -> tuple[str, ...]:

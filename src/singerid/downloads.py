@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -34,6 +33,14 @@ def cache_folder() -> Path:
     return Path(named) if named else Path("~/.cache/singerid").expanduser()
 
 
+def is_cached(download: Download) -> bool:
+    """Whether the file of a download is in the cache folder, whole; False where it cannot be read."""
+    try:
+        return _has_digest(cache_folder() / download.file_name, download.sha256)
+    except OSError:
+        return False
+
+
 def fetch(download: Download) -> Path:
     """The checked file of a download, from the cache folder, or fetched into it first.
 
@@ -46,9 +53,8 @@ def fetch(download: Download) -> Path:
     from torch.hub import download_url_to_file
 
     path = cache_folder() / download.file_name
-    with suppress(OSError):  # missing, or unreadable: it is replaced
-        if _has_digest(path, download.sha256):
-            return path
+    if is_cached(download):
+        return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

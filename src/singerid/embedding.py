@@ -256,7 +256,8 @@ def folders_for(runs: Sequence[Path], out: Path | None) -> tuple[Path, tuple[Pat
         out = out or runs[0] / "embeddings"
         return out, (out,)
     out = out or Path("embeddings")
-    return out, tuple(out / tail.replace("/", "-") for tail in tails)
+    # Nested like the paths: joined otherwise, "a-b/c" and "a/b-c" might be one. None may lead out of `out`.
+    return out, tuple(out / tail.lstrip("/") for tail in tails)
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:

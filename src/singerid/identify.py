@@ -286,7 +286,17 @@ def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) ->
     if not Path(run).exists():
         pretrained = load_pretrained(str(run), pretrained_weights)
         entry = pretrained.entry
-        return _Network(pretrained.name, pretrained.model, entry.singers, entry.clip_frames, entry.features)
+        return _Network(
+            name=pretrained.name,
+            model=pretrained.model,
+            singers=entry.singers,
+            clip_frames=entry.clip_frames,
+            features=entry.features,
+            audio=entry.audio,
+            separator=entry.separator,
+            melody=entry.melody,
+            waveform=entry.waveform,
+        )
     if pretrained_weights is not None:
         raise SingeridError(f"{run}: is a folder, no pretrained network; leave out --pretrained-weights")
     opened = Run.open(run)
@@ -318,10 +328,14 @@ def _separator(
             raise SingeridError(f"{network.name}: hears the mixture; leave out --separator and --weights")
         return None
     name = name or network.separator
-    if name is None or name == "stems":
-        learned = "true stems" if name else "the mixture"
+    if name is None:
         raise SingeridError(
-            f"{network.name}: learned on {learned}, and a recording must be separated; "
+            f"{network.name}: learned on the mixture, and does not say how to take out the vocals for "
+            "--audio vocals; choose --separator open-unmix or repet, or leave out --audio vocals"
+        )
+    if name == "stems":
+        raise SingeridError(
+            f"{network.name}: learned on true stems, which a recording has none of; "
             "choose --separator open-unmix or repet"
         )
     return open_separator(name, weights=weights, device=device)
@@ -333,7 +347,8 @@ def _notice(network: _Network, separator: Separator | None) -> str:
         return ""
     notices = [separator.notice] if separator.notice else []
     now, learned = (separator.name, separator.origin), network.separator or "the mixture"
-    if now != (learned, network.versions.get(learned)):
+    # Of a pretrained network the version is not known.
+    if now != (learned, network.versions.get(learned, now[1])):
         on = f"{learned} ({network.versions[learned]})" if learned in network.versions else learned
         notices.append(f"{network.name} learned on {on} and hears vocals by {now[0]} ({now[1]})")
     return "; ".join(notices)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from torch import nn
 
-from singerid.config import FeatureConfig
+from singerid.config import AudioCondition, FeatureConfig, SeparatorName, TrackerName
 from singerid.data.artist20 import ARTISTS
-from singerid.downloads import Download, cache_folder, check_file, fetch
+from singerid.downloads import Download, check_file, fetch, is_cached
 from singerid.errors import SingeridError, near_names
 from singerid.interop import load_hsieh_crnn
 
@@ -32,6 +32,13 @@ class PretrainedEntry:
         source: page of those who made it.
         clip_frames: frames of a clip.
         features: how its makers made clips from sound.
+        audio: what it learned on, and `identify` gives it.
+        separator: what took the vocals out for it; None for the mixture.
+        melody: whose melody its second input is; None where it has none.
+        waveform: its clips are frames of the waveform, (B, hop_length, frames), no log-mel.
+
+    Raises:
+        ValueError: it hears the vocals and no separator is given, or the mixture and one is.
     """
 
     build: Callable[[Path], nn.Module]
@@ -43,6 +50,16 @@ class PretrainedEntry:
     source: str
     clip_frames: int
     features: FeatureConfig = field(default_factory=FeatureConfig)
+    audio: AudioCondition = "mixture"
+    separator: SeparatorName | None = None
+    melody: TrackerName | None = None
+    waveform: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.audio == "vocals") != (self.separator is not None):
+            raise ValueError(
+                f"audio={self.audio!r} with separator={self.separator!r}; vocals go with a separator"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +142,7 @@ def describe_pretrained() -> list[dict[str, Any]]:
             "source": entry.source,
             "url": entry.url,
             "sha256": entry.sha256,
-            "cached": (cache_folder() / _download(name, entry).file_name).is_file(),
+            "cached": is_cached(_download(name, entry)),
         }
         for name, entry in sorted(PRETRAINED.items())
     ]

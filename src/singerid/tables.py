@@ -17,13 +17,16 @@ from singerid.report import MEASURE_NAMES, clock, decimal_text, score_text
 
 def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Group:
     """One row a run: how many embeddings, and how well the singers keep apart."""
-    table = Table("run", "model", "clips", "tracks", "size", "silhouette: clips", "tracks", "t-SNE of clips")
-    _align_right(table, first=2)
+    table = Table(
+        "run", "model", "hears", "clips", "tracks", "size", "silhouette: clips", "tracks", "t-SNE of clips"
+    )
+    _align_right(table, first=3)
     for each, projection in zip(runs, projections, strict=True):
         silhouettes = (projection.silhouette, projection.track_silhouette, projection.plane_silhouette)
         table.add_row(
             Text(printable(each.run.path), overflow="fold"),
             each.run.config.model,
+            each.run.config.audio,
             *map(str, (len(each.clips), len(each.track_indices), each.clips.shape[1])),
             *("-" if value is None else f"{value:.3f}" for value in silhouettes),
         )
@@ -37,9 +40,8 @@ def attention_table(look: Look) -> Group:
     _align_right(table, first=1)
     for response in range(look.responses):
         cells = []
-        for layer in look.layers:
-            cells += [decimal_text(float(layer.weights[response].sum()))]
-            cells += [_place(look.strongest(layer, response))]
+        for layer, shares in zip(look.layers, look.shares, strict=True):
+            cells += [decimal_text(float(shares[response])), _place(look.strongest(layer, response))]
         weight = "-" if look.excitation is None else decimal_text(float(look.excitation[look.clip, response]))
         table.add_row(str(response + 1), weight, *cells)
     text = (

@@ -4,7 +4,9 @@ The systems are the classical baseline, let to hear only the mel bands of the vo
 bands, on features made up so that these have nothing in common: the truth is known.
 """
 
+import itertools
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up import ALBUMS, BAND, FRAMES, SILENT, SINGERS, SONGS, VOICE, made_up_store
+from rich.console import Console
 
 from singerid.audit import Audit, audit
-from singerid.audit.conditions import accompaniment_effect, hear
+from singerid.audit.conditions import ConditionScores, Conflict, accompaniment_effect, hear
+from singerid.audit.estimate import Estimate, share, share_difference, sign_flip_p
 from singerid.audit.presence import presence, voiced_frames, voiced_share
 from singerid.audit.splits import baselines, shuffle_albums
 from singerid.audit_report import audit_json, audit_tables, draw_audit, summary
@@ -172,8 +178,7 @@ def test_a_network_that_reads_the_melody_hears_that_of_the_vocals(store, tmp_pat
     failures = []
     heard = hear(run, store, predict, failures.append)
     assert list(heard) == ["mixture", "vocals", "remix_own", "remix_same", "remix_other"]
-    assert [failure.path for failure in failures] == ["accompaniment alone"]
-    assert "reads a melody" in failures[0].reason
+    assert not failures  # nothing that a store lacks
     assert all(torch.equal(melody, seen[0]) for melody in seen.values())
 
 
@@ -221,6 +226,15 @@ def test_frames_have_voice_within_20_db_of_the_loudest():
         expected.append(power > 10**2 / 10**2)
     assert expected == [False, True, True, False, True, False]
     np.testing.assert_array_equal(voiced_frames(vocals, FeatureConfig()), expected)
+
+
+def test_nobody_sings_in_silence():
+    config = FeatureConfig()
+    silence = np.full((6, 4), 20 * np.log10(config.amin))
+    assert not voiced_frames(silence, config).any()
+    assert not voiced_frames(silence.astype(np.float16), config).any()
+    silence[2] = 0.0
+    assert voiced_frames(silence, config).tolist() == [False, False, True, False, False, False]
 
 
 def test_clips_with_voice_and_without_are_told_apart(store, tmp_path):
@@ -272,11 +286,11 @@ def test_an_audit_is_complete_and_json(audited):
 def test_a_report_says_what_was_found(audited):
     _, found = audited
     text = " ".join(summary(found))
-    for word in ("disagree", "settled"):
-        if word in text:
-            break
-    else:
-        raise AssertionError(text)
+    # Four albums: whatever they say may be an accident.
+    assert "is not settled (4 test albums, too few to tell: it takes 6)" in text
+    assert "Too few clips to compare its confidence" in text
+    assert "too few albums to tell whether that is more than chance" in text
+    assert "guessing: 25\u00a0% each" in text
     assert "The network itself, trained on each" in text
     assert audit_tables(found).renderables
     labels = [label.get_text() for axes in draw_audit(found).axes for label in axes.get_yticklabels()]
@@ -294,6 +308,118 @@ def test_the_command_does_what_the_store_allows(trained, singerid, tmp_path):
     assert "baseline, albums shuffled" in done.stdout
     content = json.loads((run / "audit.json").read_text())
     assert content["verdict"] is None
-    assert len(content["missing"]) == 6
+    assert len(content["missing"]) == 1
+    assert done.stderr.count("prepare TREE STORE --vocals") == 1
+    what = content["missing"][0]["path"].split("; ")
+    assert what[:2] == ["vocals alone", "accompaniment alone"]
+    assert what[-1] == "clips with voice and without"
+    assert len(what) == 6
     assert escape_markdown(content["summary"][0]) in (run / "README.md").read_text()
     assert (run / "audit.svg").read_text().startswith("<?xml")
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_sign_flips_are_counted_exactly(items):
+    albums, first, second = (np.array(each) for each in zip(*items, strict=True))
+    differences = [
+        sum(int(f) - int(s) for album, f, s in items if album == wanted) for wanted in set(albums.tolist())
+    ]
+    flipped = [
+        abs(sum(sign * each for sign, each in zip(signs, differences, strict=True)))
+        for signs in itertools.product((-1, 1), repeat=len(differences))
+    ]
+    expected = sum(each >= abs(sum(differences)) for each in flipped) / len(flipped)
+    assert sign_flip_p(first, second, albums.tolist()) == pytest.approx(expected)
+
+
+def in_conflict(found: Audit, albums: int) -> Audit:
+    """The audit of a network that names the singer in every clip of so many albums."""
+    of_clips = tuple(range(albums)) * 3
+    right, wrong = np.ones(3 * albums, bool), np.zeros(3 * albums, bool)
+    conflict = Conflict(
+        share(right, of_clips),
+        share(wrong, of_clips),
+        share_difference(right, wrong, of_clips),
+        sign_flip_p(right, wrong, of_clips),
+    )
+    conditions = tuple(
+        replace(each, conflict=conflict) if each.name == "remix_other" else each for each in found.conditions
+    )
+    return replace(found, albums=albums, conditions=conditions)
+
+
+@pytest.mark.parametrize("albums", range(1, 9))
+def test_few_albums_settle_nothing(audited, albums):
+    found = in_conflict(audited[1], albums)
+    assert found.verdict == ("voice" if albums >= 6 else "open")
+    assert ("too few to tell" in summary(found)[0]) == (albums < 6)
+
+
+def test_of_one_album_there_are_no_intervals(store, audited, tmp_path):
+    run = begun(store, tmp_path / "begun")
+    split = run.split()
+    album = [path for path in split.test if path.startswith("singer-0/")]
+    run = Run.create(tmp_path / "run", run.config, replace(split, test=tuple(album)))
+    heard = heard_by(store, run, VOICE)
+    scores: tuple[ConditionScores, ...] = tuple(each.scores for each in heard.values())
+    effect = accompaniment_effect(heard)
+    conflict = heard["remix_other"].scores.conflict
+    estimates = [effect, conflict.voice, conflict.accompaniment, conflict.difference]
+    estimates += [each for of in scores for each in (of.clip, of.track, of.change, of.confident)]
+    assert all((each.low, each.high) == (None, None) for each in estimates)
+    found = replace(
+        audited[1],
+        albums=1,
+        conditions=scores,
+        accompaniment_effect=effect,
+        splits=(),
+        presence=presence(store, "mixture", heard),
+    )
+    text = printed(found, 200)
+    assert "1 test album;" in text
+    assert "1 test albums" not in text
+    assert not re.search(r"\(\S*\d-\S*\d\)| to [-+]", text), text
+    draw_audit(replace(found, splits=audited[1].splits))
+    assert json.loads(json.dumps(audit_json(found)))["accompaniment_effect"]["low"] is None
+
+
+def printed(found: Audit, width: int) -> str:
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(audit_tables(found))
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", [60, 73, 80, 91])
+def test_no_line_ends_between_a_number_and_its_unit(audited, width):
+    found = replace(audited[1], singers=8)
+    assert "guessing: 12.5\u00a0% each" in summary(found)[0]
+    lines = printed(found, width).splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("%")]
+
+
+@pytest.mark.parametrize(("clips", "albums", "enough"), [(20, 6, True), (19, 6, False), (20, 5, False)])
+def test_confidence_is_compared_where_there_are_clips_enough(audited, clips, albums, enough):
+    _, found = audited
+    group = replace(found.presence.with_voice, clips=20, albums=6)
+    without = replace(group, clips=clips, albums=albums, confident=Estimate(0.25, 0.125, 0.5))
+    text = " ".join(
+        summary(replace(found, presence=replace(found.presence, with_voice=group, without_voice=without)))
+    )
+    assert ("of the 20 without." in text) == enough
+    assert (
+        f"Too few clips to compare its confidence with voice and without: 20 with voice and {clips}" in text
+    ) != enough
+    nobody = " ".join(summary(replace(found, presence=replace(found.presence, without_voice=None))))
+    assert "and 0 without" in nobody
+
+
+def test_what_a_melody_network_cannot_be_asked_is_no_failure(store, tmp_path):
+    split, how = make_split(store, SplitConfig())
+    config = configure(store, split, how, "crnnm", TRAINING, options=TINY)
+    found = audit(train(store, tmp_path / "run", config, split, CPU), CPU)
+    assert not found.missing
+    assert found.condition("accompaniment") is None
+    assert summary(found)[-1].startswith(
+        "It was not asked about the accompaniment alone: crnnm reads a melody"
+    )

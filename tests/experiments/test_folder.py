@@ -77,11 +77,11 @@ def test_a_folder_with_a_report_is_taken_whatever_else_is_there(recordings, tmp_
     (tmp_path / "notes.txt").write_text("mine")
     require_out(tmp_path)
     made.page.unlink()
-    with pytest.raises(SingeridError, match="holds notes.txt"):
+    with pytest.raises(SingeridError, match=r"holds notes\.txt"):
         require_out(tmp_path)
 
 
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(SingeridError, match="out: cannot be read .*; give a new or empty folder as OUT"):
+    with pytest.raises(SingeridError, match=r"out: cannot be read .*; give a new or empty folder as OUT"):
         require_out(tmp_path / "out")

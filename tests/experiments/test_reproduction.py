@@ -66,7 +66,10 @@ def test_runs_the_cells_that_the_store_can_serve_and_lists_the_others(done):
     assert sorted(path.name for path in (out / "runs").iterdir()) == sorted(cell.name for cell in CELLS)
     (skipped,) = made.report.failures
     assert skipped.path == "4 runs of crnnm, crnnm_fgnl on mixture skipped"
-    assert "has no melody; extract it: singerid prepare TREE STORE --melody crepe" in skipped.reason
+    assert (
+        "has no melody of the mixture; extract it: singerid prepare TREE STORE --melody crepe"
+        in skipped.reason
+    )
     assert (made.report.done, made.report.runs) == (4, 8)
 
 
@@ -144,13 +147,13 @@ def test_an_unfinished_run_of_more_epochs_is_refused_too(done, recordings, tmp_p
     metrics = tmp_path / "out" / "runs" / CELLS[0].name / "metrics.csv"
     metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:-1]))
     fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
-    with pytest.raises(SingeridError, match="is a run of 3 epochs"):
+    with pytest.raises(SingeridError, match=f"{CELLS[0].name}: is a run of 3 epochs"):
         run(recordings.store, tmp_path / "out", fewer)
 
 
 def test_a_call_that_can_run_nothing_leaves_the_report_alone(done, recordings):
     """Two reasons: no vocals, and no melody."""
-    out, made = done
+    out, _ = done
     before = {path: path.read_bytes() for path in out.glob("tables.*")}
     with pytest.raises(SingeridError, match=r"has no melody.*; .*has no vocals"):
         run(recordings.store, out, replace(CONFIG, tables=(4,), audio=("mixture", "vocals")))
@@ -237,7 +240,8 @@ def test_a_track_without_vocals_is_named(recordings, tmp_path):
 
 
 def test_a_store_without_vocals_is_one_line(recordings, singerid, tmp_path):
-    result = singerid("reproduce", recordings.store, tmp_path / "out", "--table", "1", "--audio", "vocals")
+    options = ("--table", "1", "--audio", "vocals", "--clip-seconds", "3")
+    result = singerid("reproduce", recordings.store, tmp_path / "out", *options)
     assert result.returncode == 2
     assert "has no vocals; extract them: singerid prepare TREE STORE --vocals" in result.stderr
     assert result.stderr.count("\n") == 1

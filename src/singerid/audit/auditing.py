@@ -5,7 +5,7 @@ knows (the album effect). A score does not tell which. Here the run is asked abo
 and not the other, or the two in conflict.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -16,9 +16,10 @@ from singerid.audit.conditions import (
     ConditionScores,
     Heard,
     accompaniment_effect,
+    asked_of,
     hear,
 )
-from singerid.audit.estimate import Estimate
+from singerid.audit.estimate import SIGNIFICANT, Estimate
 from singerid.audit.presence import Presence, presence
 from singerid.audit.remix import remix_error_db
 from singerid.audit.splits import SplitScores, baselines, retrained, scores_on
@@ -49,7 +50,8 @@ class Audit:
         presence: clips with voice and clips without; None where the store has no vocals.
         remix_error_db: how far remixes of the test tracks' own stems are from their mixtures, mean in
             real dB; None where there are no stems.
-        missing: what could not be done, and why.
+        missing: what could not be done, and why; what has one reason is one.
+        notes: sentences on what cannot be asked of such a network, whatever the store.
         changed: the store's recordings are not those that the run was trained with.
     """
 
@@ -65,6 +67,7 @@ class Audit:
     presence: Presence | None
     remix_error_db: float | None
     missing: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
     changed: bool = False
 
     def condition(self, name: ConditionName) -> ConditionScores | None:
@@ -73,15 +76,18 @@ class Audit:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What decides where voice and accompaniment disagree, if one does beyond its interval.
+        """What decides where voice and accompaniment disagree; None where that could not be tried.
 
-        None where that could not be tried.
+        "open" unless the interval of the difference is beyond 0 and the sign-flip test over albums is
+        significant, which it never is with fewer than `estimate.FEWEST_ALBUMS`.
         """
         other = self.condition("remix_other")
         if other is None or other.conflict is None:
             return None
+        if other.conflict.p_value > SIGNIFICANT:
+            return "open"
         difference = other.conflict.difference
-        return "voice" if difference.low > 0 else "accompaniment" if difference.high < 0 else "open"
+        return "voice" if difference.positive else "accompaniment" if difference.negative else "open"
 
     def to_json(self) -> dict[str, Any]:
         """The measured part of RUN/audit.json (docs/audit.md)."""
@@ -124,9 +130,26 @@ def audit(run: Run, device: torch.device, retrain: bool = False, display: Displa
         splits=tuple(splits),
         presence=_presence(run, store, heard, missing),
         remix_error_db=_remix_error(run, store, heard),
-        missing=tuple(missing),
+        missing=_by_reason(missing),
+        notes=tuple(_notes(run)),
         changed=store.identity != run.config.store_identity,
     )
+
+
+def _by_reason(missing: Iterable[Failure]) -> tuple[Failure, ...]:
+    """One failure a reason, which names all that it is the reason of."""
+    what: dict[str, list[str]] = {}
+    for failure in missing:
+        what.setdefault(failure.reason, []).append(failure.path)
+    return tuple(Failure("; ".join(names), reason) for reason, names in what.items())
+
+
+def _notes(run: Run) -> Iterator[str]:
+    if "accompaniment" not in asked_of(run.config):
+        yield (
+            f"It was not asked about the accompaniment alone: {run.config.model} reads a melody, "
+            "and none is followed where nobody sings."
+        )
 
 
 def _presence(

@@ -1,6 +1,6 @@
 """What a run names when it hears the mixture, the vocals, the accompaniment, or a remix of them."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -15,6 +15,7 @@ from singerid.audit.estimate import (
     named_tracks,
     share,
     share_difference,
+    sign_flip_p,
 )
 from singerid.audit.remix import draw_partners, remixed
 from singerid.errors import Failure, SingeridError
@@ -22,7 +23,7 @@ from singerid.extract.index import StoredTrack
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, Store, waveform_of
 from singerid.metrics import Chance, Named, Paired, chance
 from singerid.models import model_entry
-from singerid.runs import Part, Run, part_of
+from singerid.runs import Part, Run, RunConfig, part_of
 from singerid.voting import THRESHOLD
 
 Probabilities = NDArray[np.float32]
@@ -56,11 +57,13 @@ class Conflict:
         voice: share of clips for which it names the singer.
         accompaniment: share for which it names whose album the accompaniment is from.
         difference: the first less the second.
+        p_value: of the difference; `sign_flip_p`.
     """
 
     voice: Estimate
     accompaniment: Estimate
     difference: Estimate
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,15 @@ class Heard:
     scores: ConditionScores
 
 
+def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
+    """The conditions that a network can be asked about: no melody is followed where nobody sings."""
+    return tuple(name for name in get_args(ConditionName) if name != "accompaniment" or config.melody is None)
+
+
 def hear(
     run: Run, store: Store, predict: Predict, on_failure: Callable[[Failure], None]
 ) -> Mapping[ConditionName, Heard]:
-    """Let a run name its test tracks in every condition that the store can give.
+    """Let a run name its test tracks in every condition that it can be asked about and the store can give.
 
     All conditions have the same clips in the same order.
 
@@ -124,7 +132,7 @@ def hear(
     own = part_of(store, run.split().test, run.config)
     named = predict(own)
     found: dict[ConditionName, Heard] = {}
-    for name in get_args(ConditionName):
+    for name in asked_of(run.config):
         if name == run.config.audio:
             part, partners, probabilities = own, None, named
         else:
@@ -150,6 +158,19 @@ def accompaniment_effect(heard: Mapping[ConditionName, Heard]) -> Estimate | Non
     return f1_difference(Paired(clips.truth, clips.named, other.probabilities.argmax(1), clips.albums))
 
 
+def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) -> None:
+    """Check that a store has all of what is asked for of all tracks; else raise SingeridError."""
+    lacking = sum(not track.conditions.keys() >= set(stored) for track in tracks)
+    if lacking:
+        waveform = set(stored) & {waveform_of(stem) for stem in (MIXTURE, VOCALS, ACCOMPANIMENT)}
+        mixture = set(stored) <= {MIXTURE, waveform_of(MIXTURE)}
+        options = " --vocals ..." * (not mixture) + " --waveform" * bool(waveform)
+        raise SingeridError(
+            f"{lacking} of {len(tracks)} test tracks lack what this takes in {store.path}; "
+            f"extract it: singerid prepare TREE STORE{options}"
+        )
+
+
 def _part(
     name: ConditionName, run: Run, store: Store, own: Part
 ) -> tuple[Part, Mapping[str, StoredTrack] | None]:
@@ -157,18 +178,10 @@ def _part(
     config = run.config
     waveform = "waveform" in model_entry(config.model).inputs
     stored = [waveform_of(stem) if waveform else stem for stem in _STEMS[name]]
-    lacking = sum(not track.conditions.keys() >= set(stored) for track in own.tracks)
-    if lacking:
-        options = " --vocals ..." * (name != "mixture") + " --waveform" * waveform
-        raise SingeridError(
-            f"{lacking} of {len(own.tracks)} test tracks are without it in {store.path}; "
-            f"extract it: singerid prepare TREE STORE{options}"
-        )
+    require(store, own.tracks, stored)
     if name == "mixture" or name == "vocals":
         return part_of(store, run.split().test, replace(config, audio=name)), None
     if name == "accompaniment":
-        if config.melody is not None:
-            raise SingeridError(f"{config.model} reads a melody, and none is followed where nobody sings")
         return part_of(store, run.split().test, config, stored[0]), None
     partners = _partners(name, run, store, own, set(stored))
     return remixed(store, own, config, partners), partners
@@ -215,4 +228,5 @@ def _conflict(part: Part, clips: Named, partners: Mapping[str, StoredTrack]) -> 
         share(voice, clips.albums),
         share(accompaniment, clips.albums),
         share_difference(voice, accompaniment, clips.albums),
+        sign_flip_p(voice, accompaniment, clips.albums),
     )

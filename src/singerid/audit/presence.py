@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.audit.conditions import ConditionName, Heard
-from singerid.audit.estimate import Estimate, Flags, f1, named_clips, share, share_difference
+from singerid.audit.conditions import ConditionName, Heard, require
+from singerid.audit.estimate import FEWEST_ALBUMS, Estimate, Flags, f1, named_clips, share, share_difference
 from singerid.audit.remix import powers
 from singerid.config import FeatureConfig
 from singerid.extract.store import VOCALS, Store
@@ -24,6 +24,8 @@ VOICE_DB = 20.0
 """A frame has voice where the vocals are less than so many real decibels below the track's loudest frame."""
 WITH_VOICE, WITHOUT_VOICE = 0.5, 0.1
 """A clip is one with voice from this share of such frames on, and one without up to that share."""
+FEWEST_CLIPS = 20
+"""Of a group that is worth comparing; they are also of `FEWEST_ALBUMS` at least."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,22 @@ class Group:
 
     Attributes:
         clips: their number.
+        albums: how many albums they are from.
         f1: weighted F1.
         confidence: mean.
         confident: share whose confidence passes the threshold of voting.
     """
 
     clips: int
+    albums: int
     f1: Estimate
     confidence: float
     confident: Estimate
+
+    @property
+    def enough(self) -> bool:
+        """There are enough clips, of enough albums, to say something of them."""
+        return self.clips >= FEWEST_CLIPS and self.albums >= FEWEST_ALBUMS
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ def presence(store: Store, own: ConditionName, heard: Mapping[ConditionName, Hea
         SingeridError: the store lacks the vocals of a track.
     """
     part, probabilities = heard[own].part, heard[own].probabilities
+    require(store, part.tracks, [VOCALS])
     voiced = voiced_share(store, part)
     sung, unsung = voiced >= WITH_VOICE, voiced <= WITHOUT_VOICE
     difference = None
@@ -114,6 +124,7 @@ def _group(part: Part, probabilities: NDArray[np.float32], chosen: Flags) -> Gro
     albums = tuple(album for album, own in zip(every.albums, chosen, strict=True) if own)
     return Group(
         int(chosen.sum()),
+        len(set(albums)),
         f1(Named(every.truth[chosen], every.named[chosen], albums)),
         float(confidence.mean()),
         share(confidence > THRESHOLD, albums),

@@ -27,9 +27,11 @@ Spectrogram = NDArray[np.floating[Any]]
 
 
 def powers(decibels: Spectrogram, config: FeatureConfig) -> NDArray[np.float32]:
-    """Powers of a whole track's features; a cell at the track's floor holds nothing: 0."""
+    """Powers of a whole track's features; a cell at its floor, or at that of all, holds nothing: 0."""
     loud = decibels.astype(np.float32)
-    silent = loud <= loud.max() - config.top_db + _ROUNDING
+    # The second is that of a track of silence, whose cells are all equally loud.
+    floor = max(loud.max() - config.top_db, 20 * np.log10(config.amin))
+    silent = loud <= floor + _ROUNDING
     held: NDArray[np.float32] = np.where(silent, np.float32(0), 10 ** (loud / 20))
     return held
 

@@ -170,17 +170,21 @@ def evaluate(
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
     if evaluation.changed:
         warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
-    record_evaluation(opened, evaluation, audio or opened.config.audio)
-    write_card(opened)
-    reported = evaluation.states[REPORTED_STATE]
-    save_figure(
-        draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
-    )
     if json_output:
         print_json(evaluation.to_json())
     else:
         print_rich(evaluation_tables(evaluation))
+    reported = evaluation.states[REPORTED_STATE]
+    save_figure(
+        draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
+    )
+    if not json_output:
         print(f"confusion matrices: {printable(picture)}")
+    try:
+        record_evaluation(opened, evaluation, audio or opened.config.audio)
+        write_card(opened)
+    except SingeridError as error:  # the scores are told already
+        warn(f"the model card lacks these scores: {error}")
 
 
 def _compare(

@@ -34,6 +34,7 @@ class AttentionPicture:
         query: row and column of the first layer's map from where it is looked.
         layers: name, weights (M, H, W) with 1 for even attention, and (bands, frames) that one position
             stands for, of each layer.
+        shares: (layers, M) how much of each response's attention falls on each layer, 0 to 1.
         excitation: (clips, M) weight of each response in every clip of the song, or None.
         clip: number of the clip.
     """
@@ -46,6 +47,7 @@ class AttentionPicture:
     frame_seconds: float
     query: tuple[int, int]
     layers: Sequence[tuple[str, Array, tuple[int, int]]]
+    shares: Array
     excitation: Array | None
     clip: int
 
@@ -70,9 +72,9 @@ def draw_attention(picture: AttentionPicture) -> Figure:
     panels = lower.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     highest = max(float(weights.max()) for _, weights, _ in picture.layers)
     scale = LogNorm(1, max(10, highest))
-    totals = sum(weights.sum(axis=(1, 2)) for _, weights, _ in picture.layers)
     for row in range(rows):
-        name, weights, stride = picture.layers[row % len(picture.layers)]
+        layer = row % len(picture.layers)
+        name, weights, stride = picture.layers[layer]
         for column in range(columns):
             response = row // len(picture.layers) * columns + column
             axes = panels[row, column]
@@ -93,7 +95,7 @@ def draw_attention(picture: AttentionPicture) -> Figure:
             )
             _mark(axes, picture, QUERY_COLOUR)
             _frame(axes, picture)
-            share = weights[response].sum() / totals[response]
+            share = picture.shares[layer, response]
             axes.set_title(f"response {response + 1}: {share:.0%} on ${name}$", fontsize="small")
     for axes in panels[:, 0]:
         axes.set_ylabel("kHz")

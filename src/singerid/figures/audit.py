@@ -22,7 +22,7 @@ class EstimateRow:
     Attributes:
         label: what was measured.
         value: the figure, 0 to 1.
-        low: lower end of its interval.
+        low: lower end of its interval; None: it has none.
         high: upper end.
         kind: what it speaks of: the voice, the accompaniment, or both; gives the colour.
         chance: ends of the interval that chance gives, drawn behind; None: nothing.
@@ -30,8 +30,8 @@ class EstimateRow:
 
     label: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     kind: EstimateKind = "both"
     chance: tuple[float, float] | None = None
 
@@ -54,7 +54,7 @@ def draw_estimates(groups: Sequence[EstimateGroup], title: str, caption: str) ->
         caption: below them, in small type; it is wrapped.
     """
     heights = [len(group.rows) + 2.4 for group in groups]
-    text = fill(caption, 118)
+    text = fill(caption, 118, break_on_hyphens=False)
     lines = text.count("\n") + 1
     figure = Figure(figsize=(8, sum(heights) * _ROW_INCHES + 0.15 * lines + 0.5), layout="constrained")
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
@@ -71,7 +71,8 @@ def _draw_group(axes: Axes, group: EstimateGroup) -> None:
         if row.chance is not None:
             low, high = row.chance
             axes.barh(place, high - low, left=low, height=0.7, color="#dddddd", zorder=0)
-        axes.hlines(place, row.low, row.high, color=colour, linewidth=1.6)
+        if row.low is not None and row.high is not None:
+            axes.hlines(place, row.low, row.high, color=colour, linewidth=1.6)
         axes.plot(row.value, place, "o", color=colour, markersize=6, clip_on=False)
         axes.annotate(
             f"{row.value:.2f}",
