@@ -15,6 +15,16 @@ import pytest
 import soundfile
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let librosa compile what the tests use of it, before several processes would do so at once."""
+    if not hasattr(config, "workerinput"):
+        compiling = (
+            "import librosa, numpy; from singerid.extract.pyin import Pyin; Pyin.open()\n"
+            "librosa.yin(numpy.sin(numpy.arange(8192) / 10).astype('f'), fmin=80, fmax=400, sr=16000)"
+        )
+        subprocess.run([sys.executable, "-c", compiling], check=True)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of outside recordings, weights and reference numbers named in SINGERID_TEST_DATA."""

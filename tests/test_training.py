@@ -207,7 +207,7 @@ def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_p
         ),
         ({"options": {"softmax": "queries"}}, "'softmax' has no effect"),
         ({"model": "crnn_square", "options": {"n_mels": 64}}, "reads 64 mel bands, the store has 128"),
-        ({"audio": "vocals"}, "has no vocals features"),
+        ({"audio": "vocals"}, "tracks have no vocals"),
     ],
 )
 def test_what_cannot_be_trained_is_named_before_a_folder_is_made(

@@ -356,8 +356,9 @@ def _tracker_of(store: Store, audio: AudioCondition, wanted: TrackerName | None)
     counts = {name: sum(f"{audio}/{name}" in track.f0 for track in store.tracks) for name in choices}
     best = max(choices, key=lambda name: (counts[name], -choices.index(name)))
     if not counts[best]:
+        what = f"{wanted} melody" if wanted else "melody"
         raise SingeridError(
-            f"{store.path}: has no {f'{wanted} melody' if wanted else 'melody'} of the {audio}; "
+            f"{store.path}: has no {what}{' of the vocals' if audio == 'vocals' else ''}; "
             f"extract it: singerid prepare TREE STORE --melody {wanted or 'crepe'}"
         )
     return best

@@ -41,7 +41,12 @@ class Pyin:
 
     @classmethod
     def open(cls) -> "Pyin":
-        """The tracker of the librosa that is installed."""
+        """The tracker of the librosa that is installed.
+
+        librosa's pYIN is compiled on its first use ever, into a cache on the disk. That is done here:
+        several processes that did it at once could crash.
+        """
+        _pyin(np.sin(np.arange(2 * FRAME_LENGTH, dtype=np.float32) / 10))
         return cls(f"librosa {version('librosa')}, {FMIN:g} to {FMAX:g} Hz")
 
     def contour(self, blocks: Iterable[Samples]) -> Contour:

@@ -211,6 +211,8 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
         # Left by a process that was killed. Its workers may live a moment longer and go on writing
         # there, so every writer has a folder of its own.
         shutil.rmtree(path / _INCOMING, ignore_errors=True)
+        for leftover in path.glob(".tmp-*"):
+            leftover.unlink(missing_ok=True)
         yield StoreWriter(path, config, path / _INCOMING / uuid.uuid4().hex)
     finally:
         shutil.rmtree(path / _INCOMING, ignore_errors=True)
