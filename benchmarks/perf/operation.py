@@ -1,0 +1,141 @@
+"""The FGNL operation: the loop over rolls against the streaming and the fused form, time and memory.
+
+    python benchmarks/perf/operation.py [--seconds 3 5 10] [--repeats 5] [--json FILE]
+    python benchmarks/perf/operation.py --seconds 240 --batch 1 --only streaming
+
+One process, one thread. The candidates take turns, so that whatever else the machine does hits them alike,
+and what counts is the processor's time, its median, and ratios to the loop. Each is first held to the loop.
+Memory is the rise of a fresh process's peak over that of the tensors alone.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from eager import loop
+from torch import Tensor
+
+from singerid.features import seconds_to_frames
+from singerid.nn.operation import SOFTMAX_AXES, SoftmaxAxis, sdpa, streaming
+
+Form = Callable[[Tensor, Tensor, Tensor], Tensor]
+GIGABYTE = 1e9
+
+
+def rolled(theta: Tensor) -> Tensor:
+    return torch.stack([theta.roll(-k, dims=-1) for k in range(theta.shape[-1])], dim=1)
+
+
+def forms(softmax: SoftmaxAxis) -> dict[str, Form]:
+    axis = -1 if softmax == "keys" else -2
+    found: dict[str, Form] = {
+        "loop": lambda theta, phi, g: loop(theta, phi, g, axis),
+        "streaming": lambda theta, phi, g: streaming.responses(rolled(theta), phi, g, softmax),
+    }
+    if softmax == "keys":
+        found["fused"] = lambda theta, phi, g: sdpa.responses(rolled(theta), phi, g)
+    return found
+
+
+def tensors(batch: int, seconds: float, training: bool) -> list[Tensor]:
+    """theta, phi and g of crnn_fgnl: X_i has 16 bands and W // 8 frames, X_j 32 and W // 4; K = 4."""
+    frames = seconds_to_frames(seconds)
+    p, q = 16 * (frames // 8), 16 * (frames // 8) + 32 * (frames // 4)
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(batch, n, 4, generator=generator, requires_grad=training) for n in (p, q, q)]
+
+
+def run(form: Form, inputs: list[Tensor], training: bool) -> tuple[float, list[Tensor]]:
+    """Seconds of the processor, and the responses with the gradients."""
+    start = time.process_time()
+    y = form(*inputs)
+    gradients = list(torch.autograd.grad(y.sum(), inputs, torch.ones(()))) if training else []
+    return time.process_time() - start, [y.detach(), *gradients]
+
+
+def peak_gigabytes(batch: int, seconds: float, softmax: str, training: bool, form: str) -> float:
+    """Rise of the peak of a fresh process."""
+    arguments = [batch, seconds, softmax, int(training), form]
+    command = [sys.executable, __file__, "--memory", *map(str, arguments)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def peak_bytes() -> int:
+    """Highest resident memory of this process (Linux); `ru_maxrss` would start from the parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+
+def measure_memory(batch: str, seconds: str, softmax: SoftmaxAxis, training: str, form: str) -> None:
+    inputs = tensors(int(batch), float(seconds), training == "1")
+    few = [x[:1, :64].detach().requires_grad_(training == "1") for x in inputs]
+    run(forms(softmax)[form], few, training == "1")  # what a first call loads is no memory of the operation
+    before = peak_bytes()
+    run(forms(softmax)[form], inputs, training == "1")
+    print((peak_bytes() - before) / GIGABYTE)
+
+
+def measure(
+    batch: int, seconds: float, softmax: SoftmaxAxis, training: bool, only: list[str], repeats: int
+) -> list[dict[str, object]]:
+    inputs = tensors(batch, seconds, training)
+    chosen = {name: form for name, form in forms(softmax).items() if not only or name in only}
+    times: dict[str, list[float]] = {name: [] for name in chosen}
+    results: dict[str, list[Tensor]] = {}
+    for _ in range(repeats):
+        for name, form in chosen.items():
+            taken, results[name] = run(form, inputs, training)
+            times[name].append(taken)
+    for found in results.values():
+        torch.testing.assert_close(found, next(iter(results.values())), rtol=1e-3, atol=1e-3)
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
+    rows = []
+    for name, median in medians.items():
+        row = {
+            "seconds": seconds,
+            "batch": batch,
+            "softmax": softmax,
+            "training": training,
+            "form": name,
+            "cpu_s": round(median, 4),
+            "of_loop": round(median / medians["loop"], 3) if "loop" in medians else None,
+            "peak_gb": round(peak_gigabytes(batch, seconds, softmax, training, name), 3),
+        }
+        print(json.dumps(row), flush=True)
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    if sys.argv[1:2] == ["--memory"]:
+        measure_memory(*sys.argv[2:])  # type: ignore[arg-type]
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[3, 5, 10])
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--only", nargs="+", default=[], choices=["loop", "streaming", "fused"])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = [
+        row
+        for seconds in arguments.seconds
+        for softmax in SOFTMAX_AXES
+        for training in (False, True)
+        for row in measure(arguments.batch, seconds, softmax, training, arguments.only, arguments.repeats)
+    ]
+    if arguments.json:
+        about = {"torch": torch.__version__, "machine": platform.machine(), "threads": 1}
+        arguments.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
