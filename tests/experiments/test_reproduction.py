@@ -66,10 +66,7 @@ def test_runs_the_cells_that_the_store_can_serve_and_lists_the_others(done):
     assert sorted(path.name for path in (out / "runs").iterdir()) == sorted(cell.name for cell in CELLS)
     (skipped,) = made.report.failures
     assert skipped.path == "4 runs of crnnm, crnnm_fgnl on mixture skipped"
-    assert (
-        "has no melody of the mixture; extract it: singerid prepare TREE STORE --melody crepe"
-        in skipped.reason
-    )
+    assert "has no melody; extract it: singerid prepare TREE STORE --melody crepe" in skipped.reason
     assert (made.report.done, made.report.runs) == (4, 8)
 
 
