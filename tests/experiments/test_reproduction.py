@@ -269,7 +269,12 @@ def test_interrupted_and_resumed_it_ends_as_if_it_never_was(done, recordings, tm
     command = [sys.executable, "-c", "from singerid.cli import main; main()", "reproduce"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, recordings.store, out, *ARGUMENTS], stderr=subprocess.PIPE, text=True, env=environment
+        [*command, recordings.store, out, *ARGUMENTS],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A shell starts what runs in its background with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     metrics = out / "runs" / CELLS[1].name / "metrics.csv"
     while not metrics.exists() and process.poll() is None:

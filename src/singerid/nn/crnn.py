@@ -9,29 +9,12 @@ Letters in shapes: B batch, C channels, H mel bands, W frames.
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from singerid.nn.layers import initialize_as_keras, shape_text
-
-Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no pooling
-
-
-class ConvBlock(nn.Sequential):
-    """3x3 convolution, ELU, batch norm, max pool (or none), dropout."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, pool: Pool, dropout: float, eps: float, momentum: float
-    ) -> None:
-        super().__init__()
-        self.add_module("conv", nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1))
-        self.add_module("elu", nn.ELU())
-        self.add_module("norm", nn.BatchNorm2d(out_channels, eps=eps, momentum=momentum))
-        if pool is not None:
-            self.add_module("pool", nn.MaxPool2d(pool))
-        self.add_module("dropout", nn.Dropout(dropout))
+from singerid.nn.conv_block import ConvBlock, Pool
+from singerid.nn.layers import initialize_as_keras, is_hooked, shape_text
 
 
 class Branch(nn.Module):
@@ -154,21 +137,10 @@ class CRNN(nn.Module):
 
     def maps(self, mel: Tensor, melody: Tensor | None = None) -> list[Tensor]:
         """X_i and the further layers that the attention block reads, each (B, C, bands, frames)."""
-        self._check(mel, "mel")
-        maps = self.mel_branch(mel, self.keep)
+        self._check(mel, melody)
+        maps: list[Tensor] = self.mel_branch(mel, self.keep)
         if self.melody_branch is None:
-            if melody is not None:
-                raise ValueError("this network takes no melody; use one of the crnnm models")
-            return list(maps)
-        if melody is None:
-            raise ValueError(
-                f"this network also takes a melody map of the shape of mel, {shape_text(mel.shape)}"
-            )
-        self._check(melody, "melody")
-        if melody.shape != mel.shape:
-            raise ValueError(
-                f"melody must have the shape of mel, {shape_text(mel.shape)}, got {shape_text(melody.shape)}"
-            )
+            return maps
         return [
             torch.cat(pair, dim=1) for pair in zip(maps, self.melody_branch(melody, self.keep), strict=True)
         ]
@@ -184,13 +156,22 @@ class CRNN(nn.Module):
 
     def embed(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
         """Embedding of clips, the last GRU state: mel (B, H, W) in dB -> (B, gru_units)."""
+        self._check(mel, melody)
+        # Without batch statistics every clip is for itself: on a CPU, one clip's maps stay in the cache.
+        alone = not self.training and mel.device.type == "cpu" and not is_hooked(self)
+        step = 1 if alone else len(mel)
+        parts = zip(*(x.split(step) for x in (mel, melody) if x is not None), strict=True)
+        frames = [self._frames(*part) for part in parts]
+        _, states = self.gru(torch.cat(frames))
+        last: Tensor = states[-1]
+        return last
+
+    def _frames(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
+        """What the GRUs read: (B, W, H * C), one vector a frame of X_i, index h * C + c."""
         x, *others = self.maps(mel, melody)
         if self.attention is not None:
             x = self.attention(x, *others)
-        frames = x.permute(0, 3, 2, 1).flatten(2)  # (B, W, H * C), index h * C + c
-        _, states = self.gru(frames)
-        last: Tensor = states[-1]
-        return last
+        return x.permute(0, 3, 2, 1).flatten(2)
 
     def forward(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
         """Logits of clips.
@@ -208,9 +189,17 @@ class CRNN(nn.Module):
         logits: Tensor = self.output(self.dropout(self.embed(mel, melody)))
         return logits
 
-    def _check(self, x: Tensor, name: Literal["mel", "melody"]) -> None:
-        if x.ndim != 3 or x.shape[1] != self.n_mels or x.shape[2] < self.smallest_frames:
+    def _check(self, mel: Tensor, melody: Tensor | None) -> None:
+        shape = f"(B, {self.n_mels}, W) with at least {self.smallest_frames} frames"
+        if mel.ndim != 3 or mel.shape[1] != self.n_mels or mel.shape[2] < self.smallest_frames:
+            raise ValueError(f"mel must be {shape}, got {shape_text(mel.shape)}")
+        if self.melody_branch is None and melody is not None:
+            raise ValueError("this network takes no melody; use one of the crnnm models")
+        if self.melody_branch is not None and melody is None:
             raise ValueError(
-                f"{name} must be (B, {self.n_mels}, W) with at least {self.smallest_frames} frames, "
-                f"got {shape_text(x.shape)}"
+                f"this network also takes a melody map of the shape of mel, {shape_text(mel.shape)}"
+            )
+        if melody is not None and melody.shape != mel.shape:
+            raise ValueError(
+                f"melody must have the shape of mel, {shape_text(mel.shape)}, got {shape_text(melody.shape)}"
             )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Dimensions = Literal[1, 2, 3]
@@ -56,6 +57,17 @@ def embedded_channels(channels: int, reduction: int) -> int:
 def flatten_positions(x: Tensor) -> Tensor:
     """(B, C, *positions) -> (B, P, C)."""
     return x.flatten(2).transpose(1, 2)
+
+
+def is_traced() -> bool:
+    """Whether this call is recorded as a graph (an export, `torch.compile`), which holds plain operators."""
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return tracing or torch.compiler.is_compiling()
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether a hook sees or changes what a layer in a module takes or returns."""
+    return any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules())
 
 
 def check_map(x: Tensor, channels: int, dimensions: int, name: str) -> None:

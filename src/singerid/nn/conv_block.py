@@ -1,0 +1,88 @@
+"""The conv block of the paper's networks (Figure 3), and its fast form on a CPU.
+
+Letters in shapes: B batch, C channels, H mel bands, W frames.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from singerid.nn.activation import Statistics, elu_norm_pool, elu_pool_scale
+from singerid.nn.dropout import Dropout
+from singerid.nn.layers import is_hooked, is_traced
+
+Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no pooling
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, ELU, batch norm, max pool (or none), dropout.
+
+    On a CPU what stands between the convolution and dropout is done in one step (`singerid.nn.activation`),
+    unless a hook wants to see or change what a layer returns, or a layer was replaced.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        pool: size of the pooling window, or None.
+        dropout: share of dropped elements.
+        eps: added to variances by batch norm.
+        momentum: share of a batch in batch norm's running statistics.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, pool: Pool, dropout: float, eps: float, momentum: float
+    ) -> None:
+        super().__init__()
+        self.add_module("conv", nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1))
+        self.add_module("elu", nn.ELU())
+        self.add_module("norm", nn.BatchNorm2d(out_channels, eps=eps, momentum=momentum))
+        if pool is not None:
+            self.add_module("pool", nn.MaxPool2d(pool))
+        self.add_module("dropout", Dropout(dropout))
+        self._window = pool
+        self._kinds = [type(layer) for layer in self]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, out_channels, H // pool[0], W // pool[1])."""
+        if not self._goes_together(x):
+            y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return y
+        conv, _, norm, *_, dropout = self
+        assert isinstance(norm, nn.BatchNorm2d)
+        x = conv(x).contiguous(memory_format=torch.channels_last)
+        if self.training:
+            y, statistics = elu_norm_pool(x, norm.weight, norm.bias, norm.eps, self._window)
+            _remember(norm, statistics, x.numel() // x.shape[1])
+        else:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            y = elu_pool_scale(x, scale, norm.bias - norm.running_mean * scale, self._window)
+        y = dropout(y)
+        return y
+
+    def _goes_together(self, x: Tensor) -> bool:
+        """Whether everything is as it was built, and PyTorch's layers would do nothing more than we do."""
+        return (
+            x.device.type == "cpu"
+            and x.dtype in (torch.float32, torch.float64)
+            and not torch.is_autocast_enabled("cpu")
+            and (self.training or not torch.is_grad_enabled())
+            and all(layer.training == self.training for layer in self)
+            and x[:, 0].numel() > 1  # of a single value batch norm complains
+            and not is_traced()
+            and [type(layer) for layer in self] == self._kinds
+            and not is_hooked(self)
+        )
+
+
+@torch.no_grad()
+def _remember(norm: nn.BatchNorm2d, statistics: Statistics, count: int) -> None:
+    """Update the running statistics as `torch.nn.BatchNorm2d` does: variances there are unbiased."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    norm.running_mean.lerp_(statistics.mean.to(norm.running_mean.dtype), norm.momentum)
+    variance = statistics.variance * (count / (count - 1))
+    norm.running_var.lerp_(variance.to(norm.running_var.dtype), norm.momentum)
+    norm.num_batches_tracked.add_(1)

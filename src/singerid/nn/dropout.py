@@ -1,0 +1,77 @@
+"""Dropout whose mask costs little on a CPU: what is drawn is how far it is to the next dropped element.
+
+Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014. The
+distances between successes of independent trials are geometrically distributed, so one random number for
+each dropped element gives as good a mask as one for each element. At the paper's rate of 0.1 that is a
+tenth of them, and drawing them is what dropout's time on a CPU goes into.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# Elements from which on it is faster than PyTorch's own, and the highest rate for which it is.
+LEAST_ELEMENTS = 2**16
+HIGHEST_RATE = 0.25
+
+
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout`, in place and several times faster on large maps on a CPU.
+
+    In place: of what it reads nothing is left. So it may stand only behind an operation that does not need
+    its own result for its gradient (a convolution, batch norm, pooling; not ELU).
+
+    Args:
+        p: the share of elements that is dropped; what is left is divided by 1 - p.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop elements of x while training, any shape; of x itself where that is faster."""
+        cheap = self.training and 0 < self.p <= HIGHEST_RATE and x.numel() >= LEAST_ELEMENTS
+        if not cheap or x.device.type != "cpu" or torch.compiler.is_compiling() or not _is_dense(x):
+            return super().forward(x)
+        kept: Tensor = _DropInPlace.apply(x, draw_dropped(x.numel(), self.p), 1 / (1 - self.p))  # type: ignore[no-untyped-call]
+        return kept
+
+
+def draw_dropped(count: int, rate: float) -> Tensor:
+    """Numbers of the dropped among `count` elements, ascending, int64; from torch's global generator."""
+    parts: list[Tensor] = []
+    last = -1
+    while last < count:
+        expected = (count - last) * rate
+        distances = torch.empty(int(expected + 4 * math.sqrt(expected)) + 1, dtype=torch.int64)
+        parts.append(distances.geometric_(rate).cumsum_(0).add_(last))
+        last = int(parts[-1][-1])
+    parts[-1] = parts[-1][: int(torch.searchsorted(parts[-1], count))]
+    return torch.cat(parts)
+
+
+class _DropInPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, dropped: Tensor, scale: float) -> Tensor:
+        context.save_for_backward(dropped)
+        context.scale, context.layout = scale, x.stride()
+        context.mark_dirty(x)
+        return _clear(x.mul_(scale), dropped)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, d_y: Tensor) -> tuple[Tensor, None, None]:
+        (dropped,) = context.saved_tensors
+        # Elements are numbered as they lay in memory; the gradient may come in another order.
+        d_x = torch.empty_strided(d_y.shape, context.layout, dtype=d_y.dtype)
+        return _clear(torch.mul(d_y, context.scale, out=d_x), dropped), None, None
+
+
+def _clear(x: Tensor, elements: Tensor) -> Tensor:
+    x.as_strided((x.numel(),), (1,)).index_fill_(0, elements, 0.0)
+    return x
+
+
+def _is_dense(x: Tensor) -> bool:
+    """Whether the elements fill their memory without gaps, in any order of the axes."""
+    return x.is_contiguous() or (x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last))
