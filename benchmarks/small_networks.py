@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from singerid.config import AudioCondition, AugmentMode, TrainingConfig
+from singerid.config import AudioCondition, AugmentMode, Precision, TrainingConfig
 from singerid.data.splits import Split
 from singerid.extract.store import Store
 from singerid.runs import SplitConfig, configure
@@ -23,11 +23,18 @@ def train_small(
     augment: AugmentMode,
     seed: int,
     audio: AudioCondition = "mixture",
+    precision: Precision = "32-true",
 ) -> None:
     """Train on one thread; an interrupted or finished run goes on from where it is."""
     torch.set_num_threads(1)
     training = TrainingConfig(
-        clip_seconds=3.0, epochs=epochs, batch_size=8, learning_rate=2e-3, augment=augment, seed=seed
+        clip_seconds=3.0,
+        epochs=epochs,
+        batch_size=8,
+        learning_rate=2e-3,
+        augment=augment,
+        seed=seed,
+        precision=precision,
     )
     options = {"width": 0.25, "batch_norm_momentum": 0.1}
     config = configure(store, split, how, model, training, options=options, audio=audio)

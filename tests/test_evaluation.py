@@ -38,6 +38,18 @@ def test_probabilities_do_not_depend_on_the_batch(trained, part):
     np.testing.assert_allclose(one[0], model(clip[None])[0].softmax(0), atol=1e-6)
 
 
+def test_a_gpu_would_score_in_exact_float32(trained, monkeypatch):
+    seen, predict = [], ev.predict_clips
+
+    def watching(*arguments):
+        seen.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        return predict(*arguments)
+
+    monkeypatch.setattr(ev, "predict_clips", watching)
+    ev.evaluate(trained, CPU)
+    assert seen == [(False, False)]
+
+
 def test_scores_equal_votes_counted_by_hand(trained, part, result):
     probabilities = ev.predict_clips(trained.load_model(), part.clips, CPU)
     named, truth = [], []

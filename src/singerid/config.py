@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # torch is not imported for a default
-    from singerid.nn.crnn import Pool
+    from singerid.nn.conv_block import Pool
     from singerid.nn.operation import SoftmaxAxis
 
 PadMode = Literal["reflect", "constant"]
 AugmentMode = Literal["none", "equalizer", "masking", "all"]
-Precision = Literal["32-true", "bf16-mixed"]  # as Lightning Fabric calls them
+# "32-true": float32, exact products on a GPU too; "tf32": float32, on NVIDIA GPUs multiplied in TF32;
+# "bf16-mixed": weights float32, most products bfloat16. The first and last as Lightning Fabric calls them.
+Precision = Literal["32-true", "tf32", "bf16-mixed"]
+CompileChoice = Literal["auto", "yes", "no"]  # "auto": on a GPU, where it saves more time than it takes
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
 """Where the work is done: the values of --device and --threads."""
 
+import importlib.util
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from singerid.errors import SingeridError
 
@@ -13,8 +18,16 @@ def choose_device(name: str = "auto") -> torch.device:
     """The device of a name: "cpu", "cuda", "cuda:1", or "auto", a CUDA device where there is one.
 
     Raises:
-        SingeridError: the name is unknown or this machine has no such device.
+        SingeridError: the name is unknown or this machine has no such device, or SINGERID_FGNL asks for a
+            form of the FGNL operation that the GPU cannot use.
     """
+    device = _device_named(name)
+    if device.type == "cuda":
+        _check_fgnl_form(os.environ.get("SINGERID_FGNL"))
+    return device
+
+
+def _device_named(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else CPU
     match = re.fullmatch(r"(cpu)|cuda(?::(\d+))?", name)
@@ -29,6 +42,13 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device("cuda", number)
 
 
+def _check_fgnl_form(form: str | None) -> None:
+    if form and form != "triton":
+        raise SingeridError(f"SINGERID_FGNL={form!r} is unknown; set it to triton, or to nothing")
+    if form and importlib.util.find_spec("triton") is None:
+        raise SingeridError("SINGERID_FGNL=triton: Triton is not installed; pip install triton, or unset it")
+
+
 def use_threads(threads: int | None) -> None:
     """Let torch compute with this many CPU threads; None: as many as it likes.
 
@@ -40,3 +60,33 @@ def use_threads(threads: int | None) -> None:
     if threads < 1:
         raise SingeridError(f"--threads must be at least 1, not {threads}")
     torch.set_num_threads(threads)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; from pinned memory a GPU copies it while the host goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def has_tf32(device: torch.device) -> bool:
+    """Whether the device can multiply in TF32: NVIDIA GPUs since Ampere."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@contextmanager
+def gpu_arithmetic(tf32: bool = False, fixed_sizes: bool = False) -> Iterator[None]:
+    """How NVIDIA GPUs compute inside; outside it is as before. A CPU is not concerned.
+
+    Args:
+        tf32: multiply float32 numbers in TF32, several times faster, with 10 of the 23 bits of their
+            fractions. Otherwise they are multiplied exactly. (PyTorch's own default is exact for matrix
+            products and TF32 for convolutions and recurrent layers.)
+        fixed_sizes: try which algorithm is the fastest for each size of a convolution, when it comes first.
+    """
+    products, library = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, library.allow_tf32, library.benchmark
+    try:
+        products.allow_tf32 = library.allow_tf32 = tf32
+        library.benchmark = fixed_sizes or library.benchmark
+        yield
+    finally:
+        products.allow_tf32, library.allow_tf32, library.benchmark = before

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from singerid.baseline import Baseline
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.clips import Batch, Clips
+from singerid.devices import gpu_arithmetic
 from singerid.metrics import Scores, score
 from singerid.runs import Part, Run, part_of
 from singerid.voting import vote_tracks
@@ -104,6 +105,7 @@ def score_part(probabilities: NDArray[np.floating[Any]], part: Part) -> LevelSco
     return score_levels(probabilities, part.clips.labels, part.clips.track, part.singers)
 
 
+@gpu_arithmetic()
 def evaluate(
     run: Run,
     device: torch.device,
@@ -115,7 +117,7 @@ def evaluate(
 
     Args:
         run: a run whose store is still where it was.
-        device: where the network runs.
+        device: where the network runs, in exact float32 whatever the run was trained in.
         states: which kept states of the network.
         baseline: also fit the classical baseline to the training clips and score it on the test clips.
         audio: what to listen to; None: to what the run learned on. The baseline learns on it, too.

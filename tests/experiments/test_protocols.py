@@ -11,7 +11,8 @@ from singerid.experiments.protocols import check_protocol, options_of, run_confi
 from singerid.experiments.tables import TABLES, Cell
 from singerid.extract.store import Store
 from singerid.models import build_model
-from singerid.training import _penalty, read_history, train
+from singerid.training import read_history, train
+from singerid.training.learner import penalty
 
 CPU = torch.device("cpu")
 SMALL = ReproduceConfig(width=0.0625)
@@ -72,9 +73,9 @@ def test_penalties_are_those_of_keras():
     settings = replace(ReproduceConfig().training, output_l2=0.01, output_l1=0.03)
     squares = sum(float(weight) ** 2 for row in model.output.weight.detach() for weight in row)
     absolute = sum(abs(float(value)) for row in logits for value in row)
-    penalty = _penalty(model, logits, settings).detach()
-    assert float(penalty) == pytest.approx(0.01 * squares + 0.03 * absolute / 2, rel=1e-5)
-    assert _penalty(model, logits, ReproduceConfig().training) == 0
+    found = penalty(model, logits, settings).detach()
+    assert float(found) == pytest.approx(0.01 * squares + 0.03 * absolute / 2, rel=1e-5)
+    assert penalty(model, logits, ReproduceConfig().training) == 0
 
 
 def test_the_penalty_is_part_of_the_loss_that_is_trained(recordings, tmp_path):

@@ -22,6 +22,7 @@ from singerid.config import (
     REPORTED_STATE,
     AudioCondition,
     AugmentMode,
+    CompileChoice,
     Precision,
     SeparatorName,
     SplitKind,
@@ -81,7 +82,14 @@ def train(
     drop_last_clip: Annotated[
         bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")
     ] = _TRAINING.drop_last_clip,
-    precision: Annotated[Precision, typer.Option(help="Of the arithmetic.")] = _TRAINING.precision,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Of the arithmetic: exact, or on a GPU tf32 or bf16-mixed, which are faster."),
+    ] = _TRAINING.precision,
+    compiling: Annotated[
+        CompileChoice,
+        typer.Option("--compile", help="Compile the network first; auto: for long runs on a GPU."),
+    ] = "auto",
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -119,7 +127,16 @@ def train(
         audio=audio,
         melody=melody,
     )
-    trained = train(opened, run, config, parts, choose_device(device), display="auto")
+    trained = train(
+        opened,
+        run,
+        config,
+        parts,
+        choose_device(device),
+        display="auto",
+        compiling=compiling,
+        on_warning=lambda message: warn(f"{printable(run)}: {message}"),
+    )
     write_card(trained)
     history = read_history(trained)
     best = best_epoch(history)
@@ -232,8 +249,13 @@ def identify(
     threads: Threads = None,
 ) -> None:
     """Name the singer of recordings in any format: who, how sure, and when."""
-    from singerid import report
     from singerid.devices import choose_device, use_threads
+    from singerid.identification_report import (
+        identification_table,
+        timeline_table,
+        write_csv,
+        write_json_line,
+    )
     from singerid.identify import Identifier, Result, find_files, identify_files
 
     use_threads(threads)
@@ -260,15 +282,15 @@ def identify(
 
     if json_output:
         for outcome in listen():
-            report.write_json_line(outcome, sys.stdout)
+            write_json_line(outcome, sys.stdout)
     elif csv_output:
-        report.write_csv(listen(), sys.stdout)
+        write_csv(listen(), sys.stdout)
     else:
         results = [outcome for outcome in listen() if isinstance(outcome, Result)]
         if results:
-            print_rich(report.identification_table(results))
+            print_rich(identification_table(results))
         if len(files) == 1 and results:
-            print_rich(report.timeline_table(results[0]))
+            print_rich(timeline_table(results[0]))
     failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     warnings = [Failure(result.path, result.warning) for result in results if result.warning]

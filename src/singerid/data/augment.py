@@ -9,10 +9,12 @@ Letters in shapes: B batch, H mel bands, W frames, N masks.
 import math
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from singerid.config import AugmentConfig, AugmentMode
+from singerid.devices import to_device
 
 AUGMENT_MODES: tuple[AugmentMode, ...] = get_args(AugmentMode)
 
@@ -42,7 +44,9 @@ def augment(
 
 def equalizer_curves(batch: int, n_mels: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:
     """(B, H) random smooth curves in dB: normal amplitudes times cos(pi k (h + 1/2) / H), k = 0, 1, ..."""
-    deviations = torch.tensor(config.equalizer_db, device=generator.device)
+    deviations = to_device(
+        torch.from_numpy(np.array(config.equalizer_db, dtype=np.float32)), generator.device
+    )
     amplitudes = deviations * torch.randn(
         batch, len(deviations), generator=generator, device=generator.device
     )

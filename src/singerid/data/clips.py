@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from singerid.devices import to_device
 from singerid.features import melody_map
 
 IntArray = npt.NDArray[np.int64]
@@ -164,7 +165,7 @@ class Clips:
             self._residents[device] = self._load(device)
         held = self._residents[device]
         # One transfer an epoch; after it no batch makes host and device wait for each other.
-        for index in torch.from_numpy(order).to(device).split(batch_size):
+        for index in to_device(torch.from_numpy(order), device).split(batch_size):
             f0 = None if held.f0 is None else held.f0[index]
             yield self._batch(held.mel[index], f0, held.labels[index], index)
 
@@ -173,10 +174,10 @@ class Clips:
         for index in torch.from_numpy(order).split(batch_size):
             mel, f0 = self._read(index.numpy())
             yield self._batch(
-                _move(mel, device),
-                None if f0 is None else _move(f0, device),
-                _move(labels[index], device),
-                _move(index, device),
+                to_device(mel, device),
+                None if f0 is None else to_device(f0, device),
+                to_device(labels[index], device),
+                to_device(index, device),
             )
 
     def _batch(self, mel: Tensor, f0: Tensor | None, labels: Tensor, index: Tensor) -> Batch:
@@ -218,11 +219,6 @@ class Clips:
     def _fits(self, device: torch.device) -> bool:
         clip_bytes = self.clip_frames * (2 * self.n_mels + (0 if self._f0 is None else 4))
         return len(self) * clip_bytes <= RESIDENT_SHARE * _free_memory(device)
-
-
-def _move(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device; from pinned memory a GPU copies it while the host goes on."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _free_memory(device: torch.device) -> int:

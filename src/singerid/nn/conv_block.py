@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from singerid.nn.activation import Statistics, elu_norm_pool, elu_pool_scale
 from singerid.nn.dropout import Dropout
-from singerid.nn.layers import is_hooked, is_traced
+from singerid.nn.layers import is_exported, is_hooked
 
 Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no pooling
 
@@ -69,7 +69,8 @@ class ConvBlock(nn.Sequential):
             and (self.training or not torch.is_grad_enabled())
             and all(layer.training == self.training for layer in self)
             and x[:, 0].numel() > 1  # of a single value batch norm complains
-            and not is_traced()
+            and not is_exported()
+            and not torch.compiler.is_compiling()
             and [type(layer) for layer in self] == self._kinds
             and not is_hooked(self)
         )

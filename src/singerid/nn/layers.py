@@ -59,10 +59,10 @@ def flatten_positions(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def is_traced() -> bool:
-    """Whether this call is recorded as a graph (an export, `torch.compile`), which holds plain operators."""
+def is_exported() -> bool:
+    """Whether this call is recorded as a graph of plain operators, by `torch.onnx` or `torch.jit.trace`."""
     tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return tracing or torch.compiler.is_compiling()
+    return tracing
 
 
 def is_hooked(module: nn.Module) -> bool:

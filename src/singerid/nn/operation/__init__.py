@@ -13,12 +13,15 @@ Response k compares theta with phi rolled by k along the channels:
 Rolling phi by +k is rolling theta by -k, as the sum runs over all channels; so phi, which has the
 more positions, stays where it is and the small theta is rolled.
 
-`loop` is that, written down; `streaming` and `sdpa` give the same in memory linear in P + Q.
+`loop` is that, written down; `streaming`, `sdpa` and `kernel` give the same in memory linear in P + Q.
 """
+
+import os
 
 import torch
 from torch import Tensor
 
+from singerid.nn.layers import is_exported
 from singerid.nn.operation import loop, sdpa, streaming
 from singerid.nn.operation.loop import SOFTMAX_AXES, SoftmaxAxis, affinities
 
@@ -26,6 +29,12 @@ __all__ = ["SOFTMAX_AXES", "SoftmaxAxis", "affinities", "responses"]
 
 # B * M * P * Q up to which setting up the blocks costs more than they save (docs/performance.md).
 LOOP_AFFINITIES = 2**19
+
+# The Triton kernels were measured on no GPU yet, so they are used where someone has found them faster:
+# SINGERID_FGNL=triton. Like the choice of device it holds for a process, and is no trait of a network.
+_TRITON = os.environ.get("SINGERID_FGNL") == "triton"
+# K up to which they keep all channels in registers.
+TRITON_CHANNELS = 8
 
 
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
@@ -43,14 +52,20 @@ def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "key
     Returns:
         (B, M, P, K); entry k along M is the response of roll k.
     """
+    if _TRITON and theta.is_cuda and theta.shape[-1] <= TRITON_CHANNELS and theta.dtype != torch.float64:
+        y: Tensor = _triton(theta, phi, g, softmax)
+        return y
     if theta.is_cuda and softmax == "keys":
         return sdpa.responses(_rolled(theta), phi, g)
-    # A traced graph holds plain operators only.
-    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    if traced or theta.numel() * phi.shape[1] <= LOOP_AFFINITIES:
+    # An exported graph holds plain operators only.
+    if is_exported() or theta.numel() * phi.shape[1] <= LOOP_AFFINITIES:
         return loop.responses(theta, phi, g, softmax)
-    streamed: Tensor = _stream(theta, phi, g, softmax)
-    return streamed
+    if torch.compiler.is_compiling():
+        from singerid.nn.operation.uncompiled import stream
+
+        streamed: Tensor = stream(theta, phi, g, softmax)
+        return streamed
+    return _stream(theta, phi, g, softmax)
 
 
 def _rolled(theta: Tensor) -> Tensor:
@@ -58,7 +73,13 @@ def _rolled(theta: Tensor) -> Tensor:
     return torch.stack([theta.roll(-k, dims=-1) for k in range(theta.shape[-1])], dim=1)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # blocks, unrolled, would compile for minutes
+def _triton(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
+    from singerid.nn.operation import kernel
+
+    y: Tensor = kernel.responses(theta, phi, g, softmax)
+    return y
+
+
 def _stream(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
     """In single precision at least: sums over thousands of positions need it."""
     precise = torch.promote_types(theta.dtype, torch.float32)

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from singerid.errors import SingeridError
 from singerid.extract.store import Store
 from singerid.runs import Run
-from singerid.training import Epoch, _sequence, read_history, train
+from singerid.training import Epoch, read_history, train
+from singerid.training.randomness import sequence
 
 CPU = torch.device("cpu")
 STATES = ("best_loss", "best_accuracy", "best_f1", "last")
@@ -85,7 +86,7 @@ def test_an_epoch_depends_on_seed_and_number_alone(trained, recordings, tmp_path
 
 
 def test_every_epoch_draws_other_numbers():
-    drawn = [_sequence(seed, epoch, purpose) for seed in (0, 1) for epoch in (1, 2) for purpose in (0, 1)]
+    drawn = [sequence(seed, epoch, purpose) for seed in (0, 1) for epoch in (1, 2) for purpose in (0, 1)]
     assert len(set(drawn)) == 8
 
 
@@ -238,6 +239,7 @@ def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):
         ({"learning_rate": math.inf}, "--learning-rate must be a positive number"),
         ({"learning_rate": math.nan}, "--learning-rate must be a positive number"),
         ({"epochs": 0}, "at least 1"),
+        ({"precision": "tf32"}, "--precision tf32: cpu has no TF32"),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes, message, trained, recordings, tmp_path):
@@ -245,6 +247,21 @@ def test_settings_that_cannot_be_are_named(changes, message, trained, recordings
     with pytest.raises(SingeridError, match=message):
         train(store, tmp_path / "run", short(trained.config, **changes), trained.split(), CPU)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_failing_compiler_is_one_line_and_changes_nothing(trained, recordings, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("there is no compiler\nand this is why")
+
+    store, split, config = Store.open(recordings.store), trained.split(), short(trained.config, epochs=1)
+    whole = train(store, tmp_path / "whole", config, split, CPU, compiling="no")
+    monkeypatch.setattr(torch, "compile", broken)
+    said = []
+    run = train(store, tmp_path / "run", config, split, CPU, compiling="yes", on_warning=said.append)
+    assert said == ["crnn is trained without compiling it, which failed: there is no compiler"]
+    assert same_weights(run.state_path("last"), whole.state_path("last"))
+    train(store, tmp_path / "auto", config, split, CPU, on_warning=said.append)
+    assert len(said) == 1, "on a CPU nothing is compiled unless asked for"
 
 
 @pytest.mark.parametrize("leftover", ["split.json", ".tmp-0123", ".lock"])

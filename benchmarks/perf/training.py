@@ -1,0 +1,179 @@
+"""Training CRNN_FGNL at full width: clips a second against the eager port, memory, and what a run takes.
+
+    python benchmarks/perf/training.py --device cuda [--json FILE]
+    python benchmarks/perf/training.py --device cpu [--threads 1] [--json FILE]     (a small version)
+
+Made-up clips, all of them on the device, as `singerid train` holds them when they fit; both learn from the
+same batches. The eager port is as PyTorch leaves it: float32, where a GPU convolves in TF32. "of the matrix
+rate" is what the counted operations take of the rate that the device reaches in plain matrix products of the
+same kind. An epoch of artist20 is 59,000 clips of 5 s, in batches of 16, without validation; on a GPU it is
+also run once.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from eager import EagerCRNNFGNL
+from network import operations
+from timing import in_turn, machine, write
+from torch.nn.functional import cross_entropy
+
+from singerid import build_model
+from singerid.config import Precision, TrainingConfig
+from singerid.data.clips import Clips
+from singerid.devices import choose_device, gpu_arithmetic
+from singerid.features import seconds_to_frames
+from singerid.training.learner import Learner, adam
+
+SINGERS = 20
+ARTIST20_CLIPS, ARTIST20_SECONDS, EPOCHS = 59_000, 5.0, 300
+Epoch = Callable[[], object]
+
+
+def made_up_clips(count: int, seconds: float) -> Clips:
+    frames = seconds_to_frames(seconds)
+    track = np.random.default_rng(0).normal(-40, 15, (frames, 128)).astype(np.float16)
+    return Clips([track] * count, np.arange(count) % SINGERS, frames)
+
+
+def eager_epoch(clips: Clips, batch: int, device: torch.device) -> Epoch:
+    network = EagerCRNNFGNL(SINGERS).to(device).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, eps=1e-7)
+
+    def epoch() -> None:
+        for drawn in clips.batches(batch, device, shuffle=(0, 1)):
+            loss = cross_entropy(network(drawn.mel), drawn.labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return epoch
+
+
+def our_epoch(clips: Clips, batch: int, device: torch.device, precision: Precision, compiled: bool) -> Epoch:
+    settings = replace(TrainingConfig(), batch_size=batch, precision=precision)
+    model = build_model("crnn_fgnl", SINGERS).to(device, memory_format=torch.channels_last)
+    learner = Learner(model, adam(model, settings, device), settings, device)
+
+    def arithmetic() -> Any:
+        return gpu_arithmetic(tf32=precision == "tf32", fixed_sizes=True)
+
+    if compiled:
+        with arithmetic():
+            learner.compile(clips)
+
+    def epoch() -> None:
+        with arithmetic():
+            learner.epoch(clips, 1)
+
+    return epoch
+
+
+def candidates(clips: Clips, batch: int, device: torch.device) -> dict[str, Epoch]:
+    """The eager port, and ours in every arithmetic that the device has; on a GPU compiled too."""
+    on_gpu = device.type == "cuda"
+    precisions: tuple[Precision, ...] = (
+        ("32-true", "tf32", "bf16-mixed") if on_gpu else ("32-true", "bf16-mixed")
+    )
+    found = {"eager": eager_epoch(clips, batch, device)}
+    for precision in precisions:
+        for compiled in (False, True) if on_gpu else (False,):
+            name = precision + (" compiled" if compiled else "")
+            found[name] = our_epoch(clips, batch, device, precision, compiled)
+    return found
+
+
+def matrix_rates(device: torch.device, about: dict[str, Any]) -> dict[str, float | None]:
+    """Operations a second, in 1e9, of plain matrix products in the arithmetic of each candidate."""
+    exact = about["matmul_gflops"]
+    if device.type == "cpu":
+        return {"eager": exact, "32-true": exact, "bf16-mixed": None}
+    with gpu_arithmetic(tf32=True):
+        tf32 = machine("cuda")["matmul_gflops"]
+    return {"eager": tf32, "32-true": exact, "tf32": tf32, "bf16-mixed": about["bf16_gflops"]}
+
+
+def peak_gigabytes(epoch: Epoch, device: torch.device) -> float | None:
+    """Highest allocated memory of a GPU in an epoch: clips, all candidates' weights, what a step takes."""
+    if device.type == "cpu":
+        return None
+    torch.cuda.reset_peak_memory_stats(device)
+    epoch()
+    return round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+
+
+def measure(
+    seconds: float, batch: int, steps: int, repeats: int, device: torch.device, about: dict[str, Any]
+) -> list[dict[str, Any]]:
+    clips = made_up_clips(batch * steps, seconds)
+    tasks = candidates(clips, batch, device)
+    medians = in_turn(tasks, repeats, device=device.type)
+    rates = matrix_rates(device, about)
+    rows = []
+    for name, median in medians.items():
+        counted = 3 * operations(clips.clip_frames) * len(clips) / 1e9  # forward; back to maps and to weights
+        rate = rates[name.removesuffix(" compiled")]
+        row = {
+            "seconds": seconds,
+            "batch": batch,
+            "form": name,
+            "clips_per_s": round(len(clips) / median, 2),
+            "times_eager": round(medians["eager"] / median, 2),
+            "of_matrix_rate": None if rate is None else round(counted / median / rate, 3),
+            "peak_gb": peak_gigabytes(tasks[name], device),
+        }
+        if seconds == ARTIST20_SECONDS:
+            epoch_s = median / len(clips) * ARTIST20_CLIPS
+            row |= {"artist20_epoch_s": round(epoch_s, 1), "300_epochs_h": round(EPOCHS * epoch_s / 3600, 1)}
+        print(row, flush=True)
+        rows.append(row)
+    return rows
+
+
+def measure_artist20(batch: int, device: torch.device) -> list[dict[str, Any]]:
+    """Whole epochs of artist20's size, in exact float32 and in the fastest arithmetic."""
+    clips = made_up_clips(ARTIST20_CLIPS, ARTIST20_SECONDS)
+    tasks: dict[str, Epoch] = {}
+    for precision, compiled in (("32-true", False), ("bf16-mixed", True)):
+        name = f"artist20, {precision}" + (" compiled" if compiled else "")
+        tasks[name] = our_epoch(clips, batch, device, precision, compiled)  # type: ignore[arg-type]
+    rows = []
+    for name, seconds in in_turn(tasks, 1, device=device.type).items():
+        row = {"form": name, "batch": batch, "epoch_s": round(seconds, 1)}
+        row |= {
+            "300_epochs_h": round(EPOCHS * seconds / 3600, 1),
+            "peak_gb": peak_gigabytes(tasks[name], device),
+        }
+        print(row, flush=True)
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        print("training: no CUDA device here, nothing was measured; --device cpu runs a small version")
+        return
+    device = choose_device(arguments.device)
+    about = machine(arguments.device, arguments.threads)
+    print(about, flush=True)
+    if device.type == "cpu":
+        rows = measure(ARTIST20_SECONDS, 4, 1, arguments.repeats, device, about)
+    else:
+        rows = [row for s in (10.0, 5.0) for row in measure(s, 16, 50, arguments.repeats, device, about)]
+        rows += measure_artist20(16, device)
+    write(arguments.json, about, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A network that learns: its steps, on the device and in the arithmetic of the settings.
+
+Within an epoch the host only tells a GPU what to do, and never waits for what comes out: no value is read, no
+shape depends on one, and what the host sends comes from pinned memory. test_learner.py holds that.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from singerid.config import CompileChoice, TrainingConfig
+from singerid.data.augment import augment
+from singerid.data.clips import Batch, Clips
+from singerid.evaluation import predict_clips, run_model
+from singerid.training.randomness import generator_of, seed_epoch
+
+COMPILED_STEPS = 20_000
+"""Steps that repay compiling on a GPU, a minute or so (estimated: milliseconds a step; not measured)."""
+
+
+def adam(model: nn.Module, settings: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
+    """Adam for a network that is on its device; on a GPU in one kernel, which reads no value back."""
+    fused = True if device.type == "cuda" else None
+    return torch.optim.Adam(
+        model.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=fused
+    )
+
+
+def compiling_pays(choice: CompileChoice, device: torch.device, steps: int) -> bool:
+    """Whether to compile for so many steps; on a CPU only if told to, as other weights would come out."""
+    return choice == "yes" or (choice == "auto" and device.type == "cuda" and steps >= COMPILED_STEPS)
+
+
+class Learner:
+    """A network with its optimizer.
+
+    Args:
+        model: the network, on the device. It is changed in place.
+        optimizer: of its parameters.
+        settings: how to train.
+        device: where the network is.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        settings: TrainingConfig,
+        device: torch.device,
+    ) -> None:
+        self._model, self._settings, self._device = model, settings, device
+        self._fabric = _fabric(device, settings)
+        self._plain = self._network = self._fabric.setup_module(model)
+        self._optimizer = self._fabric.setup_optimizers(optimizer)
+
+    def compile(self, clips: Clips) -> None:
+        """Let full batches go through the compiled network, if a step through it works.
+
+        The step is one on the first clips, and leaves nothing behind. Smaller batches and validation do
+        not repay a translation of their own: they go through the network as it is.
+
+        Raises:
+            Exception: whatever the compiler raises; the network is then used as it is.
+        """
+        before = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+        network = self._fabric.setup_module(torch.compile(self._model, dynamic=False)).train()
+        try:
+            batch = next(clips.batches(self._settings.batch_size, self._device))
+            self._fabric.backward(self._loss(network, batch))
+            self._network = network
+        finally:
+            self._optimizer.zero_grad()
+            self._model.load_state_dict(before)
+
+    def epoch(self, clips: Clips, number: int, on_step: Callable[[], None] = lambda: None) -> Tensor:
+        """Learn from all clips once.
+
+        Args:
+            clips: to learn from.
+            number: of the epoch; with the seed, it is all that its randomness depends on.
+            on_step: called after each step.
+
+        Returns:
+            The sum of the losses of all clips, (), on the device.
+        """
+        settings, device = self._settings, self._device
+        seed_epoch(settings.seed, number)
+        self._plain.train()
+        self._network.train()
+        total = torch.zeros((), device=device)
+        generator = generator_of(settings.seed, number, device)
+        for batch in clips.batches(settings.batch_size, device, shuffle=(settings.seed, number)):
+            batch = replace(batch, mel=augment(batch.mel, settings.augment, generator))
+            full = len(batch.labels) == settings.batch_size
+            loss = self._loss(self._network if full else self._plain, batch)
+            self._optimizer.zero_grad()
+            self._fabric.backward(loss)
+            self._optimizer.step()
+            total += loss.detach() * len(batch.labels)
+            on_step()
+        return total
+
+    def validate(self, clips: Clips) -> tuple[float, float, float]:
+        """Loss, accuracy and weighted F1 of clips."""
+        probabilities = predict_clips(self._plain.eval(), clips, self._device)
+        named = probabilities.argmax(1)
+        right = probabilities[np.arange(len(clips)), clips.labels]
+        loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
+        f1 = f1_score(clips.labels, named, average="weighted", zero_division=0)
+        return float(loss), float((named == clips.labels).mean()), float(f1)
+
+    def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        logits = run_model(network, batch)
+        return cross_entropy(logits, batch.labels) + penalty(self._model, logits, self._settings)
+
+
+def penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tensor | float:
+    """What Keras's regularisers of the last layer add to the loss (`TrainingConfig.output_l2`, `output_l1`).
+
+    The layer's output is taken to be the logits: of probabilities the absolute sum is always 1.
+    """
+    if not (settings.output_l2 or settings.output_l1):
+        return 0.0
+    kernel: Tensor = model.get_submodule("output").weight  # type: ignore[assignment]
+    return settings.output_l2 * kernel.square().sum() + settings.output_l1 * logits.abs().sum() / len(logits)
+
+
+def _fabric(device: torch.device, settings: TrainingConfig) -> Any:
+    from lightning_fabric import Fabric
+
+    where = [device.index] if device.type == "cuda" else 1
+    # TF32 is a way to multiply float32 (`float32_products`), nothing that tensors are converted to.
+    precision = "32-true" if settings.precision == "tf32" else settings.precision
+    fabric = Fabric(accelerator=device.type, devices=where, precision=precision)
+    fabric.launch()
+    return fabric

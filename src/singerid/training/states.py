@@ -1,0 +1,80 @@
+"""What a run keeps: the weights of its states, and the point from which it goes on."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import get_args
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from singerid.config import StateName
+from singerid.errors import SingeridError
+from singerid.files import atomic_write
+from singerid.models import save_model
+from singerid.runs import Run
+from singerid.training.history import Epoch, write_history
+
+# A state is kept when its measure is better than at every earlier epoch: ties go to the earlier.
+_MEASURE: dict[StateName, tuple[str, int]] = {
+    "best_loss": ("valid_loss", -1),
+    "best_accuracy": ("valid_accuracy", 1),
+    "best_f1": ("valid_f1", 1),
+}
+
+
+def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch]) -> None:
+    """Write the states, the metrics and, last, the point to go on from.
+
+    A kill in between does no harm: the epoch is then done again and writes the same states.
+    """
+    newest, earlier = history[-1], history[:-1]
+    save_model(model, run.state_path("last"))
+    for state, (measure, sign) in _MEASURE.items():
+        value = sign * getattr(newest, measure)
+        if all(value > sign * getattr(epoch, measure) for epoch in earlier):
+            save_model(model, run.state_path(state))
+    write_history(run, history)
+    tensors = dict(_flat_state(model, optimizer))
+    metadata = {"history": json.dumps([asdict(epoch) for epoch in history])}
+    with atomic_write(run.path / "resume.safetensors") as file:
+        file.write(safetensors.torch.save(tensors, metadata))
+
+
+def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in model.state_dict().items():
+        yield f"model/{name}", tensor.detach().cpu().contiguous()
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, tensor in state.items():
+            yield f"optimizer/{index}/{name}", tensor.detach().cpu().contiguous()
+
+
+def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
+    """Put model and optimizer where an interrupted run left them; the epochs done so far."""
+    path = run.path / "resume.safetensors"
+    if not path.exists():
+        return []
+    anew = f"delete {path} to train this run from its start"
+    for state in get_args(StateName):
+        if not run.state_path(state).exists():
+            raise SingeridError(f"{run.state_path(state)}: is missing; {anew}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            history = [Epoch(**epoch) for epoch in json.loads(file.metadata()["history"])]
+        tensors = safetensors.torch.load_file(path)
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, key = name.split("/")
+                states.setdefault(int(index), {})[key] = tensor
+        model.load_state_dict(
+            {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
+        )
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": states, "param_groups": groups})
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise SingeridError(f"{path}: is damaged ({' '.join(str(error).split())}); {anew}") from error
+    write_history(run, history)
+    return history
