@@ -1,9 +1,10 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
+# make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo lint clean
+.PHONY: test demo bench lint clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
@@ -18,6 +19,13 @@ test: $(VENV)/installed
 
 demo: $(VENV)/installed
 	$(BIN)/singerid demo
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/perf/network.py --json bench/network.json
+	$(BIN)/python benchmarks/perf/operation.py --json bench/operation.json
+	$(BIN)/python benchmarks/perf/training.py --json bench/training.json
+	$(BIN)/python benchmarks/perf/files.py --json bench/files.json
+	$(BIN)/python benchmarks/perf/growth.py --json bench/growth.json --pictures bench
 
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .

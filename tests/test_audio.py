@@ -104,6 +104,30 @@ def test_stereo_of_a_file_that_ffmpeg_decodes(tmp_path: Path) -> None:
     assert right / left == pytest.approx(3.0, rel=0.05)  # the gains are 0.5 and 1.5
 
 
+@pytest.mark.parametrize("frames", [700, 2**15])
+def test_joining_short_frames_changes_no_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    monkeypatch.setattr("singerid.audio._JOINED_FRAMES", frames)
+    path = encode(tmp_path / "x", "libmp3lame", "mp3")
+    with av.open(str(path)) as container:
+        decoded = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    got = np.concatenate(list(read_stereo_blocks(path, 44_100, warn=pytest.fail)))
+    np.testing.assert_array_equal(got.T, np.concatenate(decoded, axis=1))
+    path = tmp_path / "y"
+    soundfile.write(path, channels(tones(44_100), 2), 44_100, format="FLAC")
+    got = np.concatenate(list(read_stereo_blocks(path, 44_100, warn=pytest.fail)))
+    np.testing.assert_array_equal(got, soundfile.read(path, dtype="float32")[0])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_one_channel_is_the_mean_of_all(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "x.wav"
+    samples = np.random.default_rng(count).uniform(-1, 1, (5000, count)).astype(np.float32)
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    np.testing.assert_allclose(load(path), samples.astype(float).mean(axis=1), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("container", "subtype"),
     [
@@ -256,6 +280,30 @@ def test_the_rate_may_change_in_the_middle(tmp_path: Path) -> None:
     joined = tmp_path / "x.aac"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     assert abs(len(load(joined, warn=lambda _: None)) - sum(lengths)) < 3000
+
+
+def test_the_number_of_channels_may_change_in_the_middle(tmp_path: Path) -> None:
+    stereo = encode(tmp_path / "a", "libmp3lame", "mp3")
+    mono = tmp_path / "b"
+    soundfile.write(mono, tones(44_100), 44_100, format="MP3", subtype="MPEG_LAYER_III")
+    lengths = [len(load(path, warn=lambda _: None)) for path in (stereo, mono, stereo)]
+    joined = tmp_path / "x.mp3"
+    joined.write_bytes(stereo.read_bytes() + mono.read_bytes() + stereo.read_bytes())
+    assert abs(len(load(joined, warn=lambda _: None)) - sum(lengths)) < 3000
+
+
+def test_damage_in_the_middle_of_a_flac_costs_no_more_than_what_is_behind_it(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, 6 * 16_000).astype(np.float32)
+    path = tmp_path / "x.flac"
+    soundfile.write(path, samples, 16_000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 3000] = b"\xff" * 3000
+    path.write_bytes(content)
+    reasons: list[str] = []
+    got = load(path, warn=reasons.append)
+    assert 2.4 * 16_000 < len(got) < 3.1 * 16_000  # the damage is at 3 s; its block is lost
+    np.testing.assert_allclose(got, samples[: len(got)], atol=2**-15)
+    assert "damaged" in reasons[0]
 
 
 def test_tags_that_are_no_utf8(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import io
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -16,11 +18,11 @@ import soxr
 import torch
 
 from conftest import SAMPLE_RATE, voice
-from singerid.audio import AudioError
+from singerid.audio import AudioError, load, read_blocks
 from singerid.errors import Failure, SingeridError
 from singerid.evaluation import predict_clips
 from singerid.extract.store import Store
-from singerid.identify import Identifier, find_files, identify_files
+from singerid.identify import Identifier, _decoded_ahead, find_files, identify_files
 from singerid.models import save_model
 from singerid.runs import Run, part_of
 
@@ -33,10 +35,6 @@ def identifier(trained):
 
 
 def test_a_file_gives_the_probabilities_of_its_stored_clips(identifier, trained, recordings):
-    from functools import partial
-
-    from singerid.audio import read_blocks
-
     part = part_of(Store.open(recordings.store), trained.split().test, trained.config)
     stored = predict_clips(trained.load_model(), part.clips, torch.device("cpu"))
     # The store rounds features to half precision.
@@ -184,6 +182,31 @@ def test_folders_are_searched_and_bad_files_stop_nothing(identifier, recordings,
     assert "does not exist" in outcomes[2].reason
 
 
+def test_decoding_ahead_changes_no_answer_and_goes_one_file_ahead(identifier, recordings, monkeypatch):
+    files = sorted(recordings.tree.rglob("*.flac"))[:5]
+    alone = [identifier.identify(path) for path in files]
+    asked = []
+
+    def ask():
+        for path in files:
+            asked.append(path)
+            yield path
+
+    for count, outcome in enumerate(identify_files(identifier, ask()), start=1):
+        assert outcome == alone[count - 1]
+        assert asked == files[: count + 1]
+    # Read again, and beyond what is decoded ahead.
+    monkeypatch.setattr("singerid.identify.AHEAD_BLOCKS", 1)
+    with ThreadPoolExecutor(1) as decoder:
+        for block_seconds in (10.0, 1.0):
+            monkeypatch.setattr(
+                "singerid.identify.read_blocks", partial(read_blocks, block_seconds=block_seconds)
+            )
+            read = _decoded_ahead(files[0], SAMPLE_RATE, lambda _: None, decoder)
+            for _ in range(3):
+                np.testing.assert_array_equal(np.concatenate(list(read())), load(files[0]))
+
+
 def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
     good = recordings.tree / "tenor" / "second" / "1.flac"
     bad = tmp_path / "bad.mp3"
@@ -220,13 +243,17 @@ def test_what_cannot_identify_is_named(trained, tmp_path):
         Identifier.load(fewer.path)
 
 
-def test_identify_never_imports_training(trained, recordings):
+def test_the_command_loads_nothing_that_it_does_not_need(trained, recordings):
     song = str(recordings.tree / "alto/first/0.flac")
+    slow = "librosa scipy sklearn matplotlib lightning_fabric singerid.training sympy torch._dynamo"
     script = (
-        "import sys; from singerid import Identifier\n"
-        f"print(Identifier.load({str(trained.path)!r}).identify({song!r}).singer)\n"
-        "assert not {'singerid.training', 'lightning_fabric', 'sklearn', 'matplotlib'} & set(sys.modules)"
+        "import sys\n"
+        "from singerid.cli import main\n"
+        f"sys.argv = ['singerid', 'identify', {str(trained.path)!r}, {song!r}, '--json']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"loaded = set({slow!r}.split()) & set(sys.modules)\n"
+        "assert not loaded, loaded"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "alto\n"
+    assert json.loads(result.stdout)["singer"] == "alto"

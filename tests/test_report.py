@@ -9,18 +9,17 @@ from rich.console import Console
 
 from singerid.errors import Failure
 from singerid.evaluation import Evaluation, LevelScores
-from singerid.identify import Result, Span
-from singerid.metrics import score
-from singerid.report import (
+from singerid.identification_report import (
     clock,
-    evaluation_tables,
     identification_table,
-    score_text,
     timeline_bar,
     timeline_table,
     write_csv,
     write_json_line,
 )
+from singerid.identify import Result, Span
+from singerid.metrics import score
+from singerid.report import evaluation_tables, score_text
 
 RESULT = Result(
     path="songs/été\udcff.mp3",

@@ -21,10 +21,11 @@ from singerid.evaluation import Evaluation
 from singerid.extract.index import StoredTrack
 from singerid.extract.store import Store
 from singerid.files import atomic_write, file_hash, read_json, write_json
+from singerid.identification_report import clock
 from singerid.metrics import MEASURES
 from singerid.models import count_parameters, model_entry
 from singerid.pages import render_page
-from singerid.report import clock, decimal_text, interval_text
+from singerid.report import decimal_text, interval_text
 from singerid.runs import Run
 from singerid.training import best_epoch, read_history
 

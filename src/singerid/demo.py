@@ -27,12 +27,13 @@ from singerid.extract.store import Store
 from singerid.features import LogMel
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.files import atomic_write
+from singerid.identification_report import clock
 from singerid.identify import Identifier
 from singerid.metrics import Comparison, compare
 from singerid.models import count_parameters
 from singerid.pages import render_page
 from singerid.parallel import WorkerDied, each_in_processes
-from singerid.report import clock, score_text
+from singerid.report import score_text
 from singerid.runs import Part, Run, SplitConfig, configure, current_versions, make_split, part_of
 from singerid.training import best_epoch, read_history, train
 

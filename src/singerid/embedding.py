@@ -7,6 +7,7 @@ picture is the paper's Figure 4: t-SNE (van der Maaten and Hinton 2008) with sci
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from singerid.evaluation import BATCH_SIZE, run_model
 from singerid.features import frames_to_seconds
 from singerid.figures import Plane, draw_planes
 from singerid.files import atomic_write
+from singerid.nn.inference import run_clips
 from singerid.runs import Part, Run, part_of
 
 Vectors = NDArray[np.float32]
@@ -152,8 +154,9 @@ def embed(
             "write a method embed(mel) for it (docs/add_a_model.md)"
         )
     part = part_of(run.store(), _paths(run.split(), part_name), run.config)
+    embed_clips = partial(run_clips, function)
     batches = part.clips.batches(BATCH_SIZE, device)
-    vectors = torch.cat([run_model(function, batch).float() for batch in batches]).cpu().numpy()
+    vectors = torch.cat([run_model(embed_clips, batch).float() for batch in batches]).cpu().numpy()
     if vectors.ndim != 2:
         raise SingeridError(
             f"{run.path}: embed of its model {run.config.model} gives {vectors.ndim - 1} axes a clip; "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.clips import Batch, Clips
 from singerid.devices import gpu_arithmetic
 from singerid.metrics import Scores, score
+from singerid.nn.inference import run_clips
 from singerid.runs import Part, Run, part_of
 from singerid.voting import vote_tracks
 
@@ -71,7 +73,8 @@ def predict_clips(
     model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Probabilities (clips, singers) of all clips; the model is in evaluation mode and on the device."""
-    parts = [run_model(model, batch).float().softmax(-1) for batch in clips.batches(batch_size, device)]
+    run = partial(run_clips, model)
+    parts = [run_model(run, batch).float().softmax(-1) for batch in clips.batches(batch_size, device)]
     probabilities: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     return probabilities
 

@@ -18,12 +18,15 @@ from torch import Tensor, nn
 
 from singerid.audio import Samples
 from singerid.config import FeatureConfig, PadMode
+from singerid.mel import mel_filters, mel_frequencies
 
 DEFAULT_FEATURES = FeatureConfig()
 
 # Frames computed at once when streaming: 33 s. A fixed number, so that the features of a file do not
 # depend on how it was read.
 CHUNK_FRAMES = 1024
+# Of these, frames whose spectra a CPU makes at a time: 1 MB, which stays in its cache.
+CACHED_FRAMES = 128
 # Sound up to this long is read once and its features held (14 MB); longer sound is read twice.
 HOLD_SECONDS = 15 * 60.0
 
@@ -68,7 +71,7 @@ class LogMel(nn.Module):
         self.config = config
         # Not part of a saved state: the configuration determines them.
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
-        filters = torch.from_numpy(_mel_filters(config.sample_rate, config.n_fft, config.n_mels))
+        filters = torch.tensor(mel_filters(config.sample_rate, config.n_fft, config.n_mels))
         self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -231,7 +234,12 @@ def padded_spans(
 
 @torch.inference_mode()
 def _decibels(padded: Tensor, log_mel: LogMel) -> Tensor:
-    return log_mel.decibels(padded.to(log_mel.window.device))
+    device, config = log_mel.window.device, log_mel.config
+    if device.type != "cpu":
+        return log_mel.decibels(padded.to(device))
+    step, overlap = CACHED_FRAMES * config.hop_length, config.n_fft - config.hop_length
+    parts = (padded[start : start + step + overlap] for start in range(0, len(padded) - overlap, step))
+    return torch.cat([log_mel.decibels(part) for part in parts if len(part) >= config.n_fft], dim=-1)
 
 
 def _padded_stream(blocks: Iterator[Tensor], pad: int, mode: PadMode) -> Iterator[Tensor]:
@@ -265,7 +273,7 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
     Returns:
         (..., n_mels, W) of zeros and ones, float32, on the device of `f0`.
     """
-    frequencies = torch.from_numpy(_mel_frequencies(n_mels)).to(f0.device)
+    frequencies = _melody_bands(n_mels, f0.device)
     pitched = torch.isfinite(f0) & (f0 > 0)
     # In double precision, for a band's own frequency belongs to that band. Unpitched frames get band -1.
     band = torch.searchsorted(frequencies, f0.double().contiguous(), right=True) - 1
@@ -275,29 +283,11 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
 
 
 @cache
+def _melody_bands(n_mels: int, device: torch.device) -> Tensor:
+    """Frequencies of the bands on a device, copied there once: a copy makes a GPU's host wait."""
+    return torch.tensor(mel_frequencies(n_mels), device=device)
+
+
 def band_frequencies(config: FeatureConfig = DEFAULT_FEATURES) -> NDArray[np.float64]:
     """Centres of the spectrogram's mel bands in Hz, (n_mels,), ascending and read-only."""
-    import librosa
-
-    edges = librosa.mel_frequencies(config.n_mels + 2, fmin=0, fmax=config.sample_rate / 2)
-    centres: NDArray[np.float64] = edges[1:-1].astype(np.float64)
-    centres.flags.writeable = False
-    return centres
-
-
-@cache
-def _mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> NDArray[np.float32]:
-    import librosa.filters  # takes two seconds: only when a spectrogram is made
-
-    filters: NDArray[np.float32] = librosa.filters.mel(
-        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=False, norm="slaney", dtype=np.float32
-    )
-    return filters
-
-
-@cache
-def _mel_frequencies(n_mels: int) -> NDArray[np.float64]:
-    import librosa
-
-    frequencies: NDArray[np.float64] = librosa.mel_frequencies(n_mels).astype(np.float64)
-    return frequencies
+    return mel_frequencies(config.n_mels + 2, config.sample_rate / 2)[1:-1]

@@ -6,12 +6,13 @@ file beyond one number per singer and clip.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from singerid.extract.store import VOCALS
 from singerid.extract.vocals import Separator, open_separator
 from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel, stream_waveform
 from singerid.models import model_entry
+from singerid.nn.inference import run_clips
 from singerid.pretrained import load_pretrained
 from singerid.runs import Run
 from singerid.voting import vote
@@ -42,6 +44,9 @@ from singerid.voting import vote
 # Clips (B, n_mels, frames) in dB, and melody maps where there is a tracker -> probabilities (B, singers)
 Classify = Callable[..., Tensor]
 BATCH_SIZE = 8  # clips at a time: bounds the memory
+AHEAD_BLOCKS = 30  # of 10 s, decoded while the network hears the file before: bounds it too, 19 MB
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,7 @@ class Identifier:
         model = network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def classify(*clips: Tensor) -> Tensor:
-            probabilities: Tensor = model(*clips).softmax(-1)
-            return probabilities
+            return run_clips(model, *clips).softmax(-1)
 
         return cls(
             network.singers,
@@ -183,7 +187,11 @@ class Identifier:
         path = Path(path)
         warnings: list[str] = []
         with self.listen(path, warnings.append) as read:
-            probabilities, frames = self.clip_probabilities(path, read)
+            return self.judge(path, read, warnings)
+
+    def judge(self, path: Path, read: Read, warnings: Sequence[str] = ()) -> Result:
+        """As `identify`, of a sound that is read another way; `warnings` may be filled while it is read."""
+        probabilities, frames = self.clip_probabilities(path, read)
         outcome = vote(probabilities)
         return Result(
             path=str(path),
@@ -374,9 +382,38 @@ def find_files(paths: Sequence[Path], on_failure: Callable[[Failure], None]) -> 
 
 
 def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Result | Failure]:
-    """The result of each file in turn; a file that cannot be used is a `Failure` and stops nothing."""
-    for path in files:
-        try:
-            yield identifier.identify(path)
-        except AudioError as error:
-            yield Failure(str(path), error.reason)
+    """The result of each file in turn; a file that cannot be used is a `Failure` and stops nothing.
+
+    While the network hears a file, the next one is being decoded, except where vocals are taken out.
+    """
+    with ThreadPoolExecutor(1) as decoder:
+
+        def begin(path: Path) -> tuple[Path, Callable[[], Result]]:
+            if identifier.separator is not None:
+                return path, partial(identifier.identify, path)
+            warnings: list[str] = []
+            read = _decoded_ahead(path, identifier.features.sample_rate, warnings.append, decoder)
+            return path, partial(identifier.judge, path, read, warnings)
+
+        for path, result in _one_ahead(map(begin, files)):
+            try:
+                yield result()
+            except AudioError as error:
+                yield Failure(str(path), error.reason)
+
+
+def _decoded_ahead(path: Path, sample_rate: int, warn: Callable[[str], None], decoder: Executor) -> Read:
+    """As `partial(read_blocks, path, sample_rate, warn=warn)`, but its first reading has begun already."""
+    begun = read_blocks(path, sample_rate, warn=warn)
+    head = decoder.submit(lambda: list(islice(begun, AHEAD_BLOCKS)))
+    first: list[Read] = [lambda: chain(head.result(), begun)]
+    return lambda: first.pop()() if first else read_blocks(path, sample_rate, warn=warn)
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each when the one behind it was asked for."""
+    before: list[T] = []
+    for item in items:
+        yield from before
+        before = [item]
+    yield from before

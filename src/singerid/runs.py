@@ -241,13 +241,14 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
             "prepare them again"
         )
     tracks = tuple(by_path[path] for path in sorted(paths))
+    label_of = {singer: label for label, singer in enumerate(config.singers)}
     for track in tracks:
-        if track.singer not in config.singers:
+        if track.singer not in label_of:
             raise SingeridError(
                 f"{store.path}: {track.path!r} is by {track.singer!r} now, whom the run does not know; "
                 "train again"
             )
-    labels = [config.singers.index(track.singer) for track in tracks]
+    labels = [label_of[track.singer] for track in tracks]
     _require_same_makers(store, config)
     f0 = None
     if config.melody is not None:

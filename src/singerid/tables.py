@@ -11,8 +11,9 @@ from singerid.attention import Look, Spot
 from singerid.comparison import Disagreement, RunComparison
 from singerid.embedding import Embeddings, Projection
 from singerid.errors import printable
+from singerid.identification_report import clock
 from singerid.metrics import Comparison
-from singerid.report import MEASURE_NAMES, clock, decimal_text, score_text
+from singerid.report import MEASURE_NAMES, decimal_text, score_text
 
 
 def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Group:

@@ -25,9 +25,10 @@ from singerid.config import FeatureConfig
 from singerid.data.tracks import Track, scan_tree
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.extract import worker
-from singerid.extract.prepare import PrepareReport, drop_duplicates, find_tracks, prepare
+from singerid.extract.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
 from singerid.extract.store import Store
-from singerid.extract.worker import Source
+from singerid.extract.vocals import open_separator
+from singerid.extract.worker import Extraction, Job, Source
 from singerid.extract.writer import open_writer
 
 OLD = 1_600_000_000  # seconds: a change that lies far enough back to be told by its time
@@ -85,6 +86,33 @@ def test_workers_change_nothing(tree: Path) -> None:
     run(tree)
     prepare(scan_tree(tree), tree, tree.parent / "other", workers=2)
     assert contents(tree.parent / "store") == contents(tree.parent / "other")
+
+
+@pytest.mark.parametrize(
+    ("songs", "megabytes", "device", "separator", "expected"),
+    [
+        (3, 1, "cpu", None, 1),  # done before a process would have started
+        (100, 5, "cpu", None, 8),
+        (40, 5, "cpu", None, 5),
+        (1, 500, "cpu", None, 1),
+        (3, 1, "cpu", "repet", 4),
+        (3, 1, "cuda", "repet", 1),
+    ],
+)
+def test_as_many_workers_as_the_work_is_worth(
+    monkeypatch: pytest.MonkeyPatch,
+    songs: int,
+    megabytes: int,
+    device: str,
+    separator: str | None,
+    expected: int,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    source = Source(Track("a", "b", "c"), "", megabytes * 1_000_000, 0)
+    jobs = [Job(source, None, frozenset({"mixture"}), frozenset())] * songs
+    made_by = None if separator is None else open_separator(separator)
+    work = Extraction(Path(), Path(), FeatureConfig(), 1.0, torch.device(device), made_by)
+    assert _workers(jobs, work) == expected
 
 
 def test_only_what_is_new_or_changed_is_done(tree: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from singerid.experiments.results import CellResult
 from singerid.experiments.tables import Cell
-from singerid.report import clock
+from singerid.identification_report import clock
 from singerid.training import Epoch
 
 

@@ -45,10 +45,10 @@ AVERAGED = 4  # bins on either side of the path
 # Frames undecided before the path is settled all the same: 15 minutes, 50 MB. Music takes a few seconds at
 # most, and white noise two minutes.
 MAX_PENDING = round(15 * 60 / FeatureConfig().frame_seconds)
-# Frames that go through the network at once: some 100 MB on the CPU. Fixed numbers, so that F0 does
-# not depend on how the sound was read.
-BATCH = {"full": 16, "tiny": 128}
-GPU_FACTOR = 16
+# Frames that go through the network at once: some 50 to 100 MB on the CPU; more take longer a frame
+# (benchmarks/perf/batches.py). Fixed numbers, so that F0 does not depend on how the sound was read.
+BATCH = {"full": 16, "tiny": 64}
+GPU_BATCH = {"full": 256, "tiny": 2048}
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Crepe:
     def activations(self, blocks: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
         """Yield what the network says of each frame and pitch bin: (N, S) from 0 to 1."""
         capacity = CAPACITIES[self.name]
-        batch = BATCH[capacity] * (1 if self.device.type == "cpu" else GPU_FACTOR)
+        batch = (BATCH if self.device.type == "cpu" else GPU_BATCH)[capacity]
         for span in padded_spans(blocks, WINDOW, FeatureConfig.hop_length, batch, "constant"):
             yield _activations(span.to(self.device), load_network(capacity, self.device))
 

@@ -35,8 +35,8 @@ from singerid.extract.writer import StoreWriter, open_writer
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.parallel import WorkerDied, each_in_processes
 
-# Starting a process takes as long as this many songs.
-_SONGS_A_WORKER = 30
+# Starting a process takes about as long as it takes to extract so many bytes of recordings: 10 songs.
+_BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
 # Two changes of a file this close together may bear the same time.
 _CLOCK_NS = 2_000_000_000
@@ -175,7 +175,7 @@ def prepare(
                 writer.enter(track)
         unchanged = len(known) - sum(job.stored is not None for job in pending)
         if workers is None:
-            workers = _workers(len(pending), work)
+            workers = _workers(pending, work)
         outcomes = each_in_processes(work, pending, workers)
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
         done = 0
@@ -279,12 +279,14 @@ def _compare(
     return known, pending, short
 
 
-def _workers(jobs: int, work: Extraction) -> int:
+def _workers(jobs: Sequence[Job], work: Extraction) -> int:
     """Processes worth starting; networks on a GPU have one, for each would load its own copy."""
-    heavy = work.separator is not None or bool(work.trackers)
-    if heavy and work.device.type == "cuda":
-        return 1
-    return min(os.cpu_count() or 1, 1 + jobs // (1 if heavy else _SONGS_A_WORKER))
+    if work.separator is None and not work.trackers:
+        size = sum(job.source.source_size for job in jobs)
+        worthwhile = min(len(jobs), 1 + size // _BYTES_A_WORKER)
+    else:
+        worthwhile = 1 if work.device.type == "cuda" else 1 + len(jobs)
+    return min(os.cpu_count() or 1, worthwhile)
 
 
 def _stored(source: Source, extracted: Extracted) -> StoredTrack:

@@ -1,0 +1,40 @@
+"""A network on many clips at once: on a CPU each clip in a thread of its own."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+
+@torch.inference_mode()
+def run_clips(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """What a network in evaluation mode, or a method of it, gives for clips; without gradients.
+
+    On a CPU the clips are shared out among threads that wait for nobody. Were the threads to share every
+    operation on a clip, they would meet after each of them, and on cores that others use too most of their
+    time would go into waiting. What is given for a clip does not depend on its neighbours, nor, while there
+    are no more threads than clips, on the number of threads.
+
+    Args:
+        network: (B, ...) inputs -> (B, ...); rows do not depend on each other.
+        *inputs: of the clips, each (B, ...), on one device.
+
+    Returns:
+        (B, ...), on that device.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, len(inputs[0]))
+    if inputs[0].device.type != "cpu" or workers < 2:
+        return network(*inputs)
+
+    @torch.inference_mode()
+    def run(*clip: Tensor) -> Tensor:
+        return network(*clip)
+
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,))
+    try:
+        with pool:
+            return torch.cat(list(pool.map(run, *(x.split(1) for x in inputs))))
+    finally:
+        torch.set_num_threads(threads)  # theirs would be that of threads to come
