@@ -78,6 +78,8 @@ def _in_onnxruntime(network: Any, mel: Tensor) -> Callable[[Tensor], Tensor]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    # Its threads would go on waiting busily while the next candidate computes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of shapes that are fixed in the graph, which is what is wanted
         file = str(Path(folder) / "network.onnx")

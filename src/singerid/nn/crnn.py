@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from singerid.nn.conv_block import ConvBlock, Pool
-from singerid.nn.layers import initialize_as_keras, is_hooked, shape_text
+from singerid.nn.inference import run_clips
+from singerid.nn.layers import initialize_as_keras, is_exported, is_hooked, shape_text
 
 
 class Branch(nn.Module):
@@ -157,12 +158,17 @@ class CRNN(nn.Module):
     def embed(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
         """Embedding of clips, the last GRU state: mel (B, H, W) in dB -> (B, gru_units)."""
         self._check(mel, melody)
+        inputs = (mel,) if melody is None else (mel, melody)
         # Without batch statistics every clip is for itself: on a CPU, one clip's maps stay in the cache.
-        alone = not self.training and mel.device.type == "cpu" and not is_hooked(self)
-        step = 1 if alone else len(mel)
-        parts = zip(*(x.split(step) for x in (mel, melody) if x is not None), strict=True)
-        frames = [self._frames(*part) for part in parts]
-        _, states = self.gru(torch.cat(frames))
+        if self.training or mel.device.type != "cpu" or is_exported() or is_hooked(self):
+            frames = self._frames(*inputs)
+        elif torch.is_grad_enabled():
+            frames = torch.cat(
+                [self._frames(*clip) for clip in zip(*(x.split(1) for x in inputs), strict=True)]
+            )
+        else:
+            frames = run_clips(self._frames, *inputs)
+        _, states = self.gru(frames)
         last: Tensor = states[-1]
         return last
 

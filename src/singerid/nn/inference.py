@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def run_clips(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """What a network in evaluation mode, or a method of it, gives for clips; without gradients.
 
@@ -28,7 +28,7 @@ def run_clips(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     if inputs[0].device.type != "cpu" or workers < 2:
         return network(*inputs)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # threads do not inherit it
     def run(*clip: Tensor) -> Tensor:
         return network(*clip)
 
