@@ -1,6 +1,8 @@
 """Names of devices and numbers of threads."""
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -34,32 +36,39 @@ def test_threads():
 
 def flags():
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    return matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    return matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, cudnn.benchmark
 
 
 def test_gpu_arithmetic_is_exact_unless_told_otherwise_and_put_back():
     before = flags()
     try:
-        torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
-        torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
         outside = flags()
+        assert outside[1:3] == ("tf32", "tf32")  # PyTorch's default
         with gpu_arithmetic():
-            assert flags() == (False, False, False)
+            assert flags() == ("ieee", "ieee", "ieee", False)
             with gpu_arithmetic(tf32=True, fixed_sizes=True):
-                assert flags() == (True, True, True)
+                assert flags() == ("tf32", "tf32", "tf32", True)
                 with gpu_arithmetic():
-                    assert flags() == (False, False, True), "a search that is on already stays on"
-            assert flags() == (False, False, False)
+                    assert flags()[3], "a search that is on already stays on"
+            assert flags() == ("ieee", "ieee", "ieee", False)
         with pytest.raises(KeyboardInterrupt), gpu_arithmetic(tf32=True):
             raise KeyboardInterrupt
         assert flags() == outside
     finally:
-        (
-            torch.backends.cuda.matmul.allow_tf32,
-            torch.backends.cudnn.allow_tf32,
-            torch.backends.cudnn.benchmark,
-        ) = before
+        torch.backends.cudnn.benchmark = before[3]
+
+
+def test_gpu_arithmetic_bears_what_a_program_has_set():
+    script = (
+        "import torch\n"
+        "from singerid.devices import gpu_arithmetic\n"
+        "torch.set_float32_matmul_precision('medium')\n"
+        "with gpu_arithmetic(): pass\n"
+        "assert torch.get_float32_matmul_precision() == 'medium'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])

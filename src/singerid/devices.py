@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,11 +83,24 @@ def gpu_arithmetic(tf32: bool = False, fixed_sizes: bool = False) -> Iterator[No
             products and TF32 for convolutions and recurrent layers.)
         fixed_sizes: try which algorithm is the fastest for each size of a convolution, when it comes first.
     """
-    products, library = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = products.allow_tf32, library.allow_tf32, library.benchmark
+    switches = _tf32_switches()
+    before = [getattr(place, name) for place, name, *_ in switches]
+    searched = torch.backends.cudnn.benchmark
     try:
-        products.allow_tf32 = library.allow_tf32 = tf32
-        library.benchmark = fixed_sizes or library.benchmark
+        for place, name, exact, fast in switches:
+            setattr(place, name, fast if tf32 else exact)
+        torch.backends.cudnn.benchmark = fixed_sizes or searched
         yield
     finally:
-        products.allow_tf32, library.allow_tf32, library.benchmark = before
+        for (place, name, *_), value in zip(switches, before, strict=True):
+            setattr(place, name, value)
+        torch.backends.cudnn.benchmark = searched
+
+
+def _tf32_switches() -> list[tuple[Any, str, Any, Any]]:
+    """Place, name, exact and fast value of each switch; PyTorch refuses to mix its old and new ones."""
+    products, library = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(library, "conv"):  # since torch 2.9
+        places = (products, library.conv, library.rnn)
+        return [(place, "fp32_precision", "ieee", "tf32") for place in places]
+    return [(place, "allow_tf32", False, True) for place in (products, library)]

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from singerid.comparison import names_of, path_tails, require_same_tracks
 from singerid.config import AudioCondition
 from singerid.data.splits import PARTS, Split
+from singerid.devices import gpu_arithmetic
 from singerid.errors import SingeridError
 from singerid.evaluation import BATCH_SIZE, run_model
 from singerid.features import frames_to_seconds
@@ -128,6 +129,7 @@ class Projection:
 
 
 @torch.inference_mode()
+@gpu_arithmetic()
 def embed(
     run: Run,
     device: torch.device,

@@ -29,6 +29,7 @@ from singerid.config import (
     TrackerName,
 )
 from singerid.data.tracks import find_audio
+from singerid.devices import gpu_arithmetic
 from singerid.errors import Failure, SingeridError
 from singerid.extract.melody import Tracker, open_tracker
 from singerid.extract.separated import Read, separated
@@ -161,7 +162,8 @@ class Identifier:
         model = network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def classify(*clips: Tensor) -> Tensor:
-            return run_clips(model, *clips).softmax(-1)
+            with gpu_arithmetic():
+                return run_clips(model, *clips).softmax(-1)
 
         return cls(
             network.singers,

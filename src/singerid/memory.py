@@ -9,15 +9,19 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# mallopt(3): the number of pieces that may be mapped one by one, and what is handed back from the heap's end.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_MMAP_MAX_DEFAULT, _TRIM_THRESHOLD_DEFAULT = 65_536, 2**26
+# mallopt(3): how much is kept at the heap's end; which pieces are mapped one by one, by size and number.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+# What is set stops glibc from raising its thresholds by itself: afterwards they stand where they would end.
+_TRIM_THRESHOLD_AFTER, _MMAP_THRESHOLD_AFTER, _MMAP_MAX_DEFAULT = 2**26, 2**25, 65_536
 _ALL = 2**31 - 1
 
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """Within, freed memory stays with this process; afterwards it is handed back. Linux with glibc only."""
+    """Within, freed memory stays with this process; afterwards it is handed back. Linux with glibc only.
+
+    It concerns the whole process: of two that overlap, the end of the first is the end of both.
+    """
     library = _glibc()
     if library is None:
         yield
@@ -28,7 +32,8 @@ def memory_kept() -> Iterator[None]:
         yield
     finally:
         library.mallopt(_MMAP_MAX, _MMAP_MAX_DEFAULT)
-        library.mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_DEFAULT)
+        library.mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_AFTER)
+        library.mallopt(_MMAP_THRESHOLD, _MMAP_THRESHOLD_AFTER)
         library.malloc_trim(0)
 
 

@@ -115,11 +115,106 @@ def test_a_hook_sees_and_changes_what_layers_return():
     torch.testing.assert_close(made.eval()(x), one_by_one(made).eval()(x))
 
 
-def test_a_layer_that_was_replaced_is_used():
+def test_hooks_of_gradients_and_of_all_modules_see_them_too():
     made = block((2, 2))
-    made.elu = nn.ReLU()
     x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
-    torch.testing.assert_close(made(x), one_by_one(made)(x))
+    seen = []
+    handle = made.norm.register_full_backward_hook(lambda *_: seen.append("gradient"))
+    made(x).sum().backward()
+    handle.remove()
+    handle = nn.modules.module.register_module_forward_hook(lambda layer, *_: seen.append(type(layer)))
+    try:
+        made.eval()(x)
+    finally:
+        handle.remove()
+    assert seen == [
+        "gradient",
+        nn.Conv2d,
+        nn.ELU,
+        nn.BatchNorm2d,
+        nn.MaxPool2d,
+        type(made.dropout),
+        ConvBlock,
+    ]
+
+
+def test_a_hook_that_comes_before_a_layer_is_called():
+    made = block((2, 2)).eval()
+    x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
+    made.norm.register_forward_pre_hook(lambda layer, args: (args[0] * 0,))
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), one_by_one(made)(x))
+
+
+def replaced(name, layer):
+    def change(made):
+        setattr(made, name, layer.to(torch.float64))
+
+    return change
+
+
+def without_statistics(made):
+    made.norm = nn.BatchNorm2d(8, track_running_stats=False).to(torch.float64)
+
+
+def cumulative(made):
+    made.norm.momentum = None
+
+
+def other_window(made):
+    made.pool.kernel_size = (4, 2)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        replaced("elu", nn.ReLU()),
+        replaced("elu", nn.ELU(0.3)),
+        replaced("pool", nn.MaxPool2d(3, 1, 1)),
+        replaced("pool", nn.MaxPool2d(2, ceil_mode=True)),
+        replaced("norm", nn.BatchNorm2d(8, affine=False)),
+        replaced("norm", nn.GroupNorm(2, 8)),
+        without_statistics,
+        cumulative,
+        other_window,
+    ],
+)
+def test_a_layer_that_was_replaced_or_set_otherwise_is_used(change, training):
+    made = block((2, 2))
+    change(made)
+    made.train(training)
+    layers = one_by_one(made).train(training)
+    x = torch.randn(2, 3, 13, 11, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), layers(x))
+
+
+def test_a_weight_of_zero_has_the_gradient_of_the_layers():
+    made = block((2, 2))
+    with torch.no_grad():
+        made.norm.weight.zero_()
+    x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
+    for one, other in zip(
+        gradients(made, x, torch.ones_like), gradients(one_by_one(made), x, torch.ones_like), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_half_precision_asked_for_is_given():
+    made = block((2, 2), torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made(torch.randn(2, 3, 12, 10))
+        expected = one_by_one(made)(torch.randn(2, 3, 12, 10))
+    assert found.dtype == expected.dtype
+
+
+def test_functional_transforms_take_the_layers():
+    made = block((2, 2)).eval()
+    x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
+    with torch.no_grad():
+        found = torch.vmap(made)(x.unsqueeze(1)).squeeze(1)
+        torch.testing.assert_close(found, made(x))
 
 
 def test_a_frozen_norm_keeps_its_statistics():

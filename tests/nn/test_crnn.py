@@ -202,3 +202,51 @@ def test_sound_later_by_a_stride_is_one_position_later_in_the_map(name):
         torch.testing.assert_close(
             after.roll(-1, dims=-1)[..., inside], before[..., inside], atol=1e-4, rtol=1e-4
         )
+
+
+def small():
+    torch.manual_seed(0)
+    return build_model("crnn_fgnl", 5, width=0.0625)
+
+
+def test_training_normalises_over_all_clips_of_a_batch():
+    """Clip by clip, every one would be normalised by itself."""
+    model = small()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    mel = torch.randn(3, 128, 64) * torch.tensor([1.0, 5.0, 20.0]).view(3, 1, 1)
+    torch.testing.assert_close(model.train().embed(mel), _embedded_at_once(model, mel), rtol=1e-4, atol=1e-5)
+
+
+def test_norms_that_still_learn_are_given_the_whole_batch():
+    model = small().eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.train()
+    mel = torch.randn(3, 128, 64) * torch.tensor([1.0, 5.0, 20.0]).view(3, 1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model.embed(mel), _embedded_at_once(model, mel), rtol=1e-4, atol=1e-5)
+
+
+def _embedded_at_once(model, mel):
+    x, *others = model.maps(mel)
+    frames = model.attention(x, *others).permute(0, 3, 2, 1).flatten(2)
+    return model.gru(frames)[1][-1]
+
+
+@pytest.mark.filterwarnings("ignore")  # of what a trace fixes
+def test_a_traced_network_takes_batches_of_any_size():
+    model = small().eval()
+    with torch.no_grad():
+        traced = torch.jit.trace(model, torch.randn(2, 128, 64), check_trace=False)
+        mel = torch.randn(3, 128, 64)
+        torch.testing.assert_close(traced(mel), model(mel), rtol=1e-4, atol=1e-5)
+
+
+def test_a_hook_sees_the_whole_batch_at_once():
+    model, seen = small().eval(), []
+    model.mel_branch.norm.register_forward_hook(lambda layer, args, output: seen.append(len(output)))
+    with torch.no_grad():
+        model(torch.randn(3, 128, 64))
+    assert seen == [3]

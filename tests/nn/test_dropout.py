@@ -66,12 +66,38 @@ def test_a_seed_gives_one_mask():
     assert not torch.equal(drop(3), drop(4))
 
 
-def test_large_maps_are_changed_in_place_and_evaluation_changes_nothing():
-    x = torch.ones(SHAPE)
-    assert Dropout(0.1)(x) is x
-    assert bool((x == 0).any())
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_it_reads_stays_unless_it_may_be_overwritten(layout):
+    x = torch.ones(SHAPE).to(memory_format=layout)
+    torch.manual_seed(0)
+    y = Dropout(0.1)(x)
+    assert torch.equal(x, torch.ones(SHAPE))
+    assert y.stride() == x.stride()
+    torch.manual_seed(0)
+    assert Dropout(0.1).overwriting(x) is x
+    assert torch.equal(x, y)
+
+
+def test_evaluation_changes_nothing():
     x = torch.ones(SHAPE)
     assert torch.equal(Dropout(0.1).eval()(x), torch.ones(SHAPE))
+    assert torch.equal(Dropout(0.1).eval().overwriting(x), torch.ones(SHAPE))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_maps_of_either_layout_are_dropped_by_distances(layout, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "singerid.nn.dropout.draw_dropped", lambda *given: drawn.append(given) or draw_dropped(*given)
+    )
+    Dropout(0.1)(torch.ones(SHAPE).to(memory_format=layout))
+    assert drawn == [(math.prod(SHAPE), 0.1)]
+
+
+def test_distances_that_do_not_reach_the_end_are_drawn_on(monkeypatch):
+    """Every distance 1 but for the first draw, which ends halfway: the rest must be drawn too."""
+    monkeypatch.setattr(torch.Tensor, "geometric_", lambda self, rate: self.fill_(1))
+    assert draw_dropped(1000, 0.1).tolist() == list(range(1000))
 
 
 @pytest.mark.parametrize(

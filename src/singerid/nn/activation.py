@@ -125,11 +125,12 @@ def _pool(x: Tensor, sign: Tensor, pool: tuple[int, int] | None) -> tuple[Tensor
     """The values of x that are largest in their windows once multiplied by a factor of `sign`; where."""
     if pool is None:
         return x, None
-    if bool((sign >= 0).all()):
+    if bool((sign > 0).all()):
         return functional.max_pool2d(x, pool, return_indices=True)
-    signs = _channels(torch.where(sign < 0, -1.0, 1.0).to(x.dtype))
-    pooled, where = functional.max_pool2d(x * signs, pool, return_indices=True)
-    return pooled * signs, where
+    # Of a factor of zero all are equal, and the first is taken.
+    _, where = functional.max_pool2d(x * _channels(sign.sign().to(x.dtype)), pool, return_indices=True)
+    pooled = x.flatten(2).gather(2, where.flatten(2)).view_as(where)
+    return pooled.contiguous(memory_format=torch.channels_last), where
 
 
 def _sums(d_y: Tensor, values: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,10 +5,11 @@ Letters in shapes: B batch, C channels, H mel bands, W frames.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.utils import _pair
 
 from singerid.nn.activation import Statistics, elu_norm_pool, elu_pool_scale
 from singerid.nn.dropout import Dropout
-from singerid.nn.layers import is_exported, is_hooked
+from singerid.nn.layers import is_hooked, is_plain
 
 Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no pooling
 
@@ -17,7 +18,7 @@ class ConvBlock(nn.Sequential):
     """3x3 convolution, ELU, batch norm, max pool (or none), dropout.
 
     On a CPU what stands between the convolution and dropout is done in one step (`singerid.nn.activation`),
-    unless a hook wants to see or change what a layer returns, or a layer was replaced.
+    differentiable once, unless a hook wants to see or change what a layer does, or a layer was replaced.
 
     Args:
         in_channels: C of the input.
@@ -57,23 +58,46 @@ class ConvBlock(nn.Sequential):
             assert norm.running_var is not None
             scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
             y = elu_pool_scale(x, scale, norm.bias - norm.running_mean * scale, self._window)
-        y = dropout(y)
-        return y
+        assert isinstance(dropout, Dropout)
+        return dropout.overwriting(y)
 
     def _goes_together(self, x: Tensor) -> bool:
         """Whether everything is as it was built, and PyTorch's layers would do nothing more than we do."""
         return (
-            x.device.type == "cpu"
+            is_plain(x)
             and x.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
             and (self.training or not torch.is_grad_enabled())
             and all(layer.training == self.training for layer in self)
             and x[:, 0].numel() > 1  # of a single value batch norm complains
-            and not is_exported()
-            and not torch.compiler.is_compiling()
             and [type(layer) for layer in self] == self._kinds
+            and self._is_as_built(x.dtype)
             and not is_hooked(self)
         )
+
+    def _is_as_built(self, dtype: torch.dtype) -> bool:
+        """Whether the settings of the layers are those that the one step knows."""
+        _, elu, norm, *pools, _ = self
+        assert isinstance(elu, nn.ELU)
+        assert isinstance(norm, nn.BatchNorm2d)
+        kept = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        windows = [self._window] if self._window else []
+        return (
+            elu.alpha == 1
+            and norm.momentum is not None
+            and all(tensor is not None and tensor.dtype == dtype for tensor in kept)
+            and [_window(pool) for pool in pools] == windows
+        )
+
+
+def _window(pool: nn.Module) -> Pool:
+    """Of a pooling without overlap, gaps or padding; None if it is another one."""
+    assert isinstance(pool, nn.MaxPool2d)
+    window, stride, padding, dilation = map(
+        _pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+    )
+    simple = stride == window and padding == (0, 0) and dilation == (1, 1)
+    return window if simple and not pool.ceil_mode and not pool.return_indices else None
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from singerid.nn.conv_block import ConvBlock, Pool
 from singerid.nn.inference import run_clips
-from singerid.nn.layers import initialize_as_keras, is_exported, is_hooked, shape_text
+from singerid.nn.layers import initialize_as_keras, is_hooked, is_plain, shape_text
 
 
 class Branch(nn.Module):
@@ -160,7 +160,8 @@ class CRNN(nn.Module):
         self._check(mel, melody)
         inputs = (mel,) if melody is None else (mel, melody)
         # Without batch statistics every clip is for itself: on a CPU, one clip's maps stay in the cache.
-        if self.training or mel.device.type != "cpu" or is_exported() or is_hooked(self):
+        evaluating = not any(module.training for module in self.modules())
+        if not evaluating or not is_plain(mel) or is_hooked(self):
             frames = self._frames(*inputs)
         elif torch.is_grad_enabled():
             frames = torch.cat(

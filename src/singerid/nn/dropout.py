@@ -13,27 +13,34 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from singerid.nn.layers import is_plain
+
 # Elements from which on it is faster than PyTorch's own, and the highest rate for which it is.
 LEAST_ELEMENTS = 2**16
 HIGHEST_RATE = 0.25
 
 
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout`, in place and several times faster on large maps on a CPU.
-
-    In place: of what it reads nothing is left. So it may stand only behind an operation that does not need
-    its own result for its gradient (a convolution, batch norm, pooling; not ELU).
+    """`torch.nn.Dropout`, several times faster on large maps on a CPU.
 
     Args:
         p: the share of elements that is dropped; what is left is divided by 1 - p.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop elements of x while training, any shape; of x itself where that is faster."""
+        """Drop elements of x while training, any shape."""
+        return self._drop(x, overwrite=False)
+
+    def overwriting(self, x: Tensor) -> Tensor:
+        """As `forward`, where that is faster in the memory of x, which nothing else may need any more."""
+        return self._drop(x, overwrite=True)
+
+    def _drop(self, x: Tensor, overwrite: bool) -> Tensor:
         cheap = self.training and 0 < self.p <= HIGHEST_RATE and x.numel() >= LEAST_ELEMENTS
-        if not cheap or x.device.type != "cpu" or torch.compiler.is_compiling() or not _is_dense(x):
+        if not cheap or not is_plain(x) or not _is_dense(x):
             return super().forward(x)
-        kept: Tensor = _DropInPlace.apply(x, draw_dropped(x.numel(), self.p), 1 / (1 - self.p))  # type: ignore[no-untyped-call]
+        dropped = draw_dropped(x.numel(), self.p)
+        kept: Tensor = _Drop.apply(x, dropped, 1 / (1 - self.p), overwrite)  # type: ignore[no-untyped-call]
         return kept
 
 
@@ -50,21 +57,25 @@ def draw_dropped(count: int, rate: float) -> Tensor:
     return torch.cat(parts)
 
 
-class _DropInPlace(torch.autograd.Function):
+class _Drop(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, dropped: Tensor, scale: float) -> Tensor:
+    def forward(context: Any, x: Tensor, dropped: Tensor, scale: float, overwrite: bool) -> Tensor:
         context.save_for_backward(dropped)
         context.scale, context.layout = scale, x.stride()
-        context.mark_dirty(x)
-        return _clear(x.mul_(scale), dropped)
+        if overwrite:
+            context.mark_dirty(x)
+            return _clear(x.mul_(scale), dropped)
+        return _clear(
+            torch.mul(x, scale, out=torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)), dropped
+        )
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, d_y: Tensor) -> tuple[Tensor, None, None]:
+    def backward(context: Any, d_y: Tensor) -> tuple[Tensor, None, None, None]:
         (dropped,) = context.saved_tensors
         # Elements are numbered as they lay in memory; the gradient may come in another order.
         d_x = torch.empty_strided(d_y.shape, context.layout, dtype=d_y.dtype)
-        return _clear(torch.mul(d_y, context.scale, out=d_x), dropped), None, None
+        return _clear(torch.mul(d_y, context.scale, out=d_x), dropped), None, None, None
 
 
 def _clear(x: Tensor, elements: Tensor) -> Tensor:

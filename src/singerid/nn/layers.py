@@ -8,6 +8,13 @@ from torch import Tensor, nn
 
 Dimensions = Literal[1, 2, 3]
 
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)  # as PyTorch has them
+
 CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
     1: nn.Conv1d,
     2: nn.Conv2d,
@@ -65,9 +72,17 @@ def is_exported() -> bool:
     return tracing
 
 
+def is_plain(x: Tensor) -> bool:
+    """Whether x is numbers on a CPU and no more: not what a trace, a compiler or `torch.func` puts there."""
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    recorded = is_exported() or torch.compiler.is_compiling()
+    return x.device.type == "cpu" and type(x) in (Tensor, nn.Parameter) and not (transformed or recorded)
+
+
 def is_hooked(module: nn.Module) -> bool:
-    """Whether a hook sees or changes what a layer in a module takes or returns."""
-    return any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules())
+    """Whether a hook sees or changes what a layer in a module takes or returns, or its gradient."""
+    everywhere = any(getattr(nn.modules.module, f"_global{kind}") for kind in _HOOKS)
+    return everywhere or any(getattr(layer, kind) for layer in module.modules() for kind in _HOOKS)
 
 
 def check_map(x: Tensor, channels: int, dimensions: int, name: str) -> None:
