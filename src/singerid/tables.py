@@ -95,8 +95,8 @@ def _disagreements(comparison: RunComparison, names: Sequence[str]) -> list[Tabl
     right = [sum(getattr(each, who) == each.truth for each in found) for who in ("first", "second")]
     summary = Text(
         f"they name different singers for {len(found)} of {comparison.tracks} tracks: "
-        f"{names[0]} is right {right[0]} times, {names[1]} {right[1]} times, "
-        f"neither {len(found) - sum(right)} times"
+        f"right is {names[0]} for {right[0]}, {names[1]} for {right[1]}, "
+        f"neither for {len(found) - sum(right)}"
     )
     if not found:
         return [summary]

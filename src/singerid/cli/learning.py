@@ -141,8 +141,8 @@ def train(
     history = read_history(trained)
     best = best_epoch(history)
     print(
-        f"{printable(run)}: {len(history)} epochs; best validation F1 {best.valid_f1:.3f} in epoch "
-        f"{best.epoch}. Next: singerid evaluate {printable(run)}"
+        f"{printable(run)}: best validation F1 {best.valid_f1:.3f} in epoch {best.epoch} of {len(history)}. "
+        f"Next: singerid evaluate {printable(run)}"
     )
 
 
