@@ -16,9 +16,7 @@ command use them.
 import argparse
 import importlib.util
 import json
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from pathlib import Path
 
 import torch
 from eager import loop
+from timing import in_fresh_process, machine, peak_bytes, write
 from torch import Tensor
 
 from singerid.features import seconds_to_frames
@@ -80,14 +79,7 @@ def run(form: Form, inputs: list[Tensor], training: bool) -> tuple[float, list[T
 def peak_gigabytes(batch: int, seconds: float, softmax: str, training: bool, form: str) -> float:
     """Rise of the peak of a fresh process."""
     arguments = [batch, seconds, softmax, int(training), form]
-    command = [sys.executable, __file__, "--memory", *map(str, arguments)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def peak_bytes() -> int:
-    """Highest resident memory of this process (Linux); `ru_maxrss` would start from the parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    return float(in_fresh_process(__file__, "--memory", *arguments))
 
 
 def measure_memory(batch: str, seconds: str, softmax: SoftmaxAxis, training: str, form: str) -> None:
@@ -180,9 +172,7 @@ def main() -> None:
             arguments.device,
         )
     ]
-    if arguments.json:
-        about = {"torch": torch.__version__, "machine": platform.machine(), "threads": 1}
-        arguments.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+    write(arguments.json, machine(arguments.device), rows)
 
 
 if __name__ == "__main__":
