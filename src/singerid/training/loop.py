@@ -75,7 +75,8 @@ def train(
         history = resume(run, model, optimizer)
         learner = Learner(model, optimizer, settings, device)
         steps = math.ceil(len(train_part.clips) / settings.batch_size)
-        if compiling_pays(compiling, device, steps * (settings.epochs - len(history))):
+        # Of the whole run, so that one that was interrupted goes on as it began.
+        if compiling_pays(compiling, device, steps * settings.epochs):
             _compile(learner, train_part.clips, config.model, on_warning)
         with TrainingDisplay(config.model, settings.epochs, steps, len(history), display) as shown:
             while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
