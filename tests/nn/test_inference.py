@@ -50,6 +50,14 @@ def test_every_clip_is_for_itself_and_without_gradients(threads):
     assert threading.get_ident() not in {call[1] for call in seen}
 
 
+def test_one_thread_takes_clip_after_clip(threads):
+    threads(1)
+    seen = []
+    x = torch.randn(3, 4)
+    assert torch.equal(run_clips(lambda clip: seen.append(len(clip)) or clip * 2, x), x * 2)
+    assert seen == [1, 1, 1]
+
+
 def test_threads_that_are_left_over_help_with_the_clips(threads):
     threads(4)
     seen = []
