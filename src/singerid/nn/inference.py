@@ -1,4 +1,4 @@
-"""A network on many clips: on a CPU one by one, whose maps then stay in the cache, in threads of their own."""
+"""A network on many clips: on a CPU one by one, whose maps stay in the cache, in threads of their own."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
