@@ -42,12 +42,14 @@ def test_a_gpu_would_score_in_exact_float32(trained, monkeypatch):
     seen, predict = [], ev.predict_clips
 
     def watching(*arguments):
-        seen.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        cudnn = torch.backends.cudnn
+        places = torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
+        seen.append([place.fp32_precision for place in places])
         return predict(*arguments)
 
     monkeypatch.setattr(ev, "predict_clips", watching)
     ev.evaluate(trained, CPU)
-    assert seen == [(False, False)]
+    assert seen == [["ieee"] * 3]
 
 
 def test_scores_equal_votes_counted_by_hand(trained, part, result):
