@@ -46,6 +46,33 @@ def test_a_file_gives_the_probabilities_of_its_stored_clips(identifier, trained,
         np.testing.assert_allclose(heard, stored[part.clips.track == index], atol=1e-5)
 
 
+STATUS = Path("/proc/self/status")
+MEMORY = f"""
+from pathlib import Path
+import numpy as np, torch
+from singerid.config import FeatureConfig
+from singerid.identify import Identifier
+torch.set_num_threads(1)
+def identify(minutes):
+    read = lambda: (block for _ in range(6 * minutes))  # of 10 s
+    result = identifier.judge(Path("noise"), read)
+    peak = next(line for line in open({str(STATUS)!r}) if line.startswith("VmHWM"))
+    return result.clips, int(peak.split()[1]) / 1024
+block = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+classify = lambda clips: torch.full((len(clips), 20), 0.05)
+identifier = Identifier(tuple("abcdefghijklmnopqrst"), classify, 157, FeatureConfig(), torch.device("cpu"))
+(few, before), (many, after) = identify(6), identify(66)
+assert (few, many) == (71, 788), (few, many)
+assert after - before < 20, (before, after)  # MB; the sound itself is 230, its spectrogram 60
+"""
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells the peak of a process")
+def test_an_hour_takes_no_more_memory_than_minutes():
+    result = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 def test_names_the_singers_and_counts_the_votes(identifier, trained, recordings):
     right = 0
     for path in trained.split().test:
@@ -239,7 +266,7 @@ def test_what_cannot_identify_is_named(trained, tmp_path):
         Identifier.load(trained.path, separator="repet")
     fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split())
     save_model(trained.load_model(), fewer.state_path())
-    with pytest.raises(SingeridError, match=r"knows 3 singers, its run's config\.json 1"):
+    with pytest.raises(SingeridError, match=r"has singers 3, its run's config\.json 1"):
         Identifier.load(fewer.path)
 
 

@@ -10,7 +10,7 @@ import torch
 from singerid import load_model
 from singerid.errors import SingeridError
 from singerid.extract.store import Store
-from singerid.models import save_model
+from singerid.models import build_model, save_model
 from singerid.runs import Run, SplitConfig, make_split, part_of, singers_in
 
 
@@ -110,6 +110,17 @@ def test_missing_truncated_and_foreign_states_are_named(run):
         SingeridError, match=r"best_f1\.safetensors: is missing; run the same `singerid train`"
     ):
         run.load_model()
+
+
+def test_a_state_of_another_network_than_the_configurations_is_named(run):
+    own = load_model(run.path).spec
+    for other, what in (("crnn_square", "model"), (own.name, "options")):
+        options = {**own.options, "batch_norm_momentum": 0.25}
+        save_model(build_model(other, own.singers, **options), run.state_path())
+        with pytest.raises(SingeridError, match=rf"has {what} .*, its run's config\.json .*another run"):
+            Run.open(run.path).load_model()
+    save_model(build_model(own.name, own.singers, **own.options), run.state_path())
+    Run.open(run.path).load_model()
 
 
 def test_a_store_without_the_runs_tracks_is_named(trained, recordings):

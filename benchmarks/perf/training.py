@@ -1,7 +1,7 @@
 """Training CRNN_FGNL at full width: clips a second against the eager port, memory, and what a run takes.
 
-    python benchmarks/perf/training.py --device cuda [--json FILE]
-    python benchmarks/perf/training.py --device cpu [--threads 1] [--json FILE]     (a small version)
+    python benchmarks/perf/training.py [--json FILE]                       on a GPU if there is one, else
+    python benchmarks/perf/training.py --device cpu [--threads 1] [--json FILE]     a small version
 
 Made-up clips, all of them on the device, as `singerid train` holds them when they fit; both learn from the
 same batches. The eager port is as PyTorch leaves it: float32, where a GPU convolves in TF32. "of the matrix
@@ -156,16 +156,13 @@ def measure_artist20(batch: int, device: torch.device) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        print("training: no CUDA device here, nothing was measured; --device cpu runs a small version")
-        return
     device = choose_device(arguments.device)
-    about = machine(arguments.device, arguments.threads)
+    about = machine(device.type, arguments.threads)
     print(about, flush=True)
     if device.type == "cpu":
         rows = measure(ARTIST20_SECONDS, 4, 1, arguments.repeats, device, about)

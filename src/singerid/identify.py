@@ -223,7 +223,10 @@ class Identifier:
         there is nothing else.
         """
         f0 = None if self.tracker is None else torch.from_numpy(self.tracker.contour(read()).f0)
-        batch, found, frames = self.clip_frames * BATCH_SIZE, [], 0
+        batch, frames = self.clip_frames * BATCH_SIZE, 0
+        # In one piece: kept one by one among the large pieces that come and go, results would keep the
+        # gaps between them from being used again, 0.3 MB a batch.
+        found = bytearray()
         columns = self.features.hop_length if self.waveform else self.features.n_mels
         held = torch.zeros(columns, 0, device=self.device)
 
@@ -232,7 +235,7 @@ class Identifier:
             nonlocal held
             first = frames - held.shape[-1]
             melody = None if f0 is None else f0[first : first + length]
-            found.append(self._classify(held[:, :length], melody, clip_frames))
+            found.extend(self._classify(held[:, :length], melody, clip_frames).tobytes())
             held = held[:, length:].clone()
 
         for chunk in self._frames(read):
@@ -247,7 +250,7 @@ class Identifier:
                 seconds = frames_to_seconds(self.smallest_frames, self.features)
                 raise AudioError(path, f"is shorter than {seconds:.2f} s, the least the network takes")
             classify(frames, frames)
-        return np.concatenate(found), frames
+        return np.frombuffer(found, np.float32).reshape(-1, len(self.singers)), frames
 
     def _frames(self, read: Read) -> Iterator[NDArray[np.float32]]:
         """What clips are cut from, in chunks (n_mels, frames) or (hop_length, frames)."""

@@ -10,6 +10,7 @@ RUN/README.md            the model card, see `singerid.card`
 RUN/resume.safetensors   where training goes on after an interruption
 """
 
+import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -161,11 +162,15 @@ class Run:
                 "which goes on where it stopped"
             )
         model = load_model_file(self.state_path(state))
-        if model_spec(model).singers != len(self.config.singers):
-            raise SingeridError(
-                f"{self.state_path(state)}: knows {model_spec(model).singers} singers, its run's config.json "
-                f"{len(self.config.singers)}; one of them is of another run"
-            )
+        spec, config = model_spec(model), self.config
+        said = {"model": config.model, "singers": len(config.singers), "options": _plain(config.options)}
+        built = {"model": spec.name, "singers": spec.singers, "options": _plain(spec.options)}
+        for what, value in said.items():
+            if built[what] != value:
+                raise SingeridError(
+                    f"{self.state_path(state)}: has {what} {built[what]}, its run's config.json {value}; "
+                    "one of them is of another run"
+                )
         return model
 
     def store(self) -> Store:
@@ -405,6 +410,11 @@ def singers_in(store: Store, split: Split) -> tuple[str, ...]:
     """The singers that a split trains, sorted: the classes."""
     train = set(split.train)
     return singers_of(track for track in store.tracks if track.path in train)
+
+
+def _plain(options: Mapping[str, Any]) -> Any:
+    """Options as they are once written and read again: tuples are lists."""
+    return json.loads(json.dumps(dict(options)))
 
 
 def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
