@@ -114,12 +114,14 @@ def test_runs_of_clips_of_different_length_are_compared_by_track(trained, untrai
         assert each.second == ["alto", "bass", "tenor"][tracks[each.path][0]]
 
 
-def test_names_say_who_heard_what_where_it_differs(trained, untrained, tmp_path):
+def test_names_say_who_heard_what_unless_all_hear_the_mixture(trained, untrained, tmp_path):
     vocals = untrained.hearing("vocals")
     other = make(trained, tmp_path / "a", model="crnn_square").hearing("vocals")
     assert names_of([trained, vocals]) == ("crnn (mixture)", "crnn (vocals)")
     assert names_of([trained, other]) == ("crnn (mixture)", "crnn_square (vocals)")
-    assert names_of([trained.hearing("vocals"), vocals]) == path_tails([trained.path, untrained.path])
+    both = tuple(f"{name} (vocals)" for name in path_tails([trained.path, untrained.path]))
+    assert names_of([trained.hearing("vocals"), vocals]) == both
+    assert names_of([trained, untrained]) == path_tails([trained.path, untrained.path])
     three = names_of(
         [trained, make(trained, tmp_path / "b"), make(trained, tmp_path / "c").hearing("vocals")]
     )

@@ -140,13 +140,13 @@ def paired(
 def names_of(runs: Sequence[Run]) -> tuple[str, ...]:
     """Names that tell runs apart: their models, or where these are not distinct the ends of their paths.
 
-    Where the runs do not all hear the same, each name says what its run hears: "crnn (vocals)".
+    Unless all hear the mixture, each name says what its run hears: "crnn (vocals)".
 
     Raises:
         SingeridError: a run is given twice.
     """
     audio = [run.config.audio for run in runs]
-    heard = [f" ({each})" if len(set(audio)) > 1 else "" for each in audio]
+    heard = [f" ({each})" if set(audio) != {"mixture"} else "" for each in audio]
 
     def labelled(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(add, names, heard))
