@@ -31,7 +31,7 @@ def make(trained, path, split=None, **changes):
     torch.manual_seed(5)
     config = replace(trained.config, **changes)
     run = Run.create(path, config, split or trained.split())
-    save_model(build_model(config.model, len(config.singers), width=0.0625), run.state_path())
+    save_model(build_model(config.model, len(config.singers), **config.options), run.state_path())
     return run
 
 

@@ -31,7 +31,7 @@ def another(run, path, model="crnn_fgnl", split=None, **changes):
     torch.manual_seed(1)
     config = replace(run.config, model=model, options={"width": 0.0625}, **changes)
     made = Run.create(path, config, split or run.split())
-    save_model(build_model(model, len(config.singers), width=0.0625), made.state_path())
+    save_model(build_model(model, len(config.singers), **config.options), made.state_path())
     return made
 
 
