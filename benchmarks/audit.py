@@ -22,8 +22,9 @@ from small_networks import train_small
 
 from singerid.config import AudioCondition, AugmentMode
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, Store
+from singerid.new_run import make_split
 from singerid.parallel import WorkerDied, each_in_processes
-from singerid.runs import Run, SplitConfig, make_split
+from singerid.runs import Run, SplitConfig
 
 NETWORKS: dict[str, tuple[AudioCondition, AugmentMode]] = {
     "cheat": ("mixture", "none"),

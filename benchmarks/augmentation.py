@@ -19,8 +19,10 @@ from small_networks import CPU, train_small
 from singerid.evaluation import baseline_probabilities, predict_clips, score_part
 from singerid.extract.store import Store
 from singerid.metrics import Paired, compare
+from singerid.new_run import make_split
 from singerid.parallel import WorkerDied, each_in_processes
-from singerid.runs import Run, SplitConfig, make_split, part_of
+from singerid.parts import part_of
+from singerid.runs import Run, SplitConfig
 from singerid.training import best_epoch, read_history
 from singerid.voting import vote_tracks
 

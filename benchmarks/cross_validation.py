@@ -23,8 +23,9 @@ from singerid.data.splits import Split, leave_one_album_out, stratified_folds, w
 from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_levels
 from singerid.extract.store import Store
 from singerid.parallel import WorkerDied, each_in_processes
+from singerid.parts import part_of
 from singerid.report import score_text
-from singerid.runs import Run, SplitConfig, part_of
+from singerid.runs import Run, SplitConfig
 
 FOLDS = 5
 

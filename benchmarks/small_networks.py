@@ -7,7 +7,8 @@ import torch
 from singerid.config import AudioCondition, AugmentMode, Precision, TrainingConfig
 from singerid.data.splits import Split
 from singerid.extract.store import Store
-from singerid.runs import SplitConfig, configure
+from singerid.new_run import configure
+from singerid.runs import SplitConfig
 from singerid.training import train
 
 CPU = torch.device("cpu")

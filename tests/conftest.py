@@ -107,7 +107,8 @@ def trained(recordings, tmp_path_factory):
 
     from singerid.config import TrainingConfig
     from singerid.extract.store import Store
-    from singerid.runs import SplitConfig, configure, make_split
+    from singerid.new_run import configure, make_split
+    from singerid.runs import SplitConfig
     from singerid.training import train
 
     store = Store.open(recordings.store)

@@ -12,7 +12,8 @@ from sklearn.metrics import f1_score
 from singerid import evaluation as ev
 from singerid.baseline import Baseline
 from singerid.extract.store import Store
-from singerid.runs import Run, part_of
+from singerid.parts import part_of
+from singerid.runs import Run
 
 CPU = torch.device("cpu")
 

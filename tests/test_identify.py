@@ -24,7 +24,8 @@ from singerid.evaluation import predict_clips
 from singerid.extract.store import Store
 from singerid.identify import Identifier, _decoded_ahead, find_files, identify_files
 from singerid.models import save_model
-from singerid.runs import Run, part_of
+from singerid.parts import part_of
+from singerid.runs import Run
 
 ROOT = Path(__file__).parent.parent
 

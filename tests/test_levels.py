@@ -11,7 +11,7 @@ LEVELS = {
     0: "errors files pages console config devices downloads figures.* parallel voting metrics mel memory "
     "nn.* without_torchaudio",
     1: "audio features builders models data.*",
-    2: "extract.* runs interop pretrained",
+    2: "extract.* runs parts new_run interop pretrained trained",
     3: "training.* evaluation identify baseline audit.* export embedding attention comparison",
     4: "experiments.* report identification_report tables audit_report card demo doctor",
     5: "cli.*",

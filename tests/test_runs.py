@@ -11,7 +11,9 @@ from singerid import load_model
 from singerid.errors import SingeridError
 from singerid.extract.store import Store
 from singerid.models import build_model, save_model
-from singerid.runs import Run, SplitConfig, make_split, part_of, singers_in
+from singerid.new_run import make_split, singers_in
+from singerid.parts import part_of
+from singerid.runs import Run, SplitConfig
 
 
 @pytest.fixture

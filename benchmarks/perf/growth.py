@@ -35,7 +35,8 @@ from singerid.extract.store import FORMAT, Store, features_path
 from singerid.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.files import write_json
 from singerid.models import build_model
-from singerid.runs import RunConfig, current_versions, part_of
+from singerid.parts import part_of
+from singerid.runs import RunConfig, current_versions
 
 LENGTHS = (3.0, 10.0, 30.0, 60.0, 120.0, 240.0)
 SINGERS = (20, 200, 2_000, 20_000)

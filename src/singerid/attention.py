@@ -26,7 +26,8 @@ from singerid.features import LogMel, band_frequencies, stream_log_mel
 from singerid.figures import AttentionPicture, draw_attention
 from singerid.nn.fgnl import FGNL
 from singerid.nn.operation import responses
-from singerid.runs import Run, part_of
+from singerid.parts import part_of
+from singerid.runs import Run
 
 Array = NDArray[np.float32]
 

@@ -16,7 +16,8 @@ from singerid.errors import SingeridError
 from singerid.evaluation import LevelScores, predict_clips, score_part
 from singerid.figures import RivalLevel, draw_rivals
 from singerid.metrics import MEASURES, Comparison, Paired, compare
-from singerid.runs import Part, Run, part_of
+from singerid.parts import Part, part_of
+from singerid.runs import Run
 from singerid.voting import Vote, vote_tracks
 
 

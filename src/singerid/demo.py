@@ -31,10 +31,12 @@ from singerid.identification_report import clock
 from singerid.identify import Identifier
 from singerid.metrics import Comparison, compare
 from singerid.models import count_parameters
+from singerid.new_run import configure, make_split
 from singerid.pages import render_page
 from singerid.parallel import WorkerDied, each_in_processes
+from singerid.parts import Part, part_of
 from singerid.report import score_text
-from singerid.runs import Part, Run, SplitConfig, configure, current_versions, make_split, part_of
+from singerid.runs import Run, SplitConfig, current_versions
 from singerid.training import best_epoch, read_history, train
 
 BASELINE = "baseline"

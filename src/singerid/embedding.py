@@ -29,7 +29,8 @@ from singerid.features import frames_to_seconds
 from singerid.figures import Plane, draw_planes
 from singerid.files import atomic_write
 from singerid.nn.inference import run_clips
-from singerid.runs import Part, Run, part_of
+from singerid.parts import Part, part_of
+from singerid.runs import Run
 
 Vectors = NDArray[np.float32]
 PartName = Literal["test", "valid", "train", "all"]

@@ -16,7 +16,8 @@ from singerid.data.clips import Batch, Clips
 from singerid.devices import gpu_arithmetic
 from singerid.metrics import Scores, score
 from singerid.nn.inference import run_clips
-from singerid.runs import Part, Run, part_of
+from singerid.parts import Part, part_of
+from singerid.runs import Run
 from singerid.voting import vote_tracks
 
 T = TypeVar("T")

@@ -5,10 +5,10 @@ or, later, an encoder compared with a library of known voices. Memory does not g
 file beyond one number per singer and clip.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -17,29 +17,20 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from singerid.audio import AudioError, read_blocks
-from singerid.config import (
-    REPORTED_STATE,
-    AudioCondition,
-    FeatureConfig,
-    SeparatorName,
-    StateName,
-    TrackerName,
-)
+from singerid.config import REPORTED_STATE, AudioCondition, FeatureConfig, SeparatorName, StateName
 from singerid.data.tracks import find_audio
 from singerid.devices import gpu_arithmetic
-from singerid.errors import Failure, SingeridError
+from singerid.errors import Failure
 from singerid.extract.melody import Tracker, open_tracker
 from singerid.extract.separated import Read, separated
 from singerid.extract.store import VOCALS
-from singerid.extract.vocals import Separator, open_separator
+from singerid.extract.vocals import Separator
 from singerid.features import LogMel, frames_to_seconds, melody_map, stream_log_mel, stream_waveform
-from singerid.models import model_entry
 from singerid.nn.inference import run_clips
-from singerid.pretrained import load_pretrained
-from singerid.runs import Run
+from singerid.trained import notice_of, open_trained, separator_for
 from singerid.voting import vote
 
 # Clips (B, n_mels, frames) in dB, and melody maps where there is a tracker -> probabilities (B, singers)
@@ -157,8 +148,8 @@ class Identifier:
                 vocals out.
         """
         device = torch.device(device)
-        network = _open(run, state, pretrained_weights)
-        separates = _separator(network, audio or network.audio, separator, weights, device)
+        network = open_trained(run, state, pretrained_weights)
+        separates = separator_for(network, audio or network.audio, separator, weights, device)
         model = network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def classify(*clips: Tensor) -> Tensor:
@@ -175,7 +166,7 @@ class Identifier:
             separator=separates,
             tracker=open_tracker(network.melody, device) if network.melody else None,
             waveform=network.waveform,
-            notice=_notice(network, separates),
+            notice=notice_of(network, separates),
         )
 
     def identify(self, path: Path | str) -> Result:
@@ -276,95 +267,6 @@ class Identifier:
                 singer=self.singers[singer],
                 confidence=float(probabilities[clips, singer].mean()),
             )
-
-
-@dataclass(frozen=True, eq=False)
-class _Network:
-    """A network, and what it must be given."""
-
-    name: str
-    model: nn.Module
-    singers: tuple[str, ...]
-    clip_frames: int
-    features: FeatureConfig
-    audio: AudioCondition = "mixture"
-    separator: SeparatorName | None = None
-    melody: TrackerName | None = None
-    waveform: bool = False
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-
-def _open(run: Path | str, state: StateName, pretrained_weights: Path | None) -> _Network:
-    """The network of a run's folder or, where there is none, the pretrained one of that name."""
-    if not Path(run).exists():
-        pretrained = load_pretrained(str(run), pretrained_weights)
-        entry = pretrained.entry
-        return _Network(
-            name=pretrained.name,
-            model=pretrained.model,
-            singers=entry.singers,
-            clip_frames=entry.clip_frames,
-            features=entry.features,
-            audio=entry.audio,
-            separator=entry.separator,
-            melody=entry.melody,
-            waveform=entry.waveform,
-        )
-    if pretrained_weights is not None:
-        raise SingeridError(f"{run}: is a folder, no pretrained network; leave out --pretrained-weights")
-    opened = Run.open(run)
-    config = opened.config
-    return _Network(
-        name=str(run),
-        model=opened.load_model(state),
-        singers=config.singers,
-        clip_frames=config.clip_frames,
-        features=config.features,
-        audio=config.audio,
-        separator=config.separator,
-        melody=config.melody,
-        waveform="waveform" in model_entry(config.model).inputs,
-        versions=config.versions,
-    )
-
-
-def _separator(
-    network: _Network,
-    audio: AudioCondition,
-    name: SeparatorName | None,
-    weights: Path | None,
-    device: torch.device,
-) -> Separator | None:
-    """What takes the vocals out for a network, or None for the mixture."""
-    if audio == "mixture":
-        if name or weights:
-            raise SingeridError(f"{network.name}: hears the mixture; leave out --separator and --weights")
-        return None
-    name = name or network.separator
-    if name is None:
-        raise SingeridError(
-            f"{network.name}: learned on the mixture, and does not say how to take out the vocals for "
-            "--audio vocals; choose --separator open-unmix or repet, or leave out --audio vocals"
-        )
-    if name == "stems":
-        raise SingeridError(
-            f"{network.name}: learned on true stems, which a recording has none of; "
-            "choose --separator open-unmix or repet"
-        )
-    return open_separator(name, weights=weights, device=device)
-
-
-def _notice(network: _Network, separator: Separator | None) -> str:
-    """What to say of vocals that are not made as those that the network learned on."""
-    if separator is None:
-        return ""
-    notices = [separator.notice] if separator.notice else []
-    now, learned = (separator.name, separator.origin), network.separator or "the mixture"
-    # Of a pretrained network the version is not known.
-    if now != (learned, network.versions.get(learned, now[1])):
-        on = f"{learned} ({network.versions[learned]})" if learned in network.versions else learned
-        notices.append(f"{network.name} learned on {on} and hears vocals by {now[0]} ({now[1]})")
-    return "; ".join(notices)
 
 
 def find_files(paths: Sequence[Path], on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:

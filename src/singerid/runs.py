@@ -12,14 +12,12 @@ RUN/resume.safetensors   where training goes on after an interruption
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
-from numpy.typing import NDArray
 from torch import nn
 
 import singerid
@@ -33,15 +31,12 @@ from singerid.config import (
     TrackerName,
     TrainingConfig,
 )
-from singerid.data.clips import Clips
-from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
-from singerid.data.tracks import singers_of
+from singerid.data.splits import Split, read_split
 from singerid.errors import SingeridError
-from singerid.extract.index import StoredTrack
-from singerid.extract.store import Store, options_for, waveform_of
+from singerid.extract.store import Store
 from singerid.features import seconds_to_frames
 from singerid.files import read_json, write_json
-from singerid.models import load_model_file, model_entry, model_spec
+from singerid.models import load_model_file, model_spec
 
 FORMAT = 1
 
@@ -189,227 +184,6 @@ def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module
         SingeridError: there is none, or it is damaged.
     """
     return Run.open(path).load_model(state) if Path(path).is_dir() else load_model_file(path)
-
-
-class _Stored(Sequence[Any]):
-    """What a store has of some tracks, each read when it is asked for, and closed again after.
-
-    Args:
-        tracks: in order.
-        read: reads what is wanted of a track.
-    """
-
-    def __init__(self, tracks: Sequence[StoredTrack], read: Callable[[StoredTrack], NDArray[Any]]) -> None:
-        self._tracks = tracks
-        self._read = read
-
-    def __len__(self) -> int:
-        return len(self._tracks)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._read(self._tracks[index])
-
-
-@dataclass(frozen=True)
-class Part:
-    """The tracks of one part of a split, and their clips.
-
-    Attributes:
-        tracks: sorted by path; `clips.track` counts them.
-        clips: what the network reads; a track shorter than a clip has none.
-        singers: names of the classes.
-    """
-
-    tracks: tuple[StoredTrack, ...]
-    clips: Clips
-    singers: tuple[str, ...]
-
-
-def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: str | None = None) -> Part:
-    """Tracks and clips of some paths of a store, as a run reads them.
-
-    Args:
-        store: what has the tracks.
-        paths: of the tracks.
-        config: of the run.
-        condition: what the clips are cut from; None: the spectrogram, or waveform, that the run's
-            network reads.
-
-    Raises:
-        SingeridError: the store lacks a track or the audio condition, or no track is as long as a clip.
-    """
-    by_path = {track.path: track for track in store.tracks}
-    missing = [path for path in paths if path not in by_path]
-    if missing:
-        raise SingeridError(
-            f"{store.path}: lacks {len(missing)} of the run's tracks, the first is {missing[0]!r}; "
-            "prepare them again"
-        )
-    tracks = tuple(by_path[path] for path in sorted(paths))
-    label_of = {singer: label for label, singer in enumerate(config.singers)}
-    for track in tracks:
-        if track.singer not in label_of:
-            raise SingeridError(
-                f"{store.path}: {track.path!r} is by {track.singer!r} now, whom the run does not know; "
-                "train again"
-            )
-    labels = [label_of[track.singer] for track in tracks]
-    _require_same_makers(store, config)
-    f0 = None
-    if config.melody is not None:
-        _require_all(store, tracks, f"{config.audio}/{config.melody}", [t.f0 for t in tracks])
-        f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
-    if condition is None:
-        reads_waveform = "waveform" in model_entry(config.model).inputs
-        condition = waveform_of(config.audio) if reads_waveform else config.audio
-    _require_all(store, tracks, condition, [track.conditions for track in tracks])
-    clips = Clips(
-        _Stored(tracks, partial(store.features, condition=condition)),
-        labels,
-        config.clip_frames,
-        config.training.drop_last_clip,
-        f0,
-    )
-    if not len(clips):
-        raise SingeridError(
-            f"{store.path}: none of {len(tracks)} tracks is as long as a clip of "
-            f"{config.training.clip_seconds:g} s; choose a shorter --clip-seconds"
-        )
-    return Part(tracks, clips, config.singers)
-
-
-def _require_all(
-    store: Store, tracks: Sequence[StoredTrack], wanted: str, have: Sequence[Mapping[str, str]]
-) -> None:
-    lacking = [track.path for track, made in zip(tracks, have, strict=True) if wanted not in made]
-    if lacking:
-        raise SingeridError(
-            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {wanted}, the first is "
-            f"{lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(wanted)}), or leave "
-            "them out with --split-file"
-        )
-
-
-def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
-    """Train, valid and test of a split, in this order; raises SingeridError as `part_of`."""
-    check_split(split, store.tracks)
-    for paths in (split.train, split.valid, split.test):
-        yield part_of(store, paths, config)
-
-
-def configure(
-    store: Store,
-    split: Split,
-    how: SplitConfig,
-    model: str,
-    training: TrainingConfig,
-    *,
-    options: Mapping[str, Any] | None = None,
-    audio: AudioCondition = "mixture",
-    melody: TrackerName | None = None,
-) -> RunConfig:
-    """The configuration of a new run over a store.
-
-    Args:
-        store: what to learn from.
-        split: its parts; the singers of `train` are the classes.
-        how: how the split was made.
-        model: name of a network.
-        training: how it is trained.
-        options: of the network, as for `build_model`.
-        audio: what it hears.
-        melody: whose melody it reads, for a network that reads one; None: the best that the store has.
-
-    Raises:
-        SingeridError: the model is unknown, or the store lacks what it needs.
-    """
-    origins = store.origins
-    versions = current_versions()
-    if audio == "vocals":
-        if origins.separator is None:
-            raise SingeridError(
-                f"{store.path}: has no vocals; extract them: singerid prepare TREE STORE --vocals ..."
-            )
-        versions[origins.separator] = origins.separator_version
-    tracker = None
-    if "melody" in model_entry(model).inputs:
-        tracker = _tracker_of(store, audio, melody)
-        versions[tracker] = origins.trackers[tracker]
-    elif melody is not None:
-        raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
-    return RunConfig(
-        model=model,
-        options=options or {},
-        singers=singers_in(store, split),
-        features=store.config,
-        audio=audio,
-        separator=origins.separator if audio == "vocals" else None,
-        melody=tracker,
-        split=how,
-        training=training,
-        store=str(store.path.resolve()),
-        store_identity=store.identity,
-        versions=versions,
-    )
-
-
-def _tracker_of(store: Store, audio: AudioCondition, wanted: TrackerName | None) -> TrackerName:
-    """The tracker whose melody a run over the store reads: that asked for, else the best there is.
-
-    The best is the one that followed most tracks, and of those the first in the order of the paper's.
-    """
-    choices: Sequence[TrackerName] = [wanted] if wanted else get_args(TrackerName)
-    counts = {name: sum(f"{audio}/{name}" in track.f0 for track in store.tracks) for name in choices}
-    best = max(choices, key=lambda name: (counts[name], -choices.index(name)))
-    if not counts[best]:
-        what = f"{wanted} melody" if wanted else "melody"
-        raise SingeridError(
-            f"{store.path}: has no {what}{' of the vocals' if audio == 'vocals' else ''}; "
-            f"extract it: singerid prepare TREE STORE --melody {wanted or 'crepe'}"
-        )
-    return best
-
-
-def _require_same_makers(store: Store, config: RunConfig) -> None:
-    """Refuse vocals and melody made by something else than those that the run learned on."""
-    origins = store.origins
-    made: list[tuple[str, str | None, str | None]] = []
-    if config.audio == "vocals" and config.separator is not None:
-        made.append(("vocals", config.separator, origins.separator))
-    if config.melody is not None and config.melody in origins.trackers:
-        made.append(("melody", config.melody, config.melody))
-    versions = {**origins.trackers, str(origins.separator): origins.separator_version}
-    for what, learned, has in made:
-        before, now = config.versions.get(str(learned)), versions.get(str(has))
-        if has is not None and (learned != has or (before is not None and before != now)):
-            raise SingeridError(
-                f"{store.path}: its {what}: made by {has} ({now}), the run learned on that of "
-                f"{learned} ({before}); prepare a store with the latter, or train again"
-            )
-
-
-def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
-    """The split that a configuration asks for, or that of a file, and how it was made.
-
-    Raises:
-        SingeridError: a singer has too few albums or tracks, or the file does not suit the store.
-    """
-    if file is not None:
-        split = read_split(file)
-        check_split(split, store.tracks)
-        return split, SplitConfig("file", 0)
-    tracks: Sequence[StoredTrack] = store.tracks
-    if config.min_albums is not None:
-        kept = {track.path for track in with_min_albums(tracks, config.min_albums)}
-        tracks = [track for track in tracks if track.path in kept]
-    draw = {"album": album_split, "track": track_split}[config.kind]
-    return draw(tracks, config.seed), config
-
-
-def singers_in(store: Store, split: Split) -> tuple[str, ...]:
-    """The singers that a split trains, sorted: the classes."""
-    train = set(split.train)
-    return singers_of(track for track in store.tracks if track.path in train)
 
 
 def _plain(options: Mapping[str, Any]) -> Any:

@@ -30,7 +30,9 @@ from singerid.card import escape_markdown
 from singerid.config import FeatureConfig, TrainingConfig
 from singerid.errors import SingeridError
 from singerid.extract.store import Store
-from singerid.runs import Part, Run, SplitConfig, configure, make_split, part_of
+from singerid.new_run import configure, make_split
+from singerid.parts import Part, part_of
+from singerid.runs import Run, SplitConfig
 from singerid.training import train
 
 CPU = torch.device("cpu")

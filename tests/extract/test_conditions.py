@@ -26,7 +26,9 @@ from singerid.extract.store import Store
 from singerid.extract.vocals import open_separator
 from singerid.features import LogMel
 from singerid.identify import Identifier
-from singerid.runs import SplitConfig, configure, make_split, part_of
+from singerid.new_run import configure, make_split
+from singerid.parts import part_of
+from singerid.runs import SplitConfig
 from singerid.training import run_differences, train
 
 CPU = torch.device("cpu")

@@ -23,7 +23,8 @@ from singerid.extract.index import StoredTrack
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, Store, waveform_of
 from singerid.metrics import Chance, Named, Paired, chance
 from singerid.models import model_entry
-from singerid.runs import Part, Run, RunConfig, part_of
+from singerid.parts import Part, part_of
+from singerid.runs import Run, RunConfig
 from singerid.voting import THRESHOLD
 
 Probabilities = NDArray[np.float32]

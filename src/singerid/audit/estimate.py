@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from singerid.audit.remix import album_of
 from singerid.metrics import Average, Comparison, Named, Paired, average, compare
-from singerid.runs import Part
+from singerid.parts import Part
 from singerid.voting import vote_tracks
 
 Flags = NDArray[np.bool_]

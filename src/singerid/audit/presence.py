@@ -17,7 +17,7 @@ from singerid.audit.remix import powers
 from singerid.config import FeatureConfig
 from singerid.extract.store import VOCALS, Store
 from singerid.metrics import Named
-from singerid.runs import Part
+from singerid.parts import Part
 from singerid.voting import THRESHOLD
 
 VOICE_DB = 20.0

@@ -18,7 +18,8 @@ from singerid.data.clips import Clips
 from singerid.extract.index import StoredTrack
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, Store, waveform_of
 from singerid.models import model_entry
-from singerid.runs import Part, RunConfig
+from singerid.parts import Part
+from singerid.runs import RunConfig
 
 # In dB of the features. Half precision moves a floored cell by less than this from the floor itself.
 _ROUNDING = 0.125

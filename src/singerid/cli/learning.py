@@ -97,7 +97,8 @@ def train(
     from singerid.card import write_card
     from singerid.devices import choose_device, use_threads
     from singerid.extract.store import Store
-    from singerid.runs import SplitConfig, configure, make_split
+    from singerid.new_run import configure, make_split
+    from singerid.runs import SplitConfig
     from singerid.training import best_epoch, read_history, train
 
     use_threads(threads)

@@ -26,7 +26,8 @@ from singerid.data.splits import Split
 from singerid.errors import SingeridError, printable
 from singerid.experiments.tables import Cell
 from singerid.extract.store import Store
-from singerid.runs import RunConfig, SplitConfig, configure, make_split
+from singerid.new_run import configure, make_split
+from singerid.runs import RunConfig, SplitConfig
 
 PENALTY = 0.01  # of both regularisers, authors' program
 

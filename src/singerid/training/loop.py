@@ -19,7 +19,8 @@ from singerid.extract.store import Store
 from singerid.figures import draw_curves, save_figure
 from singerid.files import locked
 from singerid.memory import memory_kept
-from singerid.runs import Run, RunConfig, parts_of
+from singerid.parts import parts_of
+from singerid.runs import Run, RunConfig
 from singerid.training.beginning import check_settings, fresh_model
 from singerid.training.folder import open_run, require_run_or_nothing
 from singerid.training.history import Epoch, best_epoch, out_of_patience
