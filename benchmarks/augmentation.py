@@ -3,19 +3,22 @@
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
     python benchmarks/augmentation.py STORE RUNS
 
-Trains crnn_fgnl with each kind of --augment on the splits of some seeds. The kinds are compared on
-validation; none, all and the classical baseline are scored on the test albums. Interrupted, the same
-command goes on.
+Trains crnn_fgnl with each kind of --augment on the splits of some seeds, and "all" with its equaliser so
+many times as strong. They are compared on validation; none, all and the classical baseline are scored on
+the test albums. Interrupted, the same command goes on.
 """
 
 import argparse
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from small_networks import CPU, train_small
 
+from singerid.config import AugmentConfig
+from singerid.data.augment import augment
 from singerid.evaluation import baseline_probabilities, predict_clips, score_part
 from singerid.extract.store import Store
 from singerid.metrics import Paired, compare
@@ -23,17 +26,20 @@ from singerid.new_run import make_split
 from singerid.parallel import WorkerDied, each_in_processes
 from singerid.parts import part_of
 from singerid.runs import Run, SplitConfig
-from singerid.training import best_epoch, read_history
+from singerid.training import best_epoch, learner, read_history
 from singerid.voting import vote_tracks
 
 TESTED = ("none", "all")  # the others are compared on validation only
 
 
 def train_cell(cell: tuple[str, int], store: str, runs: str, epochs: int) -> None:
-    mode, seed = cell
+    name, seed = cell
+    mode, _, strength = name.partition("x")
+    equalizer = tuple(float(strength or 1) * deviation for deviation in AugmentConfig.equalizer_db)
+    learner.augment = partial(augment, config=replace(AugmentConfig(), equalizer_db=equalizer))
     opened = Store.open(store)
     split, how = make_split(opened, SplitConfig("album", seed))
-    train_small(opened, Path(runs) / f"{mode}-{seed}", split, how, "crnn_fgnl", epochs, mode, seed)
+    train_small(opened, Path(runs) / f"{name}-{seed}", split, how, "crnn_fgnl", epochs, mode, seed)
 
 
 def main() -> None:
@@ -43,9 +49,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 21, 42])
     parser.add_argument("--others", nargs="*", choices=("equalizer", "masking"), default=[])
+    parser.add_argument("--strengths", type=float, nargs="*", default=[], help="of the equaliser")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    modes = (*TESTED, *arguments.others)
+    modes = (*TESTED, *arguments.others, *(f"allx{strength:g}" for strength in arguments.strengths))
     cells = [(mode, seed) for seed in arguments.seeds for mode in modes]
     work = partial(train_cell, store=arguments.store, runs=arguments.runs, epochs=arguments.epochs)
     for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
