@@ -125,6 +125,21 @@ def test_a_state_of_another_network_than_the_configurations_is_named(run):
     Run.open(run.path).load_model()
 
 
+@pytest.mark.parametrize("command", ["evaluate", "embed", "audit"])
+def test_a_run_whose_store_has_moved_is_told_where_it_is(command, run, recordings, singerid, tmp_path):
+    before = singerid(command, run.path, "--json").stdout
+    moved = tmp_path / "moved"
+    shutil.copytree(recordings.store, moved)
+    Run.create(run.path, replace(run.config, store=str(tmp_path / "gone")), run.split())
+    lost = singerid(command, run.path)
+    assert lost.returncode == 2
+    assert "gone is not there any more; say where it is now with --store" in lost.stderr
+    assert lost.stderr.count("\n") == 1
+    found = singerid(command, run.path, "--store", moved, "--json").stdout
+    assert found == before.replace(str(recordings.store), str(moved))
+    assert Run.open(run.path).config.store == str(tmp_path / "gone")  # asked, not changed
+
+
 def test_a_store_without_the_runs_tracks_is_named(trained, recordings):
     store = Store.open(recordings.store)
     renamed = replace(trained.config, singers=("alto", "bass", "somebody"))

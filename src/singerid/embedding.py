@@ -140,7 +140,7 @@ def embed(
     """Embeddings of the clips of a part of a run's split, by its reported state.
 
     Args:
-        run: a run whose store is still where it was.
+        run: a run; of a store that has moved, `run.over(folder)`.
         device: where the network runs.
         part_name: which part of the split; "all" for the three together.
         audio: what to listen to; None: to what the run learned on.

@@ -120,7 +120,7 @@ def evaluate(
     """Score a run on the test part of its split.
 
     Args:
-        run: a run whose store is still where it was.
+        run: a run; of a store that has moved, `run.over(folder)`.
         device: where the network runs, in exact float32 whatever the run was trained in.
         states: which kept states of the network.
         baseline: also fit the classical baseline to the training clips and score it on the test clips.

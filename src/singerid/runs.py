@@ -137,6 +137,10 @@ class Run:
         """The split of the run."""
         return read_split(self.path / "split.json")
 
+    def over(self, store: Path | None) -> "Run":
+        """The run with its store in another folder; None: where it was at its training."""
+        return self if store is None else replace(self, config=replace(self.config, store=str(store)))
+
     def hearing(self, audio: AudioCondition | None) -> "Run":
         """The run listening to another audio condition; None: to what it learned on."""
         return self if audio is None else replace(self, config=replace(self.config, audio=audio))
@@ -174,6 +178,11 @@ class Run:
         Raises:
             SingeridError: it is not there any more, or its features were made in another way.
         """
+        if not Path(self.config.store).exists():
+            raise SingeridError(
+                f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
+                "--store, or make it again: singerid prepare TREE STORE"
+            )
         return Store.open(self.config.store, self.config.features)
 
 

@@ -101,7 +101,7 @@ def audit(run: Run, device: torch.device, retrain: bool = False, display: Displa
     """Audit a run in its reported state.
 
     Args:
-        run: a run whose store is still where it was.
+        run: a run; of a store that has moved, `run.over(folder)`.
         device: where the network runs.
         retrain: also train the network on the split that is not its own, in a folder of the run.
         display: what is shown of that training.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.shared import Device, Json, RunFolder, Threads, print_json, print_rich, warn
+from singerid.cli.shared import Device, Json, RunFolder, StoreNow, Threads, print_json, print_rich, warn
 from singerid.console import conclude
 from singerid.errors import printable
 
@@ -16,6 +16,7 @@ def audit(
         bool,
         typer.Option("--retrain", help="Also train the network anew on the split that is not its own."),
     ] = False,
+    store: StoreNow = None,
     figure: Annotated[Path | None, typer.Option(help="Where to draw it; RUN/audit.svg.")] = None,
     json_output: Json = False,
     device: Device = "auto",
@@ -32,7 +33,7 @@ def audit(
     use_threads(threads)
     picture = figure or run / "audit.svg"
     check_figure_name(picture)
-    opened = Run.open(run)
+    opened = Run.open(run).over(store)
     found = audit(opened, choose_device(device), retrain, display="auto")
     if found.changed:
         warn(f"{printable(run)}: the recordings of its store have changed since it was trained")

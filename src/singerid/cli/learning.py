@@ -13,6 +13,7 @@ from singerid.cli.shared import (
     Device,
     RunFolder,
     SeparatorWeights,
+    StoreNow,
     Threads,
     print_json,
     print_rich,
@@ -159,6 +160,7 @@ def evaluate(
         Path | None, typer.Option(metavar="OTHER_RUN", help="Compare with another run of the same split.")
     ] = None,
     audio: Audio = None,
+    store: StoreNow = None,
     figure: Annotated[
         Path | None,
         typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg or RUN/comparison.svg."),
@@ -179,12 +181,12 @@ def evaluate(
     if against is not None:
         if baseline or all_states:
             raise SingeridError("--against compares two runs; leave out --baseline and --all-states")
-        _compare(run, against, audio, figure or run / "comparison.svg", json_output, device)
+        _compare((run, against), store, audio, figure or run / "comparison.svg", json_output, device)
         return
     picture = figure or run / "confusion.svg"
     check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
-    opened = Run.open(run)
+    opened = Run.open(run).over(store)
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
     if evaluation.changed:
         warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
@@ -206,7 +208,12 @@ def evaluate(
 
 
 def _compare(
-    run: Path, against: Path, audio: AudioCondition | None, picture: Path, json_output: bool, device: str
+    runs: tuple[Path, Path],
+    store: Path | None,
+    audio: AudioCondition | None,
+    picture: Path,
+    json_output: bool,
+    device: str,
 ) -> None:
     from singerid.comparison import compare_runs, draw_comparison
     from singerid.devices import choose_device
@@ -215,7 +222,8 @@ def _compare(
     from singerid.tables import comparison_tables
 
     check_figure_name(picture)
-    comparison = compare_runs(Run.open(run), Run.open(against), choose_device(device), audio)
+    first, second = (Run.open(run).over(store) for run in runs)
+    comparison = compare_runs(first, second, choose_device(device), audio)
     save_figure(draw_comparison(comparison), picture)
     if json_output:
         print_json(comparison.to_json())

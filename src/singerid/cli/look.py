@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from singerid.cli.shared import Audio, Device, Json, RunFolder, Threads, print_json, print_rich
+from singerid.cli.shared import Audio, Device, Json, RunFolder, StoreNow, Threads, print_json, print_rich
 from singerid.errors import SingeridError, printable
 
 
@@ -17,6 +17,7 @@ def embed(
         Literal["test", "valid", "train", "all"], typer.Option(help="Which part of the split.")
     ] = "test",
     audio: Audio = None,
+    store: StoreNow = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write to: RUN/embeddings; ./embeddings where there are several runs."),
@@ -37,7 +38,8 @@ def embed(
     folder, folders = embedding.folders_for(runs, out)
     picture = figure or folder / "embeddings.svg"
     check_figure_name(picture)
-    embedded = embedding.embed_all([Run.open(run) for run in runs], choose_device(device), part, audio)
+    opened = [Run.open(run).over(store) for run in runs]
+    embedded = embedding.embed_all(opened, choose_device(device), part, audio)
     for each, own in zip(embedded, folders, strict=True):
         embedding.write_embeddings(each, own)
     projections = [embedding.project(each) for each in embedded]
@@ -64,6 +66,7 @@ def attention(
         tuple[int, int] | None,
         typer.Option(metavar="BAND FRAME", help="Or from this position of the clip's map, both from 0."),
     ] = None,
+    store: StoreNow = None,
     figure: Annotated[Path | None, typer.Option(help="Where to draw it; RUN/attention.svg.")] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print JSON with all weights in place of a table.")
@@ -84,7 +87,8 @@ def attention(
     picture = figure or run / "attention.svg"
     check_figure_name(picture)
     band, frame = position or (None, None)
-    found = look(Run.open(run), track, Where(clip, band, frame, at_seconds, at_hertz), choose_device(device))
+    where = Where(clip, band, frame, at_seconds, at_hertz)
+    found = look(Run.open(run).over(store), track, where, choose_device(device))
     save_figure(draw_look(found), picture)
     if json_output:
         print_json(found.to_json())

@@ -20,6 +20,10 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.
 Audio = Annotated[
     AudioCondition | None, typer.Option(help="What to listen to; by default what the run learned on.")
 ]
+StoreNow = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="STORE", help="Where its store is now; by default where it learned."),
+]
 SeparatorWeights = Annotated[
     Path | None,
     typer.Option("--weights", help="Folder with Open-Unmix's weights; by default they are downloaded."),
