@@ -255,7 +255,7 @@ def test_command_prints_json_of_a_position(run, tmp_path, singerid):
     assert both.returncode == 2
     assert "leave out --at-seconds and --at-hz" in both.stderr
     elsewhere = singerid("attention", run.path, SONG, "--store", tmp_path / "gone")
-    assert "gone is not there any more" in elsewhere.stderr
+    assert "gone: no such folder" in elsewhere.stderr
 
 
 def test_the_picture_is_the_same_every_time(run):

@@ -209,7 +209,7 @@ def test_command(trained, untrained, comparison, tmp_path, singerid):
         assert text in result.stdout
     assert picture.exists()
     elsewhere = singerid(*arguments, "--store", tmp_path / "gone")
-    assert elsewhere.stderr.count("gone is not there any more") == 1
+    assert elsewhere.stderr.count("gone: no such folder") == 1
     refused = singerid("evaluate", trained.path, "--against", untrained.path, "--baseline")
     assert refused.returncode == 2
     assert "leave out --baseline" in refused.stderr

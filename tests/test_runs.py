@@ -3,12 +3,16 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
 from singerid import load_model
+from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
+from singerid.extract.prepare import prepare
 from singerid.extract.store import Store
 from singerid.models import build_model, save_model
 from singerid.new_run import make_split, singers_in
@@ -91,6 +95,7 @@ def test_what_is_no_run_is_named(tmp_path, run):
         (json.dumps(content | {"training": {"epoch": 3}}), "is damaged"),
         (json.dumps({"format": 1, "model": "crnn"}), "is damaged"),
         (json.dumps(content | {"model": 7}), "is damaged"),
+        (json.dumps(content | {"options": None}), "is damaged"),
         (json.dumps(content | {"training": content["training"] | {"clip_seconds": "abc"}}), "is damaged"),
     ):
         config.write_text(damaged, encoding="utf-8")
@@ -138,6 +143,38 @@ def test_a_run_whose_store_has_moved_is_told_where_it_is(command, run, recording
     found = singerid(command, run.path, "--store", moved, "--json").stdout
     assert found == before.replace(str(recordings.store), str(moved))
     assert Run.open(run.path).config.store == str(tmp_path / "gone")  # asked, not changed
+    wrong = singerid(command, run.path, "--store", tmp_path / "wrong")
+    assert wrong.returncode == 2
+    assert "wrong: no such folder; --store takes the folder of a store" in wrong.stderr
+
+
+def test_a_relative_store_is_kept_whole(run, recordings, monkeypatch):
+    """What is trained anew over it, by `audit --retrain`, must find it from any folder."""
+    monkeypatch.chdir(recordings.store.parent)
+    assert run.over(Path(recordings.store.name)).config.store == str(recordings.store.resolve())
+
+
+@pytest.mark.parametrize("command", ["evaluate", "audit"])
+def test_scores_of_other_recordings_stay_off_the_card(command, run, recordings, singerid, tmp_path):
+    singerid(command, run.path)
+    written = [run.path / f"{name}.json" for name in ("evaluation", "audit")] + [run.path / "README.md"]
+    before = {path: path.read_bytes() for path in written if path.exists()}
+    assert len(before) == 2
+    tree = tmp_path / "tree"
+    shutil.copytree(recordings.tree, tree)
+    track = tree / run.split().test[0]
+    sound, rate = soundfile.read(track)
+    soundfile.write(track, sound / 2, rate)
+    other = tmp_path / "other"
+    prepare(scan_tree(tree), tree, other)
+    told = singerid(command, run.path, "--store", other)
+    assert "other are not those that it learned on; its model card is left as it is" in told.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    if command == "audit":
+        refused = singerid("audit", run.path, "--store", other, "--retrain")
+        assert refused.returncode == 2
+        assert "leave out --retrain, or train again" in refused.stderr
+        assert not (run.path / "track-split").exists()
 
 
 def test_a_store_without_the_runs_tracks_is_named(trained, recordings):

@@ -27,6 +27,7 @@ from singerid import build_model
 from singerid.config import Precision, TrainingConfig
 from singerid.data.clips import Clips
 from singerid.devices import choose_device, gpu_arithmetic
+from singerid.errors import SingeridError
 from singerid.features import seconds_to_frames
 from singerid.training.learner import Learner, adam
 
@@ -161,7 +162,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    device = choose_device(arguments.device)
+    try:
+        device = choose_device(arguments.device)
+    except SingeridError as error:
+        parser.error(str(error))
     about = machine(device.type, arguments.threads)
     print(about, flush=True)
     if device.type == "cpu":

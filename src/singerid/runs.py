@@ -138,8 +138,16 @@ class Run:
         return read_split(self.path / "split.json")
 
     def over(self, store: Path | None) -> "Run":
-        """The run with its store in another folder; None: where it was at its training."""
-        return self if store is None else replace(self, config=replace(self.config, store=str(store)))
+        """The run with its store in another folder; None: where it was at its training.
+
+        Raises:
+            SingeridError: there is no such folder.
+        """
+        if store is None:
+            return self
+        if not store.is_dir():
+            raise SingeridError(f"{store}: no such folder; --store takes the folder of a store")
+        return replace(self, config=replace(self.config, store=str(store.resolve())))
 
     def hearing(self, audio: AudioCondition | None) -> "Run":
         """The run listening to another audio condition; None: to what it learned on."""
@@ -204,6 +212,8 @@ def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
     names = {item.name for item in fields(RunConfig)}
     values = {name: value for name, value in content.items() if name in names}
     values["singers"] = tuple(values["singers"])
+    if not isinstance(values.get("options", {}), Mapping):
+        raise TypeError(f"options {values['options']!r}")
     for name, kind in (("features", FeatureConfig), ("split", SplitConfig), ("training", TrainingConfig)):
         values[name] = kind(**values[name])
         _check_types(values[name], kind())

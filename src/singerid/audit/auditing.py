@@ -110,6 +110,12 @@ def audit(run: Run, device: torch.device, retrain: bool = False, display: Displa
         SingeridError: the run or its store is damaged, or the store lacks what the run learned on.
     """
     store = run.store()
+    changed = store.identity != run.config.store_identity
+    if retrain and changed:
+        raise SingeridError(
+            f"{run.path}: the recordings of {store.path} are not those that it learned on, and a network "
+            "trained anew would learn on these; leave out --retrain, or train again"
+        )
     model = run.load_model().to(device).eval()
     missing: list[Failure] = []
     heard = hear(run, store, lambda part: predict_clips(model, part.clips, device), missing.append)
@@ -132,7 +138,7 @@ def audit(run: Run, device: torch.device, retrain: bool = False, display: Displa
         remix_error_db=_remix_error(run, store, heard),
         missing=_by_reason(missing),
         notes=tuple(_notes(run)),
-        changed=store.identity != run.config.store_identity,
+        changed=changed,
     )
 
 

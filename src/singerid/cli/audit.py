@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.shared import Device, Json, RunFolder, StoreNow, Threads, print_json, print_rich, warn
+from singerid.cli.shared import (
+    Device,
+    Json,
+    RunFolder,
+    StoreNow,
+    Threads,
+    belongs_on_card,
+    print_json,
+    print_rich,
+)
 from singerid.console import conclude
 from singerid.errors import printable
 
@@ -35,11 +44,10 @@ def audit(
     check_figure_name(picture)
     opened = Run.open(run).over(store)
     found = audit(opened, choose_device(device), retrain, display="auto")
-    if found.changed:
-        warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
     content = audit_json(found)
-    record_audit(opened, content)
-    write_card(opened)
+    if belongs_on_card(run, store, found.changed):
+        record_audit(opened, content)
+        write_card(opened)
     save_figure(draw_audit(found), picture)
     if json_output:
         print_json(content)

@@ -15,6 +15,7 @@ from singerid.cli.shared import (
     SeparatorWeights,
     StoreNow,
     Threads,
+    belongs_on_card,
     print_json,
     print_rich,
     warn,
@@ -188,8 +189,7 @@ def evaluate(
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
     opened = Run.open(run).over(store)
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
-    if evaluation.changed:
-        warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
+    on_card = belongs_on_card(run, store, evaluation.changed)
     if json_output:
         print_json(evaluation.to_json())
     else:
@@ -200,6 +200,8 @@ def evaluate(
     )
     if not json_output:
         print(f"confusion matrices: {printable(picture)}")
+    if not on_card:
+        return
     try:
         record_evaluation(opened, evaluation, audio or opened.config.audio)
         write_card(opened)

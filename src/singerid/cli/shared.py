@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from singerid.config import AudioCondition
+from singerid.errors import printable
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]
@@ -33,6 +34,26 @@ SeparatorWeights = Annotated[
 def warn(message: str) -> None:
     """Print a warning on standard error."""
     print(f"singerid: warning: {message}", file=sys.stderr)
+
+
+def belongs_on_card(run: Path, store: Path | None, changed: bool) -> bool:
+    """Whether scores belong on the run's model card; a warning where they are of other recordings.
+
+    Args:
+        run: folder of the run.
+        store: that was named for this time only; None: the run's own, whose changes the card tells.
+        changed: the store's recordings are not those that the run learned on.
+    """
+    if not changed:
+        return True
+    if store is None:
+        warn(f"{printable(run)}: the recordings of its store have changed since it was trained")
+        return True
+    warn(
+        f"{printable(run)}: the recordings of {printable(store)} are not those that it learned on; "
+        "its model card is left as it is"
+    )
+    return False
 
 
 def print_rich(renderable: object) -> None:
