@@ -21,11 +21,11 @@ from singerid.config import AugmentConfig
 from singerid.data.augment import augment
 from singerid.evaluation import baseline_probabilities, predict_clips, score_part
 from singerid.extract.store import Store
-from singerid.metrics import Paired, compare
 from singerid.new_run import make_split
 from singerid.parallel import WorkerDied, each_in_processes
 from singerid.parts import part_of
 from singerid.runs import Run, SplitConfig
+from singerid.significance import Paired, compare
 from singerid.training import best_epoch, learner, read_history
 from singerid.voting import vote_tracks
 

@@ -19,11 +19,11 @@ from small_networks import CPU, train_small
 from singerid.config import Precision
 from singerid.evaluation import predict_clips, score_part
 from singerid.extract.store import Store
-from singerid.metrics import Paired, compare
 from singerid.new_run import make_split
 from singerid.parallel import WorkerDied, each_in_processes
 from singerid.parts import part_of
 from singerid.runs import Run, SplitConfig
+from singerid.significance import Paired, compare
 from singerid.training import best_epoch, read_history
 
 ARMS: dict[str, tuple[Precision, int]] = {  # precision, and what is added to the seed of the training

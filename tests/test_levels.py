@@ -8,8 +8,8 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "singerid"
 
 LEVELS = {
-    0: "errors files pages console config devices downloads figures.* parallel voting metrics mel memory "
-    "nn.* without_torchaudio",
+    0: "errors files pages console config devices downloads figures.* parallel voting counts metrics "
+    "significance mel memory nn.* without_torchaudio",
     1: "audio features builders models data.*",
     2: "extract.* runs parts new_run interop pretrained trained",
     3: "training.* evaluation identify baseline audit.* export embedding attention comparison",

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from singerid.metrics import MEASURES, Named, Paired, average, chance, compare, score
+from singerid.counts import MEASURES
+from singerid.metrics import score
+from singerid.significance import Named, Paired, average, chance, compare
 
 SINGERS = ("Ann", "Bo", "Cy", "Di")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from singerid.config import REPORTED_STATE, AudioCondition
+from singerid.counts import MEASURES
 from singerid.data.synthetic.cast import is_synthetic
 from singerid.errors import SingeridError, printable
 from singerid.evaluation import Evaluation
@@ -22,7 +23,6 @@ from singerid.extract.index import StoredTrack
 from singerid.extract.store import Store
 from singerid.files import atomic_write, file_hash, read_json, write_json
 from singerid.identification_report import clock
-from singerid.metrics import MEASURES
 from singerid.models import count_parameters, model_entry
 from singerid.pages import render_page
 from singerid.report import decimal_text, interval_text

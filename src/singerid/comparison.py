@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from singerid.config import AudioCondition
+from singerid.counts import MEASURES
 from singerid.errors import SingeridError
 from singerid.evaluation import LevelScores, predict_clips, score_part
 from singerid.figures import RivalLevel, draw_rivals
-from singerid.metrics import MEASURES, Comparison, Paired, compare
 from singerid.parts import Part, part_of
 from singerid.runs import Run
+from singerid.significance import Comparison, Paired, compare
 from singerid.voting import Vote, vote_tracks
 
 
@@ -125,7 +126,7 @@ def compare_runs(
 def paired(
     part: Part, tracks: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> Paired:
-    """What two systems named, ready for `metrics.compare`.
+    """What two systems named, ready for `significance.compare`.
 
     Args:
         part: whose tracks they are.

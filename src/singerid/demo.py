@@ -29,7 +29,6 @@ from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure
 from singerid.files import atomic_write
 from singerid.identification_report import clock
 from singerid.identify import Identifier
-from singerid.metrics import Comparison, compare
 from singerid.models import count_parameters
 from singerid.new_run import configure, make_split
 from singerid.pages import render_page
@@ -37,6 +36,7 @@ from singerid.parallel import WorkerDied, each_in_processes
 from singerid.parts import Part, part_of
 from singerid.report import score_text
 from singerid.runs import Run, SplitConfig, current_versions
+from singerid.significance import Comparison, compare
 from singerid.training import best_epoch, read_history, train
 
 BASELINE = "baseline"

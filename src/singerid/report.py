@@ -5,9 +5,10 @@ from rich.table import Table
 from rich.text import Text
 
 from singerid.config import REPORTED_STATE
+from singerid.counts import MEASURES, Interval
 from singerid.errors import printable
 from singerid.evaluation import Evaluation, LevelScores
-from singerid.metrics import MEASURES, Interval, Scores
+from singerid.metrics import Scores
 
 MEASURE_NAMES = {"f1_weighted": "weighted F1", "f1_macro": "macro F1", "accuracy": "accuracy"}
 

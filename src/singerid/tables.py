@@ -12,8 +12,8 @@ from singerid.comparison import Disagreement, RunComparison
 from singerid.embedding import Embeddings, Projection
 from singerid.errors import printable
 from singerid.identification_report import clock
-from singerid.metrics import Comparison
 from singerid.report import MEASURE_NAMES, decimal_text, score_text
+from singerid.significance import Comparison
 
 
 def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Group:

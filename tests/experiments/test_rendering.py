@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from singerid.config import SMOKE, ReproduceConfig, TrainingConfig
+from singerid.counts import Interval
 from singerid.errors import Failure
 from singerid.experiments.dataset import DataSet
 from singerid.experiments.layout import interval, lines, number
@@ -17,7 +18,7 @@ from singerid.experiments.rendering import column_spans, csv_text, terminal_tabl
 from singerid.experiments.reporting import Report
 from singerid.experiments.summary import Entry, Ours, Row, Summary
 from singerid.experiments.tables import TABLES, Column, columns
-from singerid.metrics import Comparison, Interval
+from singerid.significance import Comparison
 
 CONFIG = ReproduceConfig(tables=(1, 7))
 COLUMNS = columns(CONFIG)

@@ -12,8 +12,8 @@ from singerid.experiments.dataset import DataSet
 from singerid.experiments.results import CellResult, NamedTrack
 from singerid.experiments.summary import summarise
 from singerid.experiments.tables import Cell, Column
-from singerid.metrics import Paired, compare
 from singerid.models import build_model, count_parameters
+from singerid.significance import Paired, compare
 
 SINGERS = 4
 DATA = DataSet("some data", tuple("abcd"), False)

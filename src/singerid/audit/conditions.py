@@ -21,10 +21,10 @@ from singerid.audit.remix import draw_partners, remixed
 from singerid.errors import Failure, SingeridError
 from singerid.extract.index import StoredTrack
 from singerid.extract.store import ACCOMPANIMENT, MIXTURE, VOCALS, Store, waveform_of
-from singerid.metrics import Chance, Named, Paired, chance
 from singerid.models import model_entry
 from singerid.parts import Part, part_of
 from singerid.runs import Run, RunConfig
+from singerid.significance import Chance, Named, Paired, chance
 from singerid.voting import THRESHOLD
 
 Probabilities = NDArray[np.float32]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from singerid.audit.remix import album_of
-from singerid.metrics import Average, Comparison, Named, Paired, average, compare
 from singerid.parts import Part
+from singerid.significance import Average, Comparison, Named, Paired, average, compare
 from singerid.voting import vote_tracks
 
 Flags = NDArray[np.bool_]
@@ -30,7 +30,7 @@ class Estimate:
 
     @classmethod
     def of(cls, found: Average | Comparison) -> "Estimate":
-        """What `metrics.average` or `metrics.compare` found."""
+        """What `significance.average` or `significance.compare` found."""
         value = found.value if isinstance(found, Average) else found.difference
         if found.albums < 2:  # every resample is the same: that is no interval
             return cls(value, None, None)

@@ -16,8 +16,8 @@ from singerid.audit.estimate import FEWEST_ALBUMS, Estimate, Flags, f1, named_cl
 from singerid.audit.remix import powers
 from singerid.config import FeatureConfig
 from singerid.extract.store import VOCALS, Store
-from singerid.metrics import Named
 from singerid.parts import Part
+from singerid.significance import Named
 from singerid.voting import THRESHOLD
 
 VOICE_DB = 20.0

@@ -17,10 +17,10 @@ from singerid.data.splits import Split
 from singerid.errors import Failure, SingeridError
 from singerid.evaluation import baseline_probabilities, predict_clips
 from singerid.extract.store import Store
-from singerid.metrics import average
 from singerid.new_run import make_split, singers_in
 from singerid.parts import Part, part_of
 from singerid.runs import Run, SplitConfig
+from singerid.significance import average
 from singerid.training import train
 
 SHUFFLES = 5  # of the albums' singers; the mean over them is given

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from singerid.counts import Interval
 from singerid.experiments.summary import Entry, Row, Summary
 from singerid.experiments.tables import Column
-from singerid.metrics import Interval
 
 Kind = Literal["ours", "published", "difference", "against"]
 _WINNERS = ("average", "best")  # the best network of a column is told by these, as in the paper

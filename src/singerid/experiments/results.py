@@ -17,9 +17,9 @@ from singerid.errors import SingeridError
 from singerid.evaluation import predict_clips, score_part
 from singerid.experiments.tables import Level
 from singerid.files import read_json, write_json
-from singerid.metrics import Named
 from singerid.parts import Part, part_of
 from singerid.runs import Run
+from singerid.significance import Named
 from singerid.training import read_history
 from singerid.voting import vote_tracks
 

@@ -6,13 +6,14 @@ from functools import cache
 from statistics import fmean, stdev
 
 from singerid.config import ReproduceConfig
+from singerid.counts import Interval
 from singerid.experiments.dataset import DataSet
 from singerid.experiments.protocols import options_of
 from singerid.experiments.published import PublishedF1, published_f1, published_parameters
 from singerid.experiments.results import CellResult
 from singerid.experiments.tables import TABLES, Cell, Column, Table, columns
-from singerid.metrics import Comparison, Interval, Paired, average, compare
 from singerid.models import PAPER_SINGERS, build_model, count_parameters, model_entry
+from singerid.significance import Comparison, Paired, average, compare
 
 Results = Mapping[Cell, CellResult]
 
