@@ -181,7 +181,7 @@ class Run:
         return model
 
     def store(self) -> Store:
-        """The store the run was trained on.
+        """The store the run was trained on, wherever it is now (see `over`).
 
         Raises:
             SingeridError: it is not there any more, or its features were made in another way.

@@ -107,7 +107,8 @@ def audit(run: Run, device: torch.device, retrain: bool = False, display: Displa
         display: what is shown of that training.
 
     Raises:
-        SingeridError: the run or its store is damaged, or the store lacks what the run learned on.
+        SingeridError: the run or its store is damaged, the store lacks what the run learned on, or the
+            network shall be trained anew over other recordings.
     """
     store = run.store()
     changed = store.identity != run.config.store_identity
