@@ -20,11 +20,11 @@ from pathlib import Path
 
 from small_networks import train_small
 
-from singerid.config import AudioCondition, AugmentMode
-from singerid.extract.store import ACCOMPANIMENT, MIXTURE, Store
-from singerid.new_run import make_split
-from singerid.parallel import WorkerDied, each_in_processes
-from singerid.runs import Run, SplitConfig
+from singerid.config import ACCOMPANIMENT, MIXTURE, AudioCondition, AugmentMode
+from singerid.runs.new import make_split
+from singerid.runs.run import Run, SplitConfig
+from singerid.store.reader import Store
+from singerid.system.processes import WorkerDied, each_in_processes
 
 NETWORKS: dict[str, tuple[AudioCondition, AugmentMode]] = {
     "cheat": ("mixture", "none"),

@@ -19,15 +19,18 @@ from small_networks import CPU, train_small
 
 from singerid.config import AugmentConfig
 from singerid.data.augment import augment
-from singerid.evaluation import baseline_probabilities, predict_clips, score_part
-from singerid.extract.store import Store
-from singerid.new_run import make_split
-from singerid.parallel import WorkerDied, each_in_processes
-from singerid.parts import part_of
-from singerid.runs import Run, SplitConfig
-from singerid.significance import Paired, compare
-from singerid.training import best_epoch, learner, read_history
-from singerid.voting import vote_tracks
+from singerid.evaluation.baseline import baseline_probabilities
+from singerid.evaluation.evaluate import score_part
+from singerid.evaluation.significance import Paired, compare
+from singerid.evaluation.voting import vote_tracks
+from singerid.listening.predict import predict_clips
+from singerid.runs.history import best_epoch, read_history
+from singerid.runs.new import make_split
+from singerid.runs.part import part_of
+from singerid.runs.run import Run, SplitConfig
+from singerid.store.reader import Store
+from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.training import learner
 
 TESTED = ("none", "all")  # the others are compared on validation only
 

@@ -25,16 +25,16 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from singerid import audio
-from singerid.baseline import Baseline
 from singerid.config import FeatureConfig
 from singerid.data.clips import clip_starts
 from singerid.data.synthetic import CorpusConfig, Song, draw_corpus, render, write_corpus
 from singerid.data.synthetic.cast import SAMPLE_RATE, Part
 from singerid.data.synthetic.score import compose
 from singerid.data.synthetic.voice import HOP, articulate
-from singerid.features import LogMel
-from singerid.voting import vote
+from singerid.evaluation.baseline import Baseline
+from singerid.evaluation.voting import vote
+from singerid.sound import audio
+from singerid.sound.features import LogMel
 
 CLIP_FRAMES = 94  # 3 s
 CONDITIONS = ("vocals", "mixture", "accompaniment")

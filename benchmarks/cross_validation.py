@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from small_networks import CPU, train_small
 
 from singerid.data.splits import Split, leave_one_album_out, stratified_folds, with_min_albums
-from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_levels
-from singerid.extract.store import Store
-from singerid.parallel import WorkerDied, each_in_processes
-from singerid.parts import part_of
-from singerid.report import score_text
-from singerid.runs import Run, SplitConfig
+from singerid.evaluation.baseline import baseline_probabilities
+from singerid.evaluation.evaluate import LevelScores, score_levels
+from singerid.evaluation.report import score_text
+from singerid.listening.predict import predict_clips
+from singerid.runs.part import part_of
+from singerid.runs.run import Run, SplitConfig
+from singerid.store.reader import Store
+from singerid.system.processes import WorkerDied, each_in_processes
 
 FOLDS = 5
 

@@ -21,10 +21,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from singerid.audio import load
 from singerid.config import FeatureConfig, TrackerName
 from singerid.data.tracks import scan_tree
-from singerid.extract.melody import Contour, Tracker, open_tracker
+from singerid.sound.audio import load
+from singerid.sound.melody.contour import Contour, Tracker
+from singerid.sound.melody.trackers import open_tracker
 
 VOICED = 0.5  # confidence of CREPE
 MEASURES = ("raw pitch", "raw chroma", "voicing recall", "false alarm")

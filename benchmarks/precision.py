@@ -17,14 +17,15 @@ from pathlib import Path
 from small_networks import CPU, train_small
 
 from singerid.config import Precision
-from singerid.evaluation import predict_clips, score_part
-from singerid.extract.store import Store
-from singerid.new_run import make_split
-from singerid.parallel import WorkerDied, each_in_processes
-from singerid.parts import part_of
-from singerid.runs import Run, SplitConfig
-from singerid.significance import Paired, compare
-from singerid.training import best_epoch, read_history
+from singerid.evaluation.evaluate import score_part
+from singerid.evaluation.significance import Paired, compare
+from singerid.listening.predict import predict_clips
+from singerid.runs.history import best_epoch, read_history
+from singerid.runs.new import make_split
+from singerid.runs.part import part_of
+from singerid.runs.run import Run, SplitConfig
+from singerid.store.reader import Store
+from singerid.system.processes import WorkerDied, each_in_processes
 
 ARMS: dict[str, tuple[Precision, int]] = {  # precision, and what is added to the seed of the training
     "float32": ("32-true", 0),

@@ -18,10 +18,10 @@ from typing import get_args
 import numpy as np
 from mir_eval.separation import bss_eval_sources
 
-from singerid.audio import Samples, load
 from singerid.config import FeatureConfig, SeparatorName
 from singerid.data.tracks import Track, scan_tree, singers_of
-from singerid.extract.vocals import Separator, open_separator
+from singerid.sound.audio import Samples, load
+from singerid.sound.separation.separators import Separator, open_separator
 
 
 def sdr(stems: tuple[Samples, Samples], estimates: tuple[Samples, Samples]) -> float:

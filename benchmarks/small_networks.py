@@ -6,10 +6,10 @@ import torch
 
 from singerid.config import AudioCondition, AugmentMode, Precision, TrainingConfig
 from singerid.data.splits import Split
-from singerid.extract.store import Store
-from singerid.new_run import configure
-from singerid.runs import SplitConfig
-from singerid.training import train
+from singerid.runs.new import configure
+from singerid.runs.run import SplitConfig
+from singerid.store.reader import Store
+from singerid.training.loop import train
 
 CPU = torch.device("cpu")
 

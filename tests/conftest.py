@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let librosa compile what the tests use of it, before several processes would do so at once."""
     if not hasattr(config, "workerinput"):
         compiling = (
-            "import librosa, numpy; from singerid.extract.pyin import Pyin; Pyin.open()\n"
+            "import librosa, numpy; from singerid.sound.melody.pyin import Pyin; Pyin.open()\n"
             "librosa.yin(numpy.sin(numpy.arange(8192) / 10).astype('f'), fmin=80, fmax=400, sr=16000)"
         )
         subprocess.run([sys.executable, "-c", compiling], check=True)
@@ -83,7 +83,7 @@ class Recordings:
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory) -> Recordings:
     from singerid.data.tracks import scan_tree
-    from singerid.extract.prepare import prepare
+    from singerid.prepare.prepare import prepare
 
     folder = tmp_path_factory.mktemp("recordings")
     tree = folder / "tree"
@@ -106,10 +106,10 @@ def trained(recordings, tmp_path_factory):
     import torch
 
     from singerid.config import TrainingConfig
-    from singerid.extract.store import Store
-    from singerid.new_run import configure, make_split
-    from singerid.runs import SplitConfig
-    from singerid.training import train
+    from singerid.runs.new import configure, make_split
+    from singerid.runs.run import SplitConfig
+    from singerid.store.reader import Store
+    from singerid.training.loop import train
 
     store = Store.open(recordings.store)
     split, how = make_split(store, SplitConfig())

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from singerid.models import MODELS, count_parameters, load_model_file, save_model
-from singerid.pretrained import PRETRAINED
+from singerid.models.pretrained import PRETRAINED
+from singerid.models.registry import MODELS, count_parameters
+from singerid.models.weights import load_model_file, save_model
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,8 +16,8 @@ import soundfile
 from singerid.data.tracks import scan_tree
 from singerid.doctor import _package, check_machine, check_store
 from singerid.errors import SingeridError
-from singerid.extract.prepare import prepare
-from singerid.extract.store import Store
+from singerid.prepare.prepare import prepare
+from singerid.store.reader import Store
 
 # Other systems' file systems refuse such names.
 NOT_UTF8 = os.fsdecode(b"caf\xe9") if sys.platform == "linux" else "café"
@@ -182,7 +182,7 @@ def test_the_machine_of_the_tests() -> None:
 
 
 def test_a_decoder_that_changes_the_sound_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singerid.audio.load", lambda path, rate: np.sin(np.arange(rate) / 3))
+    monkeypatch.setattr("singerid.sound.audio.load", lambda path, rate: np.sin(np.arange(rate) / 3))
     formats = [finding for finding in check_machine() if finding.group == "formats"]
     assert {finding.state for finding in formats} <= {"broken", "absent"}
     assert any("came back as 1.00 s of" in finding.detail for finding in formats)

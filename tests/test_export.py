@@ -16,13 +16,14 @@ import torch
 from torch import nn
 
 from conftest import SAMPLE_RATE, voice
-from singerid.audio import read_blocks
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
-from singerid.features import LogMel
-from singerid.identify import Identifier
-from singerid.models import build_model, save_model
-from singerid.runs import Run
+from singerid.identifier import Identifier
+from singerid.models.registry import build_model
+from singerid.models.weights import save_model
+from singerid.runs.run import Run
+from singerid.sound.audio import read_blocks
+from singerid.sound.features import LogMel
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra [onnx] is not installed")
 

@@ -18,8 +18,8 @@ import torch
 from timing import in_turn, machine, write
 from torch import nn
 
-from singerid.extract.crepe import BATCH, GPU_BATCH, WINDOW, load_network, normalised_frames
-from singerid.without_torchaudio import import_without_torchaudio
+from singerid.sound.melody.crepe import BATCH, GPU_BATCH, WINDOW, load_crepe, normalised_frames
+from singerid.system.torchaudio_stub import import_without_torchaudio
 
 FRAMES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 SECONDS = (5.0, 30.0, 120.0)
@@ -34,7 +34,7 @@ def crepe(network: nn.Module, span: torch.Tensor) -> None:
 
 
 def measure_crepe(capacity: str, device: torch.device, frames: tuple[int, ...], repeats: int) -> list[Row]:
-    network = load_network(capacity, device)
+    network = load_crepe(capacity, device)
     candidates = {
         str(count): partial(crepe, network, torch.randn((count - 1) * 512 + WINDOW, device=device))
         for count in frames

@@ -70,7 +70,7 @@ class Timed:
 
 def steady(work: Callable[[Any], object], items: Sequence[Any], processes: int) -> tuple[float, float]:
     """Seconds an item, of wall time and of the processor, once the libraries are loaded and caches warm."""
-    from singerid.parallel import each_in_processes
+    from singerid.system.processes import each_in_processes
 
     ready, used = [], []
     for _, taken in each_in_processes(Timed(work), items, processes):
@@ -83,10 +83,10 @@ def steady(work: Callable[[Any], object], items: Sequence[Any], processes: int) 
 
 def extraction_jobs(tree: Path, incoming: Path) -> tuple[Any, list[Any]]:
     """What `prepare` hands to its processes: the work, and a job a song."""
+    from singerid.config import MIN_SECONDS
     from singerid.data.tracks import scan_tree
-    from singerid.extract import MIN_SECONDS
-    from singerid.extract.worker import Extraction, Job, Source, content_hash
-    from singerid.features import DEFAULT_FEATURES
+    from singerid.prepare.worker import Extraction, Job, Source, content_hash
+    from singerid.sound.features import DEFAULT_FEATURES
 
     incoming.mkdir(parents=True, exist_ok=True)
     jobs = []
@@ -170,7 +170,7 @@ def measure_help(repeats: int) -> list[Row]:
     candidates = {
         "python -c pass": partial(whole, sys.executable, "-c", "pass"),
         "import torch": partial(whole, sys.executable, "-c", "import torch"),
-        "import singerid.identify": partial(whole, sys.executable, "-c", "import singerid.identify"),
+        "import singerid.identifier": partial(whole, sys.executable, "-c", "import singerid.identifier"),
         "singerid --help": partial(whole, *SINGERID, "--help"),
     }
     taken = in_turn(candidates, repeats)

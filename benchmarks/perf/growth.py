@@ -30,13 +30,13 @@ from torch import Tensor, nn
 from singerid.config import TrainingConfig
 from singerid.data.splits import album_split
 from singerid.data.tracks import singers_of
-from singerid.extract.index import StoredTrack
-from singerid.extract.store import FORMAT, Store, features_path
-from singerid.features import DEFAULT_FEATURES, seconds_to_frames
-from singerid.files import write_json
-from singerid.models import build_model
-from singerid.parts import part_of
-from singerid.runs import RunConfig, current_versions
+from singerid.models.registry import build_model
+from singerid.runs.part import part_of
+from singerid.runs.run import RunConfig, current_versions
+from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.store.index import StoredTrack
+from singerid.store.reader import FORMAT, Store, features_path
+from singerid.system.files import write_json
 
 LENGTHS = (3.0, 10.0, 30.0, 60.0, 120.0, 240.0)
 SINGERS = (20, 200, 2_000, 20_000)

@@ -24,8 +24,8 @@ from timing import in_fresh_process, in_turn, machine, peak_bytes, write
 from torch import Tensor, nn
 
 from singerid import build_model
-from singerid.features import seconds_to_frames
-from singerid.memory import memory_kept
+from singerid.sound.features import seconds_to_frames
+from singerid.system.allocator import memory_kept
 
 SINGERS = 20
 TOLERANCE = 1e-4

@@ -27,8 +27,8 @@ from eager import loop
 from timing import in_fresh_process, machine, peak_bytes, write
 from torch import Tensor
 
-from singerid.features import seconds_to_frames
 from singerid.nn.operation import SOFTMAX_AXES, SoftmaxAxis, sdpa, streaming
+from singerid.sound.features import seconds_to_frames
 
 Form = Callable[[Tensor, Tensor, Tensor], Tensor]
 GIGABYTE = 1e9

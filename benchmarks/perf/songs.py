@@ -11,8 +11,9 @@ import torch
 from singerid.config import CorpusConfig
 from singerid.data.splits import Split
 from singerid.data.synthetic import draw_corpus, render
-from singerid.models import build_model, save_model
-from singerid.runs import Run, RunConfig, current_versions
+from singerid.models.registry import build_model
+from singerid.models.weights import save_model
+from singerid.runs.run import Run, RunConfig, current_versions
 
 RATE = 44_100
 KBITS = 192

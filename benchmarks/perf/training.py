@@ -26,9 +26,9 @@ from torch.nn.functional import cross_entropy
 from singerid import build_model
 from singerid.config import Precision, TrainingConfig
 from singerid.data.clips import Clips
-from singerid.devices import choose_device, gpu_arithmetic
 from singerid.errors import SingeridError
-from singerid.features import seconds_to_frames
+from singerid.sound.features import seconds_to_frames
+from singerid.system.devices import choose_device, gpu_arithmetic
 from singerid.training.learner import Learner, adam
 
 SINGERS = 20

@@ -7,28 +7,28 @@ Singer identification with the fully generalized non-local (FGNL) network of Kuo
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from singerid.version import __version__
+
 if TYPE_CHECKING:
     from singerid.errors import SingeridError as SingeridError
-    from singerid.identify import Identifier as Identifier
-    from singerid.identify import Result as Result
-    from singerid.models import ModelEntry as ModelEntry
-    from singerid.models import build_model as build_model
-    from singerid.models import register_model as register_model
-    from singerid.models import save_model as save_model
-    from singerid.runs import load_model as load_model
-
-__version__ = "0.1.0"
+    from singerid.identifier import Identifier as Identifier
+    from singerid.identify.result import Result as Result
+    from singerid.models.registry import ModelEntry as ModelEntry
+    from singerid.models.registry import build_model as build_model
+    from singerid.models.registry import register_model as register_model
+    from singerid.models.weights import save_model as save_model
+    from singerid.runs.run import load_model as load_model
 
 # public name -> (module, name there)
 _PUBLIC = {
-    "Identifier": ("singerid.identify", "Identifier"),
-    "ModelEntry": ("singerid.models", "ModelEntry"),
-    "Result": ("singerid.identify", "Result"),
+    "Identifier": ("singerid.identifier", "Identifier"),
+    "ModelEntry": ("singerid.models.registry", "ModelEntry"),
+    "Result": ("singerid.identify.result", "Result"),
     "SingeridError": ("singerid.errors", "SingeridError"),
-    "build_model": ("singerid.models", "build_model"),
-    "load_model": ("singerid.runs", "load_model"),
-    "register_model": ("singerid.models", "register_model"),
-    "save_model": ("singerid.models", "save_model"),
+    "build_model": ("singerid.models.registry", "build_model"),
+    "load_model": ("singerid.runs.run", "load_model"),
+    "register_model": ("singerid.models.registry", "register_model"),
+    "save_model": ("singerid.models.weights", "save_model"),
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:  # torch is not imported for a default
+if TYPE_CHECKING:
     from singerid.nn.conv_block import Pool
     from singerid.nn.operation import SoftmaxAxis
 
@@ -174,7 +174,7 @@ Protocol = Literal["paper", "authors"]  # what the paper says, or what its autho
 
 @dataclass(frozen=True)
 class ReproduceConfig:
-    """Which cells of the paper's tables are run, and how (`singerid.experiments`)."""
+    """Which cells of the paper's tables are run, and how (`singerid.reproduce`)."""
 
     tables: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)  # 1-3 the paper's, 4-6 its repository's, 7 ours
     audio: tuple[AudioCondition, ...] = ("mixture", "vocals")
@@ -190,3 +190,8 @@ SMOKE = ReproduceConfig(
     clip_seconds=(3.0,), seeds=(0,), width=0.25, training=TrainingConfig(epochs=2)
 )  # checks the plumbing: it says nothing about the networks
 SMOKE_CORPUS = CorpusConfig(singers=4, albums=3, songs=2, seconds=15.0)
+
+
+MIN_SECONDS = 3.0
+"""Recordings shorter than this are left out: the length of the paper's shortest clip."""
+MIXTURE, VOCALS, ACCOMPANIMENT = "mixture", "vocals", "accompaniment"

@@ -12,32 +12,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from singerid.audio import load
-from singerid.card import write_card
-from singerid.comparison import paired
 from singerid.config import TrainingConfig
-from singerid.console import Display
 from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
-from singerid.evaluation import LevelScores, baseline_probabilities, predict_clips, score_part
-from singerid.extract.index import StoredTrack
-from singerid.extract.prepare import prepare
-from singerid.extract.store import Store
-from singerid.features import LogMel
+from singerid.evaluation.baseline import baseline_probabilities
+from singerid.evaluation.card import write_card
+from singerid.evaluation.comparison import paired
+from singerid.evaluation.evaluate import LevelScores, score_part
+from singerid.evaluation.report import score_text
+from singerid.evaluation.significance import Comparison, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
-from singerid.files import atomic_write
-from singerid.identification_report import clock
-from singerid.identify import Identifier
-from singerid.models import count_parameters
-from singerid.new_run import configure, make_split
-from singerid.pages import render_page
-from singerid.parallel import WorkerDied, each_in_processes
-from singerid.parts import Part, part_of
-from singerid.report import score_text
-from singerid.runs import Run, SplitConfig, current_versions
-from singerid.significance import Comparison, compare
-from singerid.training import best_epoch, read_history, train
+from singerid.figures.pages import render_page
+from singerid.identifier import Identifier
+from singerid.listening.predict import predict_clips
+from singerid.models.registry import count_parameters
+from singerid.prepare.prepare import prepare
+from singerid.runs.history import best_epoch, read_history
+from singerid.runs.new import configure, make_split
+from singerid.runs.part import Part, part_of
+from singerid.runs.run import Run, SplitConfig, current_versions
+from singerid.sound.audio import load
+from singerid.sound.features import LogMel
+from singerid.store.index import StoredTrack
+from singerid.store.reader import Store
+from singerid.system.console import Display
+from singerid.system.files import atomic_write
+from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.text import clock
+from singerid.training.loop import train
 
 BASELINE = "baseline"
 CONTROL = "crnn_square"

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-import singerid
-from singerid.console import progress
-from singerid.errors import Failure, SingeridError, printable
-from singerid.extract.index import StoredTrack
-from singerid.extract.store import Store
-from singerid.files import file_hash
+from singerid.errors import Failure, SingeridError
+from singerid.store.index import StoredTrack
+from singerid.store.reader import Store
+from singerid.system.console import progress
+from singerid.system.files import file_hash
+from singerid.text import printable
+from singerid.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -163,7 +164,7 @@ def store_table(check: StoreCheck) -> "Table":
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding("versions", "singerid", "ok", singerid.__version__)
+    yield Finding("versions", "singerid", "ok", __version__)
     yield Finding("versions", "Python", "ok", f"{platform.python_version()} on {platform.platform()}")
     for package in _requirements(extra=None):
         yield _package("versions", package, "broken", f"pip install {package}")
@@ -244,7 +245,7 @@ def _format(name: str, path: Path) -> Finding:
     import av
     import soundfile
 
-    from singerid.audio import load
+    from singerid.sound.audio import load
 
     try:
         _encode_tone(path, name)

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import singerid
 from singerid.config import REPORTED_STATE, FeatureConfig, StateName
 from singerid.errors import SingeridError
-from singerid.features import LogMel
-from singerid.files import atomic_write
-from singerid.models import model_entry
-from singerid.runs import Run, RunConfig
+from singerid.models.registry import model_entry
+from singerid.runs.run import Run, RunConfig
+from singerid.sound.features import LogMel
+from singerid.system.files import atomic_write
+from singerid.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -131,7 +131,7 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         model=config.model,
         options=json.dumps(dict(config.options)),
         audio=config.audio,
-        singerid_version=singerid.__version__,
+        singerid_version=__version__,
     )
     content = graph.SerializeToString()
     difference = _difference(content, model, config)
@@ -258,7 +258,7 @@ def _trace(
 def _describe(graph: "ModelProto", **metadata: str) -> None:
     from onnx import helper
 
-    graph.producer_name, graph.producer_version = "singerid", singerid.__version__
+    graph.producer_name, graph.producer_version = "singerid", __version__
     helper.set_model_props(graph, metadata)
 
 

@@ -22,7 +22,7 @@ from singerid.data.splits import (
 )
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
-from singerid.files import write_json
+from singerid.system.files import write_json
 
 
 def make_tracks(albums: dict[str, list[int]]) -> list[Track]:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from singerid.data.tracks import Track, find_audio, is_audio_name, read_manifest, scan_tree, singers_of
+from singerid.data.tracks import Track, read_manifest, scan_tree, singers_of
 from singerid.errors import Failure, SingeridError
+from singerid.sound.listing import find_audio, is_audio_name
 
 NAMES = st.text(
     st.characters(blacklist_categories=("Cs",), blacklist_characters="/\0"), min_size=1, max_size=12

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from singerid.models import MODELS, build_model
+from singerid.models.registry import MODELS, build_model
 
 PLAIN = ["crnn", "crnnm", "crnn_square", "crnnm_square", "crnn_large", "crnnm_large"]
 POOLS = {"crnn": [(2, 2), (4, 2), (4, 2), (4, 2)], "square": [None, (2, 2), (2, 2), (2, 2)]}

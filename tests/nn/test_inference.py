@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from singerid.models import build_model
+from singerid.models.registry import build_model
 from singerid.nn.inference import run_clips
 
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.fft
 import torch
 
-from singerid.models import build_model
+from singerid.models.registry import build_model
 from singerid.nn.recurrent import MFCC
 
 

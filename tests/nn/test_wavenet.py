@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from singerid.models import build_model
+from singerid.models.registry import build_model
 from singerid.nn.wavenet import GatedResidualUnit, WaveNet
 
 

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from singerid.config import TrainingConfig
 from singerid.data.clips import Clips
-from singerid.models import build_model
+from singerid.models.registry import build_model
 from singerid.training.learner import COMPILED_STEPS, Learner, adam, compiling_pays
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)

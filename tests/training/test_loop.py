@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from singerid.errors import SingeridError
-from singerid.extract.store import Store
-from singerid.runs import Run
-from singerid.training import Epoch, read_history, train
-from singerid.training.randomness import sequence
+from singerid.runs.history import Epoch, read_history
+from singerid.runs.run import Run
+from singerid.store.reader import Store
+from singerid.training.learner import sequence
+from singerid.training.loop import train
 
 CPU = torch.device("cpu")
 STATES = ("best_loss", "best_accuracy", "best_f1", "last")

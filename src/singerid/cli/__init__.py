@@ -4,14 +4,19 @@ Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid 
 """
 
 from singerid.cli.app import app, main
+from singerid.cli.attention import attention
 from singerid.cli.audit import audit
-from singerid.cli.data import prepare, synth
+from singerid.cli.demo import demo
+from singerid.cli.doctor import doctor
+from singerid.cli.embed import embed
+from singerid.cli.evaluate import evaluate
 from singerid.cli.export import export
-from singerid.cli.learning import evaluate, identify, train
-from singerid.cli.look import attention, embed
-from singerid.cli.machine import doctor, models
+from singerid.cli.identify import identify
+from singerid.cli.models import models
+from singerid.cli.prepare import prepare
 from singerid.cli.reproduce import ReproduceCommand, reproduce
-from singerid.cli.show import demo
+from singerid.cli.synth import synth
+from singerid.cli.train import train
 
 __all__ = ["app", "main"]
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-import singerid
-from singerid.errors import ExitCode, SingeridError, printable
+from singerid.errors import ExitCode, SingeridError
+from singerid.text import printable
+from singerid.version import __version__
 
 app = typer.Typer(
     name="singerid",
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"singerid {singerid.__version__}")
+        typer.echo(f"singerid {__version__}")
         raise typer.Exit
 
 
@@ -41,7 +42,7 @@ def _options(
     if debug:
         os.environ["SINGERID_DEBUG"] = "1"
     if plugin:
-        from singerid.models import load_plugin
+        from singerid.models.registry import load_plugin
 
         for path in plugin:
             load_plugin(path)

@@ -1,22 +1,14 @@
-"""The command that asks what a score owes to the singer: audit."""
+"""singerid audit."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from singerid.cli.shared import (
-    Device,
-    Json,
-    RunFolder,
-    StoreNow,
-    Threads,
-    belongs_on_card,
-    print_json,
-    print_rich,
-)
-from singerid.console import conclude
-from singerid.errors import printable
+from singerid.cli.options import Device, Json, RunFolder, StoreNow, Threads
+from singerid.cli.printing import belongs_on_card, print_json, print_rich
+from singerid.system.console import conclude
+from singerid.text import printable
 
 
 def audit(
@@ -32,12 +24,12 @@ def audit(
     threads: Threads = None,
 ) -> None:
     """Singer or album? Score a run on vocals, accompaniment, remixes, shuffled albums, other splits."""
-    from singerid.audit import audit
-    from singerid.audit_report import audit_json, audit_tables, draw_audit
-    from singerid.card import record_audit, write_card
-    from singerid.devices import choose_device, use_threads
+    from singerid.analysis.audit.audit import audit
+    from singerid.analysis.audit.report import audit_json, audit_tables, draw_audit
+    from singerid.evaluation.card import record_audit, write_card
     from singerid.figures import check_figure_name, save_figure
-    from singerid.runs import Run
+    from singerid.runs.run import Run
+    from singerid.system.devices import choose_device, use_threads
 
     use_threads(threads)
     picture = figure or run / "audit.svg"

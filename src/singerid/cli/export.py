@@ -1,12 +1,13 @@
-"""Commands that hand a network to other programs: export."""
+"""singerid export."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from singerid.cli.shared import RunFolder, warn
-from singerid.errors import printable
+from singerid.cli.options import RunFolder
+from singerid.cli.printing import warn
+from singerid.text import printable
 
 
 def export(

@@ -1,4 +1,4 @@
-"""The command that runs the paper's tables: reproduce."""
+"""singerid reproduce."""
 
 import math
 import re
@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from singerid.cli.shared import Device, Threads, print_rich
+from singerid.cli.options import Device, Threads
+from singerid.cli.printing import print_rich
 from singerid.config import SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
-from singerid.console import conclude
-from singerid.errors import SingeridError, printable
+from singerid.errors import SingeridError
+from singerid.system.console import conclude
+from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()
 _AUDIO: dict[str, tuple[AudioCondition, ...]] = {
@@ -108,9 +110,9 @@ def reproduce(
         ),
     )
     store, out = _places(store, out, smoke)
-    from singerid.experiments.rendering import terminal_tables
-    from singerid.experiments.reproduction import reproduce
-    from singerid.experiments.smoke import make_smoke_store
+    from singerid.reproduce.rendering import terminal_tables
+    from singerid.reproduce.run import reproduce
+    from singerid.reproduce.smoke import make_smoke_store
 
     made = reproduce(
         store or make_smoke_store(out, config, show_progress=True),

@@ -1,1 +1,1 @@
-"""Tracks, splits, clips and the built-in corpus."""
+"""Tracks, data sets, splits, clips, and the synthetic corpus."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from singerid.config import AugmentConfig, AugmentMode
-from singerid.devices import to_device
+from singerid.system.devices import to_device
 
 AUGMENT_MODES: tuple[AugmentMode, ...] = get_args(AugmentMode)
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from singerid.devices import to_device
-from singerid.features import melody_map
+from singerid.sound.features import melody_map
+from singerid.system.devices import to_device
 
 IntArray = npt.NDArray[np.int64]
 Shuffle = tuple[int, int]  # (seed, epoch)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from singerid.data.tracks import Track
-from singerid.errors import SingeridError, printable
-from singerid.files import read_json
+from singerid.errors import SingeridError
+from singerid.system.files import read_json
+from singerid.text import printable
 
 PARTS = ("train", "valid", "test")
 

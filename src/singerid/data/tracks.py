@@ -9,22 +9,15 @@ import csv
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from singerid.errors import Failure, SingeridError, printable
-
-_CONTAINERS = (
-    "3gp aac ac3 aif aifc aiff amr ape asf au avi caf flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpc "
-    "mpeg mpg oga ogg ogv opus rf64 snd spx tta w64 wav wave webm wma wmv wv"
-)
-AUDIO_EXTENSIONS = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""Lower-case file extensions of audio files and of video files, which may have sound."""
+from singerid.errors import Failure, SingeridError
+from singerid.sound.listing import OnFailure, _raise, find_audio
+from singerid.text import printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
-
-OnFailure = Callable[[Failure], None]
 
 
 @dataclass(frozen=True, order=True)
@@ -54,36 +47,6 @@ class Track:
 def singers_of(tracks: Iterable[Track]) -> tuple[str, ...]:
     """Names of the singers, sorted; a singer's index here is the class label."""
     return tuple(sorted({track.singer for track in tracks}))
-
-
-def is_audio_name(name: str) -> bool:
-    """Whether `name` is that of an audio or video file and not hidden (".name", "._name", ".tmp-...")."""
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in AUDIO_EXTENSIONS
-
-
-def find_audio(root: Path, on_failure: OnFailure | None = None) -> tuple[str, ...]:
-    """Paths of all audio files under `root`, relative to it, separated by "/", sorted.
-
-    Hidden files and folders are passed over. Symbolic links are followed, except to a folder that
-    they lie in.
-
-    Args:
-        root: a folder.
-        on_failure: is called with every folder that cannot be listed and every link to nothing;
-            without it the first of them is raised.
-
-    Raises:
-        SingeridError: `root` is no folder or cannot be listed.
-    """
-    if not root.is_dir():
-        problem = "is a file" if root.exists() else "does not exist"
-        raise SingeridError(f"{printable(root)}: {problem}; give the folder that holds the recordings")
-    try:
-        return tuple(sorted(_walk(root, (), frozenset(), on_failure or _raise)))
-    except OSError as error:
-        raise SingeridError(
-            f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions"
-        ) from error
 
 
 def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:
@@ -166,37 +129,6 @@ def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = Non
 def composed(name: str) -> str:
     """`name` in Unicode's composed form (NFC)."""
     return unicodedata.normalize("NFC", name)
-
-
-def _raise(failure: Failure) -> None:
-    raise SingeridError(str(failure))
-
-
-def _walk(
-    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], fail: OnFailure
-) -> Iterator[str]:
-    """Audio files below `folder`, whose path from the root is `parts`; it lies in the folders `above`."""
-    status = folder.stat()
-    above |= {(status.st_dev, status.st_ino)}
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        if entry.name.startswith("."):
-            continue
-        path = (*parts, entry.name)
-        try:
-            if entry.is_dir():
-                status = entry.stat()
-                if (status.st_dev, status.st_ino) not in above:
-                    yield from _walk(folder / entry.name, path, above, fail)
-            elif is_audio_name(entry.name):
-                if entry.is_file():
-                    yield "/".join(path)
-                elif entry.is_symlink():
-                    fail(Failure("/".join(path), "is a link to nothing; mend or remove it"))
-        except OSError as error:
-            reason = f"cannot be listed ({error.strerror}); check its permissions"
-            fail(Failure("/".join(path), reason))
 
 
 def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from singerid.errors import SingeridError
-from singerid.files import atomic_write
+from singerid.system.files import atomic_write
 
 FORMATS = (".svg", ".png", ".pdf")
 PNG_DPI = 150

@@ -4,9 +4,3 @@ Kuo, Wei and Lin (AAAI 2021), "Evaluation Protocols", and the authors' program w
 silent. An interrupted run goes on after its last whole epoch and reaches the same weights, bit for bit
 on a CPU with as many threads, because the randomness of an epoch depends on (seed, epoch) alone.
 """
-
-from singerid.training.folder import run_differences
-from singerid.training.history import Epoch, best_epoch, read_history
-from singerid.training.loop import train
-
-__all__ = ["Epoch", "best_epoch", "read_history", "run_differences", "train"]

@@ -1,9 +1,6 @@
-"""A network that learns: its steps, on the device and in the arithmetic of the settings.
+"""The randomness of a run: that of epoch e depends on (seed, e) alone."""
 
-Within an epoch the host only tells a GPU what to do, and never waits for what comes out: no value is read, no
-shape depends on one, and what the host sends comes from pinned memory. test_learner.py holds that.
-"""
-
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,8 +14,68 @@ from torch.nn.functional import cross_entropy
 from singerid.config import CompileChoice, TrainingConfig
 from singerid.data.augment import augment
 from singerid.data.clips import Batch, Clips
-from singerid.evaluation import predict_clips, run_model
-from singerid.training.randomness import generator_of, seed_epoch
+from singerid.errors import SingeridError
+from singerid.listening.predict import predict_clips, run_model
+from singerid.models.registry import build_model, model_entry
+from singerid.runs.run import RunConfig
+from singerid.sound.features import frames_to_seconds
+from singerid.system.devices import has_tf32
+
+
+def sequence(seed: int, epoch: int, purpose: int) -> int:
+    """A seed of its own for every purpose of every epoch of every run, in [0, 2**63)."""
+    return int(np.random.SeedSequence((seed, epoch, purpose)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Seed torch's global generators, from which dropout draws."""
+    torch.manual_seed(sequence(seed, epoch, 0))
+
+
+def generator_of(seed: int, epoch: int, device: torch.device) -> torch.Generator:
+    """What augmentation draws from."""
+    return torch.Generator(device).manual_seed(sequence(seed, epoch, 1))
+
+
+def check_training(settings: TrainingConfig, device: torch.device) -> None:
+    """Raise SingeridError for settings that nothing can be trained with on the device."""
+    for name in ("clip_seconds", "learning_rate"):
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and value > 0):
+            raise SingeridError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
+    if settings.epochs < 1 or settings.batch_size < 1:
+        raise SingeridError("--epochs and --batch-size must be at least 1")
+    if settings.precision == "tf32" and not has_tf32(device):
+        raise SingeridError(
+            f"--precision tf32: {device} has no TF32, which NVIDIA GPUs have since Ampere; leave it out"
+        )
+
+
+def fresh_model(config: RunConfig) -> nn.Module:
+    """The network with the weights that its seed draws."""
+    if ("melody" in model_entry(config.model).inputs) != (config.melody is not None):
+        needs = "reads no melody" if config.melody else "needs a melody"
+        raise SingeridError(f"model {config.model} {needs}; see --melody, or choose another --model")
+    if "mel" not in model_entry(config.model).inputs and config.training.augment != "none":
+        raise SingeridError(
+            f"--augment changes spectrograms, which {config.model} does not read; leave it out"
+        )
+    torch.manual_seed(config.training.seed)
+    try:
+        model = build_model(config.model, len(config.singers), **config.options)
+    except (TypeError, ValueError) as error:
+        raise SingeridError(f"model {config.model}: {error}; mend --width or --option") from error
+    smallest, n_mels = getattr(model, "smallest_frames", 1), getattr(model, "n_mels", config.features.n_mels)
+    if config.clip_frames < smallest:
+        seconds = frames_to_seconds(smallest, config.features)
+        raise SingeridError(
+            f"model {config.model} takes clips of {seconds:.2f} s at least; raise --clip-seconds"
+        )
+    if n_mels != config.features.n_mels:
+        has = config.features.n_mels
+        raise SingeridError(f"model {config.model} reads {n_mels} mel bands, the store has {has}")
+    return model
+
 
 COMPILED_STEPS = 20_000
 """Steps that repay compiling on a GPU, a minute or so (estimated: milliseconds a step; not measured)."""

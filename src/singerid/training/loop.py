@@ -10,21 +10,20 @@ from pathlib import Path
 import torch
 
 from singerid.config import CompileChoice
-from singerid.console import Display, TrainingDisplay
 from singerid.data.clips import Clips
 from singerid.data.splits import Split
-from singerid.devices import gpu_arithmetic
 from singerid.errors import SingeridError
-from singerid.extract.store import Store
 from singerid.figures import draw_curves, save_figure
-from singerid.files import locked
-from singerid.memory import memory_kept
-from singerid.parts import parts_of
-from singerid.runs import Run, RunConfig
-from singerid.training.beginning import check_settings, fresh_model
-from singerid.training.folder import open_run, require_run_or_nothing
-from singerid.training.history import Epoch, best_epoch, out_of_patience
-from singerid.training.learner import Learner, adam, compiling_pays
+from singerid.runs.history import Epoch, best_epoch, out_of_patience
+from singerid.runs.new import open_run, require_run_or_nothing
+from singerid.runs.part import parts_of
+from singerid.runs.run import Run, RunConfig
+from singerid.store.reader import Store
+from singerid.system.allocator import memory_kept
+from singerid.system.console import Display, TrainingDisplay
+from singerid.system.devices import gpu_arithmetic
+from singerid.system.files import locked
+from singerid.training.learner import Learner, adam, check_training, compiling_pays, fresh_model
 from singerid.training.states import keep, resume
 
 
@@ -59,7 +58,7 @@ def train(
         SingeridError: the folder holds another run, the store does not have what the run needs, or
             the loss is not finite any more (the states of the epochs before are kept).
     """
-    check_settings(config.training, device)
+    check_training(config.training, device)
     model = fresh_model(config)
     train_part, valid_part, _ = parts_of(store, split, config)
     require_run_or_nothing(path)

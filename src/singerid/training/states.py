@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from singerid.config import StateName
 from singerid.errors import SingeridError
-from singerid.files import atomic_write
-from singerid.models import save_model
-from singerid.runs import Run
-from singerid.training.history import Epoch, write_history
+from singerid.models.weights import save_model
+from singerid.runs.history import Epoch, write_history
+from singerid.runs.run import Run
+from singerid.system.files import atomic_write
 
 # A state is kept when its measure is better than at every earlier epoch: ties go to the earlier.
 _MEASURE: dict[StateName, tuple[str, int]] = {

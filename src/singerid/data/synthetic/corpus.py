@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from singerid.config import CorpusConfig
-from singerid.console import progress
 from singerid.data.synthetic.cast import SAMPLE_RATE, Corpus, Song, draw_corpus
 from singerid.data.synthetic.studio import FULL_SCALE, render
 from singerid.errors import SingeridError
-from singerid.files import atomic_write, read_json, write_json
-from singerid.parallel import WorkerDied, each_in_processes
+from singerid.system.console import progress
+from singerid.system.files import atomic_write, read_json, write_json
+from singerid.system.processes import WorkerDied, each_in_processes
 
 VERSION = 1  # of the generator: raised when the same settings give other samples
 DESCRIPTION = "corpus.json"

@@ -1,0 +1,1 @@
+"""Looking into a network: embeddings, attention, the audit."""

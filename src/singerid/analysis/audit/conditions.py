@@ -1,0 +1,234 @@
+"""What a run names when it hears the mixture, the vocals, the accompaniment, or a remix of them."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.analysis.audit.estimate import (
+    Estimate,
+    f1,
+    f1_difference,
+    named_clips,
+    named_tracks,
+    share,
+    share_difference,
+    sign_flip_p,
+)
+from singerid.analysis.audit.remix import draw_partners, remixed
+from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS
+from singerid.errors import Failure, SingeridError
+from singerid.evaluation.significance import Chance, Named, Paired, chance
+from singerid.evaluation.voting import THRESHOLD
+from singerid.models.registry import model_entry
+from singerid.runs.part import Part, part_of
+from singerid.runs.run import Run, RunConfig
+from singerid.store.index import StoredTrack
+from singerid.store.reader import Store, waveform_of
+
+Probabilities = NDArray[np.float32]
+Predict = Callable[[Part], Probabilities]  # probabilities (clips, singers) of the clips of a part
+
+ConditionName = Literal["mixture", "vocals", "accompaniment", "remix_own", "remix_same", "remix_other"]
+CONDITIONS: Mapping[ConditionName, str] = {
+    "mixture": "mixture",
+    "vocals": "vocals alone",
+    "accompaniment": "accompaniment alone",
+    "remix_own": "vocals over their own accompaniment, remixed",
+    "remix_same": "vocals over another album of the singer",
+    "remix_other": "vocals over another singer's album",
+}
+_STEMS: Mapping[ConditionName, tuple[str, ...]] = {
+    "mixture": (MIXTURE,),
+    "vocals": (VOCALS,),
+    "accompaniment": (ACCOMPANIMENT,),
+    "remix_own": (VOCALS, ACCOMPANIMENT),
+    "remix_same": (VOCALS, ACCOMPANIMENT),
+    "remix_other": (VOCALS, ACCOMPANIMENT),
+}
+REMIX_SEED = 0  # of drawing whose accompaniment goes with which vocals
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Whom a run names where the voice is one singer's and the accompaniment from another's album.
+
+    Attributes:
+        voice: share of clips for which it names the singer.
+        accompaniment: share for which it names whose album the accompaniment is from.
+        difference: the first less the second.
+        p_value: of the difference; `sign_flip_p`.
+    """
+
+    voice: Estimate
+    accompaniment: Estimate
+    difference: Estimate
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ConditionScores:
+    """What a run named when it heard one thing.
+
+    Attributes:
+        name: "remix_own": vocals over the accompaniment they belong to, which tells what remixing
+            does; "remix_same" over that of another album of the singer, "remix_other" over that of
+            another singer's, both from the training part.
+        clip: weighted F1 of clips.
+        track: weighted F1 of tracks, by voting.
+        change: `clip` less the same hearing what the run learned on.
+        chance: F1 of clips where albums have exchanged their singers.
+        confidence: mean over clips.
+        confident: share of clips whose confidence passes the threshold of voting.
+        conflict: for "remix_other".
+    """
+
+    name: ConditionName
+    clip: Estimate
+    track: Estimate
+    change: Estimate
+    chance: Chance
+    confidence: float
+    confident: Estimate
+    conflict: Conflict | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a run heard, and what it made of it.
+
+    Attributes:
+        part: the test part, heard in one condition.
+        probabilities: (clips, singers).
+        scores: of them.
+    """
+
+    part: Part
+    probabilities: Probabilities
+    scores: ConditionScores
+
+
+def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
+    """The conditions that a network can be asked about: no melody is followed where nobody sings."""
+    return tuple(name for name in get_args(ConditionName) if name != "accompaniment" or config.melody is None)
+
+
+def hear(
+    run: Run, store: Store, predict: Predict, on_failure: Callable[[Failure], None]
+) -> Mapping[ConditionName, Heard]:
+    """Let a run name its test tracks in every condition that it can be asked about and the store can give.
+
+    All conditions have the same clips in the same order.
+
+    Args:
+        run: a run.
+        store: its store.
+        predict: the run's network.
+        on_failure: is told of conditions that cannot be had.
+
+    Raises:
+        SingeridError: the store does not even have what the run learned on.
+    """
+    own = part_of(store, run.split().test, run.config)
+    named = predict(own)
+    found: dict[ConditionName, Heard] = {}
+    for name in asked_of(run.config):
+        if name == run.config.audio:
+            part, partners, probabilities = own, None, named
+        else:
+            try:
+                part, partners = _part(name, run, store, own)
+            except SingeridError as error:
+                on_failure(Failure(CONDITIONS[name], str(error)))
+                continue
+            probabilities = predict(part)
+        found[name] = Heard(part, probabilities, _scores(name, part, probabilities, named, partners))
+    return found
+
+
+def accompaniment_effect(heard: Mapping[ConditionName, Heard]) -> Estimate | None:
+    """F1 of vocals over the singer's own other albums less F1 over other singers'; None without remixes.
+
+    The voice is the same and the remixing is; what differs is what the accompaniment speaks for.
+    """
+    if "remix_same" not in heard or "remix_other" not in heard:
+        return None
+    same, other = heard["remix_same"], heard["remix_other"]
+    clips = named_clips(same.part, same.probabilities)
+    return f1_difference(Paired(clips.truth, clips.named, other.probabilities.argmax(1), clips.albums))
+
+
+def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) -> None:
+    """Check that a store has all of what is asked for of all tracks; else raise SingeridError."""
+    lacking = sum(not track.conditions.keys() >= set(stored) for track in tracks)
+    if lacking:
+        waveform = set(stored) & {waveform_of(stem) for stem in (MIXTURE, VOCALS, ACCOMPANIMENT)}
+        mixture = set(stored) <= {MIXTURE, waveform_of(MIXTURE)}
+        options = " --vocals ..." * (not mixture) + " --waveform" * bool(waveform)
+        raise SingeridError(
+            f"{lacking} of {len(tracks)} test tracks lack what this takes in {store.path}; "
+            f"extract it: singerid prepare TREE STORE{options}"
+        )
+
+
+def _part(
+    name: ConditionName, run: Run, store: Store, own: Part
+) -> tuple[Part, Mapping[str, StoredTrack] | None]:
+    """The test part in a condition; of a remix, also whose accompaniment goes with each track."""
+    config = run.config
+    waveform = "waveform" in model_entry(config.model).inputs
+    stored = [waveform_of(stem) if waveform else stem for stem in _STEMS[name]]
+    require(store, own.tracks, stored)
+    if name == "mixture" or name == "vocals":
+        return part_of(store, run.split().test, replace(config, audio=name)), None
+    if name == "accompaniment":
+        return part_of(store, run.split().test, config, stored[0]), None
+    partners = _partners(name, run, store, own, set(stored))
+    return remixed(store, own, config, partners), partners
+
+
+def _partners(
+    name: ConditionName, run: Run, store: Store, own: Part, stored: Set[str]
+) -> Mapping[str, StoredTrack]:
+    """Whose accompaniment goes with each track of a remix."""
+    if name == "remix_own":
+        return {track.path: track for track in own.tracks}
+    learned = set(run.split().train)
+    heard = [track for track in store.tracks if track.path in learned and track.conditions.keys() >= stored]
+    partners = draw_partners(own.tracks, heard, name == "remix_same", REMIX_SEED)
+    if partners is None:
+        raise SingeridError("a test track has none in the training part; train on a split with more albums")
+    return partners
+
+
+def _scores(
+    name: ConditionName,
+    part: Part,
+    probabilities: Probabilities,
+    own: Probabilities,
+    partners: Mapping[str, StoredTrack] | None,
+) -> ConditionScores:
+    clips, confidence = named_clips(part, probabilities), probabilities.max(1)
+    return ConditionScores(
+        name=name,
+        clip=f1(clips),
+        track=f1(named_tracks(part, probabilities)),
+        change=f1_difference(Paired(clips.truth, clips.named, own.argmax(1), clips.albums)),
+        chance=chance(clips),
+        confidence=float(confidence.mean()),
+        confident=share(confidence > THRESHOLD, clips.albums),
+        conflict=_conflict(part, clips, partners) if partners and name == "remix_other" else None,
+    )
+
+
+def _conflict(part: Part, clips: Named, partners: Mapping[str, StoredTrack]) -> Conflict:
+    players = np.array([part.singers.index(partners[track.path].singer) for track in part.tracks])
+    voice, accompaniment = clips.named == clips.truth, clips.named == players[part.clips.track]
+    return Conflict(
+        share(voice, clips.albums),
+        share(accompaniment, clips.albums),
+        share_difference(voice, accompaniment, clips.albums),
+        sign_flip_p(voice, accompaniment, clips.albums),
+    )

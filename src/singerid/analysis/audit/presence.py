@@ -1,0 +1,139 @@
+"""Does the network know when nobody sings? The paper's argument about confidence, checked.
+
+The paper explains why vocals vote better than mixtures: accompaniment makes clips less sure of
+themselves, and clips whose confidence is not above 0.5 do not vote (Results and Comparisons).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.analysis.audit.conditions import ConditionName, Heard, require
+from singerid.analysis.audit.estimate import (
+    FEWEST_ALBUMS,
+    Estimate,
+    Flags,
+    f1,
+    named_clips,
+    share,
+    share_difference,
+)
+from singerid.analysis.audit.remix import powers
+from singerid.config import VOCALS, FeatureConfig
+from singerid.evaluation.significance import Named
+from singerid.evaluation.voting import THRESHOLD
+from singerid.runs.part import Part
+from singerid.store.reader import Store
+
+VOICE_DB = 20.0
+"""A frame has voice where the vocals are less than so many real decibels below the track's loudest frame."""
+WITH_VOICE, WITHOUT_VOICE = 0.5, 0.1
+"""A clip is one with voice from this share of such frames on, and one without up to that share."""
+FEWEST_CLIPS = 20
+"""Of a group that is worth comparing; they are also of `FEWEST_ALBUMS` at least."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a run made of some clips.
+
+    Attributes:
+        clips: their number.
+        albums: how many albums they are from.
+        f1: weighted F1.
+        confidence: mean.
+        confident: share whose confidence passes the threshold of voting.
+    """
+
+    clips: int
+    albums: int
+    f1: Estimate
+    confidence: float
+    confident: Estimate
+
+    @property
+    def enough(self) -> bool:
+        """There are enough clips, of enough albums, to say something of them."""
+        return self.clips >= FEWEST_CLIPS and self.albums >= FEWEST_ALBUMS
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What a run made of clips with voice and of clips without, hearing what it learned on.
+
+    Attributes:
+        with_voice: clips with voice; None: there are none.
+        without_voice: clips without.
+        between: number of clips that are neither.
+        mixture_less_vocals: share of clips that pass the threshold, hearing the mixture, less the share
+            hearing the vocals; None where it cannot hear both.
+    """
+
+    with_voice: Group | None
+    without_voice: Group | None
+    between: int
+    mixture_less_vocals: Estimate | None
+
+
+def presence(store: Store, own: ConditionName, heard: Mapping[ConditionName, Heard]) -> Presence:
+    """Compare a run's confidence where somebody sings with that where nobody does.
+
+    Args:
+        store: has the vocals of the test tracks.
+        own: what the run learned on.
+        heard: what it heard.
+
+    Raises:
+        SingeridError: the store lacks the vocals of a track.
+    """
+    part, probabilities = heard[own].part, heard[own].probabilities
+    require(store, part.tracks, [VOCALS])
+    voiced = voiced_share(store, part)
+    sung, unsung = voiced >= WITH_VOICE, voiced <= WITHOUT_VOICE
+    difference = None
+    if "mixture" in heard and "vocals" in heard:
+        mixture, vocals = (heard[name].probabilities.max(1) > THRESHOLD for name in ("mixture", "vocals"))
+        difference = share_difference(mixture, vocals, named_clips(part, probabilities).albums)
+    return Presence(
+        _group(part, probabilities, sung),
+        _group(part, probabilities, unsung),
+        int((~sung & ~unsung).sum()),
+        difference,
+    )
+
+
+def voiced_share(store: Store, part: Part) -> NDArray[np.float64]:
+    """Share of the frames of each clip that have voice, (clips,); see `VOICE_DB`."""
+    voiced = [voiced_frames(store.features(track, VOCALS), store.config) for track in part.tracks]
+    clips = part.clips
+    return np.array(
+        [
+            voiced[track][start : start + clips.clip_frames].mean()
+            for track, start in zip(clips.track, clips.start, strict=True)
+        ]
+    )
+
+
+def voiced_frames(vocals: NDArray[np.floating[Any]], config: FeatureConfig) -> Flags:
+    """Which frames (frames,) of a track have voice, from its vocals' features (frames, n_mels) in dB."""
+    energy = powers(vocals, config).sum(axis=1)
+    voiced: Flags = energy > energy.max() * 10 ** (-VOICE_DB / 10)
+    return voiced
+
+
+def _group(part: Part, probabilities: NDArray[np.float32], chosen: Flags) -> Group | None:
+    if not chosen.any():
+        return None
+    confidence = probabilities[chosen].max(1)
+    every = named_clips(part, probabilities)
+    albums = tuple(album for album, own in zip(every.albums, chosen, strict=True) if own)
+    return Group(
+        int(chosen.sum()),
+        len(set(albums)),
+        f1(Named(every.truth[chosen], every.named[chosen], albums)),
+        float(confidence.mean()),
+        share(confidence > THRESHOLD, albums),
+    )

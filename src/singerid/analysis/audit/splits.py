@@ -1,0 +1,151 @@
+"""The same system on a split that keeps albums whole and on one that mixes them."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from singerid.analysis.audit.estimate import Estimate, named_clips, named_tracks
+from singerid.analysis.audit.remix import album_of
+from singerid.config import SplitKind
+from singerid.data.splits import Split
+from singerid.errors import Failure, SingeridError
+from singerid.evaluation.baseline import baseline_probabilities
+from singerid.evaluation.significance import average
+from singerid.listening.predict import predict_clips
+from singerid.runs.new import make_split, singers_in
+from singerid.runs.part import Part, part_of
+from singerid.runs.run import Run, SplitConfig
+from singerid.store.reader import Store
+from singerid.system.console import Display
+from singerid.training.loop import train
+
+SHUFFLES = 5  # of the albums' singers; the mean over them is given
+
+Probabilities = NDArray[np.floating[Any]]
+System = Literal["baseline", "baseline, albums shuffled", "network"]
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """How well a system does on a split.
+
+    Attributes:
+        system: the classical baseline; the same after the albums have exchanged their singers, so that
+            only recognising albums helps; or the run's network, trained anew where the split is not its own.
+        split: "album", "track", or "file" where the run's split is its trainer's own.
+        clip: weighted F1 of clips.
+        track: weighted F1 of tracks, by voting.
+    """
+
+    system: System
+    split: str
+    clip: Estimate
+    track: Estimate
+
+
+def baselines(run: Run, store: Store, on_failure: Callable[[Failure], None]) -> list[SplitScores]:
+    """The classical baseline on an album split and on a track split of a run's tracks, and shuffled.
+
+    Args:
+        run: whose tracks, clips and audio condition are taken.
+        store: its store.
+        on_failure: is told of splits that the tracks do not allow.
+    """
+    own = _own_tracks(run, store)
+    found = []
+    for kind in get_args(SplitKind):
+        try:
+            split, _ = make_split(own, _how(run, kind))
+        except SingeridError as error:
+            on_failure(Failure(f"{kind} split", str(error)))
+            continue
+        found.append(scores_on(kind, "baseline", [_baseline(run, own, split)]))
+        if kind == "track":
+            shuffled = [_baseline(run, shuffle_albums(own, seed), split) for seed in range(SHUFFLES)]
+            found.append(scores_on(kind, "baseline, albums shuffled", shuffled))
+    return found
+
+
+def retrained(
+    run: Run, store: Store, device: torch.device, display: Display, on_failure: Callable[[Failure], None]
+) -> list[SplitScores]:
+    """The run's network, trained anew on the splits that are not its own.
+
+    They are runs of their own, RUN/album-split and RUN/track-split; interrupted, it goes on.
+
+    Args:
+        run: whose settings are taken.
+        store: its store.
+        device: where to train.
+        display: what is shown of the training.
+        on_failure: is told of splits that the tracks do not allow.
+    """
+    found = []
+    for kind in get_args(SplitKind):
+        if kind == run.config.split.kind:
+            continue
+        try:
+            split, how = make_split(_own_tracks(run, store), _how(run, kind))
+        except SingeridError as error:
+            on_failure(Failure(f"{kind} split", str(error)))
+            continue
+        config = replace(
+            run.config, split=how, singers=singers_in(store, split), store_identity=store.identity
+        )
+        other = train(store, run.path / f"{kind}-split", config, split, device, display)
+        part = part_of(store, split.test, config)
+        probabilities = predict_clips(other.load_model().to(device).eval(), part.clips, device)
+        found.append(scores_on(kind, "network", [(part, probabilities)]))
+    return found
+
+
+def shuffle_albums(store: Store, seed: int) -> Store:
+    """The store with its albums' singers exchanged at random; each singer has as many albums as before."""
+    albums = sorted({album_of(track) for track in store.tracks})
+    singers = [singer for singer, _ in albums]
+    random.Random(seed).shuffle(singers)
+    singer_of = dict(zip(albums, singers, strict=True))
+    # Albums of two singers may have one name, and may now get one singer: they stay two.
+    tracks = (
+        replace(track, singer=singer_of[album_of(track)], album="/".join(album_of(track)))
+        for track in store.tracks
+    )
+    return replace(store, tracks=tuple(tracks))
+
+
+def scores_on(split: str, system: System, named: Sequence[tuple[Part, Probabilities]]) -> SplitScores:
+    """Scores of a system; the mean where it named several times.
+
+    Args:
+        split: of which kind it was.
+        system: which system.
+        named: the test part and probabilities (clips, singers), each time.
+    """
+    return SplitScores(
+        system,
+        split,
+        Estimate.of(average([named_clips(part, given) for part, given in named])),
+        Estimate.of(average([named_tracks(part, given) for part, given in named])),
+    )
+
+
+def _baseline(run: Run, store: Store, split: Split) -> tuple[Part, Probabilities]:
+    config = run.config
+    train, test = (part_of(store, paths, config, config.audio) for paths in (split.train, split.test))
+    return test, baseline_probabilities(train, test)
+
+
+def _own_tracks(run: Run, store: Store) -> Store:
+    """The store with the tracks of the run's split only."""
+    split = run.split()
+    paths = {*split.train, *split.valid, *split.test}
+    return replace(store, tracks=tuple(track for track in store.tracks if track.path in paths))
+
+
+def _how(run: Run, kind: SplitKind) -> SplitConfig:
+    return SplitConfig(kind, run.config.split.seed)

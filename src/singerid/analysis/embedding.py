@@ -1,0 +1,304 @@
+"""What a network makes of clips before it names them: embeddings, their files, and their picture.
+
+The embedding of a clip is the network's last GRU state, that of a track the mean over its clips. The
+picture is the paper's Figure 4: t-SNE (van der Maaten and Hinton 2008) with scikit-learn's defaults.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
+
+from singerid.config import AudioCondition
+from singerid.data.splits import PARTS, Split
+from singerid.errors import SingeridError
+from singerid.evaluation.comparison import names_of, path_tails, require_same_tracks
+from singerid.figures import Plane, draw_planes
+from singerid.listening.predict import BATCH_SIZE, run_model
+from singerid.nn.inference import run_clips
+from singerid.runs.part import Part, part_of
+from singerid.runs.run import Run
+from singerid.sound.features import frames_to_seconds
+from singerid.system.devices import gpu_arithmetic
+from singerid.system.files import atomic_write
+
+Vectors = NDArray[np.float32]
+PartName = Literal["test", "valid", "train", "all"]
+PERPLEXITY = 30.0  # scikit-learn's default
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings of one part of a run's split.
+
+    Attributes:
+        run: whose they are; its configuration says what was heard.
+        part_name: which part.
+        part: its tracks and clips.
+        clips: (clips, size), in the order of the clips.
+    """
+
+    run: Run
+    part_name: PartName
+    part: Part
+    clips: Vectors
+
+    @property
+    def track_indices(self) -> NDArray[np.int64]:
+        """(tracks,) the tracks that have a clip, as `part.tracks` counts them."""
+        return np.unique(self.part.clips.track)
+
+    @property
+    def tracks(self) -> Vectors:
+        """(tracks, size) the mean over each track's clips, in the order of `track_indices`."""
+        owner = self.part.clips.track
+        return np.stack([self.clips[owner == index].mean(axis=0) for index in self.track_indices])
+
+    @property
+    def clip_rows(self) -> list[dict[str, Any]]:
+        """What is known of each clip: path, singer, album, its number in the track, start in seconds."""
+        clips, features = self.part.clips, self.run.config.features
+        return [
+            self._track_row(track)
+            | {"clip": int(start) // clips.clip_frames, "start_s": frames_to_seconds(int(start), features)}
+            for track, start in zip(clips.track, clips.start, strict=True)
+        ]
+
+    @property
+    def track_rows(self) -> list[dict[str, Any]]:
+        """What is known of each track: path, singer, album, number of clips."""
+        counts = np.bincount(self.part.clips.track)
+        return [self._track_row(index) | {"clips": int(counts[index])} for index in self.track_indices]
+
+    def to_json(self) -> dict[str, Any]:
+        """What there is, for `singerid embed --json`."""
+        return {
+            "run": str(self.run.path),
+            "model": self.run.config.model,
+            "audio": self.run.config.audio,
+            "part": self.part_name,
+            "clips": len(self.clips),
+            "tracks": len(self.track_indices),
+            "size": self.clips.shape[1],
+        }
+
+    def _track_row(self, index: int) -> dict[str, Any]:
+        track = self.part.tracks[index]
+        return {"path": track.path, "singer": track.singer, "album": track.album}
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Embeddings laid out on a plane, and how well their singers keep apart.
+
+    Silhouettes (Rousseeuw 1987) run from -1 to 1: how much nearer a point is to the points of its own
+    singer than to those of the next one. None where there is but one singer, or no two points of any.
+
+    Attributes:
+        points: (clips, 2) by t-SNE.
+        perplexity: that of t-SNE; less than scikit-learn's default where there are too few clips.
+        silhouette: of the embeddings of clips themselves.
+        track_silhouette: of the embeddings of tracks.
+        plane_silhouette: of `points`.
+    """
+
+    points: NDArray[np.float32]
+    perplexity: float
+    silhouette: float | None
+    track_silhouette: float | None
+    plane_silhouette: float | None
+
+    def to_json(self) -> dict[str, float | None]:
+        """Silhouettes and perplexity, for `singerid embed --json`."""
+        return {
+            "silhouette_clips": self.silhouette,
+            "silhouette_tracks": self.track_silhouette,
+            "silhouette_plane": self.plane_silhouette,
+            "perplexity": self.perplexity,
+        }
+
+
+@torch.inference_mode()
+@gpu_arithmetic()
+def embed(
+    run: Run,
+    device: torch.device,
+    part_name: PartName = "test",
+    audio: AudioCondition | None = None,
+) -> Embeddings:
+    """Embeddings of the clips of a part of a run's split, by its reported state.
+
+    Args:
+        run: a run; of a store that has moved, `run.over(folder)`.
+        device: where the network runs.
+        part_name: which part of the split; "all" for the three together.
+        audio: what to listen to; None: to what the run learned on.
+
+    Raises:
+        SingeridError: the network gives no embeddings, or finite ones; or the store lacks something.
+    """
+    run = run.hearing(audio)
+    model = run.load_model().to(device).eval()
+    function = getattr(model, "embed", None)
+    if not callable(function):
+        raise SingeridError(
+            f"{run.path}: its model {run.config.model} gives no embeddings; "
+            "write a method embed(mel) for it (docs/add_a_model.md)"
+        )
+    part = part_of(run.store(), _paths(run.split(), part_name), run.config)
+    embed_clips = partial(run_clips, function)
+    batches = part.clips.batches(BATCH_SIZE, device)
+    vectors = torch.cat([run_model(embed_clips, batch).float() for batch in batches]).cpu().numpy()
+    if vectors.ndim != 2:
+        raise SingeridError(
+            f"{run.path}: embed of its model {run.config.model} gives {vectors.ndim - 1} axes a clip; "
+            "one is wanted: (B, size)"
+        )
+    if not np.isfinite(vectors).all():
+        raise SingeridError(
+            f"{run.path}: its embeddings are not finite; train again at a lower --learning-rate"
+        )
+    return Embeddings(run, part_name, part, vectors)
+
+
+def embed_all(
+    runs: Sequence[Run],
+    device: torch.device,
+    part_name: PartName = "test",
+    audio: AudioCondition | None = None,
+) -> list[Embeddings]:
+    """`embed` of several runs, to look at side by side.
+
+    Raises:
+        SingeridError: as `embed`; or the runs know other singers, or their clips are not the same.
+    """
+    found = [embed(run, device, part_name, audio) for run in runs]
+    require_same_tracks([(each.run, each.part) for each in found], same_clips=True)
+    return found
+
+
+def project(embeddings: Embeddings) -> Projection:
+    """Lay the clips out on a plane by t-SNE and measure silhouettes; equal input gives equal output."""
+    labels, owner = embeddings.part.clips.labels, embeddings.part.clips.track
+    _, first_clips = np.unique(owner, return_index=True)
+    # The sums of several threads come in any order, and t-SNE blows the last bit up.
+    with threadpool_limits(limits=1):
+        points, perplexity = _tsne(embeddings.clips)
+        return Projection(
+            points,
+            perplexity,
+            silhouette(embeddings.clips, labels),
+            silhouette(embeddings.tracks, labels[first_clips]),
+            silhouette(points, labels),
+        )
+
+
+def _tsne(vectors: Vectors) -> tuple[NDArray[np.float32], float]:
+    """Points (clips, 2) and the perplexity."""
+    count = len(vectors)
+    # t-SNE needs more points than the perplexity, and should have three times as many.
+    perplexity = PERPLEXITY if count > PERPLEXITY else float(max(1, (count - 1) // 3))
+    if not np.ptp(vectors, axis=0).any():  # one clip, or a network to which all clips are one
+        return np.zeros((count, 2), np.float32), perplexity
+    tsne = TSNE(perplexity=perplexity, random_state=SEED)
+    points: NDArray[np.float32] = tsne.fit_transform(vectors)
+    return points, perplexity
+
+
+def silhouette(vectors: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float | None:
+    """Mean silhouette coefficient of points by class, Euclidean; None where it is not defined."""
+    classes = len(np.unique(labels))
+    return float(silhouette_score(vectors, labels)) if 2 <= classes < len(labels) else None
+
+
+def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Figure:
+    """Figure 4: the clips of runs, as `embed_all` gives them, side by side; silhouettes under each."""
+    first = runs[0]
+    panels = [
+        Plane(
+            name,
+            projection.points,
+            each.part.clips.labels,
+            f"silhouette of the embeddings: {_decimal(projection.silhouette)}\n"
+            f"of this plane: {_decimal(projection.plane_silhouette)}",
+        )
+        for name, each, projection in zip(names_of([e.run for e in runs]), runs, projections, strict=True)
+    ]
+    heard = " and ".join(dict.fromkeys(each.run.config.audio for each in runs))
+    which = "all" if first.part_name == "all" else f"the {first.part_name}"
+    perplexity = projections[0].perplexity
+    few = "" if perplexity == PERPLEXITY else f", for there are only {len(first.clips)} clips"
+    return draw_planes(
+        panels,
+        first.part.singers,
+        f"Embeddings of {which} clips of {first.run.config.training.clip_seconds:g} s, {heard}\n"
+        f"t-SNE of perplexity {perplexity:g}{few}",
+    )
+
+
+def folders_for(runs: Sequence[Path], out: Path | None) -> tuple[Path, tuple[Path, ...]]:
+    """Where the files of all runs go, and those of each: below it, unless there is only one run.
+
+    Args:
+        runs: folders of runs.
+        out: the former; None: RUN/embeddings for one run, else `embeddings` in the current folder.
+
+    Raises:
+        SingeridError: a run is given twice.
+    """
+    tails = path_tails(runs)
+    if len(runs) == 1:
+        out = out or runs[0] / "embeddings"
+        return out, (out,)
+    out = out or Path("embeddings")
+    # Nested like the paths: joined otherwise, "a-b/c" and "a/b-c" might be one. None may lead out of `out`.
+    return out, tuple(out / tail.lstrip("/") for tail in tails)
+
+
+def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
+    """Write `embeddings.npz`, `clips.csv` and `tracks.csv` into a folder.
+
+    The npz holds `clips` (clips, size) and `tracks` (tracks, size), and for each column of the tables
+    that says what they are an array `clips_path`, `clips_singer`, ... and `tracks_path`, ...
+
+    Raises:
+        SingeridError: the folder cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    tables = (
+        ("clips", embeddings.clip_rows, embeddings.clips),
+        ("tracks", embeddings.track_rows, embeddings.tracks),
+    )
+    for name, rows, vectors in tables:
+        arrays[name] = vectors
+        arrays |= {f"{name}_{column}": np.array([row[column] for row in rows]) for column in rows[0]}
+        with atomic_write(folder / f"{name}.csv", "w") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*rows[0], *(f"e{i}" for i in range(vectors.shape[1]))])
+            # Nine digits give a 32-bit number back to the last bit.
+            writer.writerows(
+                [*row.values(), *(f"{x:.9g}" for x in vector)]
+                for row, vector in zip(rows, vectors, strict=True)
+            )
+    with atomic_write(folder / "embeddings.npz") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _paths(split: Split, part_name: PartName) -> tuple[str, ...]:
+    names = PARTS if part_name == "all" else (part_name,)
+    return tuple(path for name in names for path in getattr(split, name))
+
+
+def _decimal(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"

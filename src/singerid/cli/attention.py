@@ -1,0 +1,56 @@
+"""singerid attention."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Device, RunFolder, StoreNow, Threads
+from singerid.cli.printing import print_json, print_rich
+from singerid.errors import SingeridError
+from singerid.text import printable
+
+
+def attention(
+    run: RunFolder,
+    track: Annotated[
+        str, typer.Argument(metavar="TRACK", help="Path of a track in the run's store, or of a recording.")
+    ],
+    clip: Annotated[int | None, typer.Option(min=0, help="Number of the clip, from 0.")] = None,
+    at_seconds: Annotated[float | None, typer.Option(help="Look from this time of the song ...")] = None,
+    at_hertz: Annotated[
+        float | None, typer.Option("--at-hz", help="... and this frequency; else from where it is loudest.")
+    ] = None,
+    position: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="BAND FRAME", help="Or from this position of the clip's map, both from 0."),
+    ] = None,
+    store: StoreNow = None,
+    figure: Annotated[Path | None, typer.Option(help="Where to draw it; RUN/attention.svg.")] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print JSON with all weights in place of a table.")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """See where each response of FGNL attends from one position, and how much each counts over a song."""
+    from singerid.analysis.attention import Where, draw_look, look
+    from singerid.analysis.report import attention_table
+    from singerid.figures import check_figure_name, save_figure
+    from singerid.runs.run import Run
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    if position is not None and (at_seconds is not None or at_hertz is not None):
+        raise SingeridError("--position says all of the position; leave out --at-seconds and --at-hz")
+    picture = figure or run / "attention.svg"
+    check_figure_name(picture)
+    band, frame = position or (None, None)
+    where = Where(clip, band, frame, at_seconds, at_hertz)
+    found = look(Run.open(run).over(store), track, where, choose_device(device))
+    save_figure(draw_look(found), picture)
+    if json_output:
+        print_json(found.to_json())
+    else:
+        print_rich(attention_table(found))
+        print(f"picture: {printable(picture)}")

@@ -1,0 +1,53 @@
+"""singerid embed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from singerid.cli.options import Audio, Device, Json, StoreNow, Threads
+from singerid.cli.printing import print_json, print_rich
+from singerid.text import printable
+
+
+def embed(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, trained on the same split.")
+    ],
+    part: Annotated[
+        Literal["test", "valid", "train", "all"], typer.Option(help="Which part of the split.")
+    ] = "test",
+    audio: Audio = None,
+    store: StoreNow = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to: RUN/embeddings; ./embeddings where there are several runs."),
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Where to draw them; embeddings.svg in --out.")] = None,
+    json_output: Json = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Write embeddings of clips and tracks (npz, CSV) and draw them: t-SNE, runs side by side."""
+    from singerid.analysis import embedding
+    from singerid.analysis.report import embedding_table
+    from singerid.figures import check_figure_name, save_figure
+    from singerid.runs.run import Run
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    folder, folders = embedding.folders_for(runs, out)
+    picture = figure or folder / "embeddings.svg"
+    check_figure_name(picture)
+    opened = [Run.open(run).over(store) for run in runs]
+    embedded = embedding.embed_all(opened, choose_device(device), part, audio)
+    for each, own in zip(embedded, folders, strict=True):
+        embedding.write_embeddings(each, own)
+    projections = [embedding.project(each) for each in embedded]
+    save_figure(embedding.draw_embeddings(embedded, projections), picture)
+    if json_output:
+        pairs = zip(embedded, projections, strict=True)
+        print_json([each.to_json() | projection.to_json() for each, projection in pairs])
+    else:
+        print_rich(embedding_table(embedded, projections))
+        print(f"embeddings: {printable(folder)}; picture: {printable(picture)}")

@@ -1,0 +1,97 @@
+"""singerid evaluate."""
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from singerid.cli.options import Audio, Device, RunFolder, StoreNow, Threads
+from singerid.cli.printing import belongs_on_card, print_json, print_rich, warn
+from singerid.config import REPORTED_STATE, AudioCondition, StateName
+from singerid.errors import SingeridError
+from singerid.text import printable
+
+
+def evaluate(
+    run: RunFolder,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also fit and score the classical baseline.")
+    ] = False,
+    all_states: Annotated[
+        bool, typer.Option("--all-states", help="Score all four kept states, not the reported one alone.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER_RUN", help="Compare with another run of the same split.")
+    ] = None,
+    audio: Audio = None,
+    store: StoreNow = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg or RUN/comparison.svg."),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
+    from singerid.evaluation.card import record_evaluation, write_card
+    from singerid.evaluation.evaluate import evaluate
+    from singerid.evaluation.report import evaluation_tables
+    from singerid.figures import check_figure_name, draw_confusions, save_figure
+    from singerid.runs.run import Run
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    if against is not None:
+        if baseline or all_states:
+            raise SingeridError("--against compares two runs; leave out --baseline and --all-states")
+        _compare((run, against), store, audio, figure or run / "comparison.svg", json_output, device)
+        return
+    picture = figure or run / "confusion.svg"
+    check_figure_name(picture)
+    states = get_args(StateName) if all_states else (REPORTED_STATE,)
+    opened = Run.open(run).over(store)
+    evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
+    on_card = belongs_on_card(run, store, evaluation.changed)
+    if json_output:
+        print_json(evaluation.to_json())
+    else:
+        print_rich(evaluation_tables(evaluation))
+    reported = evaluation.states[REPORTED_STATE]
+    save_figure(
+        draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
+    )
+    if not json_output:
+        print(f"confusion matrices: {printable(picture)}")
+    if not on_card:
+        return
+    try:
+        record_evaluation(opened, evaluation, audio or opened.config.audio)
+        write_card(opened)
+    except SingeridError as error:  # the scores are told already
+        warn(f"the model card lacks these scores: {error}")
+
+
+def _compare(
+    runs: tuple[Path, Path],
+    store: Path | None,
+    audio: AudioCondition | None,
+    picture: Path,
+    json_output: bool,
+    device: str,
+) -> None:
+    from singerid.evaluation.comparison import compare_runs, draw_comparison
+    from singerid.evaluation.report import comparison_tables
+    from singerid.figures import check_figure_name, save_figure
+    from singerid.runs.run import Run
+    from singerid.system.devices import choose_device
+
+    check_figure_name(picture)
+    first, second = (Run.open(run).over(store) for run in runs)
+    comparison = compare_runs(first, second, choose_device(device), audio)
+    save_figure(draw_comparison(comparison), picture)
+    if json_output:
+        print_json(comparison.to_json())
+    else:
+        print_rich(comparison_tables(comparison))
+        print(f"both runs side by side: {printable(picture)}")

@@ -1,0 +1,86 @@
+"""singerid identify."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Audio, Device, SeparatorWeights, Threads
+from singerid.cli.printing import print_rich, warn
+from singerid.config import SeparatorName
+from singerid.errors import Failure, SingeridError
+from singerid.system.console import conclude, progress
+
+
+def identify(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder of a run, or a name that `singerid models --pretrained` lists."
+        ),
+    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines, an object a file, with the timeline.")
+    ] = False,
+    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a file.")] = False,
+    audio: Audio = None,
+    separator: Annotated[
+        SeparatorName | None,
+        typer.Option(help="What takes the vocals out; by default what the run learned on."),
+    ] = None,
+    weights: SeparatorWeights = None,
+    pretrained_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Of a pretrained network; by default they are downloaded."),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Name the singer of recordings in any format: who, how sure, and when."""
+    from singerid.identifier import Identifier, identify_files
+    from singerid.identify.formats import write_csv, write_json_line
+    from singerid.identify.report import identification_table, timeline_table
+    from singerid.identify.result import Result
+    from singerid.sound.listing import find_files
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    if json_output and csv_output:
+        raise SingeridError("--json and --csv: choose one")
+    identifier = Identifier.load(
+        run,
+        choose_device(device),
+        audio=audio,
+        separator=separator,
+        weights=weights,
+        pretrained_weights=pretrained_weights,
+    )
+    if identifier.notice:
+        warn(identifier.notice)
+    failures: list[Failure] = []
+    files = find_files(paths, failures.append)
+    outcomes: list[Result | Failure] = []
+
+    def listen() -> Iterator[Result | Failure]:
+        for outcome in progress(identify_files(identifier, files), "Listening", len(files)):
+            outcomes.append(outcome)
+            yield outcome
+
+    if json_output:
+        for outcome in listen():
+            write_json_line(outcome, sys.stdout)
+    elif csv_output:
+        write_csv(listen(), sys.stdout)
+    else:
+        results = [outcome for outcome in listen() if isinstance(outcome, Result)]
+        if results:
+            print_rich(identification_table(results))
+        if len(files) == 1 and results:
+            print_rich(timeline_table(results[0]))
+    failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    warnings = [Failure(result.path, result.warning) for result in results if result.warning]
+    raise typer.Exit(conclude(len(results), failures, warnings))

@@ -1,0 +1,51 @@
+"""singerid models."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from singerid.cli.options import Json
+from singerid.cli.printing import print_json, print_rich
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def models(
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="List networks that others trained, ready for `identify`.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """List the networks: parameters as the paper counts them (20 singers), and the tables they are in."""
+    from singerid.models.pretrained import describe_pretrained
+    from singerid.models.registry import describe_models
+
+    rows = describe_pretrained() if pretrained else describe_models()
+    if json_output:
+        print_json(rows)
+    else:
+        print_rich(_pretrained_table(rows) if pretrained else _models_table(rows))
+
+
+def _pretrained_table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("name", "what it is", "singers", "licence", "source", "fetched")
+    for row in rows:
+        cells = (row["name"], row["description"], str(len(row["singers"])), row["licence"], row["source"])
+        table.add_row(*map(Text, cells), "yes" if row["cached"] else "no")
+    return table
+
+
+def _models_table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table("model", "parameters", "trainable", "tables", "what it is")
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    for row in rows:
+        counts = (f"{row[key]:,}" for key in ("parameters", "trainable_parameters"))
+        table.add_row(row["name"], *counts, " ".join(map(str, row["tables"])), row["description"])
+    return table

@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.config import AudioCondition
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads; by default all.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "--threads", min=1, help="Processes; by default one a CPU.", metavar="N"),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Audio = Annotated[
+    AudioCondition | None, typer.Option(help="What to listen to; by default what the run learned on.")
+]
+StoreNow = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="STORE", help="Where its store is now; by default where it learned."),
+]
+SeparatorWeights = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Folder with Open-Unmix's weights; by default they are downloaded."),
+]

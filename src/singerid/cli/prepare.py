@@ -1,0 +1,101 @@
+"""singerid prepare."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from singerid.cli.options import SeparatorWeights, Workers
+from singerid.cli.printing import warn
+from singerid.config import MIN_SECONDS, FeatureConfig, PadMode, SeparatorName, TrackerName
+from singerid.errors import SingeridError
+from singerid.system.console import conclude
+from singerid.text import printable
+
+
+def prepare(
+    tree: Annotated[
+        Path, typer.Argument(metavar="TREE", help="Folder of recordings, laid out SINGER/ALBUM/TRACK.")
+    ],
+    store: Annotated[
+        Path, typer.Argument(metavar="STORE", help="Folder for the features; made when missing.")
+    ],
+    manifest: Annotated[
+        Path | None, typer.Option(help="CSV file path,singer,album; its paths are relative to TREE.")
+    ] = None,
+    dataset: Annotated[
+        Literal["artist20"] | None, typer.Option(help="A known data set: tell how TREE deviates from it.")
+    ] = None,
+    pad_mode: Annotated[
+        PadMode, typer.Option(help="Beyond the ends of a recording: its mirror image, or zeros.")
+    ] = FeatureConfig.pad_mode,
+    min_seconds: Annotated[
+        float, typer.Option(min=0.0, help="Leave out what is shorter than a clip of this length.")
+    ] = MIN_SECONDS,
+    vocals: Annotated[
+        SeparatorName | None,
+        typer.Option(help="Also take the vocals out: by a network, by repetition, or from true stems."),
+    ] = None,
+    stems_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="For --vocals stems: folder with vocals/ and accompaniment/, each laid out as TREE."
+        ),
+    ] = None,
+    weights: SeparatorWeights = None,
+    melody: Annotated[
+        TrackerName | None,
+        typer.Option(help="Also follow the melody, of the mixture and of the vocals."),
+    ] = None,
+    waveform: Annotated[
+        bool, typer.Option("--waveform", help="Also keep the waveform, for networks that read it (wavenet).")
+    ] = False,
+    check_contents: Annotated[
+        bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
+    ] = False,
+    workers: Workers = None,
+    device: Annotated[str, typer.Option(help="Where spectrograms, vocals and melody are made.")] = "cpu",
+) -> None:
+    """Extract features from recordings into a store. Run again, it does what is new or changed."""
+    from singerid.prepare.prepare import find_tracks, prepare
+    from singerid.store.reader import Store
+    from singerid.system.devices import choose_device
+
+    if (stems_dir is not None) != (vocals == "stems"):
+        raise SingeridError("--vocals stems and --stems-dir go together")
+    if weights is not None and vocals is None:
+        raise SingeridError("--weights are those of a separator; choose one with --vocals")
+    found = find_tracks(tree, manifest, dataset)
+    where = choose_device(device)
+    separator = None
+    if vocals is not None:
+        from singerid.sound.separation.separators import open_separator
+
+        separator = open_separator(vocals, tree=found.root, stems=stems_dir, weights=weights, device=where)
+        if separator.notice:
+            warn(separator.notice)
+    trackers = []
+    if melody:
+        from singerid.sound.melody.trackers import open_tracker
+
+        trackers = [open_tracker(melody, where)]
+    report = prepare(
+        found.tracks,
+        found.root,
+        store,
+        FeatureConfig(pad_mode=pad_mode),
+        workers=workers,
+        device=where,
+        separator=separator,
+        trackers=trackers,
+        waveform=waveform,
+        min_seconds=min_seconds,
+        check_contents=check_contents,
+        unlisted=found.failures,
+        show_progress=True,
+    )
+    made = Store.open(store)
+    counts = f"{report.done} new, {report.unchanged} unchanged, {report.removed} removed"
+    print(f"{printable(store)}: {made.summary} ({counts})")
+    warnings = [*found.deviations, *report.warnings]
+    raise typer.Exit(conclude(len(made.tracks), report.failures, warnings))

@@ -1,0 +1,151 @@
+"""singerid train."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Device, Threads
+from singerid.cli.printing import warn
+from singerid.config import (
+    AudioCondition,
+    AugmentMode,
+    CompileChoice,
+    Precision,
+    SplitKind,
+    TrackerName,
+    TrainingConfig,
+)
+from singerid.errors import SingeridError
+from singerid.text import printable
+
+_TRAINING = TrainingConfig()
+
+
+def train(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Store made by `singerid prepare`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; made when missing.")],
+    model: Annotated[
+        str, typer.Option(help="Name of a network; `singerid models` lists them.")
+    ] = "crnn_fgnl",
+    clip_seconds: Annotated[float, typer.Option(min=0.1, help="Length of a clip.")] = _TRAINING.clip_seconds,
+    split: Annotated[
+        SplitKind, typer.Option(help="Keep albums whole (the paper's split), or mix tracks.")
+    ] = "album",
+    split_file: Annotated[
+        Path | None,
+        typer.Option(help='Your own split: JSON {"train": [...], "valid": [...], "test": [...]}.'),
+    ] = None,
+    min_albums: Annotated[
+        int | None, typer.Option(min=1, help="Leave out singers with fewer albums.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of all that training draws.")] = 0,
+    split_seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split alone; by default as --seed.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = _TRAINING.epochs,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation F1.")
+    ] = _TRAINING.patience,
+    batch_size: Annotated[int, typer.Option(min=1)] = _TRAINING.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = _TRAINING.learning_rate,
+    width: Annotated[
+        float | None, typer.Option(help="Scale the network's channels; 0.25 trains well on a laptop.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other option of the network.")
+    ] = None,
+    augment: Annotated[
+        AugmentMode, typer.Option(help="Against the album effect; `all` is best for real music.")
+    ] = _TRAINING.augment,
+    audio: Annotated[
+        AudioCondition, typer.Option(help="What to learn from: all that sounds, or the vocals alone.")
+    ] = "mixture",
+    melody: Annotated[
+        TrackerName | None,
+        typer.Option(help="Whose melody a crnnm network reads; by default the best that the store has."),
+    ] = None,
+    drop_last_clip: Annotated[
+        bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")
+    ] = _TRAINING.drop_last_clip,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Of the arithmetic: exact, or on a GPU tf32 or bf16-mixed, which are faster."),
+    ] = _TRAINING.precision,
+    compiling: Annotated[
+        CompileChoice,
+        typer.Option("--compile", help="Compile the network first; auto: for long runs on a GPU."),
+    ] = "auto",
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Train a network. Interrupted, the same command goes on where it stopped."""
+    from singerid.evaluation.card import write_card
+    from singerid.runs.history import best_epoch, read_history
+    from singerid.runs.new import configure, make_split
+    from singerid.runs.run import SplitConfig
+    from singerid.store.reader import Store
+    from singerid.system.devices import choose_device, use_threads
+    from singerid.training.loop import train
+
+    use_threads(threads)
+    if split_file and (min_albums is not None or split_seed is not None):
+        raise SingeridError("--split-file says all of the split; leave out --min-albums and --split-seed")
+    opened = Store.open(store)
+    by = SplitConfig(split, seed if split_seed is None else split_seed, min_albums)
+    parts, how = make_split(opened, by, split_file)
+    training = TrainingConfig(
+        clip_seconds=clip_seconds,
+        drop_last_clip=drop_last_clip,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        augment=augment,
+        patience=patience,
+        precision=precision,
+    )
+    config = configure(
+        opened,
+        parts,
+        how,
+        model,
+        training,
+        options=_options_of(option or [], width),
+        audio=audio,
+        melody=melody,
+    )
+    trained = train(
+        opened,
+        run,
+        config,
+        parts,
+        choose_device(device),
+        display="auto",
+        compiling=compiling,
+        on_warning=lambda message: warn(f"{printable(run)}: {message}"),
+    )
+    write_card(trained)
+    history = read_history(trained)
+    best = best_epoch(history)
+    print(
+        f"{printable(run)}: best validation F1 {best.valid_f1:.3f} in epoch {best.epoch} of {len(history)}. "
+        f"Next: singerid evaluate {printable(run)}"
+    )
+
+
+def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
+    """NAME=VALUE pairs as options of a network: values are JSON where they can be, else text."""
+    options: dict[str, object] = {} if width is None else {"width": width}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise SingeridError(f"--option {text!r}: write NAME=VALUE, for example softmax=queries")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    if width is not None and options["width"] != width:
+        raise SingeridError("--width and --option width=...: give one of them")
+    return options

@@ -1,0 +1,1 @@
+"""What turns windows into vectors: one file a kind."""

@@ -1,0 +1,1 @@
+"""How well singers are named."""

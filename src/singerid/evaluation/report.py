@@ -1,0 +1,129 @@
+"""Tables for the terminal: what an evaluation found."""
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from singerid.config import REPORTED_STATE
+from singerid.evaluation.comparison import Disagreement, RunComparison
+from singerid.evaluation.counts import MEASURES, Interval
+from singerid.evaluation.evaluate import Evaluation, LevelScores
+from singerid.evaluation.scores import Scores
+from singerid.evaluation.significance import Comparison
+from singerid.text import decimal_text, interval_text, printable
+
+MEASURE_NAMES = {"f1_weighted": "weighted F1", "f1_macro": "macro F1", "accuracy": "accuracy"}
+
+
+def evaluation_tables(evaluation: Evaluation) -> Group:
+    """Scores of every evaluated state and of the baseline, and the reported state singer by singer."""
+    rows: list[tuple[str, LevelScores]] = list(evaluation.states.items())
+    if evaluation.baseline:
+        rows.append(("baseline", evaluation.baseline))
+    scores = Table("", *(f"{name}: {level}" for name, _ in rows for level in ("clips", "tracks")))
+    for measure in MEASURES:
+        cells = (score_text(level, measure) for _, levels in rows for level in (levels.clip, levels.track))
+        scores.add_row(MEASURE_NAMES[measure], *cells)
+    shown = evaluation.states.get(REPORTED_STATE) or next(iter(evaluation.states.values()))
+    return Group(scores, singer_table(shown), Text(_counts_text(shown, evaluation.short)))
+
+
+def score_text(scores: Scores, measure: str) -> str:
+    """A measure with its interval: .83 (.71-.92)."""
+    interval: Interval = scores.intervals[measure]  # type: ignore[index]
+    value = getattr(scores, measure)
+    return interval_text(value, interval.low, interval.high)
+
+
+def singer_table(levels: LevelScores) -> Table:
+    """Precision, recall and F1 of every singer."""
+    table = Table("singer", "clips", "precision", "recall", "F1", "tracks", "precision", "recall", "F1")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for clip, track in zip(levels.clip.singers, levels.track.singers, strict=True):
+        cells = []
+        for row in (clip, track):
+            cells += [str(row.count), *(decimal_text(value) for value in (row.precision, row.recall, row.f1))]
+        table.add_row(Text(printable(clip.singer)), *cells)
+    return table
+
+
+def _counts_text(levels: LevelScores, short: int) -> str:
+    text = f"{levels.clip.count} clips of {levels.track.count} tracks; in brackets 95 % intervals over tracks"
+    return text + (f"; {short} tracks are shorter than a clip and left out" if short else "")
+
+
+def comparison_tables(comparison: RunComparison) -> Group:
+    """Scores of both runs, their difference with its interval, F1 by singer, and where they disagree."""
+    names = [printable(name) for name in comparison.names]
+    levels = [("clips", "clip", comparison.clip), ("tracks", "track", comparison.track)]
+    scores = Table(
+        "", *(f"{escape(name)}: {plural}" for plural, _, _ in levels for name in (*names, "difference"))
+    )
+    for index, (measure, title) in enumerate(MEASURE_NAMES.items()):
+        cells = []
+        for _, level, differences in levels:
+            cells += [score_text(getattr(each, level), measure) for each in comparison.scores]
+            cells += [_difference(differences[index]) if differences else "-"]
+        scores.add_row(title, *cells)
+    note = f"difference: {names[0]} less {names[1]}; in brackets 95 % intervals, of differences over albums"
+    if not comparison.clip:
+        note += "; their clips differ in length, so only tracks are compared"
+    return Group(scores, Text(note), _singers(comparison), *_disagreements(comparison, names))
+
+
+def _singers(comparison: RunComparison) -> Table:
+    table = Table(
+        "singer",
+        *(
+            f"{escape(printable(name))}: {level} F1"
+            for level in ("clip", "track")
+            for name in comparison.names
+        ),
+    )
+    align_right(table, first=1)
+    columns = [
+        [row.f1 for row in getattr(each, level).singers]
+        for level in ("clip", "track")
+        for each in comparison.scores
+    ]
+    for singer, *values in zip(comparison.singers, *columns, strict=True):
+        table.add_row(Text(printable(singer)), *map(decimal_text, values))
+    return table
+
+
+def _disagreements(comparison: RunComparison, names: Sequence[str]) -> list[Table | Text]:
+    found = comparison.disagreements
+    right = [sum(getattr(each, who) == each.truth for each in found) for who in ("first", "second")]
+    summary = Text(
+        f"they name different singers for {len(found)} of {comparison.tracks} tracks: "
+        f"right is {names[0]} for {right[0]}, {names[1]} for {right[1]}, "
+        f"neither for {len(found) - sum(right)}"
+    )
+    if not found:
+        return [summary]
+    table = Table("track", "truth", *(f"{escape(name)} says" for name in names))
+    for each in found:
+        first = _said(each, each.first, each.first_confidence)
+        second = _said(each, each.second, each.second_confidence)
+        table.add_row(Text(printable(each.path), overflow="fold"), Text(printable(each.truth)), first, second)
+    return [summary, table]
+
+
+def _said(disagreement: Disagreement, singer: str, confidence: float) -> Text:
+    right = singer == disagreement.truth
+    return Text(f"{printable(singer)} {confidence:.0%}{' ✓' if right else ''}", style="bold" if right else "")
+
+
+def _difference(comparison: Comparison) -> str:
+    low, high = comparison.interval.low, comparison.interval.high
+    return f"{comparison.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def align_right(table: Table, first: int) -> None:
+    """Align the columns from `first` on to the right, as numbers stand."""
+    for column in table.columns[first:]:
+        column.justify = "right"

@@ -1,0 +1,230 @@
+"""Models compared over seeds, with intervals that respect albums, and with chance.
+
+Clips of one track resemble each other, and so do tracks of one album. So intervals resample whole albums,
+never clips.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from singerid.evaluation.counts import (
+    RESAMPLES,
+    Counts,
+    FloatArray,
+    IntArray,
+    Interval,
+    Measure,
+    bootstrap_weights,
+    interval_of,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """What one model named on the test split of one seed; arrays (items,), items being clips or tracks."""
+
+    truth: IntArray
+    named: IntArray
+    albums: tuple[Hashable, ...]  # of each item; equal for the same album in every seed
+
+    def __post_init__(self) -> None:
+        _require_one_length("truth, named and albums", self.albums, self.truth, self.named)
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """What two models named on the test split of one seed; arrays (items,), items being clips or tracks."""
+
+    truth: IntArray
+    first: IntArray
+    second: IntArray
+    albums: tuple[Hashable, ...]  # of each item; equal for the same album in every seed
+
+    def __post_init__(self) -> None:
+        _require_one_length(
+            "truth, first, second and albums", self.albums, self.truth, self.first, self.second
+        )
+
+
+@dataclass(frozen=True)
+class Average:
+    """A model's measure, mean over seeds.
+
+    Attributes:
+        measure: which measure.
+        value: the mean.
+        interval: of the mean, resampling test albums over all seeds.
+        seeds: number of seeds.
+        albums: number of different test albums.
+    """
+
+    measure: Measure
+    value: float
+    interval: Interval
+    seeds: int
+    albums: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The first model's measure minus the second's, mean over seeds.
+
+    Attributes:
+        measure: which measure.
+        difference: positive where the first model is better.
+        interval: of the difference, resampling test albums over all seeds.
+        seeds: number of seeds.
+        albums: number of different test albums.
+    """
+
+    measure: Measure
+    difference: float
+    interval: Interval
+    seeds: int
+    albums: int
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A measure of a model's names after the test albums exchanged their singers at random.
+
+    Attributes:
+        measure: which measure.
+        value: mean over the exchanges.
+        interval: of the middle 95 % of them.
+        p_value: share of exchanges, the true singers counted among them, that score as high as the truth.
+    """
+
+    measure: Measure
+    value: float
+    interval: Interval
+    p_value: float
+
+
+def average(
+    seeds: Sequence[Named],
+    measure: Measure = "f1_weighted",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Average:
+    """The mean over one or several seeds (splits) of a model's measure; resampled as in `compare`.
+
+    Raises:
+        ValueError: `seeds` is empty.
+    """
+    observed, resampled, albums = _over_seeds(
+        [(one.truth, (one.named,), one.albums) for one in seeds], measure, resamples, seed
+    )
+    return Average(measure, float(np.mean(observed)), _interval_of_mean(resampled[:, 0]), len(seeds), albums)
+
+
+def compare(
+    seeds: Sequence[Paired],
+    measure: Measure = "f1_weighted",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two models on the same test items of one or several seeds (splits).
+
+    A resample draws, with replacement, as many albums as there are different test albums in all
+    seeds together; an album that is tested under several seeds comes with its items in all of them.
+    The measure is taken for each seed and model, the difference is averaged over the seeds that got
+    an item.
+
+    Raises:
+        ValueError: `seeds` is empty.
+    """
+    observed, resampled, albums = _over_seeds(
+        [(pair.truth, (pair.first, pair.second), pair.albums) for pair in seeds], measure, resamples, seed
+    )
+    return Comparison(
+        measure=measure,
+        difference=float(np.mean(observed[:, 0] - observed[:, 1])),
+        interval=_interval_of_mean(resampled[:, 0] - resampled[:, 1]),
+        seeds=len(seeds),
+        albums=albums,
+    )
+
+
+def chance(
+    model: Named, measure: Measure = "f1_weighted", permutations: int = RESAMPLES, seed: int = 0
+) -> Chance:
+    """What the names that a model gave are worth when they cannot have to do with the singers.
+
+    A permutation test (Ojala and Garriga, "Permutation Tests for Studying Classifier Performance",
+    JMLR 11, 2010). Albums exchange their singers as wholes, for the clips of an album are named alike:
+    shuffling single clips would make everything look far better than chance. The p-value counts the
+    truth as one of the permutations, so it is never 0 (Phipson and Smyth 2010).
+
+    Args:
+        model: what it named; each album is of one singer.
+        measure: which measure.
+        permutations: number of exchanges.
+        seed: of drawing them.
+
+    Raises:
+        ValueError: an album has items of several singers.
+    """
+    index = {album: number for number, album in enumerate(dict.fromkeys(model.albums))}
+    groups = np.array([index[album] for album in model.albums], dtype=np.int64)
+    singers = np.zeros(len(index), dtype=np.int64)
+    singers[groups] = model.truth
+    if not np.array_equal(singers[groups], model.truth):
+        raise ValueError("each album must be of one singer")
+    shape = len(index), 1 + int(max(model.truth.max(), model.named.max()))
+    counts = Counts.by_group(model.truth, model.named, groups, shape)
+    draw = np.random.default_rng(seed)
+    drawn = np.vstack([singers, *(draw.permutation(singers) for _ in range(permutations))])
+    cells = np.arange(len(drawn))[:, None], drawn
+    right, true = np.zeros((2, len(drawn), shape[1]))
+    np.add.at(right, cells, counts.named[np.arange(len(index)), drawn])
+    np.add.at(true, cells, counts.true.sum(axis=1))
+    values = Counts(right, true, counts.named.sum(axis=0, keepdims=True)).measure(measure)
+    as_high = values >= values[0] - 1e-12  # the truth itself is the first
+    return Chance(measure, float(values[1:].mean()), interval_of(values[1:]), float(as_high.mean()))
+
+
+def _over_seeds(
+    seeds: Sequence[tuple[IntArray, tuple[IntArray, ...], tuple[Hashable, ...]]],
+    measure: Measure,
+    resamples: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray, int]:
+    """A measure of each seed and model, the same with albums resampled, and the number of albums.
+
+    Args:
+        seeds: of each seed the truth, what each model named, and the albums of the items.
+        measure: which measure.
+        resamples: number of bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        (seeds, models); (seeds, models, resamples), NaN where a resample has no item of a seed.
+    """
+    if not seeds:
+        raise ValueError("give at least one seed's predictions")
+    index = {
+        album: number for number, album in enumerate(dict.fromkeys(a for _, _, own in seeds for a in own))
+    }
+    drawn = np.vstack([np.ones((1, len(index))), bootstrap_weights(len(index), resamples, seed)])
+    values = []
+    for truth, models, albums in seeds:
+        groups = np.array([index[album] for album in albums], dtype=np.int64)
+        shape = len(index), 1 + int(max(truth.max(), *(named.max() for named in models)))
+        counts = (Counts.by_group(truth, named, groups, shape) for named in models)
+        values.append([of_model.weighted(drawn).measure(measure) for of_model in counts])
+    whole = np.array(values)
+    return whole[:, :, 0], whole[:, :, 1:], len(index)
+
+
+def _interval_of_mean(resampled: FloatArray) -> Interval:
+    """Interval of the mean over seeds, (seeds, resamples), of those that a resample has items of."""
+    return interval_of(np.nanmean(resampled, axis=0))
+
+
+def _require_one_length(what: str, albums: tuple[Hashable, ...], *arrays: IntArray) -> None:
+    sizes = {(len(albums),), *(array.shape for array in arrays)}
+    if len(sizes) != 1 or not albums:
+        raise ValueError(f"{what} must be of one length, not {sizes}")

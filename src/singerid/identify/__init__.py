@@ -1,0 +1,1 @@
+"""Who sings in a file: results, and how they are shown."""

@@ -1,0 +1,50 @@
+"""What `singerid identify` says of files: tables for a person, lines of JSON and CSV for a program.
+
+Apart from the tables of scores: an answer needs none of the libraries that those are computed with.
+"""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from singerid.identify.result import Result, Span
+from singerid.text import clock, printable
+
+BAR_CELLS = 30
+
+
+def identification_table(results: Sequence[Result]) -> Table:
+    """One row a file: who sings, how sure that is, and where in the file the winner is heard."""
+    table = Table("file", "singer", "votes", "confidence", "clips", "from start to end")
+    for result in results:
+        remark = " (short)" if result.short else ""
+        table.add_row(
+            Text(printable(result.path), overflow="fold"),
+            Text(printable(result.singer)),
+            f"{result.vote_share:.0%}",
+            f"{result.confidence:.0%}",
+            f"{result.clips}{remark}",
+            Text(timeline_bar(result)),
+        )
+    return table
+
+
+def timeline_table(result: Result) -> Table:
+    """The timeline of one file, a row for every stretch of one singer."""
+    table = Table("from", "to", "singer", "confidence")
+    for span in result.timeline:
+        name = Text(printable(span.singer), style="bold" if span.singer == result.singer else "")
+        table.add_row(clock(span.start_s), clock(span.end_s), name, f"{span.confidence:.0%}")
+    return table
+
+
+def timeline_bar(result: Result, cells: int = BAR_CELLS) -> str:
+    """A file from start to end: full cells where the winner is the one named, dots elsewhere."""
+    end = result.timeline[-1].end_s
+    centres = ((cell + 0.5) * end / cells for cell in range(cells))
+    return "".join("█" if _at(result.timeline, t).singer == result.singer else "·" for t in centres)
+
+
+def _at(timeline: Sequence[Span], seconds: float) -> Span:
+    return next(span for span in timeline if seconds < span.end_s)

@@ -1,0 +1,1 @@
+"""From sound or a store to windows, and from windows to what a network says."""

@@ -1,0 +1,159 @@
+"""Networks that others trained, by name: fetched on first use, checked, and built without running their code.
+
+The next one is an entry of a few lines: `register_pretrained` (docs/pretrained.md).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from torch import nn
+
+from singerid.config import AudioCondition, FeatureConfig, SeparatorName, TrackerName
+from singerid.data.datasets.artist20 import ARTISTS
+from singerid.errors import SingeridError
+from singerid.models.hsieh import load_hsieh_crnn
+from singerid.system.downloads import Download, check_file, fetch, is_cached
+from singerid.text import near_names
+
+
+@dataclass(frozen=True)
+class PretrainedEntry:
+    """What is known of a pretrained network.
+
+    Attributes:
+        build: file of weights -> the network in evaluation mode, with `forward` and `embed` as every model.
+        description: one line.
+        singers: names of the classes, in their order.
+        url: where the file is.
+        sha256: its digest, hexadecimal; a longer one than eight digits is better.
+        licence: of the weights, by its SPDX name where it has one.
+        source: page of those who made it.
+        clip_frames: frames of a clip.
+        features: how its makers made clips from sound.
+        audio: what it learned on, and `identify` gives it.
+        separator: what took the vocals out for it; None for the mixture.
+        melody: whose melody its second input is; None where it has none.
+        waveform: its clips are frames of the waveform, (B, hop_length, frames), no log-mel.
+
+    Raises:
+        ValueError: it hears the vocals and no separator is given, or the mixture and one is.
+    """
+
+    build: Callable[[Path], nn.Module]
+    description: str
+    singers: tuple[str, ...]
+    url: str
+    sha256: str
+    licence: str
+    source: str
+    clip_frames: int
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    audio: AudioCondition = "mixture"
+    separator: SeparatorName | None = None
+    melody: TrackerName | None = None
+    waveform: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.audio == "vocals") != (self.separator is not None):
+            raise ValueError(
+                f"audio={self.audio!r} with separator={self.separator!r}; vocals go with a separator"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A pretrained network, ready to use; `model.embed(mel)` gives embeddings.
+
+    Attributes:
+        name: by which it is known.
+        entry: what is known of it: its singers, the length of its clips, its features, its licence.
+        model: in evaluation mode, on the CPU.
+    """
+
+    name: str
+    entry: PretrainedEntry
+    model: nn.Module
+
+
+PRETRAINED: dict[str, PretrainedEntry] = {
+    "hsieh-artist20": PretrainedEntry(
+        build=load_hsieh_crnn,
+        description="CRNN of Hsieh et al. (ICASSP 2020), trained on artist20",
+        singers=ARTISTS,
+        url="https://raw.githubusercontent.com/bill317996/Singer-identification-in-artist20/"
+        "ec6b8a20528f754722822a74f497715e7fea0920/CRNN2D_elu2_model_state_dict",
+        sha256="03c9534573e648f53d02d5cb5055c435f47e2d91d0ea9bd09c49f8471f1a29ba",
+        licence="MIT",
+        source="https://github.com/bill317996/Singer-identification-in-artist20",
+        clip_frames=157,
+    ),
+}
+
+
+def register_pretrained(name: str, entry: PretrainedEntry) -> None:
+    """Make a pretrained network known by name to every command.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in PRETRAINED:
+        raise ValueError(f"a pretrained network named {name!r} exists already; choose another name")
+    PRETRAINED[name] = entry
+
+
+def pretrained_entry(name: str) -> PretrainedEntry:
+    """The entry of a pretrained network; raises SingeridError with near names for an unknown one."""
+    if name not in PRETRAINED:
+        raise SingeridError(
+            f"{name}: is neither the folder of a run nor a pretrained network; near names: "
+            f"{near_names(name, PRETRAINED)}; or train a network: singerid train STORE RUN"
+        )
+    return PRETRAINED[name]
+
+
+def load_pretrained(name: str, weights: Path | str | None = None) -> Pretrained:
+    """A pretrained network by name.
+
+    Args:
+        name: a key of `PRETRAINED`.
+        weights: its file of weights, for machines without a network; None: fetched on first use and kept.
+
+    Raises:
+        SingeridError: unknown name, no network, or a file of another digest or kind.
+    """
+    entry = pretrained_entry(name)
+    if weights is None:
+        path = fetch(_download(name, entry))
+    else:
+        path = check_file(Path(weights), entry.sha256, f"give the file of {entry.url}")
+    return Pretrained(name, entry, entry.build(path))
+
+
+def describe_pretrained() -> list[dict[str, Any]]:
+    """What there is: name, description, singers, licence, source, and whether the weights are cached."""
+    return [
+        {
+            "name": name,
+            "description": entry.description,
+            "singers": list(entry.singers),
+            "licence": entry.licence,
+            "source": entry.source,
+            "url": entry.url,
+            "sha256": entry.sha256,
+            "cached": is_cached(_download(name, entry)),
+        }
+        for name, entry in sorted(PRETRAINED.items())
+    ]
+
+
+def _download(name: str, entry: PretrainedEntry) -> Download:
+    suffix = PurePosixPath(urlsplit(entry.url).path).suffix
+    return Download(
+        url=entry.url,
+        sha256=entry.sha256,
+        file_name=f"{name}-{entry.sha256[:8]}{suffix}",
+        remedy="fetch it on another machine and give the file: --pretrained-weights FILE",
+    )

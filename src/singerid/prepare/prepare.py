@@ -1,0 +1,307 @@
+"""From recordings to a store: `prepare` finds what is new or changed, and extracts that in parallel.
+
+The store mirrors the tracks that it was last prepared from. A recording is known by the SHA-256 of
+its bytes; while its size and time of change stay the same, it is taken to be the same.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, FeatureConfig
+from singerid.data.datasets.artist20 import artist20_root, check_artist20
+from singerid.data.tracks import Track, read_manifest, scan_tree
+from singerid.errors import Failure, SingeridError
+from singerid.prepare.worker import Extracted, Extraction, Job, Source, content_hash, too_short
+from singerid.sound.audio import AudioError, open_file
+from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.sound.melody.contour import Tracker
+from singerid.sound.separation.separators import Separator
+from singerid.store.index import StoredTrack
+from singerid.store.reader import waveform_of
+from singerid.store.writer import StoreWriter, open_writer
+from singerid.system.console import progress
+from singerid.system.devices import CPU
+from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.text import printable
+
+# Starting a process takes about as long as it takes to extract so many bytes of recordings: 10 songs.
+_BYTES_A_WORKER = 48_000_000
+_name = attrgetter("name")
+# Two changes of a file this close together may bear the same time.
+_CLOCK_NS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class FoundTracks:
+    """What `find_tracks` found.
+
+    Attributes:
+        root: the folder that the tracks' paths are relative to.
+        tracks: sorted by path.
+        failures: what looked like a track and is none, and why.
+        deviations: from the data set that it should be.
+    """
+
+    root: Path
+    tracks: tuple[Track, ...]
+    failures: tuple[Failure, ...]
+    deviations: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What `prepare` did.
+
+    Attributes:
+        done: number of tracks extracted now.
+        unchanged: number of tracks that were in the store already.
+        removed: number of tracks taken out: not in the tree any more, or of no use any more.
+        failures: what could not be used, and why, sorted.
+        warnings: recordings that are damaged or cut short and in the store all the same, sorted.
+    """
+
+    done: int
+    unchanged: int
+    removed: int
+    failures: tuple[Failure, ...]
+    warnings: tuple[Failure, ...]
+
+
+def find_tracks(
+    tree: Path, manifest: Path | None = None, dataset: Literal["artist20"] | None = None
+) -> FoundTracks:
+    """The tracks of a tree laid out singer/album/track, or of a manifest.
+
+    Args:
+        tree: the folder of the recordings.
+        manifest: CSV file with the columns path, singer and album; without it the tree is scanned.
+        dataset: what the tree should be; it is found in the folders in which that comes.
+
+    Raises:
+        SingeridError: as for `data.tracks.scan_tree`, `read_manifest` and `artist20_root`.
+    """
+    failures: list[Failure] = []
+    root = artist20_root(tree) if dataset else tree
+    tracks = read_manifest(manifest, root, failures.append) if manifest else scan_tree(root, failures.append)
+    deviations = check_artist20(tracks) if dataset else ()
+    return FoundTracks(
+        root, tracks, tuple(failures), tuple(Failure("artist20", deviation) for deviation in deviations)
+    )
+
+
+def prepare(
+    tracks: Iterable[Track],
+    root: Path,
+    store_path: Path,
+    config: FeatureConfig = DEFAULT_FEATURES,
+    *,
+    workers: int | None = None,
+    min_seconds: float = MIN_SECONDS,
+    check_contents: bool = False,
+    unlisted: Sequence[Failure] = (),
+    device: torch.device = CPU,
+    separator: Separator | None = None,
+    trackers: Sequence[Tracker] = (),
+    waveform: bool = False,
+    show_progress: bool = False,
+) -> PrepareReport:
+    """Bring a store up to date with the recordings of some tracks.
+
+    What is in the store and unchanged stays; what is new or changed is extracted; what is not in
+    `tracks` any more is taken out. Vocals and melody that are there already stay, also where this call
+    does not ask for them; where one cannot be made, the track stays with the rest. Of byte-identical
+    recordings the first in sorted order is kept, or none where they stand under several singers. A
+    recording that cannot be opened this time keeps the features that it has. A run that is killed loses
+    only the tracks it was at.
+
+    Args:
+        tracks: what the store is to hold.
+        root: the folder that their paths are relative to.
+        store_path: the store's folder; made when missing.
+        config: how features are made.
+        workers: processes; 1: this process; None: one a CPU, fewer where there is little to do. More
+            than one need a main module that can be imported (`if __name__ == "__main__":`).
+        min_seconds: a recording shorter than a clip of this length is of no use.
+        check_contents: read every recording, even where size and time of change are the same.
+        unlisted: files and folders that could not be listed (`FoundTracks.failures`): what the store
+            has of them stays, and they are among the report's failures.
+        device: where spectrograms are made; a GPU's differ from the CPU's by rounding.
+        separator: what takes the vocals out of the mixtures; the features of both parts are stored
+            beside those of the mixture.
+        trackers: what follows the melody, of the mixture and of the vocals where they are separated.
+        waveform: also store the waveform, of the mixture and of the vocals where they are separated, for
+            networks that read it.
+        show_progress: draw progress bars on standard error.
+
+    Raises:
+        SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
+            another tree, or vocals or melody made by something else.
+    """
+    if not 0 <= min_seconds < math.inf:
+        raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
+    tracks = sorted(tracks, key=attrgetter("path"))
+    with open_writer(store_path, config) as writer:
+        stored = dict(writer.tracks)
+        if tracks and stored and stored.keys().isdisjoint(track.id for track in tracks):
+            raise SingeridError(
+                f"{printable(store_path)}: holds the tracks of another tree, none of {printable(root)}; "
+                "give another folder as STORE"
+            )
+        writer.claim(separator, trackers)
+        inspect = partial(_inspect, root=root, known={} if check_contents else stored)
+        with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
+            found = threads.map(inspect, tracks)
+            inspected = list(progress(found, "Reading", len(tracks), show_progress))
+        sources = [item for item in inspected if isinstance(item, Source)]
+        unreadable = [*unlisted, *(item for item in inspected if isinstance(item, Failure))]
+        kept, duplicates = drop_duplicates(sources)
+        work = Extraction(
+            root, writer.incoming, config, min_seconds, device, separator, tuple(sorted(trackers, key=_name))
+        )
+        known, pending, short = _compare(kept, writer, work, waveform)
+        for track in known:
+            if track != stored[track.id]:  # other labels, or only another time of change
+                writer.enter(track)
+        unchanged = len(known) - sum(job.stored is not None for job in pending)
+        if workers is None:
+            workers = _workers(pending, work)
+        outcomes = each_in_processes(work, pending, workers)
+        failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
+        done = 0
+        for job, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
+            match outcome:
+                case Extracted():
+                    incomplete += outcome.failures
+                    if outcome.features or outcome.f0:
+                        writer.put(_stored(job.source, outcome), outcome.features, outcome.f0)
+                        done += 1
+                case WorkerDied() if job.keeps_mixture:
+                    reason = "its process died making vocals or melody; is memory too small? see --workers"
+                    incomplete.append(Failure(job.source.track.path, reason))
+                case WorkerDied():
+                    reason = "crashes the decoder; convert or remove it"
+                    failures.append(Failure(job.source.track.path, reason))
+                case Failure():
+                    (incomplete if job.keeps_mixture else failures).append(outcome)
+
+        wanted = {track.path for track in tracks} - {failure.path for failure in failures}
+        gone = [
+            track.id
+            for track in writer.tracks.values()
+            if track.path not in wanted and not _is_below(track.path, unreadable)
+        ]
+        writer.remove(gone)
+        warnings = [Failure(track.path, track.warning) for track in writer.tracks.values() if track.warning]
+    failures += incomplete
+    return PrepareReport(done, unchanged, len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
+
+
+def drop_duplicates(sources: Sequence[Source]) -> tuple[list[Source], list[Failure]]:
+    """Leave out what is byte-identical to another recording.
+
+    The first in the order of paths is kept, unless the same recording stands under several singers:
+    then all are left out, for no one knows who sings.
+
+    Returns:
+        What is kept, sorted by path, and what is left out, with the reason.
+    """
+    kept, left_out = [], []
+    by_content = sorted(sources, key=lambda source: (source.source_hash, source.track.path))
+    for _, group in groupby(by_content, key=attrgetter("source_hash")):
+        first, *others = group
+        if any(other.track.singer != first.track.singer for other in others):
+            for source, twin in zip((first, *others), (others[-1], *([first] * len(others))), strict=True):
+                reason = f"is byte-identical to {printable(twin.track.path)}; keep it under one singer only"
+                left_out.append(Failure(source.track.path, reason))
+            continue
+        kept.append(first)
+        reason = f"is byte-identical to {printable(first.track.path)}, which is kept; remove one of them"
+        left_out += [Failure(other.track.path, reason) for other in others]
+    return sorted(kept, key=lambda source: source.track.path), left_out
+
+
+def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:
+    """The recording that a track has now; it is read only where it may not be the one that is known."""
+    path = root / track.path
+    try:
+        with open_file(path) as file:
+            status = os.fstat(file.fileno())
+        stored = known.get(track.id)
+        if stored and (stored.source_size, stored.source_mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return Source(track, stored.source_hash, status.st_size, status.st_mtime_ns)
+        content = content_hash(path)
+    except AudioError as error:
+        return Failure(track.path, error.reason)
+    settled = status.st_mtime_ns < time.time_ns() - _CLOCK_NS
+    return Source(track, content, status.st_size, status.st_mtime_ns if settled else 0)
+
+
+def _compare(
+    sources: Iterable[Source], writer: StoreWriter, work: Extraction, waveform: bool
+) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
+    """What the store has of these very recordings, what is to be made, and what was too short already."""
+    sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
+    contours = [f"{part}/{tracker.name}" for part in sung for tracker in work.trackers]
+    heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
+    if waveform:
+        heard = [*heard, *map(waveform_of, sung)]
+    known, pending, short = [], [], []
+    for source in sources:
+        stored = writer.tracks.get(source.track.id)
+        if stored is None or stored.source_hash != source.source_hash:
+            pending.append(Job(source, None, frozenset(heard), frozenset(contours)))
+            continue
+        if stored.frames < seconds_to_frames(work.min_seconds, writer.config):
+            short.append(Failure(stored.path, too_short(stored.duration_s, work.min_seconds)))
+            continue
+        missing = frozenset(part for part in heard if not writer.has_features(stored, part))
+        without = frozenset(contour for contour in contours if not writer.has_f0(stored, contour))
+        track = replace(
+            stored,
+            singer=source.track.singer,
+            album=source.track.album,
+            source_mtime_ns=source.source_mtime_ns,
+        )
+        known.append(track)
+        if missing or without:
+            pending.append(Job(source, track, missing, without))
+    return known, pending, short
+
+
+def _workers(jobs: Sequence[Job], work: Extraction) -> int:
+    """Processes worth starting; networks on a GPU have one, for each would load its own copy."""
+    if work.separator is None and not work.trackers:
+        size = sum(job.source.source_size for job in jobs)
+        worthwhile = min(len(jobs), 1 + size // _BYTES_A_WORKER)
+    else:
+        worthwhile = 1 if work.device.type == "cuda" else 1 + len(jobs)
+    return min(os.cpu_count() or 1, worthwhile)
+
+
+def _stored(source: Source, extracted: Extracted) -> StoredTrack:
+    return StoredTrack(
+        path=source.track.path,
+        singer=source.track.singer,
+        album=source.track.album,
+        duration_s=extracted.duration_s,
+        frames=extracted.frames,
+        source_hash=source.source_hash,
+        source_size=source.source_size,
+        source_mtime_ns=source.source_mtime_ns,
+        warning=extracted.warning,
+    )
+
+
+def _is_below(path: str, places: Iterable[Failure]) -> bool:
+    return any(path == place.path or path.startswith(f"{place.path}/") for place in places)

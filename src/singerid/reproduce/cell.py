@@ -1,0 +1,80 @@
+"""Running cells: train, score, keep the result. One that fails is a listed failure, and the rest goes on."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from singerid.config import ReproduceConfig
+from singerid.errors import Failure, SingeridError
+from singerid.reproduce.plan import run_folder
+from singerid.reproduce.protocols import run_config, states_of
+from singerid.reproduce.results import write_result
+from singerid.reproduce.tables import Cell
+from singerid.runs.history import Epoch
+from singerid.store.reader import Store
+from singerid.system.devices import choose_device, use_threads
+from singerid.training.loop import train
+
+Outcome = tuple[Cell, Failure | None]
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """A cell and all that a process needs to run it; it can be sent to another one.
+
+    Attributes:
+        cell: what to run.
+        config: the settings that all cells share.
+        store: the store's folder, absolute.
+        out: the folder of everything, absolute.
+        device: name of the device.
+        threads: CPU threads; None: as many as torch likes.
+    """
+
+    cell: Cell
+    config: ReproduceConfig
+    store: Path
+    out: Path
+    device: str
+    threads: int | None
+
+
+def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> None:
+    """Train the network of a cell, going on where an earlier call stopped, score it and keep the result.
+
+    Raises:
+        SingeridError: as `training.train` and `results.write_result`.
+    """
+    use_threads(job.threads)
+    device, store = choose_device(job.device), Store.open(job.store)
+    config, split = run_config(store, job.cell, job.config)
+    run = train(store, run_folder(job.out, job.cell), config, split, device, on_epoch=on_epoch)
+    write_result(run, states_of(job.cell.protocol), device)
+
+
+def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> Failure | None:
+    """`run_job`; what went wrong, if anything did.
+
+    Any error is taken, out of memory for example: hours of other runs must not depend on one of them.
+    With SINGERID_DEBUG set it is raised.
+    """
+    try:
+        run_job(job, on_epoch)
+    except SingeridError as error:
+        return Failure(job.cell.name, str(error))
+    except Exception as error:
+        if os.environ.get("SINGERID_DEBUG"):
+            raise
+        text = " ".join(str(error).split())
+        return Failure(
+            job.cell.name, f"{type(error).__name__}: {text}; run the same command again to retry it"
+        )
+    return None
+
+
+def run_here(jobs: Sequence[CellJob], on_epoch: Callable[[Cell, Epoch], None]) -> Iterator[Outcome]:
+    """Run jobs one after the other in this process."""
+    for job in jobs:
+        yield job.cell, attempt(job, partial(on_epoch, job.cell))

@@ -1,0 +1,76 @@
+"""Running cells on a Ray cluster: each is a task of its own, on a GPU where the cluster has some.
+
+Ray schedules them and retries those whose worker or machine died; they then go on after their last whole
+epoch. All machines must see STORE and OUT under the same paths and have singerid installed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from singerid.errors import Failure
+from singerid.models.registry import MODELS, ModelEntry
+from singerid.reproduce.cell import CellJob, Outcome, attempt
+from singerid.system.ray_cluster import LOCAL, connect, import_ray
+
+RETRIES = 3  # of a run whose worker died
+
+
+def run_on_cluster(
+    jobs: Sequence[CellJob], address: str = LOCAL, on_connect: Callable[[int], None] = lambda slots: None
+) -> Iterator[Outcome]:
+    """Hand jobs to a Ray cluster; yield them as they are done, in any order.
+
+    Args:
+        jobs: what to run; `threads` are the CPUs that each asks for, by default one.
+        address: "local" starts a cluster on this machine, "auto" finds the one that is running here,
+            "HOST:PORT" and "ray://HOST:PORT" are elsewhere.
+        on_connect: told how many jobs the cluster runs at a time.
+
+    Raises:
+        SingeridError: Ray is not installed, or there is no cluster at the address.
+    """
+    ray = import_ray()
+    if not jobs:
+        return
+    connected = connect(ray, address)
+    try:
+        resources = ray.cluster_resources()
+        needs = _needs(resources, jobs[0])
+        on_connect(_slots(resources, needs))
+        yield from _run(ray, jobs, needs)
+    finally:
+        if connected:
+            ray.shutdown()
+
+
+def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[Outcome]:
+    task = ray.remote(_work).options(max_retries=RETRIES, **needs)
+    running = {task.remote(job, MODELS[job.cell.model]): job for job in jobs}
+    while running:
+        (ready, *_), _ = ray.wait(list(running))
+        cell = running.pop(ready).cell
+        try:
+            yield cell, ray.get(ready)
+        except ray.exceptions.RayError as error:
+            text = str(error).strip().splitlines()[0]
+            yield (
+                cell,
+                Failure(cell.name, f"its worker died {RETRIES + 1} times ({text}); is memory too small?"),
+            )
+
+
+def _needs(resources: dict[str, float], job: CellJob) -> dict[str, int]:
+    """What a task asks of the cluster: more than there is would wait for ever."""
+    cpus = {"num_cpus": max(1, min(job.threads or 1, int(resources.get("CPU", 1))))}
+    return cpus | ({"num_gpus": 1} if resources.get("GPU", 0) >= 1 and job.device != "cpu" else {})
+
+
+def _slots(resources: dict[str, float], needs: dict[str, int]) -> int:
+    names = {"num_cpus": "CPU", "num_gpus": "GPU"}
+    return max(1, min(int(resources.get(names[name], 0)) // amount for name, amount in needs.items()))
+
+
+def _work(job: CellJob, entry: ModelEntry) -> Failure | None:
+    """In the worker, which has not run the plugins of this process."""
+    MODELS.setdefault(job.cell.model, entry)
+    return attempt(job)

@@ -1,0 +1,154 @@
+"""What no run could be made of: found before anything is trained, not once a run."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from singerid.config import ReproduceConfig
+from singerid.data.splits import Split
+from singerid.errors import Failure, SingeridError
+from singerid.reproduce.protocols import check_protocol, run_config, states_of
+from singerid.reproduce.results import CellResult, read_result
+from singerid.reproduce.tables import Cell, cells
+from singerid.runs.history import read_history
+from singerid.runs.new import run_differences
+from singerid.runs.run import Run, RunConfig
+from singerid.sound.features import frames_to_seconds, seconds_to_frames
+from singerid.store.reader import Store
+from singerid.text import printable
+
+_LARGEST_SEED = 2**64 - 1  # that torch takes
+
+
+def require_usable(config: ReproduceConfig) -> None:
+    """Raise SingeridError where seeds or width are of no use, whatever the store."""
+    for seed in config.seeds:
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise SingeridError(f"--seeds {seed}: choose from 0 to {_LARGEST_SEED}")
+    if not (math.isfinite(config.width) and config.width > 0):
+        raise SingeridError(f"--width must be a positive number, not {config.width:g}")
+
+
+def check_clips(store: Store, config: ReproduceConfig) -> None:
+    """Raise SingeridError where clips are longer than any track, or lengths cannot be told apart."""
+    frame = frames_to_seconds(1, store.config)
+    # The columns of the paper are always shown, so their names are taken.
+    for one, other in combinations(sorted({*ReproduceConfig().clip_seconds, *config.clip_seconds}), 2):
+        both_run = {one, other} <= set(config.clip_seconds)
+        if f"{one:g}" == f"{other:g}" or (both_run and other - one < frame):
+            raise SingeridError(
+                f"--clip-seconds: {one!r} and {other!r} are too close to tell apart; give one of them"
+            )
+    dropped = config.protocol == "authors"  # the last whole clip of a track
+    longest = max((track.frames for track in store.tracks), default=0)
+    for seconds in config.clip_seconds:
+        if seconds_to_frames(seconds, store.config) * (1 + dropped) > longest:
+            clips = "two clips" if dropped else "a clip"
+            raise SingeridError(
+                f"--clip-seconds {seconds:g}: no track of {printable(store.path)} is as long as {clips}, the "
+                f"longest has {frames_to_seconds(longest, store.config):.1f} s; choose shorter clips"
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of some tables.
+
+    Attributes:
+        done: those that are trained and scored, with their results.
+        waiting: those to be run, in this order, with the number of epochs that are left of each.
+        skipped: those that the store lacks something for.
+    """
+
+    done: Mapping[Cell, CellResult]
+    waiting: Mapping[Cell, int]
+    skipped: tuple[Failure, ...]
+
+
+def run_folder(out: Path, cell: Cell) -> Path:
+    """Where the run of a cell is."""
+    return out / "runs" / cell.name
+
+
+def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
+    """Look at every cell before anything is trained.
+
+    Raises:
+        SingeridError: nothing can be run, the store does not go with the protocol or the lengths of the
+            clips, or `out` holds runs of other settings or of more epochs.
+    """
+    check_protocol(store, config.protocol)
+    check_clips(store, config)
+    done: dict[Cell, CellResult] = {}
+    waiting: dict[Cell, int] = {}
+    reasons: dict[str, list[Cell]] = {}
+    for cell in cells(config):
+        try:
+            wanted, split = run_config(store, cell, config)
+            _check_whole(store, wanted)
+        except SingeridError as error:
+            reasons.setdefault(str(error), []).append(cell)
+            continue
+        left = _epochs_left(run_folder(out, cell), wanted, split)
+        result = None if left else read_result(run_folder(out, cell), states_of(cell.protocol))
+        if result is not None:
+            done[cell] = result
+        else:
+            waiting[cell] = left
+    skipped = tuple(Failure(_names(own), reason) for reason, own in reasons.items())
+    if not (done or waiting):
+        raise SingeridError("; ".join(reasons))
+    return Plan(done, waiting, skipped)
+
+
+def _check_whole(store: Store, config: RunConfig) -> None:
+    """Raise SingeridError unless every track has what the run reads."""
+    contour = f"{config.audio}/{config.melody}"
+    lacking = [
+        track.path
+        for track in store.tracks
+        if config.audio not in track.conditions or (config.melody is not None and contour not in track.f0)
+    ]
+    if lacking:
+        what = f"{config.melody} melody of the {config.audio}" if config.melody else config.audio
+        raise SingeridError(
+            f"{printable(store.path)}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
+            f"first is {lacking[0]!r}; run `singerid prepare` again, which makes what is missing, "
+            "or without these tracks"
+        )
+
+
+def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
+    """Epochs that a run still needs; SingeridError where its folder holds a run that is not a part of it."""
+    epochs = wanted.training.epochs
+    if not (folder / "config.json").exists():
+        return epochs
+    try:
+        run = Run.open(folder)
+        same_split = run.split() == split
+        done = len(read_history(run)) if (folder / "metrics.csv").exists() else 0
+    except SingeridError:
+        return epochs  # damaged: training it says so, and the other runs go on
+    different = run_differences(run.config, wanted)
+    if different or not same_split:
+        what = ", ".join(different) or "another split"
+        raise SingeridError(
+            f"{printable(folder)}: holds a run with other settings ({what}); give the same settings to go "
+            "on, or another folder as OUT"
+        )
+    if run.config.training.epochs > epochs:
+        raise SingeridError(
+            f"{printable(folder)}: is a run of {run.config.training.epochs} epochs, more than the {epochs} "
+            f"asked for; give --epochs {run.config.training.epochs} or more, or another folder as OUT"
+        )
+    return max(0, epochs - done)
+
+
+def _names(own: list[Cell]) -> str:
+    """Which cells, without naming each of what may be hundreds."""
+    models = list(dict.fromkeys(cell.model for cell in own))
+    named = ", ".join(models[:3]) + (f" and {len(models) - 3} more networks" if len(models) > 3 else "")
+    heard = " and ".join(dict.fromkeys(cell.audio for cell in own))
+    return f"{len(own)} runs of {named} on {heard} skipped"

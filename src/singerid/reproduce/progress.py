@@ -1,0 +1,105 @@
+"""The one view of all runs: how far they are, and when they will be done."""
+
+import sys
+from collections.abc import Mapping
+
+from singerid.reproduce.results import CellResult
+from singerid.reproduce.tables import Cell
+from singerid.runs.history import Epoch
+from singerid.text import clock
+
+
+class Pace:
+    """How long an epoch takes, by what was measured so far.
+
+    Audio and clip length hardly matter (the sound is the same), the network does.
+    """
+
+    def __init__(self) -> None:
+        self._measured: dict[str, list[float]] = {}
+
+    def note(self, model: str, seconds: float, epochs: int = 1) -> None:
+        """`epochs` epochs of a model took `seconds` each."""
+        self._measured.setdefault(model, []).extend([seconds] * epochs)
+
+    def seconds(self, left: Mapping[Cell, int]) -> float | None:
+        """What the epochs that are left take; None before anything was measured.
+
+        A network that was not measured yet is taken to be as slow as the mean of the others.
+        """
+        if not self._measured:
+            return None
+        mean = {model: sum(all_) / len(all_) for model, all_ in self._measured.items()}
+        others = sum(mean.values()) / len(mean)
+        return sum(epochs * mean.get(cell.model, others) for cell, epochs in left.items())
+
+
+class ReproduceDisplay:
+    """A bar over the epochs of all runs on a terminal, else a line a run; on standard error.
+
+    Args:
+        done: finished runs.
+        waiting: the others, with their epochs left.
+        show: draw anything at all.
+    """
+
+    def __init__(self, done: Mapping[Cell, CellResult], waiting: Mapping[Cell, int], show: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        console = Console(stderr=True)
+        self._slots = 1
+        self._pace = Pace()
+        for cell, result in done.items():
+            self._pace.note(cell.model, result.seconds, result.epochs)
+        self._left = dict(waiting)
+        self._runs = len(done) + len(waiting)
+        self._lines = show and not console.is_terminal
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._bar: Progress = Progress(*columns, console=console, disable=self._lines or not show)
+        self._task = self._bar.add_task(self._counts(), total=sum(waiting.values()), left=self._time())
+
+    def __enter__(self) -> "ReproduceDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def side_by_side(self, runs: int) -> None:
+        """So many runs are worked on at a time."""
+        self._slots = runs
+
+    def epoch(self, cell: Cell, epoch: Epoch) -> None:
+        """An epoch of a cell is done."""
+        self._pace.note(cell.model, epoch.seconds)
+        self._left[cell] = max(0, self._left[cell] - 1)
+        text = f"{self._counts()}, {cell.name}: epoch {epoch.epoch}"
+        self._bar.update(self._task, advance=1, description=text, left=self._time())
+
+    def finish(self, cell: Cell, result: CellResult | None) -> None:
+        """A cell is done, or has failed (None)."""
+        unseen = self._left.pop(cell)
+        if result is not None and unseen:
+            self._pace.note(cell.model, result.seconds, result.epochs)
+        self._bar.update(self._task, advance=unseen, description=self._counts(), left=self._time())
+        if self._lines:
+            print(
+                f"{self._counts()}: {cell.name}: {_words(result)}; {self._time()}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _counts(self) -> str:
+        return f"{self._runs - len(self._left)} of {self._runs} runs done"
+
+    def _time(self) -> str:
+        seconds = self._pace.seconds(self._left)
+        return "" if seconds is None else f"about {clock(seconds / self._slots)} left"
+
+
+def _words(result: CellResult | None) -> str:
+    if result is None:
+        return "failed"
+    clip, track = (result.f1[result.best_state(level)][level] for level in ("clip", "track"))
+    return f"F1 {clip:.2f} of clips, {track:.2f} of tracks"

@@ -1,0 +1,91 @@
+"""From a cell to the run's configuration: what the paper says, or what its authors' program does.
+
+`--protocol authors` differs in what the paper does not mention or says otherwise:
+
+- FGNL's softmax is over the queries, not over the keys;
+- the last whole clip of every track is left out;
+- the last layer of CRNN_FGNL is regularised (not that of CRNNM_FGNL): L2 on the kernel, L1 on the
+  logits. Its ablations, of which no program is at hand, are trained as CRNN_FGNL, so that they differ
+  from it in one thing. Validation loss is the cross-entropy alone, where Keras adds the penalties;
+- features come from librosa 0.7, which pads with the mirror image: our default too;
+- each number is the best of the four kept states, chosen on the test tracks.
+"""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+from singerid.config import (
+    REPORTED_STATE,
+    FeatureConfig,
+    Protocol,
+    ReproduceConfig,
+    StateName,
+    TrainingConfig,
+)
+from singerid.data.splits import Split
+from singerid.errors import SingeridError
+from singerid.reproduce.tables import Cell
+from singerid.runs.new import configure, make_split
+from singerid.runs.run import RunConfig, SplitConfig
+from singerid.store.reader import Store
+from singerid.text import printable
+
+PENALTY = 0.01  # of both regularisers, authors' program
+
+
+def states_of(protocol: Protocol) -> tuple[StateName, ...]:
+    """The states of a run that are scored; of several the best counts."""
+    return get_args(StateName) if protocol == "authors" else (REPORTED_STATE,)
+
+
+def run_config(store: Store, cell: Cell, config: ReproduceConfig) -> tuple[RunConfig, Split]:
+    """Configuration and split of the run of a cell.
+
+    Raises:
+        SingeridError: the store lacks what the cell needs, or cannot be split.
+    """
+    split, how = make_split(store, SplitConfig("album", cell.seed))
+    run = configure(
+        store,
+        split,
+        how,
+        cell.model,
+        training_of(cell, config),
+        options=options_of(cell, config),
+        audio=cell.audio,
+    )
+    return run, split
+
+
+def training_of(cell: Cell, config: ReproduceConfig) -> TrainingConfig:
+    """How the network of a cell is trained."""
+    training = replace(config.training, clip_seconds=cell.clip_seconds, seed=cell.seed)
+    if cell.protocol == "authors":
+        training = replace(training, drop_last_clip=True)
+        if _has_fgnl(cell.model, "crnn"):
+            training = replace(training, output_l2=PENALTY, output_l1=PENALTY)
+    return training
+
+
+def options_of(cell: Cell, config: ReproduceConfig) -> dict[str, Any]:
+    """Options of the network of a cell; a network of one's own need not know of `width`."""
+    options: dict[str, Any] = {} if config.width == ReproduceConfig.width else {"width": config.width}
+    if cell.protocol == "authors" and _has_fgnl(cell.model, "crnn", "crnnm"):
+        options["softmax"] = "queries"
+    return options
+
+
+def check_protocol(store: Store, protocol: Protocol) -> None:
+    """Raise SingeridError where a store's features are not those that the protocol asks for."""
+    padding = FeatureConfig.pad_mode
+    if protocol == "authors" and store.config.pad_mode != padding:
+        raise SingeridError(
+            f"{printable(store.path)}: was made with --pad-mode {store.config.pad_mode}, the authors' "
+            f"program pads as --pad-mode {padding} does; prepare another store so, or use "
+            "--protocol paper"
+        )
+
+
+def _has_fgnl(model: str, *families: str) -> bool:
+    """Whether a model is FGNL in one of the families, or an ablation of that."""
+    return any(model == f"{family}_fgnl" or model.startswith(f"{family}_fgnl_") for family in families)

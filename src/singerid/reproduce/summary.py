@@ -1,0 +1,197 @@
+"""From the results of runs to the numbers of a table: average, spread, best, interval, difference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from statistics import fmean, stdev
+
+from singerid.config import ReproduceConfig
+from singerid.evaluation.counts import Interval
+from singerid.evaluation.significance import Comparison, Paired, average, compare
+from singerid.models.registry import PAPER_SINGERS, build_model, count_parameters, model_entry
+from singerid.reproduce.protocols import options_of
+from singerid.reproduce.results import CellResult
+from singerid.reproduce.tables import (
+    TABLES,
+    Cell,
+    Column,
+    DataSet,
+    PublishedF1,
+    Table,
+    columns_of,
+    published_f1,
+    published_parameters,
+)
+
+Results = Mapping[Cell, CellResult]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Weighted F1 of an experiment, over the seeds that were run.
+
+    Attributes:
+        values: of each seed.
+        interval: of the average, 95 %, resampling test albums over all seeds.
+    """
+
+    values: tuple[float, ...]
+    interval: Interval
+
+    @property
+    def average(self) -> float:
+        """Mean over seeds."""
+        return fmean(self.values)
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation over seeds; None for a single one."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def best(self) -> float:
+        """The best seed."""
+        return max(self.values)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network in one column.
+
+    Attributes:
+        ours: None where it was not run.
+        published: None where nothing was.
+        comparable: the singers are those of the published values.
+        against: our network minus the table's control; None where there is none or one was not run.
+    """
+
+    ours: Ours | None
+    published: PublishedF1 | None
+    comparable: bool
+    against: Comparison | None = None
+
+    def difference(self, statistic: str) -> float | None:
+        """Ours minus the published "average" or "best"; None where one is missing or they do not compare."""
+        if self.ours is None or self.published is None or not self.comparable:
+            return None
+        difference: float = getattr(self.ours, statistic) - getattr(self.published, statistic)
+        return difference
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network of a table.
+
+    Attributes:
+        model: its name.
+        description: what it is.
+        parameters: counted as the paper does, for 20 singers at full width.
+        parameters_run: of the network that was run.
+        parameters_published: None where none were.
+        entries: its numbers.
+    """
+
+    model: str
+    description: str
+    parameters: int
+    parameters_run: int | None
+    parameters_published: int | None
+    entries: Mapping[Column, Entry]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table with its numbers."""
+
+    table: Table
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def summarise(results: Results, config: ReproduceConfig, data: DataSet) -> tuple[Summary, ...]:
+    """The tables asked for, filled with what there is: what was not run is None."""
+    return tuple(_summary(TABLES[number], results, config, data) for number in config.tables)
+
+
+def _summary(table: Table, results: Results, config: ReproduceConfig, data: DataSet) -> Summary:
+    shown = columns_of(config)
+    rows = []
+    for model in table.rows:
+        parameters, parameters_run = _parameters(model, config, len(data.singers))
+        entries = {column: _entry(table, model, column, results, config, data) for column in shown}
+        rows.append(
+            Row(
+                model,
+                model_entry(model).description,
+                parameters,
+                parameters_run,
+                published_parameters(model),
+                entries,
+            )
+        )
+    return Summary(table, shown, tuple(rows))
+
+
+def _entry(
+    table: Table, model: str, column: Column, results: Results, config: ReproduceConfig, data: DataSet
+) -> Entry:
+    return Entry(
+        _ours(_of_seeds(results, model, column, config), column),
+        published_f1(table.number, model, column),
+        data.has_artist20_singers,
+        _against(table, model, column, results, config),
+    )
+
+
+def _of_seeds(results: Results, model: str, column: Column, config: ReproduceConfig) -> dict[int, CellResult]:
+    """The results of an experiment by seed."""
+    by_seed = {
+        seed: results.get(Cell(model, column.audio, column.clip_seconds, seed, config.protocol))
+        for seed in config.seeds
+    }
+    return {seed: result for seed, result in by_seed.items() if result is not None}
+
+
+def _ours(by_seed: Mapping[int, CellResult], column: Column) -> Ours | None:
+    if not by_seed:
+        return None
+    level = column.level
+    states = [(result, result.best_state(level)) for result in by_seed.values()]
+    named = [result.named(level, state) for result, state in states]
+    return Ours(tuple(result.f1[state][level] for result, state in states), average(named).interval)
+
+
+def _against(
+    table: Table, model: str, column: Column, results: Results, config: ReproduceConfig
+) -> Comparison | None:
+    """The network minus the control on the seeds that both have, paired clip by clip or track by track."""
+    if table.control is None or model == table.control:
+        return None
+    first, second = (_of_seeds(results, name, column, config) for name in (model, table.control))
+    pairs = [
+        _paired(first[seed], second[seed], column)
+        for seed in config.seeds
+        if seed in first and seed in second
+    ]
+    return compare(pairs) if pairs else None
+
+
+def _paired(first: CellResult, second: CellResult, column: Column) -> Paired:
+    level = column.level
+    one, other = (result.named(level, result.best_state(level)) for result in (first, second))
+    return Paired(one.truth, one.named, other.named, one.albums)
+
+
+@cache
+def _full_parameters(model: str) -> int:
+    return count_parameters(build_model(model, PAPER_SINGERS))[0]
+
+
+def _parameters(model: str, config: ReproduceConfig, singers: int) -> tuple[int, int | None]:
+    """(for 20 singers at full width, as run); None where the network cannot be built as asked for."""
+    full = _full_parameters(model)
+    options = options_of(Cell(model, "mixture", config.clip_seconds[0], 0, config.protocol), config)
+    try:
+        return full, count_parameters(build_model(model, singers, **options))[0]
+    except (TypeError, ValueError):
+        return full, None  # its runs are listed as failed, with the reason

@@ -1,0 +1,244 @@
+"""The tables as data: which networks each compares, and the cells that have to be run for it."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from singerid.config import AudioCondition, Protocol, ReproduceConfig
+from singerid.data.datasets.artist20 import ARTISTS, check_artist20
+from singerid.data.tracks import singers_of
+from singerid.models.registry import MODELS
+from singerid.store.reader import Store
+from singerid.text import printable
+
+Level = Literal["clip", "track"]
+LEVELS: tuple[Level, ...] = ("clip", "track")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        number: 1 to 3 are the paper's, 4 to 6 those of its authors' repository, 7 is ours.
+        title: what it asks.
+        source: where it was published.
+        models: the networks in its rows, from top to bottom.
+        control: the network that the others are compared with, if any.
+        note: what a reader must know.
+    """
+
+    number: int
+    title: str
+    source: str
+    models: tuple[str, ...]
+    control: str | None = None
+    note: str = ""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """`models`, and after them what was registered for this table (`ModelEntry.tables`)."""
+        added = (name for name, entry in MODELS.items() if self.number in entry.tables)
+        return tuple(dict.fromkeys((*self.models, *added)))
+
+
+_PAPER, _REPOSITORY = "Kuo, Wei and Lin, AAAI 2021", "the authors' repository"
+_CONTROL_NOTE = (
+    "Why this control matters: the networks with attention in tables 1 to 6 also pool less than the plain "
+    "CRNN, so that their GRU reads 2,048 features a frame instead of 128. Of the 189,625 parameters that "
+    "CRNN_FGNL has more than CRNN, 5,305 are FGNL's and 184,320 are the wider GRU's. The published tables "
+    "have no row with these pools and without attention, so they cannot tell what attention adds. Here all "
+    "networks have the same pools and the same training, and differ in the block behind the fourth "
+    "convolution alone; each is compared with crnn_square, which has none."
+)
+
+TABLES: dict[int, Table] = {
+    table.number: table
+    for table in (
+        Table(
+            1,
+            "CRNN and CRNNM without and with FGNL",
+            _PAPER,
+            ("crnn", "crnn_fgnl", "crnnm", "crnnm_fgnl"),
+        ),
+        Table(
+            2,
+            "Cues across positions, channels and layers, in CRNN",
+            _PAPER,
+            ("crnn", "crnn_nl", "crnn_fgnl_light", "crnn_fgnl"),
+        ),
+        Table(
+            3,
+            "Gaussian smoothing, MoSE and SE, in CRNN_FGNL",
+            _PAPER,
+            ("crnn_fgnl_no_smoothing", "crnn_fgnl_no_mose", "crnn_fgnl_se", "crnn_fgnl"),
+        ),
+        Table(
+            4,
+            "Cues across positions, channels and layers, in CRNNM",
+            _REPOSITORY,
+            ("crnnm", "crnnm_nl", "crnnm_fgnl_light", "crnnm_fgnl"),
+        ),
+        Table(
+            5,
+            "Gaussian smoothing, MoSE and SE, in CRNNM_FGNL",
+            _REPOSITORY,
+            ("crnnm_fgnl_no_smoothing", "crnnm_fgnl_no_mose", "crnnm_fgnl_se", "crnnm_fgnl"),
+        ),
+        Table(
+            6,
+            "FGNL, or as many parameters without it",
+            _REPOSITORY,
+            ("crnn", "crnn_large", "crnn_fgnl", "crnnm", "crnnm_large", "crnnm_fgnl"),
+        ),
+        Table(
+            7,
+            "Same pools, same training, different attention",
+            "ours; not published",
+            (
+                "crnn_square",
+                "crnn_se",
+                "crnn_cbam",
+                "crnn_scse",
+                "crnn_nl",
+                "crnn_fgnl_light",
+                "crnn_fgnl",
+            ),
+            control="crnn_square",
+            note=_CONTROL_NOTE,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """One column of a table's numbers."""
+
+    audio: AudioCondition
+    level: Level
+    clip_seconds: float
+
+    @property
+    def text(self) -> str:
+        """The column in words."""
+        return f"{self.audio}, {self.level}, {self.clip_seconds:g} s"
+
+
+def columns_of(config: ReproduceConfig) -> tuple[Column, ...]:
+    """The columns in the paper's order: audio, then level, then length of the clips.
+
+    Those of the paper are always there, whether they are run or not; other clip lengths join them.
+    """
+    paper = ReproduceConfig()
+    seconds = sorted({*paper.clip_seconds, *config.clip_seconds})
+    return tuple(Column(audio, level, s) for audio in paper.audio for level in LEVELS for s in seconds)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: what it takes to know which it is, the settings that all runs share aside."""
+
+    model: str
+    audio: AudioCondition
+    clip_seconds: float
+    seed: int
+    protocol: Protocol = "paper"
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        protocol = "" if self.protocol == "paper" else f"-{self.protocol}"
+        return f"{self.model}-{self.audio}-{self.clip_seconds:g}s-seed{self.seed}{protocol}"
+
+
+def cells(config: ReproduceConfig) -> tuple[Cell, ...]:
+    """The runs behind the tables, each once, in the order in which they are run.
+
+    The first seed of everything comes first, so that what there is early can be compared.
+    """
+    return tuple(dict.fromkeys(_cells(config)))
+
+
+def _cells(config: ReproduceConfig) -> Iterator[Cell]:
+    for seed in config.seeds:
+        for seconds in config.clip_seconds:
+            for audio in config.audio:
+                for number in config.tables:
+                    for model in TABLES[number].rows:
+                        yield Cell(model, audio, seconds, seed, config.protocol)
+
+
+@dataclass(frozen=True)
+class PublishedF1:
+    """Weighted F1 of three seeds; the paper's own tables give no standard deviation."""
+
+    average: float
+    best: float
+    std: float | None = None
+
+
+def published_f1(table: int, model: str, column: Column) -> PublishedF1 | None:
+    """What a table says of a model in a column; None where it says nothing."""
+    return _f1().get((table, model, column))
+
+
+def published_parameters(model: str) -> int | None:
+    """The published number of parameters of a model, for 20 singers; None where there is none."""
+    return _parameters().get(model)
+
+
+@cache
+def _f1() -> Mapping[tuple[int, str, Column], PublishedF1]:
+    values: dict[tuple[int, str, Column], dict[str, float]] = {}
+    for row in _rows("f1.csv"):
+        column = Column(row["audio"], row["level"], float(row["clip_seconds"]))  # type: ignore[arg-type]
+        found = values.setdefault((int(row["table"]), row["model"], column), {})
+        found[row["statistic"]] = float(row["f1"])
+    return {key: PublishedF1(**found) for key, found in values.items()}
+
+
+@cache
+def _parameters() -> Mapping[str, int]:
+    return {row["model"]: int(row["parameters"]) for row in _rows("parameters.csv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = files("singerid.reproduce").joinpath("values", name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The recordings of a store.
+
+    Attributes:
+        text: them in words, for titles.
+        singers: their singers, sorted.
+        has_artist20_singers: they are those of artist20, so that published values can be compared with.
+    """
+
+    text: str
+    singers: tuple[str, ...]
+    has_artist20_singers: bool
+
+
+def data_set(store: Store, name: str | None = None) -> DataSet:
+    """What a store's recordings are: artist20 is known by its singers, albums and number of tracks.
+
+    Args:
+        store: the store.
+        name: what to call other recordings; by default by the store's folder.
+    """
+    singers = singers_of(store.tracks)
+    deviations = check_artist20(store.tracks)
+    if singers != ARTISTS:
+        called = name or printable(store.path.resolve().name)
+        return DataSet(f"{called}: {store.summary}; not artist20", singers, False)
+    if not deviations:
+        return DataSet(f"artist20: {store.summary}", singers, True)
+    more = f" and {len(deviations) - 1} more" if len(deviations) > 1 else ""
+    return DataSet(f"artist20, but {deviations[0]}{more}: {store.summary}", singers, True)

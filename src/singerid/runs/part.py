@@ -1,0 +1,140 @@
+"""The parts of a split as a run reads them: tracks of a store, and the clips of what the run hears."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from singerid.data.clips import Clips
+from singerid.data.splits import Split, check_split
+from singerid.errors import SingeridError
+from singerid.models.registry import model_entry
+from singerid.runs.run import RunConfig
+from singerid.store.index import StoredTrack
+from singerid.store.reader import Store, options_for, waveform_of
+
+
+class _Stored(Sequence[Any]):
+    """What a store has of some tracks, each read when it is asked for, and closed again after.
+
+    Args:
+        tracks: in order.
+        read: reads what is wanted of a track.
+    """
+
+    def __init__(self, tracks: Sequence[StoredTrack], read: Callable[[StoredTrack], NDArray[Any]]) -> None:
+        self._tracks = tracks
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read(self._tracks[index])
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tracks of one part of a split, and their clips.
+
+    Attributes:
+        tracks: sorted by path; `clips.track` counts them.
+        clips: what the network reads; a track shorter than a clip has none.
+        singers: names of the classes.
+    """
+
+    tracks: tuple[StoredTrack, ...]
+    clips: Clips
+    singers: tuple[str, ...]
+
+
+def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: str | None = None) -> Part:
+    """Tracks and clips of some paths of a store, as a run reads them.
+
+    Args:
+        store: what has the tracks.
+        paths: of the tracks.
+        config: of the run.
+        condition: what the clips are cut from; None: the spectrogram, or waveform, that the run's
+            network reads.
+
+    Raises:
+        SingeridError: the store lacks a track or the audio condition, or no track is as long as a clip.
+    """
+    by_path = {track.path: track for track in store.tracks}
+    missing = [path for path in paths if path not in by_path]
+    if missing:
+        raise SingeridError(
+            f"{store.path}: lacks {len(missing)} of the run's tracks, the first is {missing[0]!r}; "
+            "prepare them again"
+        )
+    tracks = tuple(by_path[path] for path in sorted(paths))
+    label_of = {singer: label for label, singer in enumerate(config.singers)}
+    for track in tracks:
+        if track.singer not in label_of:
+            raise SingeridError(
+                f"{store.path}: {track.path!r} is by {track.singer!r} now, whom the run does not know; "
+                "train again"
+            )
+    labels = [label_of[track.singer] for track in tracks]
+    _require_same_makers(store, config)
+    f0 = None
+    if config.melody is not None:
+        _require_all(store, tracks, f"{config.audio}/{config.melody}", [t.f0 for t in tracks])
+        f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
+    if condition is None:
+        reads_waveform = "waveform" in model_entry(config.model).inputs
+        condition = waveform_of(config.audio) if reads_waveform else config.audio
+    _require_all(store, tracks, condition, [track.conditions for track in tracks])
+    clips = Clips(
+        _Stored(tracks, partial(store.features, condition=condition)),
+        labels,
+        config.clip_frames,
+        config.training.drop_last_clip,
+        f0,
+    )
+    if not len(clips):
+        raise SingeridError(
+            f"{store.path}: none of {len(tracks)} tracks is as long as a clip of "
+            f"{config.training.clip_seconds:g} s; choose a shorter --clip-seconds"
+        )
+    return Part(tracks, clips, config.singers)
+
+
+def _require_all(
+    store: Store, tracks: Sequence[StoredTrack], wanted: str, have: Sequence[Mapping[str, str]]
+) -> None:
+    lacking = [track.path for track, made in zip(tracks, have, strict=True) if wanted not in made]
+    if lacking:
+        raise SingeridError(
+            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {wanted}, the first is "
+            f"{lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(wanted)}), or leave "
+            "them out with --split-file"
+        )
+
+
+def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
+    """Train, valid and test of a split, in this order; raises SingeridError as `part_of`."""
+    check_split(split, store.tracks)
+    for paths in (split.train, split.valid, split.test):
+        yield part_of(store, paths, config)
+
+
+def _require_same_makers(store: Store, config: RunConfig) -> None:
+    """Refuse vocals and melody made by something else than those that the run learned on."""
+    origins = store.origins
+    made: list[tuple[str, str | None, str | None]] = []
+    if config.audio == "vocals" and config.separator is not None:
+        made.append(("vocals", config.separator, origins.separator))
+    if config.melody is not None and config.melody in origins.trackers:
+        made.append(("melody", config.melody, config.melody))
+    versions = {**origins.trackers, str(origins.separator): origins.separator_version}
+    for what, learned, has in made:
+        before, now = config.versions.get(str(learned)), versions.get(str(has))
+        if has is not None and (learned != has or (before is not None and before != now)):
+            raise SingeridError(
+                f"{store.path}: its {what}: made by {has} ({now}), the run learned on that of "
+                f"{learned} ({before}); prepare a store with the latter, or train again"
+            )

@@ -1,0 +1,49 @@
+"""What a melody tracker is, and what it gives."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.config import TrackerName
+from singerid.sound.audio import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """The melody of a sound at the centres of its mel frames.
+
+    Attributes:
+        f0: (frames,) float32, fundamental frequency in Hz; 0 where the tracker says that there is none.
+        confidence: (frames,) float32, from 0 to 1, that there is one. What a value means, the tracker says.
+    """
+
+    f0: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+
+class Tracker(Protocol):
+    """Follows the melody of a sound. It can be pickled; a network is loaded once in each process."""
+
+    @property
+    def name(self) -> TrackerName:
+        """Its name."""
+
+    @property
+    def origin(self) -> str:
+        """Version of the program and its weights: another origin may give another contour."""
+
+    def contour(self, blocks: Iterable[Samples]) -> Contour:
+        """The melody of a sound, in bounded memory whatever its length.
+
+        Args:
+            blocks: mono at 16 kHz, cut anywhere; the contour does not depend on the cuts.
+
+        Returns:
+            1 + samples // 512 frames; the centre of frame i is sample 512 i, as of `features.LogMel`.
+
+        Raises:
+            ValueError: there are no samples.
+        """

@@ -1,0 +1,1 @@
+"""Vocals: separators by name."""

@@ -1,0 +1,89 @@
+"""REPET-SIM: vocals are what does not repeat. It needs no training and no weights.
+
+Source: Rafii and Pardo, "Music/voice separation using the similarity matrix", ISMIR 2012. A band comes
+back to what it played, at no fixed period, while the voice on top of it differs; so the median of a
+spectrum and of those most like it is the band. librosa's nearest-neighbour filter finds them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from singerid.config import SeparatorName
+from singerid.sound.audio import Samples, read_blocks
+from singerid.sound.separation.pieces import process_in_pieces, with_rest
+
+
+@dataclass(frozen=True)
+class Repet:
+    """The separator "repet"; see `Separator`.
+
+    Attributes:
+        sample_rate: of what it gives, in Hz.
+        window_seconds: length of a window of the spectrogram; a quarter of it is the hop.
+        apart_seconds: what lies closer than this is no repetition.
+        similar_share: how many of all frames are taken as repetitions of one: the median needs
+            enough for the voice not to be in most of them.
+        lowest_hz: below this there are no vocals.
+        block_seconds: a longer recording is separated block by block.
+        overlap_seconds: in which one block fades into the next.
+    """
+
+    sample_rate: int
+    window_seconds: float = 0.256
+    apart_seconds: float = 1.0
+    similar_share: float = 0.45
+    lowest_hz: float = 100.0
+    block_seconds: float = 60.0
+    overlap_seconds: float = 5.0
+
+    name: ClassVar[SeparatorName] = "repet"
+    notice: ClassVar[str] = ""
+
+    @property
+    def origin(self) -> str:
+        """The version of librosa, and all settings."""
+        return f"librosa {version('librosa')}, {self}"
+
+    def blocks(self, path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Samples, Samples]]:
+        """Vocals, and the mixture without them."""
+        # What is wrong with the recording is said by the other reading of it.
+        blocks = read_blocks(path, self.sample_rate, self.block_seconds, warn=lambda _: None)
+        overlap = round(self.overlap_seconds * self.sample_rate)
+        vocals = process_in_pieces(blocks, self.separate, overlap)
+        yield from with_rest(vocals, read_blocks(path, self.sample_rate, warn=warn))
+
+    def separate(self, mixture: Samples) -> Samples:
+        """The vocals (samples,) of a mixture (samples,); all of it where it is too short to repeat."""
+        import librosa
+
+        n_fft = round(self.window_seconds * self.sample_rate)
+        hop_length = n_fft // 4
+        if len(mixture) < n_fft:
+            return mixture
+        spectrogram = librosa.stft(mixture, n_fft=n_fft, hop_length=hop_length)
+        magnitude = np.abs(spectrogram)
+        frames = magnitude.shape[1]
+        # librosa wants frames that are not too close, on one side of the middle at least.
+        width = min(round(self.apart_seconds * self.sample_rate / hop_length), (frames - 1) // 2 - 1)
+        if width < 1:
+            return mixture
+        # "distance", or librosa takes any of those that are near, not the nearest.
+        nearest = librosa.segment.recurrence_matrix(
+            magnitude,
+            k=max(1, round(self.similar_share * frames)),
+            width=width,
+            metric="cosine",
+            mode="distance",
+            sparse=True,
+        )
+        similar = librosa.decompose.nn_filter(magnitude, rec=nearest, aggregate=np.median)
+        band = np.minimum(magnitude, similar)  # it is no louder than all that sounds
+        mask = librosa.util.softmask(magnitude - band, band, power=2)  # a Wiener filter; 0 in silence
+        mask[librosa.fft_frequencies(sr=self.sample_rate, n_fft=n_fft) < self.lowest_hz] = 0
+        vocals: Samples = librosa.istft(mask * spectrogram, hop_length=hop_length, length=len(mixture))
+        return vocals

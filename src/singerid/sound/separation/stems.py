@@ -1,0 +1,101 @@
+"""True stems in place of a separator: those of the synthetic corpus, or anyone's multitracks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from singerid.config import SeparatorName
+from singerid.errors import SingeridError
+from singerid.sound.audio import AudioError, Samples, read_blocks
+from singerid.sound.listing import is_audio_name
+from singerid.sound.separation.pieces import SampleReader
+from singerid.text import printable
+
+_TOLERANCE_SECONDS = 1.0  # encoders pad; what differs by more is of another recording
+
+
+@dataclass(frozen=True)
+class TrueStems:
+    """The separator "stems"; see `Separator`.
+
+    Attributes:
+        tree: the folder of the mixtures.
+        folder: holds vocals/ and, where there is more than what is left of the mixture without them,
+            accompaniment/; each laid out as `tree`, suffixes may differ.
+        sample_rate: of what it gives, in Hz.
+
+    Raises:
+        SingeridError: there is no folder of vocals.
+    """
+
+    tree: Path
+    folder: Path
+    sample_rate: int
+
+    name: ClassVar[SeparatorName] = "stems"
+    origin: ClassVar[str] = "true stems"
+    notice: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        if not (self.folder / "vocals").is_dir():
+            raise SingeridError(
+                f"{printable(self.folder)}: has no folder vocals; give the folder that holds vocals/ "
+                "and accompaniment/, each laid out as the recordings"
+            )
+
+    def blocks(self, path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Samples, Samples]]:
+        """The stems of a recording, cut or padded to its length.
+
+        Raises:
+            AudioError: also where the vocals are missing, a stem cannot be read, or its length differs
+                by more than a second.
+        """
+        vocals_file, accompaniment_file = self._find(path, "vocals"), self._find(path, "accompaniment")
+        if vocals_file is None:
+            expected = printable(self._expected(path, "vocals"))
+            raise AudioError(
+                path,
+                f"has no stem {expected} (nor one of another suffix); put it there, or leave the song out",
+            )
+        vocals = SampleReader(self._read(path, vocals_file, warn))
+        accompaniment = accompaniment_file and SampleReader(self._read(path, accompaniment_file, warn))
+        for mixture in read_blocks(path, self.sample_rate, warn=warn):
+            sung = vocals.read(len(mixture))
+            yield sung, accompaniment.read(len(mixture)) if accompaniment else mixture - sung
+        self._check_length(path, vocals_file, vocals)
+        if accompaniment_file and accompaniment:
+            self._check_length(path, accompaniment_file, accompaniment)
+
+    def _expected(self, path: Path, part: str) -> Path:
+        if not path.is_relative_to(self.tree):
+            raise AudioError(
+                path, f"has no stems: it is not in {printable(self.tree)}; separate it otherwise"
+            )
+        return self.folder / part / path.relative_to(self.tree)
+
+    def _find(self, path: Path, part: str) -> Path | None:
+        """The stem of the recording's own name, or else the first with another suffix."""
+        expected = self._expected(path, part)
+        if expected.is_file():
+            return expected
+        beside = sorted(expected.parent.iterdir()) if expected.parent.is_dir() else []
+        return next((file for file in beside if file.stem == path.stem and is_audio_name(file.name)), None)
+
+    def _read(self, path: Path, file: Path, warn: Callable[[str], None]) -> Iterator[Samples]:
+        """A stem's sound; what is wrong with it is said of its recording, with the stem's name."""
+        stem = f"its stem {printable(file)}"
+        try:
+            yield from read_blocks(file, self.sample_rate, warn=lambda reason: warn(f"{stem} {reason}"))
+        except AudioError as error:
+            raise AudioError(path, f"{stem} {error.reason}") from error
+
+    def _check_length(self, path: Path, file: Path, stem: SampleReader) -> None:
+        missing, rest = stem.missing, stem.count_rest()
+        seconds = (missing + rest) / self.sample_rate
+        if seconds > _TOLERANCE_SECONDS:
+            how = "longer" if rest else "shorter"
+            raise AudioError(
+                path,
+                f"its stem {printable(file)} is {seconds:.1f} s {how}; give the stem of this very recording",
+            )

@@ -1,0 +1,1 @@
+"""The store: features of many tracks on disk."""

@@ -1,0 +1,262 @@
+"""Changing a store: one process at a time, and safe against a crash at any moment.
+
+A track's line is written after the file that it tells of has its name and is on the disk, and before a
+file is replaced a line takes the track out of the index. So what the index says is so.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+
+from singerid.config import MIXTURE, FeatureConfig
+from singerid.errors import SingeridError
+from singerid.store.index import CONDITION_NAME, CONTOUR_NAME, StoredTrack, read_index
+from singerid.store.reader import (
+    FORMAT,
+    f0_path,
+    features_path,
+    read_config,
+    read_origins,
+    require_equal,
+    width_of,
+)
+from singerid.system.files import file_hash, write_json
+from singerid.text import printable
+
+_INCOMING = ".incoming"
+_NOTHING: Mapping[str, Path] = MappingProxyType({})
+
+
+class Origin(Protocol):
+    """A separator or an F0 tracker, as far as a store is concerned."""
+
+    @property
+    def name(self) -> Any:
+        """Its name."""
+
+    @property
+    def origin(self) -> str:
+        """Which version of it, with which weights."""
+
+
+class StoreWriter:
+    """The one process that changes a store; made by `open_writer`.
+
+    Attributes:
+        path: the store's folder.
+        config: how its features are made.
+        incoming: a folder for files that are being made; it goes when the writer is closed.
+        tracks: what the store has now, by id.
+    """
+
+    def __init__(self, path: Path, config: FeatureConfig, incoming: Path) -> None:
+        self.path = path
+        self.config = config
+        self.incoming = incoming
+        self.tracks = read_index(path / "index.jsonl")
+
+    def has_features(self, track: StoredTrack, condition: str = MIXTURE) -> bool:
+        """Whether the feature file of a stored track is there and as long as it should be."""
+        try:
+            size = features_path(self.path, track, condition).stat().st_size
+        except OSError:
+            return False
+        content = track.frames * width_of(condition, self.config) * np.dtype(np.float16).itemsize
+        # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
+        return condition in track.conditions and content < size < content + 1024
+
+    def has_f0(self, track: StoredTrack, contour: str) -> bool:
+        """Whether the F0 file "<condition>/<tracker>" of a stored track is there."""
+        return contour in track.f0 and f0_path(self.path, track, contour).is_file()
+
+    def claim(self, separator: Origin | None, trackers: Iterable[Origin]) -> None:
+        """Remember what makes the vocals and F0 of this store.
+
+        Raises:
+            SingeridError: those that the store has were made by something else.
+        """
+        old = read_origins(self.path).of(self.tracks.values())
+        new = old
+        if separator is not None:
+            new = replace(new, separator=separator.name, separator_version=separator.origin)
+            before, now = (f"{o.separator} ({o.separator_version})" for o in (old, new))
+            if old.separator is not None and before != now:
+                raise SingeridError(
+                    f"{printable(self.path)}: its vocals were made by {before}, not by {now}; "
+                    "give another folder as STORE"
+                )
+        for tracker in trackers:
+            before = old.trackers.get(tracker.name, tracker.origin)
+            if before != tracker.origin:
+                raise SingeridError(
+                    f"{printable(self.path)}: its {tracker.name} melody was made by {before}, not by "
+                    f"{tracker.origin}; give another folder as STORE"
+                )
+            new = replace(new, trackers={**new.trackers, tracker.name: tracker.origin})
+        if new != read_origins(self.path):
+            write_json(self.path / "origins.json", asdict(new))
+
+    def put(
+        self, track: StoredTrack, features: Mapping[str, Path], f0: Mapping[str, Path] = _NOTHING
+    ) -> None:
+        """Move finished files into the store and enter them in the index.
+
+        What else the store has of a track stays while its recording stays the same.
+
+        Args:
+            track: what to enter; its `conditions` and `f0` are filled in here.
+            features: a feature file for each audio condition, in lower-case ASCII letters, digits, "_"
+                and "-"; each file is finished, flushed to the disk, in `incoming`.
+            f0: an F0 file for each contour "<condition>/<tracker>", likewise.
+        """
+        stored = self.tracks.get(track.id)
+        if stored and stored.source_hash != track.source_hash:
+            self.remove([track.id])
+            stored = None
+        conditions, contours = (dict(stored.conditions), dict(stored.f0)) if stored else ({}, {})
+        if stored and (conditions.keys() & features.keys() or contours.keys() & f0.keys()):
+            kept = {name: sum for name, sum in conditions.items() if name not in features}
+            self.enter(
+                replace(
+                    stored,
+                    conditions=kept,
+                    f0={name: sum for name, sum in contours.items() if name not in f0},
+                )
+            )
+        for made, patterns, path_of, checksums in (
+            (features, CONDITION_NAME, features_path, conditions),
+            (f0, CONTOUR_NAME, f0_path, contours),
+        ):
+            for name, file in made.items():
+                if not patterns.fullmatch(name):
+                    raise ValueError(f"not a name of a condition or contour: {name!r}")
+                checksums[name] = file_hash(file)
+                self._move(file, path_of(self.path, track, name))
+        self.enter(replace(track, conditions=conditions, f0=contours))
+
+    def _move(self, made: Path, target: Path) -> None:
+        with _writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(target)
+            _sync_folder(target.parent)
+
+    def enter(self, track: StoredTrack) -> None:
+        """Write a track's line in the index: a new one, or other labels of a track that is there."""
+        self._append(asdict(track) | {"id": track.id})
+        self.tracks[track.id] = track
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take tracks out of the index and delete their features."""
+        for id in ids:
+            track = self.tracks.pop(id)
+            self._append({"id": id, "removed": True})
+            files = [features_path(self.path, track, name) for name in track.conditions]
+            files += [f0_path(self.path, track, name) for name in track.f0]
+            for path in files:
+                with _writing(path):
+                    path.unlink(missing_ok=True)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        path = self.path / "index.jsonl"
+        # ASCII only: JSON's escapes carry names that are no UTF-8.
+        line = json.dumps(entry, ensure_ascii=True, allow_nan=False) + "\n"
+        with _writing(path), path.open("ab", buffering=0) as file:
+            if file.write(line.encode("ascii")) != len(line):
+                raise OSError("the disk took only a part of a line")
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
+    """Open a store for writing, or make a new one; no other process can write to it meanwhile.
+
+    The lock is the operating system's, so it goes with the process, however that ends.
+
+    Args:
+        path: the store's folder: a store, or new, or empty.
+        config: how its features are made.
+
+    Raises:
+        SingeridError: another process writes to it, it is a folder of other things, a store of other
+            settings, of a newer version or damaged, or it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    _require_store_or_nothing(path)
+    with _writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise SingeridError(
+                f"{printable(path)}: another `singerid` is writing to this store; wait for it or stop it"
+            ) from error
+    try:
+        if (path / "config.json").exists():
+            require_equal(path, read_config(path), config)
+        else:
+            write_json(path / "config.json", {"format": FORMAT, "features": asdict(config)})
+        with _writing(path):
+            _cut_torn_line(path / "index.jsonl")
+        # Left by a process that was killed. Its workers may live a moment longer and go on writing
+        # there, so every writer has a folder of its own.
+        shutil.rmtree(path / _INCOMING, ignore_errors=True)
+        for leftover in path.glob(".tmp-*"):
+            leftover.unlink(missing_ok=True)
+        yield StoreWriter(path, config, path / _INCOMING / uuid.uuid4().hex)
+    finally:
+        shutil.rmtree(path / _INCOMING, ignore_errors=True)
+        lock.release()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SingeridError(
+            f"{printable(path)}: cannot be written ({error.strerror or error}); "
+            "free some space or choose a folder you may write to"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a loss of power; not every system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _require_store_or_nothing(path: Path) -> None:
+    """Refuse a file, and a folder of other things: TREE and STORE may have been swapped."""
+    if path.exists() and not path.is_dir():
+        raise SingeridError(f"{printable(path)}: is a file; give a folder for the store")
+    if path.is_dir() and not (path / "config.json").exists():
+        for entry in path.iterdir():
+            if not entry.name.startswith("."):  # those may be of a store that was never finished
+                raise SingeridError(
+                    f"{printable(path)}: is no store and holds other things; "
+                    "give a new or empty folder as STORE"
+                )
+
+
+def _cut_torn_line(index: Path) -> None:
+    """Cut the index behind its last whole line, so that the next one begins on a line of its own."""
+    with suppress(FileNotFoundError), index.open("rb+") as file:
+        whole = 0
+        for line in file:
+            whole += len(line) if line.endswith(b"\n") else 0
+        file.truncate(whole)

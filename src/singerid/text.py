@@ -1,0 +1,42 @@
+"""Text for people: names on one line, near names, numbers, times."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+# Control characters, line and paragraph separators, and lone surrogates (bytes that are no UTF-8).
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(name: str | PurePath) -> str:
+    """`name` on one line and fit for any UTF-8 output: what is neither is written as an escape."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Known names that resemble `name`, comma-separated, the most alike first; all of them if none does."""
+    known = sorted(known)
+    return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:05 or 2:00:07."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def interval_text(value: float, low: float, high: float) -> str:
+    """A value with its interval: .83 (.71-.92)."""
+    return f"{decimal_text(value)} ({decimal_text(low)}-{decimal_text(high)})"
+
+
+def decimal_text(value: float) -> str:
+    """A share between 0 and 1 with two decimals: .83, 1.00."""
+    return f"{value:.2f}".removeprefix("0") if value < 0.995 else f"{value:.2f}"
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error on one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,132 @@
+"""The command line as a user meets it: real processes, exit codes, one-line errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    script = (
+        "import sys; from singerid.cli import main; sys.argv = ['singerid', '--help']\n"
+        "try: main()\n"
+        "except SystemExit as exit: code = exit.code\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'librosa', 'sklearn', 'matplotlib', 'av'} & set(sys.modules)\n"
+        "print(heavy, file=sys.stderr); sys.exit(code or len(heavy))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "models" in result.stdout
+
+
+def test_importing_the_package_is_cheap_and_lists_its_names():
+    script = (
+        "import sys, singerid; assert 'torch' not in sys.modules; print(dir(singerid)); singerid.build_model"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "build_model" in result.stdout
+
+
+def test_models_table_and_json(singerid):
+    rows = json.loads(singerid("models", "--json").stdout)
+    assert {"name", "parameters", "trainable_parameters", "tables"} <= rows[0].keys()
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["crnn_fgnl"]["parameters"] == 584_141
+    table = singerid("models").stdout
+    assert re.search(r"crnnm_fgnl .*1,175,381", table)
+
+
+def test_version_and_no_arguments(singerid):
+    assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", singerid("--version").stdout)
+    bare = singerid()
+    assert bare.returncode == 0
+    assert "Usage" in bare.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["modls"], "No such command 'modls'"),
+        (["models", "--jsn"], "No such option: --jsn"),
+        (["--plugin", "missing.py", "models"], r"missing\.py: no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, singerid):
+    result = singerid(*arguments)
+    assert result.returncode == 2
+    assert re.match(f"singerid: {message}", result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(singerid):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from singerid.cli import main; main()", "models", "--json"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path, singerid):
+    page = (ROOT / "docs" / "add_a_model.md").read_text(encoding="utf-8")
+    plugin = tmp_path / "my_model.py"
+    plugin.write_text(re.search(r"```python\n(.*?)```", page, re.S)[1], encoding="utf-8")
+    assert "mean_pool" in singerid("--plugin", plugin, "models").stdout
+    plugin.write_text("1 / 0")
+    broken = singerid("--plugin", plugin, "models")
+    assert broken.returncode == 2
+    assert broken.stderr.count("\n") == 1
+    assert "ZeroDivisionError" in broken.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path, singerid):
+    (tmp_path / "broken.py").write_text("1 / 0")
+    result = singerid("--debug", "--plugin", tmp_path / "broken.py", "models")
+    assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "STORE", "RUN", "--option", "foo"], "write NAME=VALUE"),
+        (["train", "STORE", "RUN", "--width", "1", "--option", "width=2"], "give one of them"),
+        (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file says all"),
+        (["train", "STORE", "RUN", "--split-file", "x"], "x: cannot be read"),
+        (["train", "MISSING", "RUN"], "is no store"),
+        (["prepare", "TREE", "RUN", "--min-seconds", "inf"], "a finite number of seconds"),
+        (["prepare", "TREE", "RUN", "--vocals", "stems"], "--stems-dir go together"),
+        (["prepare", "TREE", "RUN", "--weights", "x"], "choose one with --vocals"),
+        (["train", "STORE", "RUN", "--audio", "vocals"], "has no vocals; extract them"),
+        (["train", "STORE", "RUN", "--model", "crnnm"], "has no melody; extract it"),
+        (["train", "STORE", "RUN", "--melody", "pyin"], "reads no melody"),
+        (["prepare", "TREE", "RUN", "--device", "cuda:9"], "--device cuda:9: this machine has"),
+        (["evaluate", "RUN", "--figure", "x.bmp"], "saved as .svg, .png or .pdf"),
+        (["identify", "RUN", "x.mp3", "--json", "--csv"], "choose one"),
+    ],
+)
+def test_odd_options_are_one_line(arguments, message, recordings, tmp_path, singerid):
+    places = {
+        "STORE": recordings.store,
+        "TREE": recordings.tree,
+        "RUN": tmp_path / "run",
+        "MISSING": tmp_path,
+    }
+    result = singerid(*(places.get(argument, argument) for argument in arguments))
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_is_no_utf8_gets_escapes(singerid, trained, recordings):
+    song = recordings.tree / "alto" / "first" / "0.flac"
+    result = singerid("identify", trained.path, song, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "alto" in result.stdout

@@ -1,0 +1,367 @@
+"""Vocals and melody beside the mixture: what is made, stays and is refused, and what learns from it."""
+
+import os
+import shutil
+import signal
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from conftest import SAMPLE_RATE, voice
+from singerid.config import FeatureConfig, TrainingConfig
+from singerid.data.tracks import scan_tree
+from singerid.doctor import check_store
+from singerid.errors import SingeridError
+from singerid.evaluation.evaluate import evaluate
+from singerid.identifier import Identifier
+from singerid.listening.predict import predict_clips
+from singerid.prepare.prepare import PrepareReport, prepare
+from singerid.runs.new import configure, make_split, run_differences
+from singerid.runs.part import part_of
+from singerid.runs.run import SplitConfig
+from singerid.sound.audio import load, read_blocks
+from singerid.sound.features import LogMel
+from singerid.sound.melody.trackers import open_tracker
+from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separators import open_separator
+from singerid.store.reader import Store
+from singerid.training.loop import train
+
+CPU = torch.device("cpu")
+SINGERS = (("alto", 330.0), ("bass", 110.0))
+
+
+@pytest.fixture(scope="module")
+def stems(tmp_path_factory) -> Path:
+    """Two singers x three albums x one song of 1.5 s: the tree in `mixture`, its stems beside it."""
+    folder = tmp_path_factory.mktemp("stems")
+    for singer, pitch in SINGERS:
+        for album in ("1", "2", "3"):
+            rng = np.random.default_rng(int(album) * 1000 + int(pitch))
+            sung = voice(pitch, 1.5, seed=int(album))
+            played = (0.05 * rng.standard_normal(len(sung))).astype(np.float32)
+            for part, samples in (("vocals", sung), ("accompaniment", played), ("mixture", sung + played)):
+                path = folder / part / singer / album / "song.flac"
+                path.parent.mkdir(parents=True)
+                soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_24")
+    return folder
+
+
+def made(folder: Path, store: Path, separator: bool = True, melody: bool = True, **options) -> PrepareReport:
+    """Prepare `folder/mixture` with true stems, and with pYIN and waveforms, or without."""
+    tree = folder / "mixture"
+    return prepare(
+        scan_tree(tree),
+        tree,
+        store,
+        min_seconds=0.5,
+        separator=open_separator("stems", tree=tree, stems=folder) if separator else None,
+        trackers=[open_tracker("pyin")] if melody else [],
+        waveform=melody,
+        **options,
+    )
+
+
+def files(store: Path) -> dict[str, tuple[int, bytes]]:
+    """When each file of features and F0 was written, and what it holds."""
+    return {
+        str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes())
+        for kind in ("features", "f0")
+        for path in sorted((store / kind).rglob("*.np?"))
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(stems, tmp_path_factory) -> Path:
+    """A store with everything."""
+    path = tmp_path_factory.mktemp("whole") / "store"
+    assert made(stems, path).done == 6
+    return path
+
+
+def test_each_part_has_the_features_and_the_melody_of_its_own_sound(stems, whole):
+    store = Store.open(whole)
+    assert store.origins.separator == "stems"
+    for track in store.tracks:
+        parts = ("mixture", "vocals", "accompaniment")
+        assert set(track.conditions) == {*parts, "mixture-waveform", "vocals-waveform"}
+        assert set(track.f0) == {"mixture/pyin", "vocals/pyin"}
+        for part in parts:
+            sound = torch.from_numpy(load(stems / part / track.path, SAMPLE_RATE))
+            expected = LogMel()(sound).T.numpy()
+            np.testing.assert_allclose(store.features(track, part), expected, atol=0.1)  # half precision
+            if part != "accompaniment":
+                kept = store.features(track, f"{part}-waveform")
+                assert kept.shape == (track.frames, 512)
+                np.testing.assert_allclose(kept.ravel()[: len(sound)], sound, atol=5e-4)
+                assert not kept.ravel()[len(sound) :].any()
+        f0 = store.f0(track, "vocals", "pyin")
+        pitch = dict(SINGERS)[track.singer]
+        assert f0.shape == (track.frames,)
+        assert np.median(f0[f0 > 0]) == pytest.approx(pitch, rel=0.01)
+        with np.load(store.f0_path(track, "vocals", "pyin")) as contour:
+            assert contour["confidence"].shape == f0.shape
+    assert not check_store(whole).problems
+    assert not check_store(whole).leftovers
+
+
+def test_what_is_there_stays_and_what_is_missing_is_added(stems, whole, tmp_path):
+    store = tmp_path / "store"
+    made(stems, store, separator=False, melody=False)
+    mixture = files(store)
+    report = made(stems, store)
+    assert (report.done, report.unchanged) == (6, 0)
+    after = files(store)
+    assert {name: after[name] for name in mixture} == mixture  # not even written again
+    contents = {name: content for name, (_, content) in after.items()}
+    assert contents == {name: content for name, (_, content) in files(whole).items()}
+    assert made(stems, store).unchanged == 6
+    assert made(stems, store, separator=False, melody=False).unchanged == 6
+    assert files(store) == after
+
+
+def test_a_missing_file_is_made_again_and_nothing_else(stems, whole, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(whole, store)
+    before = files(store)
+    gone = [name for name in before if "vocals/" in name][:1] + [name for name in before if "f0/" in name][:1]
+    for name in gone:
+        (store / name).unlink()
+    assert len(check_store(store).problems) == 2
+    made(stems, store)
+    after = files(store)
+    assert {name for name in after if after[name][0] != before[name][0]} == set(gone)
+    assert {name: content for name, (_, content) in after.items()} == {
+        name: content for name, (_, content) in before.items()
+    }
+    assert not check_store(store).problems
+
+
+def test_damaged_melody_is_named(whole, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(whole, store)
+    track = Store.open(store).tracks[0]
+    path = Store.open(store).f0_path(track, "mixture", "pyin")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(SingeridError, match=r"is damaged .*delete it and run `singerid prepare` again"):
+        Store.open(store).f0(track, "mixture", "pyin")
+    assert [problem.path for problem in check_store(store).problems] == [track.path]
+    with pytest.raises(SingeridError, match=r"has no crepe melody of the vocals .* --melody crepe"):
+        Store.open(store).f0(track, "vocals", "crepe")
+
+
+def test_a_changed_recording_gets_all_of_it_anew(stems, whole, tmp_path):
+    folder, store = tmp_path / "corpus", tmp_path / "store"
+    shutil.copytree(stems, folder)
+    shutil.copytree(whole, store)
+    before = files(store)
+    song = folder / "mixture/bass/2/song.flac"
+    samples, _ = soundfile.read(song, dtype="float32")
+    soundfile.write(song, samples * 0.5, SAMPLE_RATE)
+    report = made(folder, store)
+    assert (report.done, report.unchanged) == (1, 5)
+    changed = {Path(name).stem for name, (when, _) in files(store).items() if when != before[name][0]}
+    track = next(track for track in Store.open(store).tracks if track.path == "bass/2/song.flac")
+    assert changed == {track.id}
+    assert (len(track.conditions), len(track.f0)) == (5, 2)
+
+
+def test_without_its_stem_a_track_keeps_the_mixture_and_is_named(stems, tmp_path):
+    folder, store = tmp_path / "corpus", tmp_path / "store"
+    shutil.copytree(stems, folder)
+    (folder / "vocals/alto/2/song.flac").unlink()
+    report = made(folder, store, melody=False)
+    assert [failure.path for failure in report.failures] == ["alto/2/song.flac"]
+    assert "vocals" in report.failures[0].reason
+    opened = Store.open(store)
+    assert len(opened.tracks) == 6
+    lacking = next(track for track in opened.tracks if track.path == "alto/2/song.flac")
+    assert set(lacking.conditions) == {"mixture"}
+    with pytest.raises(SingeridError, match=r"no vocals features of alto/2/song\.flac, only mixture"):
+        opened.features(lacking, "vocals")
+    split, how = make_split(opened, SplitConfig())
+    config = configure(opened, split, how, "crnn", TrainingConfig(clip_seconds=0.7), audio="vocals")
+    with pytest.raises(
+        SingeridError, match=r"1 of 6 tracks have no vocals, the first is 'alto/2/song\.flac'"
+    ):
+        part_of(opened, [track.path for track in opened.tracks], config)
+    shutil.copy(stems / "vocals/alto/2/song.flac", folder / "vocals/alto/2/song.flac")
+    report = made(folder, store, melody=False)
+    assert (report.done, report.failures) == (1, ())
+
+
+def test_another_makers_vocals_are_refused_before_anything_is_done(stems, whole, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(whole, store)
+    before = files(store)
+    tree = stems / "mixture"
+    with pytest.raises(SingeridError, match=r"vocals were made by stems .* not by repet .*another folder"):
+        prepare(scan_tree(tree), tree, store, separator=open_separator("repet"))
+    newer = replace(open_tracker("pyin"))
+    object.__setattr__(newer, "origin", "another version")
+    with pytest.raises(SingeridError, match=r"pyin melody was made by .*, not by another version"):
+        prepare(scan_tree(tree), tree, store, trackers=[newer])
+    assert files(store) == before
+
+
+@dataclass(frozen=True)
+class Murderous:
+    """A separator that kills its process, as the system does when memory is short."""
+
+    name = "repet"
+    origin = "1"
+    notice = ""
+
+    def blocks(self, path, warn):
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield
+
+
+def test_a_separator_that_dies_costs_no_mixture(stems, tmp_path):
+    tree, store = stems / "mixture", tmp_path / "store"
+    made(stems, store, separator=False, melody=False)
+    before = files(store)
+    report = prepare(scan_tree(tree), tree, store, min_seconds=0.5, separator=Murderous(), workers=2)
+    assert (report.done, report.removed, len(report.failures)) == (0, 0, 6)
+    assert "see --workers" in report.failures[0].reason
+    assert files(store) == before
+    # It made nothing, so another separator may.
+    assert made(stems, store, melody=False).done == 6
+
+
+def test_new_labels_hold_also_where_the_vocals_cannot_be_made(stems, tmp_path):
+    folder, store = tmp_path / "corpus", tmp_path / "store"
+    shutil.copytree(stems, folder)
+    made(folder, store, separator=False, melody=False)
+    (folder / "vocals/alto/2/song.flac").unlink()
+    tree = folder / "mixture"
+    renamed = [replace(track, singer=track.singer.upper()) for track in scan_tree(tree)]
+    separator = open_separator("stems", tree=tree, stems=folder)
+    report = prepare(renamed, tree, store, min_seconds=0.5, separator=separator)
+    assert len(report.failures) == 1
+    assert {track.singer for track in Store.open(store).tracks} == {"ALTO", "BASS"}
+
+
+def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole, tmp_path):
+    store = Store.open(whole)
+    config, split = small(store, "crnnm", "vocals")
+    part_of(store, split.test, config)
+    other = replace(store, origins=replace(store.origins, separator="repet", separator_version="1"))
+    with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), the run learned on .*stems"):
+        part_of(other, split.test, config)
+    newer = replace(store, origins=replace(store.origins, trackers={"pyin": "another"}))
+    with pytest.raises(SingeridError, match=r"its melody: made by pyin \(another\), the run learned"):
+        part_of(newer, split.test, config)
+    run = train(store, tmp_path / "run", config, split, CPU)
+    changed = replace(config, versions={**config.versions, "stems": "others"})
+    assert run_differences(changed, config) == ["stems others instead of true stems"]
+    assert (
+        "learned on stems (true stems) and hears vocals by repet"
+        in Identifier.load(run.path, separator="repet").notice
+    )
+
+
+def test_the_best_melody_is_the_one_that_most_tracks_have(whole):
+    store = Store.open(whole)
+    part = replace(store.tracks[0], f0={**store.tracks[0].f0, "mixture/crepe": "0" * 64})
+    origins = replace(store.origins, trackers={**store.origins.trackers, "crepe": "1"})
+    begun = replace(store, tracks=(part, *store.tracks[1:]), origins=origins)
+    assert small(begun, "crnnm", "mixture")[0].melody == "pyin"
+
+
+def small(store: Store, model: str, audio: str):
+    split, how = make_split(store, SplitConfig())
+    training = TrainingConfig(clip_seconds=0.7, epochs=2, batch_size=4, learning_rate=5e-3)
+    options = {"width": 0.125, "batch_norm_momentum": 0.1}
+    return configure(store, split, how, model, training, options=options, audio=audio), split
+
+
+@pytest.mark.parametrize(
+    ("model", "audio"),
+    [
+        ("crnn", "vocals"),
+        ("crnnm", "mixture"),
+        ("crnnm", "vocals"),
+        ("blstm", "vocals"),
+        ("wavenet", "mixture"),
+        ("wavenet", "vocals"),
+    ],
+)
+def test_training_evaluation_and_identification_hear_the_same(model, audio, stems, whole, tmp_path):
+    """Identified as a file, a song has the probabilities that its stored clips have."""
+    store = Store.open(whole)
+    config, split = small(store, model, audio)
+    assert config.separator == ("stems" if audio == "vocals" else None)
+    assert config.melody == ("pyin" if model == "crnnm" else None)
+    run = train(store, tmp_path / "run", config, split, CPU)
+    part = part_of(store, split.test, run.config)
+    assert evaluate(run, CPU).states["best_f1"].clip.count == len(part.clips) == 4
+    stored = predict_clips(run.load_model(), part.clips, CPU)
+    if audio == "vocals":
+        with pytest.raises(SingeridError, match=r"learned on true stems.*choose --separator"):
+            Identifier.load(run.path)
+        identifier = Identifier.load(run.path, separator="repet")
+        tree = stems / "mixture"
+        identifier = replace(identifier, separator=open_separator("stems", tree=tree, stems=stems))
+    else:
+        identifier = Identifier.load(run.path)
+    rounding = replace(
+        identifier, classify=lambda heard, *rest: identifier.classify(heard.half().float(), *rest)
+    )
+    for index, track in enumerate(part.tracks):
+        with rounding.listen(stems / "mixture" / track.path) as read:
+            heard, frames = rounding.clip_probabilities(stems / "mixture" / track.path, read)
+        assert frames == track.frames
+        np.testing.assert_allclose(heard, stored[part.clips.track == index], atol=1e-5)
+    # The melody matters: with another one the network says something else.
+    if model == "crnnm":
+        flat = partial(read_blocks, stems / "mixture/alto/1/song.flac", SAMPLE_RATE)
+        other = replace(identifier, tracker=_Constant())
+        path = stems / "mixture" / part.tracks[0].path
+        assert not np.allclose(
+            other.clip_probabilities(path, flat)[0], identifier.clip_probabilities(path, flat)[0], atol=1e-4
+        )
+
+
+class _Constant:
+    """A tracker that hears 1000 Hz, always."""
+
+    def contour(self, blocks):
+        from singerid.sound.melody.contour import Contour
+
+        frames = 1 + sum(map(len, blocks)) // FeatureConfig.hop_length
+        return Contour(np.full(frames, 1000.0, np.float32), np.ones(frames, np.float32))
+
+
+def test_two_workers_give_the_same_bytes_as_one(stems, whole, tmp_path):
+    made(stems, tmp_path / "store", melody=False, workers=2)
+    once = files(whole)
+    apart = files(tmp_path / "store")
+    assert len(apart) == 3 * 6
+    assert all(content == once[name][1] for name, (_, content) in apart.items())
+
+
+def test_a_run_on_the_mixture_is_evaluated_on_the_vocals(whole, tmp_path):
+    store = Store.open(whole)
+    config, split = small(store, "crnn", "mixture")
+    run = train(store, tmp_path / "run", config, split, CPU)
+    heard = {audio: evaluate(run, CPU, audio=audio).states["best_f1"].clip for audio in (None, "vocals")}
+    part = part_of(store, split.test, replace(run.config, audio="vocals"))
+    named = predict_clips(run.load_model(), part.clips, CPU).argmax(1)
+    assert heard["vocals"].accuracy == pytest.approx((named == part.clips.labels).mean())
+    assert heard[None].count == heard["vocals"].count
+
+
+def test_parts_are_as_long_as_the_mixture_and_may_be_read_twice(stems):
+    tree = stems / "mixture"
+    song = tree / "alto/1/song.flac"
+    with separated(open_separator("stems", tree=tree, stems=stems), song) as parts:
+        for part in ("vocals", "accompaniment"):
+            once, twice = (np.concatenate(list(parts[part]())) for _ in range(2))
+            assert np.array_equal(once, twice)
+            np.testing.assert_allclose(once, load(stems / part / "alto/1/song.flac", SAMPLE_RATE), atol=1e-6)

@@ -1,0 +1,525 @@
+"""`prepare`: what is extracted, what is left out and why, and what a crash leaves."""
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from singerid.config import FeatureConfig
+from singerid.data.tracks import Track, scan_tree
+from singerid.errors import ExitCode, Failure, SingeridError
+from singerid.prepare import worker
+from singerid.prepare.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
+from singerid.prepare.worker import Extraction, Job, Source
+from singerid.sound.audio import load
+from singerid.sound.separation.separators import open_separator
+from singerid.store.reader import Store
+from singerid.store.writer import open_writer
+
+OLD = 1_600_000_000  # seconds: a change that lies far enough back to be told by its time
+
+
+def write_song(path: Path, seed: int, seconds: float = 3.2, old: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * 16_000)) / 16_000
+    signal = 0.2 * np.sin(2 * np.pi * rng.uniform(200, 800) * time) + 0.01 * rng.normal(size=len(time))
+    with path.open("wb") as file:
+        soundfile.write(file, signal, 16_000, format="WAV")
+    if old:
+        os.utime(path, (OLD, OLD))
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for number in range(4):
+        write_song(tmp_path / "tree" / f"singer{number % 2}" / "album" / f"{number}.wav", number)
+    return tmp_path / "tree"
+
+
+def run(tree: Path, workers: int = 1, **options: object) -> PrepareReport:
+    return prepare(scan_tree(tree), tree, tree.parent / "store", workers=workers, **options)  # type: ignore[arg-type]
+
+
+def paths(tree: Path) -> list[str]:
+    return [track.path for track in Store.open(tree.parent / "store").tracks]
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (store / "features").rglob("*.npy")}
+
+
+def test_features_are_librosas_in_half_precision(tree: Path) -> None:
+    assert run(tree) == PrepareReport(4, 0, 0, (), ())
+    store = Store.open(tree.parent / "store", FeatureConfig())
+    assert paths(tree) == [track.path for track in scan_tree(tree)]
+    for track in store.tracks:
+        waveform = load(tree / track.path)
+        power = librosa.feature.melspectrogram(
+            y=waveform, sr=16_000, n_fft=2048, hop_length=512, n_mels=128, pad_mode="reflect"
+        )
+        expected = librosa.amplitude_to_db(power, ref=1.0, top_db=80).T
+        got = store.features(track)
+        assert got.shape == (track.frames, 128) == (101, 128)
+        assert np.abs(got - expected).max() < 0.04  # float16 between 64 and 128
+        assert track.duration_s == 3.2
+        assert (track.singer, track.album) == (track.path.split("/")[0], "album")
+
+
+def test_workers_change_nothing(tree: Path) -> None:
+    run(tree)
+    prepare(scan_tree(tree), tree, tree.parent / "other", workers=2)
+    assert contents(tree.parent / "store") == contents(tree.parent / "other")
+
+
+@pytest.mark.parametrize(
+    ("songs", "megabytes", "device", "separator", "expected"),
+    [
+        (3, 1, "cpu", None, 1),  # done before a process would have started
+        (100, 5, "cpu", None, 8),
+        (40, 5, "cpu", None, 5),
+        (1, 500, "cpu", None, 1),
+        (3, 1, "cpu", "repet", 4),
+        (3, 1, "cuda", "repet", 1),
+    ],
+)
+def test_as_many_workers_as_the_work_is_worth(
+    monkeypatch: pytest.MonkeyPatch,
+    songs: int,
+    megabytes: int,
+    device: str,
+    separator: str | None,
+    expected: int,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    source = Source(Track("a", "b", "c"), "", megabytes * 1_000_000, 0)
+    jobs = [Job(source, None, frozenset({"mixture"}), frozenset())] * songs
+    made_by = None if separator is None else open_separator(separator)
+    work = Extraction(Path(), Path(), FeatureConfig(), 1.0, torch.device(device), made_by)
+    assert _workers(jobs, work) == expected
+
+
+def test_only_what_is_new_or_changed_is_done(tree: Path) -> None:
+    run(tree)
+    index = (tree.parent / "store/index.jsonl").read_bytes()
+    assert run(tree) == PrepareReport(0, 4, 0, (), ())
+    assert (tree.parent / "store/index.jsonl").read_bytes() == index
+    write_song(tree / "singer0/album/9.wav", 9)
+    write_song(tree / "singer0/album/0.wav", 10, seconds=4.0)
+    (tree / "singer1/album/1.wav").unlink()
+    assert run(tree) == PrepareReport(2, 2, 1, (), ())
+    fresh = tree.parent / "fresh"
+    prepare(scan_tree(tree), tree, fresh, workers=1)
+    assert contents(tree.parent / "store") == contents(fresh)
+    assert Store.open(tree.parent / "store").identity == Store.open(fresh).identity
+
+
+def test_the_content_decides_not_the_time(tree: Path) -> None:
+    run(tree)
+    song = tree / "singer0/album/0.wav"
+    os.utime(song, (OLD + 1000, OLD + 1000))
+    assert run(tree) == PrepareReport(0, 4, 0, (), ())
+    before = song.stat()
+    write_song(song, 99)
+    os.utime(song, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert song.stat().st_size == before.st_size
+    assert run(tree, check_contents=True) == PrepareReport(1, 3, 0, (), ())
+
+
+def test_a_file_changed_within_the_clocks_tick_is_seen(tree: Path) -> None:
+    song = write_song(tree / "singer0/album/0.wav", 0, old=False)
+    before = song.stat()
+    run(tree)
+    write_song(song, 99)
+    os.utime(song, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(tree).done == 1
+
+
+def test_features_that_are_gone_or_cut_are_made_again(tree: Path) -> None:
+    run(tree)
+    whole = contents(tree.parent / "store")
+    first, second, *_ = sorted((tree.parent / "store/features/mixture").iterdir())
+    first.unlink()
+    os.truncate(second, 1000)
+    assert run(tree) == PrepareReport(2, 2, 0, (), ())
+    assert contents(tree.parent / "store") == whole
+
+
+def test_new_labels_need_no_extraction(tree: Path) -> None:
+    run(tree)
+    tracks = [Track(track.path, "someone", "else") for track in scan_tree(tree)]
+    assert prepare(tracks, tree, tree.parent / "store", workers=1).unchanged == 4
+    assert {(t.singer, t.album) for t in Store.open(tree.parent / "store").tracks} == {("someone", "else")}
+
+
+def test_what_cannot_be_used_is_listed_and_the_rest_is_done(tree: Path) -> None:
+    album = tree / "singer0/album"
+    (album / "text.mp3").write_text("no sound\n" * 1000)
+    (album / "empty.wav").touch()
+    write_song(album / "short.wav", 50, seconds=2.9)
+    write_song(album / "just long enough.wav", 51, seconds=2.98)  # 94 frames
+    soundfile.write(album / "silent.wav", np.zeros(64_000), 16_000)
+    soundfile.write(album / "nan.wav", np.full(64_000, np.nan), 16_000, subtype="FLOAT")
+    soundfile.write(album / "huge.wav", np.full(64_000, 1e30), 16_000, subtype="FLOAT")
+    cut = write_song(album / "cut.wav", 52, seconds=8.0)
+    os.truncate(cut, cut.stat().st_size // 2)
+    shutil.copy(album / "0.wav", album / "z copy.wav")
+    shutil.copy(tree / "singer1/album/3.wav", album / "stolen.wav")
+    report = run(tree)
+    failures = {failure.path.removeprefix("singer0/album/"): failure.reason for failure in report.failures}
+    for name, reason in {
+        "text.mp3": "no sound file",
+        "empty.wav": "is empty",
+        "short.wav": "is too short (2.90 s, a clip has 3 s)",
+        "silent.wav": "is silent",
+        "nan.wav": "NaN, infinite",
+        "huge.wav": "absurd",
+        "z copy.wav": "is byte-identical to singer0/album/0.wav, which is kept",
+        "stolen.wav": "is byte-identical to singer1/album/3.wav; keep it under one singer only",
+        "singer1/album/3.wav": "is byte-identical to singer0/album/stolen.wav; keep it under one singer only",
+    }.items():
+        assert reason in failures.pop(name)
+    assert failures == {}
+    assert [warning.path for warning in report.warnings] == ["singer0/album/cut.wav"]
+    assert report.done == len(paths(tree)) == 5
+    again = run(tree)
+    assert again.failures == report.failures
+    assert again.warnings == report.warnings
+    assert (again.done, again.unchanged) == (0, 5)
+
+
+def test_a_recording_that_became_useless_leaves_the_store(tree: Path) -> None:
+    run(tree)
+    write_song(tree / "singer0/album/0.wav", 0, seconds=1.0)
+    shutil.copy(tree / "singer0/album/2.wav", tree / "singer1/album/3.wav")
+    report = run(tree)
+    assert (report.done, report.unchanged, report.removed) == (0, 1, 3)
+    assert paths(tree) == ["singer1/album/1.wav"]
+    assert len(contents(tree.parent / "store")) == 1
+
+
+def test_a_longer_clip_leaves_out_what_is_too_short_for_it(tree: Path) -> None:
+    run(tree)
+    report = run(tree, min_seconds=5.0)
+    assert [failure.reason for failure in report.failures] == [
+        "is too short (3.20 s, a clip has 5 s); see --min-seconds"
+    ] * 4
+    assert paths(tree) == []
+
+
+def test_a_recording_that_cannot_be_opened_keeps_its_features(tree: Path) -> None:
+    run(tree)
+    tracks = scan_tree(tree)
+    song = tree / "singer0/album/0.wav"
+    song.unlink()
+    song.mkdir()
+    report = prepare(tracks, tree, tree.parent / "store", workers=1)
+    assert report == PrepareReport(
+        0, 3, 0, (Failure("singer0/album/0.wav", "is a folder; give an audio file"),), ()
+    )
+    assert len(paths(tree)) == 4
+
+
+def test_what_cannot_be_listed_keeps_its_features(tree: Path) -> None:
+    run(tree)
+    for place in ("singer0/album/0.wav", "singer1/album"):
+        (tree / place).rename(tree.parent / place.replace("/", "-"))
+    (tree / "singer0/album/0.wav").symlink_to("nowhere")
+    found = find_tracks(tree)
+    assert [failure.path for failure in found.failures if "link" in failure.reason] == ["singer0/album/0.wav"]
+    unlisted = [*found.failures, Failure("singer1/album", "cannot be listed")]
+    report = prepare(found.tracks, tree, tree.parent / "store", workers=1, unlisted=unlisted)
+    assert (report.unchanged, report.removed) == (1, 0)
+    assert set(unlisted) <= set(report.failures)
+    assert len(paths(tree)) == 4
+
+
+def test_a_file_changed_while_it_is_read_is_not_stored(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    song = tree / "singer0/album/0.wav"
+    read_blocks = worker.read_blocks
+
+    def change_at_the_end(path: Path, *arguments: object, **options: object) -> Iterator[np.ndarray]:
+        yield from read_blocks(path, *arguments, **options)  # type: ignore[arg-type]
+        if path == song:
+            write_song(song, 77)
+
+    monkeypatch.setattr(worker, "read_blocks", change_at_the_end)
+    report = run(tree)
+    assert [failure.path for failure in report.failures] == ["singer0/album/0.wav"]
+    assert "was changed while it was read" in report.failures[0].reason
+    monkeypatch.undo()
+    assert run(tree) == PrepareReport(1, 3, 0, (), ())
+
+
+def test_another_trees_store_is_refused(tree: Path, tmp_path: Path) -> None:
+    run(tree)
+    write_song(tmp_path / "elsewhere/a/b/c.wav", 1)
+    with pytest.raises(SingeridError, match="holds the tracks of another tree"):
+        prepare(scan_tree(tmp_path / "elsewhere"), tmp_path / "elsewhere", tree.parent / "store")
+    assert len(paths(tree)) == 4
+
+
+def test_names_may_be_anything(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    names = [
+        "歌/ア/曲.wav",
+        "a\nb/\t/\r.wav",
+        os.fsdecode(b"\xff/\xfe/\x80.wav"),
+        f"{'s' * 255}/{'a' * 255}/x.wav",
+    ]
+    for seed, name in enumerate(names):
+        write_song(tree / name, seed)
+    assert run(tree).done == 4
+    assert sorted(paths(tree)) == sorted(names)
+
+
+def source(path: str, content: str) -> Source:
+    return Source(Track(path, path.split("/")[0], ""), content, 1, 1)
+
+
+def test_duplicates() -> None:
+    sources = [
+        source(*pair) for pair in (("a/1", "x"), ("a/2", "y"), ("a/3", "x"), ("b/1", "y"), ("b/2", "z"))
+    ]
+    kept, left_out = drop_duplicates(sources)
+    assert [item.track.path for item in kept] == ["a/1", "b/2"]
+    assert sorted(failure.path for failure in left_out) == ["a/2", "a/3", "b/1"]
+
+
+def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:
+    write_song(tmp_path / "artist20/mp3s-32k/queen/news/01.wav", 0)
+    found = find_tracks(tmp_path / "artist20", dataset="artist20")
+    assert found.root == tmp_path / "artist20/mp3s-32k"
+    deviations = [str(deviation) for deviation in found.deviations]
+    assert "artist20: queen: has 1 albums instead of 6" in deviations
+    assert "artist20: u2: is missing" in deviations
+    assert find_tracks(tree).deviations == ()
+
+
+# The command itself. A process that has imported everything forks one for each command, for imports
+# take seconds; and it has no capabilities, for nothing would stop root from reading and writing.
+
+FORKS = """
+import json, os, resource, sys
+import filelock, librosa.filters, rich.progress, soundfile, torch
+import singerid.prepare.prepare
+from singerid.cli import main
+for line in sys.stdin:
+    arguments, output, limit = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            os.dup2(os.open(f"{output}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        sys.argv = ["singerid", *arguments]
+        main()
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+NO_POWERS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Command:
+    """Runs `singerid ...` in a process of its own."""
+
+    def __init__(self, forks: subprocess.Popen[str], output: Path) -> None:
+        self.forks = forks
+        self.output = output
+
+    def start(self, *arguments: str | Path | int, file_limit: int = 0) -> int:
+        """Begin; returns the number of the process."""
+        line = json.dumps([list(map(str, arguments)), str(self.output), file_limit])
+        print(line, file=self.forks.stdin, flush=True)
+        return int(self.forks.stdout.readline())  # type: ignore[union-attr]
+
+    def end(self) -> Ended:
+        code = int(self.forks.stdout.readline())  # type: ignore[union-attr]
+        stdout, stderr = (Path(f"{self.output}.{name}").read_text() for name in ("stdout", "stderr"))
+        return Ended(code, stdout, stderr)
+
+    def __call__(self, *arguments: str | Path | int, file_limit: int = 0) -> Ended:
+        self.start(*arguments, file_limit=file_limit)
+        return self.end()
+
+
+@pytest.fixture(scope="module")
+def singerid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    if NO_POWERS and not shutil.which(NO_POWERS[0]):
+        pytest.skip("runs as root without setpriv (util-linux), which takes root's powers away")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*NO_POWERS, sys.executable, "-c", FORKS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as forks:
+        yield Command(forks, tmp_path_factory.mktemp("output") / "command")
+        assert forks.stdin is not None
+        forks.stdin.close()
+
+
+def test_the_command_lists_failures_and_says_so_with_its_exit_code(
+    singerid: Command, tree: Path, tmp_path: Path
+) -> None:
+    (tree / "singer0/album/a\nb.mp3").write_text("no sound\n" * 1000)
+    (tree / "nobody.wav").touch()
+    done = singerid("prepare", tree, tmp_path / "store")
+    assert done.code == ExitCode.SOME_FAILED
+    assert done.stdout == (
+        f"{tmp_path}/store: 4 tracks of 2 singers on 2 albums, 0 h 0 min (4 new, 0 unchanged, 0 removed)\n"
+    )
+    first, second = done.stderr.splitlines()
+    assert first.startswith("singerid: nobody.wav: lies in no singer's folder")
+    assert second.startswith("singerid: singer0/album/a\\nb.mp3: is no sound file")
+    useless = tmp_path / "useless"
+    (useless / "s/a").mkdir(parents=True)
+    (useless / "s/a/x.mp3").write_text("x")
+    assert singerid("prepare", useless, tmp_path / "store2").code == ExitCode.UNUSABLE
+
+
+def test_the_command_reads_a_manifest(singerid: Command, tree: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,singer,album\nsinger0/album/0.wav,Ann,One\n", encoding="utf-8")
+    assert singerid("prepare", tree, tmp_path / "store", "--manifest", manifest).code == ExitCode.DONE
+    (track,) = Store.open(tmp_path / "store").tracks
+    assert (track.path, track.singer, track.album) == ("singer0/album/0.wav", "Ann", "One")
+
+
+def test_a_full_disk_is_named_and_a_later_run_goes_on(singerid: Command, tree: Path) -> None:
+    """The system refuses files beyond 20 kB, as it would on a full disk; features take 26 kB."""
+    store = tree.parent / "store"
+    stopped = singerid("prepare", tree, store, "--workers", 1, file_limit=20_000)
+    assert stopped.code == ExitCode.UNUSABLE
+    assert stopped.stderr.count("\n") == 1
+    assert f"{store}/" in stopped.stderr
+    assert os.strerror(errno.EFBIG) in stopped.stderr
+    assert "free some space" in stopped.stderr
+    assert run(tree).done == 4
+
+
+def test_a_read_only_folder_is_named(singerid: Command, tree: Path) -> None:
+    place = tree.parent / "locked"
+    place.mkdir()
+    place.chmod(0o555)
+    done = singerid("prepare", tree, place / "store")
+    assert done == Ended(
+        ExitCode.UNUSABLE,
+        "",
+        f"singerid: {place}/store: cannot be written (Permission denied); "
+        "free some space or choose a folder you may write to\n",
+    )
+
+
+def test_an_unreadable_recording_is_named(singerid: Command, tree: Path) -> None:
+    (tree / "singer0/album/0.wav").chmod(0)
+    done = singerid("prepare", tree, tree.parent / "store")
+    assert done.code == ExitCode.SOME_FAILED
+    assert "singer0/album/0.wav: cannot be opened (Permission denied)" in done.stderr
+
+
+def test_a_second_command_on_a_store_is_refused(singerid: Command, tree: Path) -> None:
+    store = tree.parent / "store"
+    with open_writer(store, FeatureConfig()):
+        refused = singerid("prepare", tree, store)
+    assert refused.code == ExitCode.UNUSABLE
+    assert refused.stderr.count("\n") == 1
+    assert "another `singerid` is writing to this store" in refused.stderr
+    assert singerid("prepare", tree, store).code == ExitCode.DONE
+
+
+def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_path: Path) -> None:
+    tree, store, fresh = tmp_path / "tree", tmp_path / "store", tmp_path / "fresh"
+    songs = [tree / f"singer{number % 3}/album/{number}.wav" for number in range(12)]
+    for seed, song in enumerate(songs):
+        write_song(song, seed)
+    rng = random.Random(0)
+    kills = 0
+    for attempt in range(40):
+        process = singerid.start("prepare", tree, store, "--workers", 1)
+        time.sleep(rng.uniform(0, 0.2))
+        os.kill(process, signal.SIGKILL)
+        kills += singerid.end().code == -signal.SIGKILL
+        if (store / "config.json").exists():
+            opened = Store.open(store)
+            for track in opened.tracks:
+                checksum = hashlib.sha256(opened.features_path(track).read_bytes()).hexdigest()
+                assert track.conditions == {"mixture": checksum}
+        for song in rng.sample(songs, 4):  # recordings change, some of them back to what they were
+            write_song(song, songs.index(song) + rng.choice([0, 100 * (attempt + 1)]))
+    assert kills >= 20
+    assert singerid("prepare", tree, store, "--check-contents").code == ExitCode.DONE
+    assert singerid("prepare", tree, fresh).code == ExitCode.DONE
+    assert contents(store) == contents(fresh)
+    assert Store.open(store).tracks == Store.open(fresh).tracks
+    assert sorted(path.name for path in store.iterdir()) == [
+        ".lock",
+        "config.json",
+        "features",
+        "index.jsonl",
+    ]
+
+
+@pytest.mark.slow
+def test_killed_with_workers_the_store_ends_up_the_same(tmp_path: Path) -> None:
+    tree, store, fresh = tmp_path / "tree", tmp_path / "store", tmp_path / "fresh"
+    for number in range(120):
+        write_song(tree / f"singer{number % 3}/album/{number}.wav", number)
+    rng = random.Random(1)
+    command = [
+        sys.executable,
+        "-c",
+        "from singerid.cli import main; main()",
+        "prepare",
+        str(tree),
+        str(store),
+    ]
+    for _ in range(5):
+        with subprocess.Popen([*command, "--workers", "2"]) as process:
+            index = store / "index.jsonl"
+            before = index.stat().st_size if index.exists() else 0
+            while process.poll() is None and not (index.exists() and index.stat().st_size > before):
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.1))
+            process.kill()
+    assert 0 < len(Store.open(store).tracks) < 120
+    assert subprocess.run([*command, "--workers", "2"]).returncode == ExitCode.DONE
+    assert prepare(scan_tree(tree), tree, fresh, workers=1).done == 120
+    assert contents(store) == contents(fresh)
+    assert Store.open(store).tracks == Store.open(fresh).tracks
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_makes_the_same_features_to_rounding(recordings, tmp_path):
+    """The store of the fixture was made on the CPU."""
+    tracks = scan_tree(recordings.tree)
+    prepare(tracks, recordings.tree, tmp_path / "store", device=torch.device("cuda", 0), workers=1)
+    ours, theirs = Store.open(tmp_path / "store"), Store.open(recordings.store)
+    for track in theirs.tracks:
+        np.testing.assert_allclose(ours.features(track), theirs.features(track), atol=0.1)

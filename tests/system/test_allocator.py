@@ -1,0 +1,88 @@
+"""Memory that is kept between allocations: counted in pages that the system hands out.
+
+Each test asks a process of its own: what earlier tests left free in this one's heap would be used first.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from singerid.system.allocator import _glibc
+
+pytestmark = pytest.mark.skipif(_glibc() is None, reason="this system's C library is not glibc")
+
+PREPARED = """
+import resource
+import torch
+from singerid.system import allocator as memory
+from singerid.system.allocator import memory_kept
+
+BYTES = 48 * 2**20  # more than the C library keeps by itself
+PAGES = BYTES // resource.getpagesize()
+
+def new_pages():
+    # Pages that the system hands out while four tensors are made and dropped, each a little smaller.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for share in (1.0, 0.95, 0.9, 0.85):
+        torch.ones(int(share * BYTES / 4))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+def expect(held, *figures):
+    assert held, (PAGES, *figures)
+"""
+
+
+def run(script: str) -> None:
+    done = subprocess.run([sys.executable, "-c", PREPARED + script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_freed_memory_is_kept_within_and_handed_back_after():
+    run("""
+first = new_pages()
+with memory_kept():
+    within = new_pages()
+after = new_pages()
+expect(first > 3 * PAGES, first)
+expect(within < 1.5 * PAGES, within)
+expect(after > 3 * PAGES, after)
+""")
+
+
+def test_an_error_within_ends_it():
+    run("""
+try:
+    with memory_kept():
+        raise KeyError
+except KeyError:
+    pass
+after = new_pages()
+expect(after > 3 * PAGES, after)
+""")
+
+
+def test_without_glibc_nothing_happens():
+    run("""
+memory._glibc = lambda: None
+with memory_kept():
+    within = new_pages()
+expect(within > 3 * PAGES, within)
+""")
+
+
+def test_afterwards_the_process_is_small_again():
+    run("""
+before = resident()
+with memory_kept():
+    for _ in range(3):
+        tensors = [torch.ones(BYTES // 4) for _ in range(4)]
+    del tensors
+    within = resident() - before
+after = resident() - before
+expect(within > 2 * PAGES, within)
+expect(after < PAGES, after)
+""")

@@ -1,0 +1,108 @@
+"""The house: a folder imports only folders above it in the list, and `singerid.nn` knows torch alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "singerid"
+
+# From the ground up: what a line names may import what the lines before it name, and itself.
+HOUSE = (
+    "version",
+    "text",
+    "errors",
+    "registry",
+    "nn",
+    "config",
+    "system",
+    "sound",
+    "figures",
+    "data",
+    "store",
+    "models",
+    "listening",
+    "runs",
+    "encoders",
+    "prepare",
+    "evaluation",
+    "training",
+    "identify",
+    "analysis",
+    "reproduce",
+    "identifier",
+    "demo",
+    "doctor",
+    "export",
+    "cli",
+)
+
+
+def room(module: str) -> int:
+    """The place of a module's folder, or of a module that lies in no folder, in the list."""
+    name = module.split(".")[0]
+    assert name in HOUSE, f"singerid.{module} has no room: add {name!r} to HOUSE in {Path(__file__).name}"
+    return HOUSE.index(name)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_module(name: str) -> bool:
+    place = SOURCE.parent.joinpath(*name.split("."))
+    return place.is_dir() or place.with_suffix(".py").exists()
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of singerid that the file imports anywhere, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name if is_module(name) else node.module for name in names}
+    return {name.removeprefix("singerid.") for name in found if name.startswith("singerid.")}
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_folder_imports_only_folders_above_it(path: Path) -> None:
+    own = module_name(path)
+    for imported in imports(path):
+        assert room(imported) <= room(own), f"{own} imports {imported}, whose folder is below its own"
+        if own.startswith("nn"):
+            assert imported.startswith("nn"), f"{own} imports {imported}: nn knows torch only"
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Within a folder, too, there is one direction."""
+    # A package's own `__init__`, which gathers what its files define, is imported with each of them.
+    above = {
+        own: {name for name in imports(path) if not own.startswith(f"{name}.")}
+        for own, path in zip(map(module_name, FILES), FILES, strict=True)
+    }
+    for start in above:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for imported in above.get(waiting.pop(), ()):
+                assert imported != start, f"{start} imports itself by way of others"
+                if imported not in seen:
+                    seen.add(imported)
+                    waiting.append(imported)
+
+
+def test_networks_need_torch_alone() -> None:
+    """Whatever else is installed, `import singerid.nn` loads none of it."""
+    loaded = "{name.partition('.')[0] for name in sys.modules}"
+    code = f"import sys, torch; before = {loaded}; import singerid.nn; print({loaded} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'singerid'}"

@@ -1,0 +1,288 @@
+"""Identification: the same clips as in training, votes and timelines, files of every kind, bad ones too."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import torch
+
+from conftest import SAMPLE_RATE, voice
+from singerid.errors import Failure, SingeridError
+from singerid.identifier import Identifier, _decoded_ahead, identify_files
+from singerid.listening.predict import predict_clips
+from singerid.models.weights import save_model
+from singerid.runs.part import part_of
+from singerid.runs.run import Run
+from singerid.sound.audio import AudioError, load, read_blocks
+from singerid.sound.listing import find_files
+from singerid.store.reader import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def identifier(trained):
+    return Identifier.load(trained.path)
+
+
+def test_a_file_gives_the_probabilities_of_its_stored_clips(identifier, trained, recordings):
+    part = part_of(Store.open(recordings.store), trained.split().test, trained.config)
+    stored = predict_clips(trained.load_model(), part.clips, torch.device("cpu"))
+    # The store rounds features to half precision.
+    rounding = replace(identifier, classify=lambda mel: identifier.classify(mel.half().float()))
+    for index, track in enumerate(part.tracks):
+        path = recordings.tree / track.path
+        heard, frames = rounding.clip_probabilities(path, partial(read_blocks, path))
+        assert frames == track.frames
+        np.testing.assert_allclose(heard, stored[part.clips.track == index], atol=1e-5)
+
+
+STATUS = Path("/proc/self/status")
+MEMORY = f"""
+from pathlib import Path
+import numpy as np, torch
+from singerid.config import FeatureConfig
+from singerid.identifier import Identifier
+torch.set_num_threads(1)
+def identify(minutes):
+    read = lambda: (block for _ in range(6 * minutes))  # of 10 s
+    result = identifier.judge(Path("noise"), read)
+    peak = next(line for line in open({str(STATUS)!r}) if line.startswith("VmHWM"))
+    return result.clips, int(peak.split()[1]) / 1024
+block = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+classify = lambda clips: torch.full((len(clips), 20), 0.05)
+identifier = Identifier(tuple("abcdefghijklmnopqrst"), classify, 157, FeatureConfig(), torch.device("cpu"))
+(few, before), (many, after) = identify(6), identify(66)
+assert (few, many) == (71, 788), (few, many)
+assert after - before < 20, (before, after)  # MB; the sound itself is 230, its spectrogram 60
+"""
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells the peak of a process")
+def test_an_hour_takes_no_more_memory_than_minutes():
+    result = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_names_the_singers_and_counts_the_votes(identifier, trained, recordings):
+    right = 0
+    for path in trained.split().test:
+        result = identifier.identify(recordings.tree / path)
+        right += result.singer == path.split("/")[0]
+        assert 0 < result.vote_share <= 1
+        assert 1 / 3 < result.confidence <= 1
+        assert 1 <= result.clips <= 6
+        assert not result.short
+        assert not result.warning
+    assert right == 6
+
+
+class Scripted:
+    """A classifier that says what it is told, clip by clip: the vote and the timeline are then known."""
+
+    def __init__(self, answers):
+        self.answers = torch.tensor(answers)
+        self.seen = []
+
+    def __call__(self, mel):
+        start = sum(len(clips) for clips in self.seen)
+        self.seen.append(mel.clone())
+        return self.answers[start : start + len(mel)]
+
+
+def scripted(identifier, answers, **changes):
+    classify = Scripted(answers)
+    return replace(identifier, classify=classify, **changes), classify
+
+
+def write(path, seconds, rate=SAMPLE_RATE):
+    samples = voice(200.0, seconds, 1)
+    soundfile.write(path, samples if rate == SAMPLE_RATE else np.repeat(samples, rate // SAMPLE_RATE), rate)
+    return path
+
+
+def test_vote_and_timeline_of_known_answers(identifier, tmp_path):
+    answers = [
+        [0.9, 0.1, 0.0],
+        [0.7, 0.2, 0.1],
+        [0.1, 0.8, 0.1],
+        [0.4, 0.35, 0.25],  # unsure: it does not vote, and it is in the timeline
+        [0.8, 0.1, 0.1],
+    ]
+    told, classify = scripted(identifier, answers)
+    result = told.identify(write(tmp_path / "song.wav", 5.2))
+    assert (result.singer, result.clips) == ("alto", 4)
+    assert result.vote_share == pytest.approx(3 / 4)
+    assert result.confidence == pytest.approx((0.9 + 0.7 + 0.1 + 0.8) / 4)
+    clip = 32 * 512 / SAMPLE_RATE
+    spans = [(s.start_s, s.end_s, s.singer, round(s.confidence, 3)) for s in result.timeline]
+    assert spans == [
+        (0.0, round(2 * clip, 3), "alto", 0.8),
+        (round(2 * clip, 3), round(3 * clip, 3), "bass", 0.8),
+        (round(3 * clip, 3), round(5 * clip, 3), "alto", 0.6),
+    ]
+    assert torch.cat(classify.seen).shape == (5, 128, 32)
+
+
+def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):
+    """Batches and chunks are cut at other places than clips: nothing may be lost, doubled or shifted."""
+    import librosa
+
+    path = write(tmp_path / "long.flac", 80.0)
+    told, classify = scripted(identifier, [[1.0, 0.0, 0.0]] * 100)
+    result = told.identify(path)
+    samples = soundfile.read(path, dtype="float32")[0]
+    power = librosa.feature.melspectrogram(
+        y=samples, sr=SAMPLE_RATE, n_fft=2048, hop_length=512, pad_mode="reflect"
+    )
+    decibels = librosa.amplitude_to_db(power, ref=1.0, top_db=80.0)
+    clips = decibels.shape[1] // 32
+    seen = torch.cat(classify.seen)
+    assert result.clips == len(seen) == clips
+    expected = np.stack([decibels[:, 32 * i : 32 * i + 32] for i in range(clips)])
+    np.testing.assert_allclose(seen, expected, atol=1e-3)
+
+
+def test_shorter_than_a_clip_is_marked_and_far_too_short_is_refused(identifier, tmp_path):
+    result = identifier.identify(write(tmp_path / "short.wav", 0.7))
+    assert result.short
+    assert result.clips == 1
+    assert result.to_json()["short"] is True
+    assert result.timeline[0].end_s == pytest.approx(0.7, abs=0.04)
+    assert "short" not in identifier.identify(write(tmp_path / "whole.wav", 1.1)).to_json()
+    with pytest.raises(AudioError, match=r"tiny\.wav: is shorter than 0\.51 s, the least the network takes"):
+        identifier.identify(write(tmp_path / "tiny.wav", 0.2))
+
+
+def encode(path, codec, samples):
+    """48 kHz stereo in any container that FFmpeg writes."""
+    loud = soxr.resample(samples, SAMPLE_RATE, 48000)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48000)
+        frame = av.AudioFrame.from_ndarray(np.stack([loud, loud]), format="fltp", layout="stereo")
+        frame.rate = 48000
+        resampler = av.AudioResampler(format=stream.format, layout="stereo", rate=48000)
+        for part in [*resampler.resample(frame), None]:
+            for packet in stream.encode(part):
+                container.mux(packet)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.opus", "libopus")]
+)
+def test_any_format_is_heard_alike(identifier, tmp_path, name, codec):
+    samples = voice(95.0, 5.0, 3)
+    soundfile.write(tmp_path / "plain.wav", samples, SAMPLE_RATE)
+    encode(tmp_path / name, codec, samples)
+    heard = []
+    for file in ("plain.wav", name):
+        told, classify = scripted(identifier, [[1.0, 0.0, 0.0]] * 9)
+        assert told.identify(tmp_path / file).singer == "alto"
+        heard.append(torch.cat(classify.seen))
+    voiced = heard[0] > -20  # the harmonics, well above the noise that codecs change
+    assert voiced.float().mean() > 0.05
+    assert (heard[0] - heard[1])[voiced].abs().median() < 1.0
+
+
+def test_folders_are_searched_and_bad_files_stop_nothing(identifier, recordings, tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "b" / "fine.wav", 2)
+    (tmp_path / "b" / "text.mp3").write_text("this is no sound")
+    (tmp_path / "b" / "notes.txt").write_text("not even asked")
+    failures = []
+    files = find_files([tmp_path / "b", tmp_path / "gone.wav", tmp_path / "empty"], failures.append)
+    assert [path.name for path in files] == ["fine.wav", "text.mp3", "gone.wav"]
+    assert [failure.path for failure in failures] == [str(tmp_path / "empty")]
+    outcomes = list(identify_files(identifier, files))
+    assert not isinstance(outcomes[0], Failure)
+    assert "is no sound file" in outcomes[1].reason
+    assert "does not exist" in outcomes[2].reason
+
+
+def test_decoding_ahead_changes_no_answer_and_goes_one_file_ahead(identifier, recordings, monkeypatch):
+    files = sorted(recordings.tree.rglob("*.flac"))[:5]
+    alone = [identifier.identify(path) for path in files]
+    asked = []
+
+    def ask():
+        for path in files:
+            asked.append(path)
+            yield path
+
+    for count, outcome in enumerate(identify_files(identifier, ask()), start=1):
+        assert outcome == alone[count - 1]
+        assert asked == files[: count + 1]
+    # Read again, and beyond what is decoded ahead.
+    monkeypatch.setattr("singerid.identifier.AHEAD_BLOCKS", 1)
+    with ThreadPoolExecutor(1) as decoder:
+        for block_seconds in (10.0, 1.0):
+            monkeypatch.setattr(
+                "singerid.identifier.read_blocks", partial(read_blocks, block_seconds=block_seconds)
+            )
+            read = _decoded_ahead(files[0], SAMPLE_RATE, lambda _: None, decoder)
+            for _ in range(3):
+                np.testing.assert_array_equal(np.concatenate(list(read())), load(files[0]))
+
+
+def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
+    good = recordings.tree / "tenor" / "second" / "1.flac"
+    bad = tmp_path / "bad.mp3"
+    bad.write_text("no sound")
+    result = singerid("identify", trained.path, good, bad, "--json")
+    assert result.returncode == 3
+    first, second = (json.loads(line) for line in result.stdout.splitlines())
+    assert list(first) == ["path", "singer", "confidence", "vote_share", "clips", "timeline"]
+    assert list(first["timeline"][0]) == ["start_s", "end_s", "singer", "confidence"]
+    assert first["singer"] == "tenor"
+    assert list(second) == ["path", "error"]
+    assert result.stderr.startswith(f"singerid: {bad}: is no sound file")
+    table = singerid("identify", trained.path, good)
+    assert table.returncode == 0
+    assert "tenor" in table.stdout
+    assert "0:0" in table.stdout  # the timeline
+    rows = list(csv.DictReader(io.StringIO(singerid("identify", trained.path, good, bad, "--csv").stdout)))
+    assert [row["singer"] for row in rows] == ["tenor", ""]
+    assert rows[1]["error"]
+    assert float(rows[0]["vote_share"]) <= 1
+    assert singerid("identify", trained.path, bad).returncode == 2
+
+
+def test_what_cannot_identify_is_named(trained, tmp_path):
+    with pytest.raises(SingeridError, match="is no run"):
+        Identifier.load(tmp_path)
+    with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
+        Identifier.load(trained.path, audio="vocals")
+    with pytest.raises(SingeridError, match=r"hears the mixture; leave out --separator"):
+        Identifier.load(trained.path, separator="repet")
+    fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split())
+    save_model(trained.load_model(), fewer.state_path())
+    with pytest.raises(SingeridError, match=r"has singers 3, its run's config\.json 1"):
+        Identifier.load(fewer.path)
+
+
+def test_the_command_loads_nothing_that_it_does_not_need(trained, recordings):
+    song = str(recordings.tree / "alto/first/0.flac")
+    slow = "librosa scipy sklearn matplotlib lightning_fabric singerid.training sympy torch._dynamo"
+    script = (
+        "import sys\n"
+        "from singerid.cli import main\n"
+        f"sys.argv = ['singerid', 'identify', {str(trained.path)!r}, {song!r}, '--json']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"loaded = set({slow!r}.split()) & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["singer"] == "alto"
