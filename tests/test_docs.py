@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from singerid.data.datasets.registry import DATASETS
+from singerid.data.tracks import Track
 from singerid.models.pretrained import PRETRAINED
 from singerid.models.registry import MODELS, count_parameters
 from singerid.models.weights import load_model_file, save_model
+from singerid.prepare.prepare import find_tracks
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,3 +57,22 @@ def test_a_pretrained_network_of_ones_own_works_by_name(registered, tmp_path, mo
     duet = run_blocks("docs/pretrained.md")["duet"]
     assert PRETRAINED["duet"] is duet.entry
     assert duet.model.output.out_features == len(duet.entry.singers)
+
+
+def test_a_data_set_of_ones_own_works_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))  # it is forgotten after the test
+    page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^### Add a data set$.*?^```python\n(.*?)^```", page, re.S | re.M)
+    assert len([line for line in block.splitlines() if line.strip()]) <= 24
+    exec(compile(block, "docs/data.md", "exec"), {})
+    song = tmp_path / "my-choir" / "audio" / "ann" / "spring" / "1.wav"
+    song.parent.mkdir(parents=True)
+    song.touch()
+    found = find_tracks(tmp_path, dataset="my-choir")
+    assert found.tracks == (Track("ann/spring/1.wav", "ann", "spring"),)
+    assert [deviation.reason for deviation in found.deviations] == ["bob: is missing", "carla: is missing"]
+
+
+def test_the_data_page_names_every_data_set():
+    page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.M) == list(DATASETS)

@@ -25,6 +25,11 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert "models" in result.stdout
 
 
+def test_help_of_prepare_names_every_data_set(singerid):
+    text = " ".join(re.findall(r"[\w-]+", singerid("prepare", "--help", COLUMNS="200").stdout))
+    assert "Known artist20 artist20-course vocalset" in text
+
+
 def test_importing_the_package_is_cheap_and_lists_its_names():
     script = (
         "import sys, singerid; assert 'torch' not in sys.modules; print(dir(singerid)); singerid.build_model"
@@ -103,6 +108,11 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
         (["prepare", "TREE", "RUN", "--min-seconds", "inf"], "a finite number of seconds"),
         (["prepare", "TREE", "RUN", "--vocals", "stems"], "--stems-dir go together"),
         (["prepare", "TREE", "RUN", "--weights", "x"], "choose one with --vocals"),
+        (
+            ["prepare", "TREE", "RUN", "--dataset", "vocal", "--weights", "x"],
+            "near names: vocalset; your own",
+        ),
+        (["prepare", "TREE", "RUN", "--dataset", "vocalset"], "holds no singer of VocalSet; give"),
         (["train", "STORE", "RUN", "--audio", "vocals"], "has no vocals; extract them"),
         (["train", "STORE", "RUN", "--model", "crnnm"], "has no melody; extract it"),
         (["train", "STORE", "RUN", "--melody", "pyin"], "reads no melody"),

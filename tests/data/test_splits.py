@@ -16,6 +16,7 @@ from singerid.data.splits import (
     check_split,
     leave_one_album_out,
     read_split,
+    split_around,
     stratified_folds,
     track_split,
     with_min_albums,
@@ -221,3 +222,32 @@ def test_a_split_must_suit_the_tracks() -> None:
         check_split(Split(("a/0/0",), ("a/0/9",), ("a/0/1",)), tracks)
     with pytest.raises(SingeridError, match="b has tracks to be tested and none to learn from"):
         check_split(Split(("a/0/0",), ("a/0/1",), ("b/0/1",)), tracks)
+
+
+@given(corpora(3), SEEDS, SEEDS, st.randoms(use_true_random=False))
+def test_a_given_test_part_stays_and_one_other_album_per_singer_is_valid(
+    tracks: list[Track], first: int, second: int, order: random.Random
+) -> None:
+    test = set(album_split(tracks, first).test)
+    split = split_around(tracks, test, second)
+    order.shuffle(tracks)
+    assert split_around(tracks, test, second) == split
+    assert_partition(split, tracks)
+    assert set(split.test) == test
+    for part in (split.test, split.valid):
+        assert set(albums_in(part, tracks).values()) == {1}
+    parts = [{(t.singer, t.album) for t in tracks if t.path in part} for part in vars(split).values()]
+    assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+@pytest.mark.parametrize(
+    ("test", "problem"),
+    [
+        (set(), "none of the tracks is in the test part"),
+        ({"ann/0/0", "ann/1/0", "bob/0/0"}, "too few albums beside the test part.*: ann;"),
+        ({f"{singer}/{album}/0" for singer in ("ann", "bob") for album in range(3)}, "there are none"),
+    ],
+)
+def test_a_test_part_that_leaves_too_little_is_refused(test: set[str], problem: str) -> None:
+    with pytest.raises(SingeridError, match=problem):
+        split_around(make_tracks({"ann": [1, 1, 1], "bob": [1, 1, 1]}), test, 0)

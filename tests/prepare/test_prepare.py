@@ -26,6 +26,8 @@ from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.prepare import worker
 from singerid.prepare.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
 from singerid.prepare.worker import Extraction, Job, Source
+from singerid.runs.new import make_split
+from singerid.runs.run import SplitConfig
 from singerid.sound.audio import load
 from singerid.sound.separation.separators import open_separator
 from singerid.store.reader import Store
@@ -409,6 +411,31 @@ def test_the_command_reads_a_manifest(singerid: Command, tree: Path, tmp_path: P
     assert singerid("prepare", tree, tmp_path / "store", "--manifest", manifest).code == ExitCode.DONE
     (track,) = Store.open(tmp_path / "store").tracks
     assert (track.path, track.singer, track.album) == ("singer0/album/0.wav", "Ann", "One")
+
+
+def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Command, tmp_path: Path) -> None:
+    """As far as its tracks are in the store: one is too short, and is in no part."""
+    course, store = tmp_path / "artist20", tmp_path / "store"
+    songs = [f"{artist}/album{n}/1.wav" for artist in ("queen", "u2") for n in range(4)]
+    for seed, song in enumerate([*songs, "u2/album1/short.wav"]):
+        write_song(course / "train_val" / song, seed, 1.0 if "short" in song else 3.2)
+    for name, own in (("val", songs[3::4]), ("train", [s for s in songs if s not in songs[3::4]])):
+        short = ["./train_val/u2/album1/short.wav"] if name == "train" else []
+        (course / f"{name}.json").write_text(json.dumps([f"./train_val/{song}" for song in own] + short))
+    done = singerid("prepare", "--dataset", "artist20-course", course, store)
+    assert done.code == ExitCode.SOME_FAILED
+    told = "the data set's own split (train 4, valid 2, test 2), for `train --split-file`"
+    assert done.stdout.splitlines()[1:] == [f"{store}/split.json: {told}"]
+    assert "warning: artist20-course: 9 tracks instead of 1,180" in done.stderr
+    split, how = make_split(Store.open(store), SplitConfig(), store / "split.json")
+    assert (how.kind, split.test) == ("file", tuple(songs[3::4]))
+    assert sorted(split.train + split.valid) == sorted(set(songs) - set(songs[3::4]))
+    for song in songs[3::4]:
+        (course / "train_val" / song).write_text("no sound")
+    (store / "split.json").unlink()
+    without = singerid("prepare", "--dataset", "artist20-course", course, store)
+    assert f"{store}/split.json: is not written, for the store lacks a whole part" in without.stderr
+    assert not (store / "split.json").exists()
 
 
 def test_a_full_disk_is_named_and_a_later_run_goes_on(singerid: Command, tree: Path) -> None:

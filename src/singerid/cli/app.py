@@ -33,7 +33,7 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     plugin: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.py", help="Run a Python file first, which registers your own models."),
+        typer.Option(metavar="FILE.py", help="Run a Python file first, which registers models or data sets."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")

@@ -1,11 +1,30 @@
 """Options that several commands share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from singerid.config import AudioCondition
+
+
+class RegistryName:
+    """The parser of an option whose value is a name in a registry: an unknown one is refused by it.
+
+    It looks at the registry when it is called, so the names that a plugin registered are known.
+    """
+
+    __name__ = "NAME"  # Typer shows it where there is no metavar
+
+    def __init__(self, registry: Mapping[str, object]) -> None:
+        self._registry = registry
+
+    def __call__(self, name: str) -> str:
+        """The name, if the registry knows it; raises UnknownNameError."""
+        self._registry[name]
+        return name
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]

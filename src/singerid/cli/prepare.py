@@ -1,15 +1,18 @@
 """singerid prepare."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from singerid.cli.options import SeparatorWeights, Workers
+from singerid.cli.options import RegistryName, SeparatorWeights, Workers
 from singerid.cli.printing import warn
 from singerid.config import MIN_SECONDS, FeatureConfig, PadMode, SeparatorName, TrackerName
+from singerid.data.datasets.registry import DATASETS
+from singerid.data.splits import PARTS, Split
 from singerid.errors import SingeridError
 from singerid.system.console import conclude
+from singerid.system.files import write_json
 from singerid.text import printable
 
 
@@ -24,7 +27,12 @@ def prepare(
         Path | None, typer.Option(help="CSV file path,singer,album; its paths are relative to TREE.")
     ] = None,
     dataset: Annotated[
-        Literal["artist20"] | None, typer.Option(help="A known data set: tell how TREE deviates from it.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=RegistryName(DATASETS),
+            help=f"What TREE is: tell how it deviates, write its split. Known: {', '.join(DATASETS)}.",
+        ),
     ] = None,
     pad_mode: Annotated[
         PadMode, typer.Option(help="Beyond the ends of a recording: its mirror image, or zeros.")
@@ -97,5 +105,18 @@ def prepare(
     made = Store.open(store)
     counts = f"{report.done} new, {report.unchanged} unchanged, {report.removed} removed"
     print(f"{printable(store)}: {made.summary} ({counts})")
+    if found.split is not None:
+        _write_split(store / "split.json", found.split.within({track.path for track in made.tracks}))
     warnings = [*found.deviations, *report.warnings]
     raise typer.Exit(conclude(len(made.tracks), report.failures, warnings))
+
+
+def _write_split(file: Path, split: Split) -> None:
+    """Write the split that comes with a data set, so far as its tracks are in the store, and tell its use."""
+    parts = {part: len(getattr(split, part)) for part in PARTS}
+    if not all(parts.values()):
+        warn(f"{printable(file)}: is not written, for the store lacks a whole part of the data set's split")
+        return
+    write_json(file, split.to_json())
+    counts = ", ".join(f"{part} {count:,}" for part, count in parts.items())
+    print(f"{printable(file)}: the data set's own split ({counts}), for `train --split-file`")

@@ -5,7 +5,7 @@ production (the album effect; Nasrullah and Zhao 2019): the paper's split. A tra
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,15 @@ class Split:
     def to_json(self) -> dict[str, Any]:
         """The form of RUN/split.json and of --split-file: {"train": [...], "valid": [...], "test": [...]}."""
         return asdict(self)
+
+    def within(self, paths: Collection[str]) -> "Split":
+        """The split without the tracks that are not among `paths`; a part may become empty.
+
+        >>> Split(("a/1", "a/2"), ("a/3",), ("a/4",)).within({"a/1", "a/3"})
+        Split(train=('a/1',), valid=('a/3',), test=())
+        """
+        kept = {part: tuple(path for path in getattr(self, part) if path in paths) for part in PARTS}
+        return Split(**kept)
 
 
 def album_split(tracks: Iterable[Track], seed: int) -> Split:
@@ -56,6 +65,44 @@ def album_split(tracks: Iterable[Track], seed: int) -> Split:
         draw.shuffle(albums)
         for track in own:
             parts.add(track, test=track.album == albums[0], valid=track.album == albums[1])
+    return parts.split()
+
+
+def split_around(tracks: Iterable[Track], test: Collection[str], seed: int) -> Split:
+    """The split whose test part is given, by a published one: one other album per singer is valid.
+
+    The draw: one `random.Random(seed)`; singers sorted; each singer's sorted albums, without the test
+    tracks, shuffled by it in turn; the first is valid, the rest trains.
+
+    Args:
+        tracks: all tracks of the split.
+        test: paths of its test tracks.
+        seed: of the draw.
+
+    Raises:
+        SingeridError: none of the tracks is in `test`, or a singer has fewer than two albums beside it.
+    """
+    tracks = tuple(tracks)
+    if not any(track.path in test for track in tracks):
+        raise SingeridError("none of the tracks is in the test part of the split; prepare those too")
+    singers = _by_singer(track for track in tracks if track.path not in test)
+    few = [printable(singer) for singer, own in singers.items() if len(_albums(own)) < 2]
+    if few or not singers:
+        names = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
+        raise SingeridError(
+            "too few albums beside the test part, train and valid need one each: "
+            f"{names or 'there are none'}; add albums or leave such singers out"
+        )
+    draw = random.Random(seed)
+    parts = _Parts()
+    for own in singers.values():
+        albums = _albums(own)
+        draw.shuffle(albums)
+        for track in own:
+            parts.add(track, test=False, valid=track.album == albums[0])
+    for track in tracks:
+        if track.path in test:
+            parts.add(track, test=True, valid=False)
     return parts.split()
 
 

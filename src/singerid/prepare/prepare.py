@@ -14,12 +14,12 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, FeatureConfig
-from singerid.data.datasets.artist20 import artist20_root, check_artist20
+from singerid.data.datasets.registry import DATASETS
+from singerid.data.splits import Split
 from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError
 from singerid.prepare.worker import Extracted, Extraction, Job, Source, content_hash, too_short
@@ -51,12 +51,14 @@ class FoundTracks:
         tracks: sorted by path.
         failures: what looked like a track and is none, and why.
         deviations: from the data set that it should be.
+        split: the one that comes with the data set, if one does.
     """
 
     root: Path
     tracks: tuple[Track, ...]
     failures: tuple[Failure, ...]
-    deviations: tuple[Failure, ...]
+    deviations: tuple[Failure, ...] = ()
+    split: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -78,26 +80,39 @@ class PrepareReport:
     warnings: tuple[Failure, ...]
 
 
-def find_tracks(
-    tree: Path, manifest: Path | None = None, dataset: Literal["artist20"] | None = None
-) -> FoundTracks:
-    """The tracks of a tree laid out singer/album/track, or of a manifest.
+def find_tracks(tree: Path, manifest: Path | None = None, dataset: str | None = None) -> FoundTracks:
+    """The tracks of a tree laid out singer/album/track, of a manifest, or of a data set.
 
     Args:
         tree: the folder of the recordings.
         manifest: CSV file with the columns path, singer and album; without it the tree is scanned.
-        dataset: what the tree should be; it is found in the folders in which that comes.
+        dataset: name in `DATASETS` of what the tree should be; it is found in the folders in which that
+            comes. A manifest's paths are relative to the root that is found.
 
     Raises:
-        SingeridError: as for `data.tracks.scan_tree`, `read_manifest` and `artist20_root`.
+        SingeridError: as for `data.tracks.scan_tree` and `read_manifest`; there is no data set of that name;
+            the tree holds something else than the data set, or a damaged file of it. That its split cannot
+            be made of these tracks is one of the deviations.
     """
     failures: list[Failure] = []
-    root = artist20_root(tree) if dataset else tree
-    tracks = read_manifest(manifest, root, failures.append) if manifest else scan_tree(root, failures.append)
-    deviations = check_artist20(tracks) if dataset else ()
-    return FoundTracks(
-        root, tracks, tuple(failures), tuple(Failure("artist20", deviation) for deviation in deviations)
+    if dataset is None:
+        tracks = (
+            read_manifest(manifest, tree, failures.append) if manifest else scan_tree(tree, failures.append)
+        )
+        return FoundTracks(tree, tracks, tuple(failures))
+    known = DATASETS[dataset]
+    root = known.root(tree)
+    tracks = (
+        read_manifest(manifest, root, failures.append) if manifest else known.tracks(root, failures.append)
     )
+    deviations = list(known.deviations(root, tracks))
+    split = None
+    try:
+        split = known.split(root, tracks)
+    except SingeridError as error:  # features can be made all the same
+        deviations.append(f"no split: {error}")
+    told = tuple(Failure(dataset, deviation) for deviation in deviations)
+    return FoundTracks(root, tracks, tuple(failures), told, split)
 
 
 def prepare(

@@ -1,1 +1,1 @@
-"""Data sets by name: one file each."""
+"""Data sets: what they are, by name in `registry`, one file each."""

@@ -6,11 +6,11 @@ https://labrosa.ee.columbia.edu/projects/artistid/ . How to get it: docs/artist2
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from singerid.data.datasets.dataset import DataSet, find_root, folder_names
 from singerid.data.tracks import Track
-from singerid.errors import SingeridError
 from singerid.text import printable
 
 ARTISTS = (
@@ -54,17 +54,16 @@ def artist20_root(folder: Path) -> Path:
     Raises:
         SingeridError: none of the known places holds a folder named as an artist of artist20.
     """
-    if folder.is_dir():
-        names = {_spelling(path.name) for path in folder.iterdir() if path.is_dir()}
-        if names.intersection(ARTISTS):
-            return folder
-        for wrapper in _WRAPPERS:
-            if (folder / wrapper).is_dir():
-                return artist20_root(folder / wrapper)
-    raise SingeridError(
-        f"{printable(folder)}: holds no artist of artist20; give the folder that holds "
-        f"{ARTISTS[0]}/, {ARTISTS[1]}/, ... (mp3s-32k/ in the makers' archive)"
+    problem = (
+        f"holds no artist of artist20; give the folder that holds {ARTISTS[0]}/, {ARTISTS[1]}/, ... "
+        "(mp3s-32k/ in the makers' archive)"
     )
+    return find_root(folder, holds_artists, _WRAPPERS, problem)
+
+
+def holds_artists(folder: Path) -> bool:
+    """Whether a folder holds one that is named as an artist of artist20, in whatever spelling."""
+    return not {_spelling(name) for name in folder_names(folder)}.isdisjoint(ARTISTS)
 
 
 def check_artist20(tracks: Iterable[Track]) -> tuple[str, ...]:
@@ -73,6 +72,11 @@ def check_artist20(tracks: Iterable[Track]) -> tuple[str, ...]:
     Expected are the 20 artists under their names, six albums each, every track on an album, and
     1,413 tracks in all.
     """
+    return deviations_of(tracks, ALBUMS_PER_ARTIST, TRACKS)
+
+
+def deviations_of(tracks: Iterable[Track], albums_per_artist: int, count: int) -> tuple[str, ...]:
+    """As `check_artist20`, for an edition with so many albums by each artist and so many tracks."""
     tracks = tuple(tracks)
     albums = {(track.singer, track.album) for track in tracks if track.album}
     album_counts = Counter(singer for singer, _ in albums)
@@ -89,13 +93,13 @@ def check_artist20(tracks: Iterable[Track]) -> tuple[str, ...]:
     for artist in ARTISTS:
         if artist not in found:
             deviations.append(f"{artist}: is missing")
-        elif album_counts[artist] != ALBUMS_PER_ARTIST:
-            deviations.append(f"{artist}: has {album_counts[artist]} albums instead of {ALBUMS_PER_ARTIST}")
+        elif album_counts[artist] != albums_per_artist:
+            deviations.append(f"{artist}: has {album_counts[artist]} albums instead of {albums_per_artist}")
     deviations += [
         f"{printable(singer)}: {count} tracks lie in no album" for singer, count in sorted(loose.items())
     ]
-    if len(tracks) != TRACKS:
-        deviations.append(f"{len(tracks):,} tracks instead of {TRACKS:,}")
+    if len(tracks) != count:
+        deviations.append(f"{len(tracks):,} tracks instead of {count:,}")
     return tuple(deviations)
 
 
@@ -103,3 +107,17 @@ def _spelling(name: str) -> str:
     """`name` as artist20 writes names: lower case, one underscore for whatever stands between words."""
     words = re.findall(r"[a-z0-9]+", name.lower())
     return "_".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def _deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
+    return check_artist20(tracks)
+
+
+ARTIST20 = DataSet(
+    title="artist20: six albums by each of 20 artists, 1,413 tracks",
+    source="https://labrosa.ee.columbia.edu/projects/artistid/",
+    terms="commercial recordings, for research only; they may not be passed on",
+    how_to_get="ask its makers (docs/artist20.md)",
+    root=artist20_root,
+    deviations=_deviations,
+)

@@ -1,0 +1,98 @@
+"""A data set: where it comes from, in which folders it comes, and what its makers say of it.
+
+The plan is mirdata's (Bittner et al., "mirdata: Software for Reproducible Usage of Datasets", ISMIR 2019):
+one data set a file, one test over all of them. How to add one: docs/data.md.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from singerid.data.splits import Split
+from singerid.data.tracks import Track, scan_tree
+from singerid.errors import SingeridError
+from singerid.sound.listing import OnFailure
+from singerid.text import printable
+
+
+def _no_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
+    return ()
+
+
+def _no_split(root: Path, tracks: Sequence[Track]) -> Split | None:
+    return None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set; its name is that in `DATASETS`.
+
+    Attributes:
+        title: what it is, in one line.
+        source: address of its makers' page.
+        terms: under which licence or terms it may be used.
+        how_to_get: in one line.
+        root: `root(folder)` -> the folder that the tracks' paths are relative to: the folder that the user
+            gave, or one inside it in a layout in which the data set comes. Raises SingeridError, which
+            names the remedy, where the folder holds something else.
+        tracks: `tracks(root, on_failure)` -> its labelled tracks, sorted by path.
+        deviations: `deviations(root, tracks)` -> how these differ from what the makers describe, and what
+            was passed over, each in one line; none: it is complete. Raises SingeridError where a file that
+            comes with the data set is damaged.
+        split: `split(root, tracks)` -> the split that comes with it; None: it brings none. Raises
+            SingeridError where it cannot be made of these tracks.
+    """
+
+    title: str
+    source: str
+    terms: str
+    how_to_get: str
+    root: Callable[[Path], Path]
+    tracks: Callable[[Path, OnFailure | None], tuple[Track, ...]] = scan_tree
+    deviations: Callable[[Path, Sequence[Track]], tuple[str, ...]] = _no_deviations
+    split: Callable[[Path, Sequence[Track]], Split | None] = _no_split
+
+    def find(self, folder: Path, on_failure: OnFailure | None = None) -> tuple[Path, tuple[Track, ...]]:
+        """The root and the tracks of the data set in a folder that the user gave.
+
+        Args:
+            folder: the root, or a folder around it.
+            on_failure: is called with what looks like a track and is none; without it the first is raised.
+
+        Raises:
+            SingeridError: the folder does not hold this data set, or holds no track of it.
+        """
+        root = self.root(folder)
+        return root, self.tracks(root, on_failure)
+
+
+def find_root(folder: Path, is_root: Callable[[Path], bool], wrappers: Iterable[str], problem: str) -> Path:
+    """`folder`, or the first folder inside it that `is_root`, for `DataSet.root`.
+
+    Args:
+        folder: what the user gave.
+        is_root: whether a folder is the one that is looked for.
+        wrappers: names of folders that may lie around it, in any order and depth.
+        problem: what is wrong where there is none, and the remedy.
+
+    Raises:
+        SingeridError: there is none; the message is "FOLDER: PROBLEM".
+    """
+    found = _inside(folder, is_root, tuple(wrappers))
+    if found is None:
+        raise SingeridError(f"{printable(folder)}: {problem}")
+    return found
+
+
+def _inside(folder: Path, is_root: Callable[[Path], bool], wrappers: tuple[str, ...]) -> Path | None:
+    if not folder.is_dir():
+        return None
+    if is_root(folder):
+        return folder
+    found = (_inside(folder / wrapper, is_root, wrappers) for wrapper in wrappers)
+    return next((inner for inner in found if inner is not None), None)
+
+
+def folder_names(folder: Path) -> set[str]:
+    """Names of the folders in `folder`."""
+    return {path.name for path in folder.iterdir() if path.is_dir()}
