@@ -15,7 +15,7 @@ from singerid.evaluation.significance import Comparison
 from singerid.reproduce.rendering import column_spans, csv_text, terminal_tables, write_report
 from singerid.reproduce.report import Report, interval, lines, number
 from singerid.reproduce.summary import Entry, Ours, Row, Summary
-from singerid.reproduce.tables import TABLES, Column, DataSet, columns_of, published_f1
+from singerid.reproduce.tables import TABLES, Column, Subject, columns_of, published_f1
 
 CONFIG = ReproduceConfig(tables=(1, 7))
 COLUMNS = columns_of(CONFIG)
@@ -43,7 +43,7 @@ def summary(number, values, comparable=True):
 def report():
     return Report(
         (summary(1, {"crnn": 0.5, "crnn_fgnl": 0.6}), summary(7, {"crnn_square": 0.4, "crnn_se": 0.45})),
-        DataSet("<b>my & your</b> choir; not artist20", ("a", "b"), False),
+        Subject("<b>my & your</b> choir; not artist20", ("a", "b"), False),
         CONFIG,
         (Failure("12 runs", "no vocals"),),
         4,

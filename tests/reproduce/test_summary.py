@@ -12,10 +12,10 @@ from singerid.evaluation.significance import Paired, compare
 from singerid.models.registry import build_model, count_parameters
 from singerid.reproduce.results import CellResult, NamedTrack
 from singerid.reproduce.summary import summarise
-from singerid.reproduce.tables import Cell, Column, DataSet
+from singerid.reproduce.tables import Cell, Column, Subject
 
 SINGERS = 4
-DATA = DataSet("some data", tuple("abcd"), False)
+DATA = Subject("some data", tuple("abcd"), False)
 CONFIG = ReproduceConfig(tables=(7,), audio=("mixture",), clip_seconds=(3.0,))
 CLIP, TRACK = Column("mixture", "clip", 3.0), Column("mixture", "track", 3.0)
 
@@ -123,10 +123,10 @@ def test_differences_only_where_the_singers_are_those_of_the_published_values():
     other = entry(results, "crnn_fgnl", CLIP, config)
     assert other.published.average == 0.52
     assert other.difference("average") is None
-    same = entry(results, "crnn_fgnl", CLIP, config, DataSet("artist20", ARTISTS, True))
+    same = entry(results, "crnn_fgnl", CLIP, config, Subject("artist20", ARTISTS, True))
     assert same.difference("average") == pytest.approx(same.ours.average - 0.52)
     assert same.difference("best") == pytest.approx(same.ours.best - 0.54)
-    assert entry(results, "crnn", CLIP, config, DataSet("artist20", ARTISTS, True)).difference("best") is None
+    assert entry(results, "crnn", CLIP, config, Subject("artist20", ARTISTS, True)).difference("best") is None
 
 
 def test_parameters_are_counted_as_the_paper_counts_and_as_run():

@@ -8,7 +8,7 @@ from singerid.config import SMOKE, ReproduceConfig, TrainingConfig
 from singerid.errors import Failure
 from singerid.evaluation.counts import Interval
 from singerid.reproduce.summary import Entry, Row, Summary
-from singerid.reproduce.tables import Column, DataSet, Table
+from singerid.reproduce.tables import Column, Subject, Table
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Report:
     """
 
     summaries: tuple[Summary, ...]
-    data: DataSet
+    data: Subject
     config: ReproduceConfig
     failures: tuple[Failure, ...]
     done: int

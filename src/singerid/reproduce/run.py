@@ -17,7 +17,7 @@ from singerid.reproduce.rendering import REPORT, has_report, write_report
 from singerid.reproduce.report import Report
 from singerid.reproduce.results import CellResult, read_result
 from singerid.reproduce.summary import summarise
-from singerid.reproduce.tables import Cell, DataSet, cells, data_set
+from singerid.reproduce.tables import Cell, Subject, cells, subject_of
 from singerid.runs.run import current_versions
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device
@@ -112,7 +112,7 @@ def reproduce(
     store = Store.open(store_path)
     require_out(out)
     plan = make_plan(store, out, config)
-    data = data_set(store, "the synthetic corpus" if plumbing else None)
+    data = subject_of(store, "the synthetic corpus" if plumbing else None)
     pages = _Pages(out, config, data, plan, plumbing)
     if ray is not None:
         threads = threads or 1
@@ -148,7 +148,7 @@ def _run(
 class _Pages:
     """The report while results come in."""
 
-    def __init__(self, out: Path, config: ReproduceConfig, data: DataSet, plan: Plan, plumbing: bool) -> None:
+    def __init__(self, out: Path, config: ReproduceConfig, data: Subject, plan: Plan, plumbing: bool) -> None:
         self._out, self._config, self._data, self._plumbing = out, config, data, plumbing
         self._runs = len(cells(config))
         self._results = dict(plan.done)

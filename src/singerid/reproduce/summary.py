@@ -15,8 +15,8 @@ from singerid.reproduce.tables import (
     TABLES,
     Cell,
     Column,
-    DataSet,
     PublishedF1,
+    Subject,
     Table,
     columns_of,
     published_f1,
@@ -108,12 +108,12 @@ class Summary:
     rows: tuple[Row, ...]
 
 
-def summarise(results: Results, config: ReproduceConfig, data: DataSet) -> tuple[Summary, ...]:
+def summarise(results: Results, config: ReproduceConfig, data: Subject) -> tuple[Summary, ...]:
     """The tables asked for, filled with what there is: what was not run is None."""
     return tuple(_summary(TABLES[number], results, config, data) for number in config.tables)
 
 
-def _summary(table: Table, results: Results, config: ReproduceConfig, data: DataSet) -> Summary:
+def _summary(table: Table, results: Results, config: ReproduceConfig, data: Subject) -> Summary:
     shown = columns_of(config)
     rows = []
     for model in table.rows:
@@ -133,7 +133,7 @@ def _summary(table: Table, results: Results, config: ReproduceConfig, data: Data
 
 
 def _entry(
-    table: Table, model: str, column: Column, results: Results, config: ReproduceConfig, data: DataSet
+    table: Table, model: str, column: Column, results: Results, config: ReproduceConfig, data: Subject
 ) -> Entry:
     return Entry(
         _ours(_of_seeds(results, model, column, config), column),

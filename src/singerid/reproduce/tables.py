@@ -212,7 +212,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class Subject:
     """The recordings of a store.
 
     Attributes:
@@ -226,7 +226,7 @@ class DataSet:
     has_artist20_singers: bool
 
 
-def data_set(store: Store, name: str | None = None) -> DataSet:
+def subject_of(store: Store, name: str | None = None) -> Subject:
     """What a store's recordings are: artist20 is known by its singers, albums and number of tracks.
 
     Args:
@@ -237,8 +237,8 @@ def data_set(store: Store, name: str | None = None) -> DataSet:
     deviations = check_artist20(store.tracks)
     if singers != ARTISTS:
         called = name or printable(store.path.resolve().name)
-        return DataSet(f"{called}: {store.summary}; not artist20", singers, False)
+        return Subject(f"{called}: {store.summary}; not artist20", singers, False)
     if not deviations:
-        return DataSet(f"artist20: {store.summary}", singers, True)
+        return Subject(f"artist20: {store.summary}", singers, True)
     more = f" and {len(deviations) - 1} more" if len(deviations) > 1 else ""
-    return DataSet(f"artist20, but {deviations[0]}{more}: {store.summary}", singers, True)
+    return Subject(f"artist20, but {deviations[0]}{more}: {store.summary}", singers, True)

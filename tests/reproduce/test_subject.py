@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from singerid.data.datasets.artist20 import ARTISTS, TRACKS
-from singerid.reproduce.tables import data_set
+from singerid.reproduce.tables import subject_of
 from singerid.store.reader import Store
 
 
@@ -25,21 +25,21 @@ def artist20(store, count=TRACKS):
 
 
 def test_recordings_of_ones_own_are_not_artist20(store):
-    found = data_set(store)
+    found = subject_of(store)
     assert found.text.startswith("store: 18 tracks of 3 singers on 9 albums")
     assert found.text.endswith("; not artist20")
     assert not found.has_artist20_singers
-    assert data_set(store, "my choir").text.startswith("my choir: ")
+    assert subject_of(store, "my choir").text.startswith("my choir: ")
 
 
 def test_artist20_is_recognised(store):
-    found = data_set(artist20(store))
+    found = subject_of(artist20(store))
     assert found.text.startswith("artist20: 1,413 tracks of 20 singers on 120 albums")
     assert found.has_artist20_singers
     assert found.singers == ARTISTS
 
 
 def test_an_incomplete_artist20_says_so(store):
-    found = data_set(artist20(store, TRACKS - 5))
+    found = subject_of(artist20(store, TRACKS - 5))
     assert found.text.startswith("artist20, but 1,408 tracks instead of 1,413: ")
     assert found.has_artist20_singers
