@@ -21,8 +21,9 @@ from pathlib import Path
 from small_networks import train_small
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, AudioCondition, AugmentMode
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
 

@@ -10,27 +10,24 @@ the test albums. Interrupted, the same command goes on.
 
 import argparse
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from small_networks import CPU, train_small
+from small_networks import train_small
 
 from singerid.config import AugmentConfig
-from singerid.data.augment import augment
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.evaluate import score_part
 from singerid.evaluation.significance import Paired, compare
 from singerid.evaluation.voting import vote_tracks
-from singerid.listening.predict import predict_clips
+from singerid.runs.config import SplitConfig
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.new import make_split
 from singerid.runs.part import part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
-from singerid.training import learner
 
 TESTED = ("none", "all")  # the others are compared on validation only
 
@@ -39,10 +36,20 @@ def train_cell(cell: tuple[str, int], store: str, runs: str, epochs: int) -> Non
     name, seed = cell
     mode, _, strength = name.partition("x")
     equalizer = tuple(float(strength or 1) * deviation for deviation in AugmentConfig.equalizer_db)
-    learner.augment = partial(augment, config=replace(AugmentConfig(), equalizer_db=equalizer))
+    strengths = AugmentConfig(equalizer_db=equalizer)
     opened = Store.open(store)
     split, how = make_split(opened, SplitConfig("album", seed))
-    train_small(opened, Path(runs) / f"{name}-{seed}", split, how, "crnn_fgnl", epochs, mode, seed)
+    train_small(
+        opened,
+        Path(runs) / f"{name}-{seed}",
+        split,
+        how,
+        "crnn_fgnl",
+        epochs,
+        mode,
+        seed,
+        strengths=strengths,
+    )
 
 
 def main() -> None:
@@ -70,9 +77,9 @@ def main() -> None:
     clips: dict[tuple[str, str], list[Paired]] = {}
     for seed in arguments.seeds:
         trained = {mode: Run.open(Path(arguments.runs) / f"{mode}-{seed}") for mode in TESTED}
-        split, config = trained["all"].split(), trained["all"].config
+        split, config = trained["all"].split, trained["all"].config
         test = part_of(store, split.test, config)
-        found = {mode: predict_clips(run.load_model(), test.clips, CPU) for mode, run in trained.items()}
+        found = {mode: run.predict(test) for mode, run in trained.items()}
         found["baseline"] = baseline_probabilities(part_of(store, split.train, config), test)
         for name, probabilities in found.items():
             scores = score_part(probabilities, test)

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from small_networks import CPU, train_small
+from small_networks import train_small
 
 from singerid.data.splits import Split, leave_one_album_out, stratified_folds, with_min_albums
 from singerid.evaluation.baseline import baseline_probabilities
-from singerid.evaluation.evaluate import LevelScores, score_levels
+from singerid.evaluation.outcome import LevelScores, score_levels
 from singerid.evaluation.report import score_text
-from singerid.listening.predict import predict_clips
+from singerid.runs.config import SplitConfig
 from singerid.runs.part import part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
 
@@ -74,7 +74,7 @@ def pooled(store: Store, folds: list[Fold], arguments: argparse.Namespace) -> di
         run = Run.open(folder_of(fold, arguments))
         test = part_of(store, fold.split.test, run.config)
         learned = part_of(store, fold.split.train, run.config)
-        probabilities[arguments.model].append(predict_clips(run.load_model(), test.clips, CPU))
+        probabilities[arguments.model].append(run.predict(test))
         probabilities["baseline"].append(baseline_probabilities(learned, test))
         labels.append(test.clips.labels)
         tracks.append(test.clips.track + sum(len(f.split.test) for f in folds[: fold.number]))

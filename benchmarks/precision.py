@@ -14,16 +14,16 @@ import statistics
 from functools import partial
 from pathlib import Path
 
-from small_networks import CPU, train_small
+from small_networks import train_small
 
 from singerid.config import Precision
 from singerid.evaluation.evaluate import score_part
 from singerid.evaluation.significance import Paired, compare
-from singerid.listening.predict import predict_clips
+from singerid.runs.config import SplitConfig
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.new import make_split
 from singerid.runs.part import part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
 
@@ -67,10 +67,10 @@ def main() -> None:
     for seed in arguments.seeds:
         runs = {arm: Run.open(folder_of(arguments.runs, arm, seed)) for arm in ARMS}
         store = Store.open(arguments.store)
-        test = part_of(store, runs["float32"].split().test, runs["float32"].config)
+        test = part_of(store, runs["float32"].split.test, runs["float32"].config)
         named = {}
         for arm, run in runs.items():
-            probabilities = predict_clips(run.load_model(), test.clips, CPU)
+            probabilities = run.predict(test)
             scores, best = score_part(probabilities, test), best_epoch(read_history(run))
             named[arm] = probabilities.argmax(1)
             values = (best.valid_f1, scores.clip.f1_weighted, scores.track.f1_weighted)

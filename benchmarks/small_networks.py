@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from singerid.config import AudioCondition, AugmentMode, Precision, TrainingConfig
+from singerid.config import AudioCondition, AugmentConfig, AugmentMode, Precision, TrainingConfig
 from singerid.data.splits import Split
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import configure
-from singerid.runs.run import SplitConfig
 from singerid.store.reader import Store
 from singerid.training.loop import train
 
@@ -25,6 +25,7 @@ def train_small(
     seed: int,
     audio: AudioCondition = "mixture",
     precision: Precision = "32-true",
+    strengths: AugmentConfig = TrainingConfig.augment_strengths,
 ) -> None:
     """Train on one thread; an interrupted or finished run goes on from where it is."""
     torch.set_num_threads(1)
@@ -34,6 +35,7 @@ def train_small(
         batch_size=8,
         learning_rate=2e-3,
         augment=augment,
+        augment_strengths=strengths,
         seed=seed,
         precision=precision,
     )

@@ -106,8 +106,8 @@ def trained(recordings, tmp_path_factory):
     import torch
 
     from singerid.config import TrainingConfig
+    from singerid.runs.config import SplitConfig
     from singerid.runs.new import configure, make_split
-    from singerid.runs.run import SplitConfig
     from singerid.store.reader import Store
     from singerid.training.loop import train
 

@@ -30,11 +30,8 @@ def run_blocks(name: str) -> dict[str, object]:
 @pytest.fixture
 def registered():
     """What a test registers is forgotten after it."""
-    before = [(registry, dict(registry)) for registry in (MODELS, PRETRAINED)]
-    yield
-    for registry, entries in before:
-        registry.clear()
-        registry.update(entries)
+    with MODELS.restored(), PRETRAINED.restored():
+        yield
 
 
 def test_insert_page_runs():

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,13 @@ from conftest import SAMPLE_RATE, voice
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
 from singerid.identifier import Identifier
+from singerid.identify.scores import hear
+from singerid.listening.listener import Listener
+from singerid.listening.waveform import WaveformModel
 from singerid.models.registry import build_model
+from singerid.models.spec import InputSpec
 from singerid.models.weights import save_model
 from singerid.runs.run import Run
-from singerid.sound.audio import read_blocks
 from singerid.sound.features import LogMel
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra [onnx] is not installed")
@@ -38,14 +40,23 @@ def probabilities(model, waveform):
     return session.run(["probabilities"], {"waveform": waveform[np.newaxis].astype(np.float32)})[0]
 
 
-def expected(tmp_path, waveform, **identifier):
+def expected(tmp_path, waveform, model, spec):
     """What `Identifier` says of the same sound in a file."""
     path = tmp_path / "sound.wav"
     soundfile.write(path, waveform, SAMPLE_RATE, subtype="FLOAT")
-    judge = Identifier(
-        singers=("a", "b", "c"), features=FeatureConfig(), device=torch.device("cpu"), **identifier
-    )
-    return judge.clip_probabilities(path, partial(read_blocks, path))[0]
+    return hear(Listener(spec, torch.device("cpu")), Scores(model), path).scores
+
+
+class Scores:
+    """A network of three singers."""
+
+    singers = ("a", "b", "c")
+
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, clips):
+        return self.model(clips).softmax(-1)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +67,13 @@ def exported(trained, tmp_path_factory):
 
 def test_a_run_gives_what_identify_gives(exported, trained, recordings):
     identifier = Identifier.load(trained.path)
-    for track in trained.split().test:
+    for track in trained.split.test:
         path = recordings.tree / track
         sound, _ = soundfile.read(path, dtype="float32")
-        heard, _ = identifier.clip_probabilities(path, partial(read_blocks, path))
+        heard = hear(identifier.listener, identifier.scores, path).scores
         np.testing.assert_allclose(probabilities(exported.path, sound), heard, atol=1e-4)
+        whole = WaveformModel(trained.network(), trained.config.spec)(torch.from_numpy(sound)[None])
+        np.testing.assert_allclose(whole.detach(), heard, atol=1e-4)
     assert exported.difference < 1e-4
     assert exported.size == exported.path.stat().st_size
     assert not exported.notice
@@ -96,18 +109,18 @@ def changing(seconds, seed=0):
 )
 @pytest.mark.parametrize("seconds", [2.2, 5.0])
 def test_networks_of_every_kind_at_any_length(name, options, seconds, tmp_path):
-    model, frames = lively(name, **options), 33
+    model, spec = lively(name, **options), InputSpec(33)
     sound = changing(seconds)
-    heard = expected(tmp_path, sound, classify=lambda mel: model(mel).softmax(-1), clip_frames=frames)
-    assert len(heard) == int(1 + seconds * SAMPLE_RATE // 512) // frames
+    heard = expected(tmp_path, sound, model, spec)
+    assert len(heard) == int(1 + seconds * SAMPLE_RATE // 512) // 33
     assert np.ptp(heard, axis=0).max() > 0.01  # the clips do differ
-    found = probabilities(build_graph(model, frames, FeatureConfig()), sound)
+    found = probabilities(build_graph(model, spec), sound)
     np.testing.assert_allclose(found, heard, atol=1e-4)
 
 
 def test_the_floor_is_that_of_the_whole_waveform(tmp_path):
     model = lively("crnn", width=0.125)
-    graph = build_graph(model, 33, FeatureConfig())
+    graph = build_graph(model, InputSpec(33))
     quiet = 0.003 * voice(200.0, 1.1, 1)
     alone = probabilities(graph, quiet)[0]
     before_loud = probabilities(graph, np.concatenate((quiet, voice(150.0, 2.0, 2))))[0]
@@ -120,12 +133,13 @@ def test_edges_are_padded_as_the_features_are(pad_mode):
     sound = voice(200.0, 1.1, 1)
     mel = LogMel(features)(torch.from_numpy(sound))[None, :, :33]
     heard = model(mel).softmax(-1).detach().numpy()
-    np.testing.assert_allclose(probabilities(build_graph(model, 33, features), sound), heard, atol=1e-4)
+    graph = build_graph(model, InputSpec(33, features))
+    np.testing.assert_allclose(probabilities(graph, sound), heard, atol=1e-4)
 
 
 @pytest.mark.parametrize(("samples", "clips"), [(2, 0), (700, 0), (32 * 512 - 1, 0), (32 * 512, 1)])
 def test_a_sound_shorter_than_a_clip_gives_no_row(samples, clips):
-    graph = build_graph(lively("crnn", width=0.125), 33, FeatureConfig())
+    graph = build_graph(lively("crnn", width=0.125), InputSpec(33))
     assert probabilities(graph, voice(200.0, 2.0, 1)[:samples]).shape == (clips, 3)
 
 
@@ -139,7 +153,7 @@ def test_the_file_says_what_it_needs_and_who_sings(exported, trained):
     assert int(metadata["sample_rate"]) == 16_000
     assert float(metadata["clip_seconds"]) == 1.0
     assert int(metadata["clip_frames"]) == 32
-    assert FeatureConfig(**json.loads(metadata["features"])) == trained.config.features
+    assert FeatureConfig(**json.loads(metadata["features"])) == trained.config.spec.features
     assert metadata["model"] == "crnn"
     assert json.loads(metadata["options"])["width"] == 0.0625
     assert metadata["audio"] == "mixture"
@@ -147,9 +161,9 @@ def test_the_file_says_what_it_needs_and_who_sings(exported, trained):
 
 
 def test_command_replaces_the_file_and_tells_of_vocals(singerid, trained, tmp_path):
-    vocals = replace(trained.config, audio="vocals", separator="stems")
-    run = Run.create(tmp_path / "vocals", vocals, trained.split())
-    save_model(trained.load_model(), run.state_path())
+    vocals = replace(trained.config, spec=replace(trained.config.spec, audio="vocals", separator="stems"))
+    run = Run.create(tmp_path / "vocals", vocals, trained.split)
+    save_model(trained.load_network(), run.state_path())
     path = tmp_path / "new folder" / "model.onnx"
     path.parent.mkdir()
     path.write_text("an old file")
@@ -165,7 +179,8 @@ def test_command_replaces_the_file_and_tells_of_vocals(singerid, trained, tmp_pa
 
 
 def test_what_cannot_be_exported_is_named(trained, tmp_path):
-    melody = Run.create(tmp_path / "melody", replace(trained.config, model="crnnm"), trained.split())
+    config = replace(trained.config, model="crnnm", spec=InputSpec(inputs=("mel", "melody")))
+    melody = Run.create(tmp_path / "melody", config, trained.split)
     old = tmp_path / "old.onnx"
     old.write_text("an old file")
     with pytest.raises(SingeridError, match=r"crnnm reads mel and melody.*no melody tracker.*another model"):
@@ -188,7 +203,7 @@ class Bessel(nn.Module):
 
 def test_an_operator_that_onnx_lacks_is_named():
     with pytest.raises(SingeridError, match=r"cannot be exported \(.*bessel_j0.*\); build it of") as caught:
-        build_graph(Bessel(), 33, FeatureConfig())
+        build_graph(Bessel(), InputSpec(33))
     assert "\n" not in str(caught.value)
 
 
@@ -234,7 +249,7 @@ def test_a_browser_computes_the_same(node, tmp_path):
     import onnx
 
     model = lively("crnn_fgnl", width=0.25)
-    graph = build_graph(model, 33, FeatureConfig())
+    graph = build_graph(model, InputSpec(33))
     onnx.save(graph, tmp_path / "model.onnx")
     sound = voice(200.0, 3.5, 1)
     sound.tofile(tmp_path / "sound.f32")

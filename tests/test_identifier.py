@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,9 @@ import torch
 
 from conftest import SAMPLE_RATE, voice
 from singerid.errors import Failure, SingeridError
-from singerid.identifier import Identifier, _decoded_ahead, identify_files
-from singerid.listening.predict import predict_clips
+from singerid.identifier import Identifier, identify_files
+from singerid.identify.scores import hear
+from singerid.listening import ahead
 from singerid.models.weights import save_model
 from singerid.runs.part import part_of
 from singerid.runs.run import Run
@@ -36,33 +36,47 @@ def identifier(trained):
     return Identifier.load(trained.path)
 
 
+class Rounding:
+    """The scores of what is rounded as the store rounds it."""
+
+    def __init__(self, scores):
+        self.scores, self.singers = scores, scores.singers
+
+    def __call__(self, first, *rest):
+        return self.scores(first.half().float(), *rest)
+
+
 def test_a_file_gives_the_probabilities_of_its_stored_clips(identifier, trained, recordings):
-    part = part_of(Store.open(recordings.store), trained.split().test, trained.config)
-    stored = predict_clips(trained.load_model(), part.clips, torch.device("cpu"))
+    part = part_of(Store.open(recordings.store), trained.split.test, trained.config)
+    stored = trained.predict(part)
     # The store rounds features to half precision.
-    rounding = replace(identifier, classify=lambda mel: identifier.classify(mel.half().float()))
+    rounding = Rounding(identifier.scores)
     for index, track in enumerate(part.tracks):
         path = recordings.tree / track.path
-        heard, frames = rounding.clip_probabilities(path, partial(read_blocks, path))
-        assert frames == track.frames
-        np.testing.assert_allclose(heard, stored[part.clips.track == index], atol=1e-5)
+        heard = hear(identifier.listener, rounding, path)
+        np.testing.assert_allclose(heard.scores, stored[part.clips.track == index], atol=1e-5)
+        starts = part.clips.start[part.clips.track == index]
+        np.testing.assert_allclose(heard.starts_s, starts * 512 / SAMPLE_RATE)
 
 
 STATUS = Path("/proc/self/status")
 MEMORY = f"""
-from pathlib import Path
 import numpy as np, torch
-from singerid.config import FeatureConfig
 from singerid.identifier import Identifier
+from singerid.listening.listener import Listener
+from singerid.models.spec import InputSpec
 torch.set_num_threads(1)
 def identify(minutes):
     read = lambda: (block for _ in range(6 * minutes))  # of 10 s
-    result = identifier.judge(Path("noise"), read)
+    result = identifier.identify(read)
     peak = next(line for line in open({str(STATUS)!r}) if line.startswith("VmHWM"))
     return result.clips, int(peak.split()[1]) / 1024
 block = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
-classify = lambda clips: torch.full((len(clips), 20), 0.05)
-identifier = Identifier(tuple("abcdefghijklmnopqrst"), classify, 157, FeatureConfig(), torch.device("cpu"))
+class Even:
+    singers = tuple("abcdefghijklmnopqrst")
+    def __call__(self, clips):
+        return torch.full((len(clips), 20), 0.05)
+identifier = Identifier(Listener(InputSpec(157), torch.device("cpu")), Even())
 (few, before), (many, after) = identify(6), identify(66)
 assert (few, many) == (71, 788), (few, many)
 assert after - before < 20, (before, after)  # MB; the sound itself is 230, its spectrogram 60
@@ -77,7 +91,7 @@ def test_an_hour_takes_no_more_memory_than_minutes():
 
 def test_names_the_singers_and_counts_the_votes(identifier, trained, recordings):
     right = 0
-    for path in trained.split().test:
+    for path in trained.split.test:
         result = identifier.identify(recordings.tree / path)
         right += result.singer == path.split("/")[0]
         assert 0 < result.vote_share <= 1
@@ -89,7 +103,9 @@ def test_names_the_singers_and_counts_the_votes(identifier, trained, recordings)
 
 
 class Scripted:
-    """A classifier that says what it is told, clip by clip: the vote and the timeline are then known."""
+    """Scores that says what it is told, clip by clip: the vote and the timeline are then known."""
+
+    singers = ("alto", "bass", "tenor")
 
     def __init__(self, answers):
         self.answers = torch.tensor(answers)
@@ -101,9 +117,10 @@ class Scripted:
         return self.answers[start : start + len(mel)]
 
 
-def scripted(identifier, answers, **changes):
-    classify = Scripted(answers)
-    return replace(identifier, classify=classify, **changes), classify
+def scripted(identifier, answers, **spec):
+    scores, listener = Scripted(answers), identifier.listener
+    listener = replace(listener, spec=replace(listener.spec, **spec))
+    return replace(identifier, scores=scores, listener=listener), scores
 
 
 def write(path, seconds, rate=SAMPLE_RATE):
@@ -120,7 +137,7 @@ def test_vote_and_timeline_of_known_answers(identifier, tmp_path):
         [0.4, 0.35, 0.25],  # unsure: it does not vote, and it is in the timeline
         [0.8, 0.1, 0.1],
     ]
-    told, classify = scripted(identifier, answers)
+    told, scores = scripted(identifier, answers)
     result = told.identify(write(tmp_path / "song.wav", 5.2))
     assert (result.singer, result.clips) == ("alto", 4)
     assert result.vote_share == pytest.approx(3 / 4)
@@ -132,7 +149,7 @@ def test_vote_and_timeline_of_known_answers(identifier, tmp_path):
         (round(2 * clip, 3), round(3 * clip, 3), "bass", 0.8),
         (round(3 * clip, 3), round(5 * clip, 3), "alto", 0.6),
     ]
-    assert torch.cat(classify.seen).shape == (5, 128, 32)
+    assert torch.cat(scores.seen).shape == (5, 128, 32)
 
 
 def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):
@@ -140,7 +157,7 @@ def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):
     import librosa
 
     path = write(tmp_path / "long.flac", 80.0)
-    told, classify = scripted(identifier, [[1.0, 0.0, 0.0]] * 100)
+    told, scores = scripted(identifier, [[1.0, 0.0, 0.0]] * 100)
     result = told.identify(path)
     samples = soundfile.read(path, dtype="float32")[0]
     power = librosa.feature.melspectrogram(
@@ -148,7 +165,7 @@ def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):
     )
     decibels = librosa.amplitude_to_db(power, ref=1.0, top_db=80.0)
     clips = decibels.shape[1] // 32
-    seen = torch.cat(classify.seen)
+    seen = torch.cat(scores.seen)
     assert result.clips == len(seen) == clips
     expected = np.stack([decibels[:, 32 * i : 32 * i + 32] for i in range(clips)])
     np.testing.assert_allclose(seen, expected, atol=1e-3)
@@ -187,9 +204,9 @@ def test_any_format_is_heard_alike(identifier, tmp_path, name, codec):
     encode(tmp_path / name, codec, samples)
     heard = []
     for file in ("plain.wav", name):
-        told, classify = scripted(identifier, [[1.0, 0.0, 0.0]] * 9)
+        told, scores = scripted(identifier, [[1.0, 0.0, 0.0]] * 9)
         assert told.identify(tmp_path / file).singer == "alto"
-        heard.append(torch.cat(classify.seen))
+        heard.append(torch.cat(scores.seen))
     voiced = heard[0] > -20  # the harmonics, well above the noise that codecs change
     assert voiced.float().mean() > 0.05
     assert (heard[0] - heard[1])[voiced].abs().median() < 1.0
@@ -225,15 +242,20 @@ def test_decoding_ahead_changes_no_answer_and_goes_one_file_ahead(identifier, re
         assert outcome == alone[count - 1]
         assert asked == files[: count + 1]
     # Read again, and beyond what is decoded ahead.
-    monkeypatch.setattr("singerid.identifier.AHEAD_BLOCKS", 1)
-    with ThreadPoolExecutor(1) as decoder:
-        for block_seconds in (10.0, 1.0):
-            monkeypatch.setattr(
-                "singerid.identifier.read_blocks", partial(read_blocks, block_seconds=block_seconds)
-            )
-            read = _decoded_ahead(files[0], SAMPLE_RATE, lambda _: None, decoder)
+    monkeypatch.setattr(ahead, "AHEAD_BLOCKS", 1)
+    for block_seconds in (10.0, 1.0):
+        monkeypatch.setattr(ahead, "read_blocks", partial(read_blocks, block_seconds=block_seconds))
+        for path, read in ahead.decoded_ahead(files[:2], SAMPLE_RATE, lambda path: lambda _: None):
             for _ in range(3):
-                np.testing.assert_array_equal(np.concatenate(list(read())), load(files[0]))
+                np.testing.assert_array_equal(np.concatenate(list(read())), load(path))
+
+
+def test_a_damaged_file_is_warned_of_once_however_it_is_read(identifier, recordings, tmp_path):
+    whole = (recordings.tree / "alto" / "first" / "0.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    alone = identifier.identify(tmp_path / "cut.flac")
+    assert "is damaged or cut short" in alone.warning
+    assert list(identify_files(identifier, [tmp_path / "cut.flac"])) == [alone]
 
 
 def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
@@ -266,8 +288,8 @@ def test_what_cannot_identify_is_named(trained, tmp_path):
         Identifier.load(trained.path, audio="vocals")
     with pytest.raises(SingeridError, match=r"hears the mixture; leave out --separator"):
         Identifier.load(trained.path, separator="repet")
-    fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split())
-    save_model(trained.load_model(), fewer.state_path())
+    fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split)
+    save_model(trained.load_network(), fewer.state_path())
     with pytest.raises(SingeridError, match=r"has singers 3, its run's config\.json 1"):
         Identifier.load(fewer.path)
 

@@ -31,8 +31,9 @@ from singerid.config import TrainingConfig
 from singerid.data.splits import album_split
 from singerid.data.tracks import singers_of
 from singerid.models.registry import build_model
+from singerid.runs.config import current_versions
 from singerid.runs.part import part_of
-from singerid.runs.run import RunConfig, current_versions
+from singerid.runs.run import RunConfig
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.store.index import StoredTrack
 from singerid.store.reader import FORMAT, Store, features_path

@@ -13,7 +13,8 @@ from singerid.data.splits import Split
 from singerid.data.synthetic import draw_corpus, render
 from singerid.models.registry import build_model
 from singerid.models.weights import save_model
-from singerid.runs.run import Run, RunConfig, current_versions
+from singerid.runs.config import current_versions
+from singerid.runs.run import Run, RunConfig
 
 RATE = 44_100
 KBITS = 192

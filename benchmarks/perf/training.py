@@ -48,7 +48,7 @@ def eager_epoch(clips: Clips, batch: int, device: torch.device) -> Epoch:
 
     def epoch() -> None:
         for drawn in clips.batches(batch, device, shuffle=(0, 1)):
-            loss = cross_entropy(network(drawn.mel), drawn.labels)
+            loss = cross_entropy(network(*drawn.inputs), drawn.labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

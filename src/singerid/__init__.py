@@ -10,38 +10,66 @@ from typing import TYPE_CHECKING, Any
 from singerid.version import __version__
 
 if TYPE_CHECKING:
+    from singerid.analysis.audit.audit import audit as audit
+    from singerid.config import FeatureConfig as FeatureConfig
+    from singerid.config import TrainingConfig as TrainingConfig
+    from singerid.data.tracks import Track as Track
+    from singerid.encoders.encoder import Encoder as Encoder
+    from singerid.encoders.encoder import open_encoder as open_encoder
     from singerid.errors import SingeridError as SingeridError
+    from singerid.evaluation.evaluate import evaluate as evaluate
     from singerid.identifier import Identifier as Identifier
     from singerid.identify.result import Result as Result
+    from singerid.listening.listener import Listener as Listener
+    from singerid.listening.opening import open_listener as open_listener
+    from singerid.listening.waveform import WaveformModel as WaveformModel
+    from singerid.models.pretrained import register_pretrained as register_pretrained
     from singerid.models.registry import ModelEntry as ModelEntry
     from singerid.models.registry import build_model as build_model
     from singerid.models.registry import register_model as register_model
+    from singerid.models.spec import InputSpec as InputSpec
     from singerid.models.weights import save_model as save_model
+    from singerid.prepare.prepare import find_tracks as find_tracks
+    from singerid.prepare.prepare import prepare as prepare
+    from singerid.runs.new import configure as configure
+    from singerid.runs.new import make_split as make_split
+    from singerid.runs.run import Run as Run
     from singerid.runs.run import load_model as load_model
+    from singerid.store.reader import Store as Store
+    from singerid.training.loop import train as train
 
-# public name -> (module, name there)
-_PUBLIC = {
-    "Identifier": ("singerid.identifier", "Identifier"),
-    "ModelEntry": ("singerid.models.registry", "ModelEntry"),
-    "Result": ("singerid.identify.result", "Result"),
-    "SingeridError": ("singerid.errors", "SingeridError"),
-    "build_model": ("singerid.models.registry", "build_model"),
-    "load_model": ("singerid.runs.run", "load_model"),
-    "register_model": ("singerid.models.registry", "register_model"),
-    "save_model": ("singerid.models.weights", "save_model"),
+# The public names by the module that defines them.
+_MODULES = {
+    "analysis.audit.audit": ("audit",),
+    "config": ("FeatureConfig", "TrainingConfig"),
+    "data.tracks": ("Track",),
+    "encoders.encoder": ("Encoder", "open_encoder"),
+    "errors": ("SingeridError",),
+    "evaluation.evaluate": ("evaluate",),
+    "identifier": ("Identifier",),
+    "identify.result": ("Result",),
+    "listening.listener": ("Listener",),
+    "listening.opening": ("open_listener",),
+    "listening.waveform": ("WaveformModel",),
+    "models.pretrained": ("register_pretrained",),
+    "models.registry": ("ModelEntry", "build_model", "register_model"),
+    "models.spec": ("InputSpec",),
+    "models.weights": ("save_model",),
+    "prepare.prepare": ("find_tracks", "prepare"),
+    "runs.new": ("configure", "make_split"),
+    "runs.run": ("Run", "load_model"),
+    "store.reader": ("Store",),
+    "training.loop": ("train",),
 }
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [
-    "__version__",
-    *_PUBLIC,
-]
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'singerid' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(f"singerid.{_PUBLIC[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -151,6 +151,7 @@ class TrainingConfig:
     adam_epsilon: float = 1e-7  # Keras's default
     seed: int = 0  # of weights, dropout, shuffling and augmentation
     augment: AugmentMode = "none"
+    augment_strengths: AugmentConfig = AugmentConfig()
     patience: int | None = None  # epochs without a better validation F1 before stopping; None: never
     precision: Precision = "32-true"
     # Added to the training loss; the paper has neither, the authors' program has them for CRNN_FGNL.

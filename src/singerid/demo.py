@@ -17,21 +17,21 @@ from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
-from singerid.evaluation.card import write_card
 from singerid.evaluation.comparison import paired
-from singerid.evaluation.evaluate import LevelScores, score_part
+from singerid.evaluation.outcome import LevelScores, score_part
 from singerid.evaluation.report import score_text
 from singerid.evaluation.significance import Comparison, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.figures.pages import render_page
 from singerid.identifier import Identifier
-from singerid.listening.predict import predict_clips
+from singerid.identify.scores import hear
 from singerid.models.registry import count_parameters
 from singerid.prepare.prepare import prepare
+from singerid.runs.config import SplitConfig, current_versions
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.new import configure, make_split
-from singerid.runs.part import Part, part_of
-from singerid.runs.run import Run, SplitConfig, current_versions
+from singerid.runs.part import Part
+from singerid.runs.run import Run
 from singerid.sound.audio import load
 from singerid.sound.features import LogMel
 from singerid.store.index import StoredTrack
@@ -104,13 +104,11 @@ def run_demo(
     report = prepare(scan_tree(tree), tree, out / "store", workers=workers, show_progress=show_progress)
     if report.failures:
         raise SingeridError(f"{report.failures[0]}; delete {out} and run the demo again")
-    store = Store.open(out / "store")
-    runs = _train_both(store, out / "runs", config, device, show_progress)
-    test = part_of(store, runs[FGNL].split().test, runs[FGNL].config)
-    learned = part_of(store, runs[FGNL].split().train, runs[FGNL].config)
+    runs = _train_both(out / "store", out / "runs", config, device, show_progress)
+    test, learned = runs[FGNL].part("test"), runs[FGNL].part("train")
     outcomes = {BASELINE: _outcome(baseline_probabilities(learned, test), test)}
     for name, run in runs.items():
-        outcomes[name] = _outcome(predict_clips(run.load_model().to(device), test.clips, device), test)
+        outcomes[name] = _outcome(run.predict(test, device), test)
     page = _page(config, corpus, runs, outcomes, test, Identifier.load(runs[FGNL].path, device))
     path = out / "report.html"
     with atomic_write(path, "w") as file:
@@ -119,14 +117,14 @@ def run_demo(
 
 
 def _train_both(
-    store: Store, folder: Path, config: DemoConfig, device: torch.device, show_progress: bool
+    store: Path, folder: Path, config: DemoConfig, device: torch.device, show_progress: bool
 ) -> dict[str, Run]:
     """Train both networks; on a CPU side by side with half the threads each, which is faster than in turn."""
     threads = torch.get_num_threads()
     workers = 2 if device.type == "cpu" and threads > 1 else 1
     work = partial(
         _train,
-        store=store.path,
+        store=store,
         folder=folder,
         config=config,
         device=device,
@@ -153,7 +151,7 @@ def _train(
     split, how = make_split(opened, SplitConfig("album", config.training.seed))
     options = {"width": config.width, "batch_norm_momentum": config.batch_norm_momentum}
     run = configure(opened, split, how, name, config.training, options=options)
-    write_card(train(opened, folder / name, run, split, device, display))
+    train(opened, folder / name, run, split, device, display)
 
 
 def _outcome(probabilities: NDArray[np.floating[Any]], part: Part) -> _Outcome:
@@ -169,7 +167,7 @@ def _page(
     identifier: Identifier,
 ) -> str:
     songs = [_song_row(identifier, corpus, track) for track in _one_song_of_each(test.tracks)]
-    split = runs[FGNL].split()
+    split = runs[FGNL].split
     return render_page(
         "demo.html.j2",
         corpus=config.corpus,
@@ -216,7 +214,7 @@ def _result_row(name: str, outcomes: dict[str, _Outcome], runs: dict[str, Run]) 
         "time": "",
     }
     if name in runs:
-        row["parameters"] = f"{count_parameters(runs[name].load_model())[0]:,}"
+        row["parameters"] = f"{count_parameters(runs[name].network())[0]:,}"
         row["time"] = clock(sum(epoch.seconds for epoch in read_history(runs[name])))
     return row
 
@@ -299,18 +297,19 @@ def _song(identifier: Identifier, corpus: Path, test: Part) -> dict[str, Any]:
     path = {track: corpus / "mixture" / track.path for track in songs}
     by_confidence = sorted(songs, key=lambda track: identifier.identify(path[track]).confidence)
     track = by_confidence[len(songs) // 2]
-    samples = load(path[track], identifier.features.sample_rate)
-    probabilities, _ = identifier.clip_probabilities(path[track], lambda: [samples])
+    listener, spec = identifier.listener, identifier.listener.spec
+    samples = load(path[track], listener.sample_rate)
+    heard = hear(listener, identifier.scores, samples)
     figure = draw_timeline(
-        LogMel(identifier.features)(torch.from_numpy(samples)).numpy(),
-        probabilities,
-        identifier.clip_frames,
-        identifier.features.frame_seconds,
-        identifier.singers,
+        LogMel(spec.features)(torch.from_numpy(samples)).numpy(),
+        heard.scores,
+        spec.window_frames,
+        spec.features.frame_seconds,
+        heard.singers,
         truth=track.singer,
     )
     row = _song_row(identifier, corpus, track)
-    return row | {"figure": figure_svg(figure), "audio": _mp3(samples, identifier.features.sample_rate)}
+    return row | {"figure": figure_svg(figure), "audio": _mp3(samples, listener.sample_rate)}
 
 
 def _mp3(samples: NDArray[np.float32], sample_rate: int) -> str:
@@ -329,4 +328,7 @@ def _twins(config: CorpusConfig) -> str:
 
 def _settings(config: DemoConfig) -> dict[str, object]:
     own = {"width": config.width, "batch_norm_momentum": config.batch_norm_momentum, "split": "album"}
-    return own | asdict(config.training) | {f"corpus {k}": v for k, v in asdict(config.corpus).items()}
+    training: dict[str, object] = asdict(config.training)
+    strengths = asdict(config.training.augment_strengths)
+    del training["augment_strengths"]
+    return own | training | strengths | {f"corpus {k}": v for k, v in asdict(config.corpus).items()}

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from singerid.config import REPORTED_STATE, FeatureConfig, StateName
+from singerid.config import REPORTED_STATE, StateName
 from singerid.errors import SingeridError
-from singerid.models.registry import model_entry
-from singerid.runs.run import Run, RunConfig
+from singerid.listening.waveform import CutClips, WaveformModel
+from singerid.models.spec import InputSpec
+from singerid.runs.run import Run
 from singerid.sound.features import LogMel
 from singerid.system.files import atomic_write
 from singerid.version import __version__
@@ -52,44 +53,6 @@ class Exported:
     notice: str
 
 
-class CutClips(nn.Module):
-    """Waveform (1, samples) -> its whole clips (clips, n_mels, W), cut from the start without overlap.
-
-    Args:
-        log_mel: makes the spectrogram.
-        clip_frames: W.
-    """
-
-    def __init__(self, log_mel: LogMel, clip_frames: int) -> None:
-        super().__init__()
-        self.log_mel = log_mel
-        self.clip_frames = clip_frames
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        """(1, samples) at the spectrogram's sample rate -> (clips, n_mels, W) in dB."""
-        config = self.log_mel.config
-        count = (1 + waveform.shape[-1] // config.hop_length) // self.clip_frames
-        mel: Tensor = self.log_mel(waveform)[0, :, : count * self.clip_frames]
-        return mel.reshape(config.n_mels, count, self.clip_frames).transpose(0, 1)
-
-
-class NameSingers(nn.Module):
-    """Log-mel clips (clips, n_mels, W) -> probabilities (clips, singers).
-
-    Args:
-        model: a network that reads log-mel clips and gives logits.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """(clips, n_mels, W) in dB -> (clips, singers)."""
-        logits: Tensor = self.model(clips)
-        return logits.softmax(-1)
-
-
 def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE) -> Exported:
     """Write the network of a run as an ONNX file, checked in ONNX Runtime against torch.
 
@@ -113,28 +76,28 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         raise SingeridError(f"{path}: is a folder; name a file, for example {path / 'model.onnx'}")
     opened = Run.open(run)
     config = opened.config
-    inputs = model_entry(config.model).inputs
-    if inputs != ("mel",):
+    spec = config.spec
+    if spec.inputs != ("mel",):
         raise SingeridError(
-            f"{run}: {config.model} reads {' and '.join(inputs)}, and the graph can make mel spectrograms "
-            "only (it holds no melody tracker); export a run of another model"
+            f"{run}: {config.model} reads {' and '.join(spec.inputs)}, and the graph can make mel "
+            "spectrograms only (it holds no melody tracker); export a run of another model"
         )
-    model = opened.load_model(state)
-    graph = build_graph(model, config.clip_frames, config.features)
+    model = opened.network(state=state)
+    graph = build_graph(model, spec)
     _describe(
         graph,
         singers=json.dumps(config.singers, ensure_ascii=False),
-        sample_rate=str(config.features.sample_rate),
+        sample_rate=str(spec.features.sample_rate),
         clip_seconds=f"{config.training.clip_seconds:g}",
-        clip_frames=str(config.clip_frames),
-        features=json.dumps(asdict(config.features)),
+        clip_frames=str(spec.window_frames),
+        features=json.dumps(asdict(spec.features)),
         model=config.model,
         options=json.dumps(dict(config.options)),
-        audio=config.audio,
+        audio=spec.audio,
         singerid_version=__version__,
     )
     content = graph.SerializeToString()
-    difference = _difference(content, model, config)
+    difference = _difference(content, model, spec)
     if not difference <= TOLERANCE:
         raise SingeridError(
             f"{run}: ONNX Runtime and torch differ by {difference:.1g} on this network; nothing was written, "
@@ -143,19 +106,18 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
     with atomic_write(path) as file:
         file.write(content)
     notice = ""
-    if config.audio == "vocals":
+    if spec.audio == "vocals":
         notice = "the network learned on separated vocals and hears what it is given: give it vocals"
     return Exported(path, len(content), difference, notice)
 
 
 @torch.no_grad()
-def build_graph(model: nn.Module, clip_frames: int, features: FeatureConfig) -> "ModelProto":
+def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     """The ONNX graph from waveform to probabilities.
 
     Args:
         model: a network that reads log-mel clips, in evaluation mode, on the CPU.
-        clip_frames: W.
-        features: how clips are made from sound.
+        spec: what it must be given.
 
     Raises:
         SingeridError: the network has an operator that ONNX lacks.
@@ -163,10 +125,12 @@ def build_graph(model: nn.Module, clip_frames: int, features: FeatureConfig) -> 
     from onnx import TensorProto, checker, compose
     from onnx.helper import make_graph, make_node, make_tensor_value_info
 
-    sound = torch.zeros(1, 2 * clip_frames * features.hop_length)
-    cut = CutClips(_GraphLogMel(features), clip_frames)
+    sound = torch.zeros(1, 2 * spec.window_frames * spec.features.hop_length)
+    cut = CutClips(spec, _GraphLogMel(spec.features))
     whole = _trace(cut, sound, "waveform", "clips", varying={1: "samples"})
-    network = _trace(_NameOne(model), torch.zeros(features.n_mels, clip_frames), "clip", "row", varying={})
+    network = _trace(
+        _NameOne(model), torch.zeros(spec.columns, spec.window_frames), "clip", "row", varying={}
+    )
     network = compose.add_prefix(network, "network/")
     (row,) = network.graph.output
     body = make_graph(
@@ -193,11 +157,16 @@ def build_graph(model: nn.Module, clip_frames: int, features: FeatureConfig) -> 
     return whole
 
 
-class _NameOne(NameSingers):
+class _NameOne(nn.Module):
     """A clip (n_mels, W) -> its probabilities (singers,): what `Loop` repeats."""
 
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
     def forward(self, clip: Tensor) -> Tensor:
-        return super().forward(clip.unsqueeze(0)).squeeze(0)
+        logits: Tensor = self.model(clip.unsqueeze(0))
+        return logits.softmax(-1).squeeze(0)
 
 
 class _GraphLogMel(LogMel):
@@ -262,17 +231,16 @@ def _describe(graph: "ModelProto", **metadata: str) -> None:
     helper.set_model_props(graph, metadata)
 
 
-def _difference(content: bytes, model: nn.Module, config: RunConfig) -> float:
+def _difference(content: bytes, model: nn.Module, spec: InputSpec) -> float:
     """Largest difference of ONNX Runtime's probabilities from torch's, on two clips and a half of noise."""
     import onnxruntime
 
-    samples = 5 * config.clip_frames * config.features.hop_length // 2
+    samples = 5 * spec.window_frames * spec.features.hop_length // 2
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, samples), dtype=np.float32)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run(["probabilities"], {"waveform": noise})
-    torch_pipeline = nn.Sequential(CutClips(LogMel(config.features), config.clip_frames), NameSingers(model))
     with torch.inference_mode():
-        expected = torch_pipeline(torch.from_numpy(noise)).numpy()
+        expected = WaveformModel(model, spec)(torch.from_numpy(noise)).numpy()
     return float(np.abs(found - expected).max())
 
 

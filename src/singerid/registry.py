@@ -5,6 +5,7 @@ it is asked for, so that listing names costs nothing.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Generic, TypeVar
 
@@ -14,14 +15,11 @@ from singerid.text import near_names
 T = TypeVar("T")
 
 
-class UnknownNameError(SingeridError, KeyError):
+class UnknownNameError(SingeridError):
     """A name that a registry does not know; the message lists the nearest ones."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would quote it
 
-
-class Registry(Mapping[str, T], Generic[T]):
+class Registry(Generic[T]):
     """Entries by name, in the order in which they were registered.
 
     Args:
@@ -43,7 +41,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T | str] = dict(entries)
 
     def __getitem__(self, name: str) -> T:
-        """The entry of a name; raises UnknownNameError, which is a SingeridError and a KeyError."""
+        """The entry of a name; raises UnknownNameError."""
         if name not in self._entries:
             remedy = f"; {self._remedy}" if self._remedy else ""
             raise UnknownNameError(
@@ -65,8 +63,21 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Names and entries; all entries are imported for it."""
+        return ((name, self[name]) for name in self)
+
     def register(self, name: str, entry: T) -> None:
         """Make an entry known by a name; raises ValueError where the name is taken."""
         if name in self._entries:
             raise ValueError(f"a {self.what} named {name!r} exists already; choose another name")
         self._entries[name] = entry
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Within, entries may be registered; afterwards the registry is as before."""
+        before = dict(self._entries)
+        try:
+            yield
+        finally:
+            self._entries = before

@@ -28,7 +28,7 @@ def make(trained, path, model="crnn_fgnl", **options):
     """An untrained run over the recordings, with biases and batch norms that are not zero and one."""
     torch.manual_seed(3)
     config = replace(trained.config, model=model, options=options)
-    run = Run.create(path, config, trained.split())
+    run = Run.create(path, config, trained.split)
     network = build_model(model, len(config.singers), **options)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -44,7 +44,7 @@ def run(trained, tmp_path_factory):
 
 
 def features_of(run, path=SONG):
-    store = run.store()
+    store = run.store
     (track,) = (track for track in store.tracks if track.path == path)
     return np.load(store.features_path(track)).astype(np.float32).T  # (n_mels, frames)
 
@@ -85,7 +85,7 @@ def rows_by_loops(block, maps, position, softmax):
 def test_what_is_drawn_is_the_definition_of_the_paper(model, options, trained, tmp_path):
     run = make(trained, tmp_path / "run", model, **OPTIONS, **options)
     found = look(run, SONG, Where(clip=2, band=5, frame=1), CPU)
-    network = run.load_model()
+    network = run.load_network()
     maps = network.maps(torch.from_numpy(features_of(run)[:, 64:96])[None])
     softmax = options.get("softmax", "keys")
     expected = rows_by_loops(network.attention, maps, (5, 1), softmax)
@@ -122,7 +122,7 @@ def test_what_is_drawn_is_the_definition_of_the_paper(model, options, trained, t
 
 @torch.no_grad()
 def test_excitation_weights_of_every_clip_are_mose_of_the_responses(run):
-    network, seen = run.load_model(), []
+    network, seen = run.load_network(), []
     network.attention.excitation.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     mel = features_of(run)
     clips = mel.shape[1] // 32

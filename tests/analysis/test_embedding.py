@@ -31,16 +31,16 @@ def another(run, path, model="crnn_fgnl", split=None, **changes):
     """An untrained run like another one."""
     torch.manual_seed(1)
     config = replace(run.config, model=model, options={"width": 0.0625}, **changes)
-    made = Run.create(path, config, split or run.split())
+    made = Run.create(path, config, split or run.split)
     save_model(build_model(model, len(config.singers), **config.options), made.state_path())
     return made
 
 
 def clips_by_loops(run):
     """(path, clip, features) of every test clip, read straight from the store's files."""
-    store, found = run.store(), []
+    store, found = run.store, []
     for track in sorted(store.tracks, key=lambda track: track.path):
-        if track.path in run.split().test:
+        if track.path in run.split.test:
             features = np.load(store.features_path(track)).astype(np.float32)
             clip = 0
             while 32 * (clip + 1) <= len(features):  # 1 s are 32 frames
@@ -68,7 +68,7 @@ def silhouette_by_loops(points, labels):
 
 @torch.no_grad()
 def test_an_embedding_is_the_last_output_of_the_last_gru(trained, embedded):
-    model, states = trained.load_model(), []
+    model, states = trained.load_network(), []
     model.gru.register_forward_hook(lambda module, inputs, output: states.append(output[0][:, -1]))
     clips = clips_by_loops(trained)
     for _, _, mel in clips:
@@ -92,7 +92,7 @@ def test_rows_say_what_each_embedding_is_of(trained, embedded):
 
 
 def test_parts(trained):
-    split = trained.split()
+    split = trained.split
     for name, paths in (("valid", split.valid), ("all", split.train + split.valid + split.test)):
         assert {row["path"] for row in em.embed(trained, CPU, name).track_rows} == set(paths)
 
@@ -166,7 +166,7 @@ def test_folders(tmp_path):
 
 
 def test_runs_that_do_not_fit_into_one_picture_are_refused(trained, tmp_path):
-    split = trained.split()
+    split = trained.split
     swapped = Split(split.train, split.test, split.valid)
     longer = replace(trained.config.training, clip_seconds=2.0)
     singers = tuple(reversed(trained.config.singers))
@@ -197,7 +197,7 @@ class Odd(torch.nn.Module):
     ],
 )
 def test_networks_without_proper_embeddings_are_one_line(model, message, trained, monkeypatch):
-    monkeypatch.setattr(Run, "load_model", lambda run: model)
+    monkeypatch.setattr(Run, "network", lambda *_: model)
     with pytest.raises(SingeridError, match=message):
         em.embed(trained, CPU)
 

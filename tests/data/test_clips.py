@@ -97,15 +97,15 @@ def test_batches_are_the_clips(
     assert [len(batch.labels) for batch in batches] == [4, 4, 4, 1]
     seen = []
     for batch in batches:
-        assert batch.mel.shape[1:] == (MELS, FRAMES)
-        assert (batch.mel.dtype, batch.labels.dtype, batch.index.dtype) == (
+        assert batch.inputs[0].shape[1:] == (MELS, FRAMES)
+        assert (batch.inputs[0].dtype, batch.labels.dtype, batch.index.dtype) == (
             torch.float32,
             torch.int64,
             torch.int64,
         )
-        assert batch.mel.is_contiguous()
-        assert batch.melody is None
-        for mel, label, index in zip(batch.mel, batch.labels, batch.index.tolist(), strict=True):
+        assert batch.inputs[0].is_contiguous()
+        assert len(batch.inputs) == 1
+        for mel, label, index in zip(batch.inputs[0], batch.labels, batch.index.tolist(), strict=True):
             np.testing.assert_array_equal(mel.numpy(), expected[index][2])
             assert label == LABELS[expected[index][0]]
             seen.append(index)
@@ -114,7 +114,9 @@ def test_batches_are_the_clips(
 
 
 def equal(first: Batch, second: Batch) -> bool:
-    pairs = [(getattr(first, name), getattr(second, name)) for name in ("mel", "melody", "labels", "index")]
+    pairs = zip(
+        (*first.inputs, first.labels, first.index), (*second.inputs, second.labels, second.index), strict=True
+    )
     return all(torch.equal(a, b) for a, b in pairs)
 
 
@@ -139,9 +141,9 @@ def test_melody_is_the_f0_of_the_clips_own_frames(tracks: MappedFolder, f0: list
     clips = Clips(tracks, LABELS, FRAMES, f0=f0)
     bands = librosa.mel_frequencies(MELS)
     for batch in clips.batches(3, shuffle=(0, 0)):
-        assert batch.melody is not None
-        assert batch.melody.shape == batch.mel.shape
-        for melody, index in zip(batch.melody.numpy(), batch.index.tolist(), strict=True):
+        mel, maps = batch.inputs
+        assert maps.shape == mel.shape
+        for melody, index in zip(maps.numpy(), batch.index.tolist(), strict=True):
             for frame in range(FRAMES):
                 hertz = f0[clips.track[index]][clips.start[index] + frame]
                 expected = [
@@ -173,7 +175,7 @@ def test_more_clips_than_are_loaded_at_once(resident: bool) -> None:
     frames = 2 * LOADED_CLIPS + 3
     track = np.arange(frames, dtype=np.float32).astype(np.float16)[:, None]
     (batch,) = Clips([track[:5], track], [0, 1], 1).batches(10**6, resident=resident)
-    np.testing.assert_array_equal(batch.mel.flatten().numpy(), np.concatenate([track[:5], track])[:, 0])
+    np.testing.assert_array_equal(batch.inputs[0].flatten().numpy(), np.concatenate([track[:5], track])[:, 0])
 
 
 @pytest.mark.parametrize("resident", [True, False])
@@ -215,6 +217,6 @@ def test_batches_on_a_gpu_equal_those_on_the_cpu(
     clips = Clips(tracks, LABELS, FRAMES, f0=f0)
     there = clips.batches(4, "cuda", shuffle=(1, 1), resident=resident)
     for here, batch in zip(clips.batches(4, shuffle=(1, 1)), there, strict=True):
-        assert batch.mel.is_cuda
-        moved = (batch.mel.cpu(), None if batch.melody is None else batch.melody.cpu())
-        assert equal(here, Batch(*moved, batch.labels.cpu(), batch.index.cpu()))
+        assert batch.inputs[0].is_cuda
+        moved = tuple(each.cpu() for each in batch.inputs)
+        assert equal(here, Batch(moved, batch.labels.cpu(), batch.index.cpu()))

@@ -1,6 +1,5 @@
 """The model card: what it says is what the run, its store and its scores say, whatever the names are."""
 
-import hashlib
 import json
 import re
 import shutil
@@ -17,9 +16,11 @@ from singerid.config import CorpusConfig
 from singerid.data.splits import Split
 from singerid.data.synthetic.cast import draw_corpus, is_synthetic
 from singerid.errors import SingeridError
-from singerid.evaluation.card import escape_markdown, record_evaluation, write_card
+from singerid.evaluation.card import escape_markdown, write_card
 from singerid.evaluation.evaluate import evaluate
+from singerid.evaluation.record import SCORES, record_audit, record_evaluation, recorded_evaluations
 from singerid.identifier import Identifier
+from singerid.models.registry import build_model
 from singerid.models.weights import save_model
 from singerid.runs.run import Run
 from singerid.system.files import write_json
@@ -35,7 +36,7 @@ def run(trained, tmp_path):
 
 @pytest.fixture(scope="module")
 def evaluation(trained):
-    return evaluate(trained, torch.device("cpu"), baseline=True)
+    return evaluate(trained, torch.device("cpu"), baseline=True, keep=False)
 
 
 def card(run):
@@ -58,7 +59,7 @@ def table_after(text, heading):
 
 def test_the_data_are_those_of_the_split_and_the_store(run):
     text = card(run)
-    split, tracks = run.split(), {track.path: track for track in run.store().tracks}
+    split, tracks = run.split, {track.path: track for track in run.store.tracks}
     expected = []
     for name, paths in (("train", split.train), ("valid", split.valid), ("test", split.test)):
         seconds = sum(tracks[path].duration_s for path in paths)
@@ -74,7 +75,7 @@ def test_the_data_are_those_of_the_split_and_the_store(run):
 
 def test_scores_come_with_intervals_and_go_with_their_weights(run, evaluation):
     assert "Not evaluated" in card(run)
-    record_evaluation(run, evaluation, "mixture")
+    record_evaluation(run, evaluation)
     table = table_after(card(run), "Scores")
     assert [row[:3] for row in table[1:]] == [
         ["mixture", system, level]
@@ -86,36 +87,45 @@ def test_scores_come_with_intervals_and_go_with_their_weights(run, evaluation):
     numbers = [float(number) for number in re.split(r"[ (\-)]+", table[1][3])[:3]]
     assert numbers == pytest.approx([clip.f1_weighted, interval.low, interval.high], abs=0.005)
     assert table[1][6] == str(clip.count)
-    other = run.load_model()
+    other = run.load_network()
     torch.nn.init.zeros_(other.output.bias)
     save_model(other, run.state_path())
+    run = Run.open(run.path)
     assert "Not evaluated with the weights that it has now" in card(run)
-    record_evaluation(run, evaluation, "vocals")  # what was scored before is of other weights: it goes
+    record_evaluation(
+        run, replace(evaluation, audio="vocals")
+    )  # what was scored before is of other weights: it goes
     assert {row[0] for row in table_after(card(run), "Scores")[1:]} == {"vocals"}
 
 
 def test_audio_conditions_stand_side_by_side(run, evaluation):
-    record_evaluation(run, evaluation, "mixture")
-    record_evaluation(run, replace(evaluation, baseline=None), "vocals")
+    record_evaluation(run, evaluation)
+    record_evaluation(run, replace(evaluation, audio="vocals", baseline=None))
     heard = [row[0] for row in table_after(card(run), "Scores")[1:]]
     assert heard == ["mixture"] * 4 + ["vocals"] * 2
 
 
 def test_the_audit_is_quoted_while_it_is_of_these_weights(run):
-    weights = hashlib.sha256(run.state_path().read_bytes()).hexdigest()
-    write_json(
-        run.path / "audit.json", {"weights": weights, "summary": ["Half of it is the *album*.", "Beware."]}
-    )
+    record_audit(run, {"summary": ["Half of it is the *album*.", "Beware."]})
     assert r"The audit says: Half of it is the \*album\*. Beware." in card(run)
-    write_json(run.path / "audit.json", {"weights": "0" * 64, "summary": ["Of other weights."]})
+    other = {"weights": {"best_f1": "0" * 64}, "summary": ["Of other weights."]}
+    write_json(run.path / SCORES, {"audit": other})
     text = card(run)
     assert "Of other weights" not in text
     assert "Not audited" in text
 
 
+def test_scores_of_a_state_that_was_trained_on_are_not_believed(run):
+    """An evaluation of several states is of the weights of each of them."""
+    record_evaluation(run, evaluate(run, states=("best_f1", "last")))
+    assert set(recorded_evaluations(run)) == {"mixture"}
+    save_model(build_model("crnn", 3, width=0.0625), run.state_path("last"))
+    assert recorded_evaluations(Run.open(run.path)) == {}
+
+
 def test_settings_versions_and_parameters_are_those_of_the_run(run):
     text = card(run)
-    parameters = sum(p.numel() for p in run.load_model().parameters())
+    parameters = sum(p.numel() for p in run.network().parameters())
     assert f"({parameters:,} trainable)" in text
     history = (run.path / "metrics.csv").read_text().splitlines()
     best = max((line.split(",") for line in history[1:]), key=lambda row: float(row[4]))
@@ -145,42 +155,47 @@ def test_synthetic_singers_are_called_so(run):
 
 
 def test_a_store_that_is_gone_or_changed_is_said(run):
-    gone = Run.create(run.path, replace(run.config, store="/nowhere"), run.split())
+    gone = Run.create(run.path, replace(run.config, store="/nowhere"), run.split)
     text = card(gone)
     assert "not where they were" in text
     train = table_after(text, "Data")[1]
     assert (train[0], train[2:]) == ("train", ["?", "?", "?"])
-    changed = Run.create(run.path, replace(run.config, store_identity="other"), run.split())
+    changed = Run.create(run.path, replace(run.config, store_identity="other"), run.split)
     assert "The store has changed since the training" in card(changed)
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"weights": "%s", "audio": {"mixture": {}}}'])
+ENTRY = '{"weights": {"best_f1": "%s"}}'
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"evaluations": {"mixture": ' + ENTRY + "}}"])
 def test_damaged_scores_are_one_line(run, content):
-    weights = hashlib.sha256(run.state_path().read_bytes()).hexdigest()
-    (run.path / "evaluation.json").write_text(content.replace("%s", weights))
-    with pytest.raises(
-        SingeridError, match=r"evaluation\.json: is .*; delete it and run `singerid evaluate`"
-    ):
+    (run.path / SCORES).write_text(content.replace("%s", run.digest()))
+    with pytest.raises(SingeridError, match=r"scores\.json: is .*; delete it and run `singerid evaluate`"):
         write_card(run)
 
 
-def weights_of(run):
-    return hashlib.sha256(run.state_path().read_bytes()).hexdigest()
-
-
-@pytest.mark.parametrize("audio", [["x"], "mixture", 5, None])
-def test_kept_scores_of_another_form_are_replaced(run, evaluation, audio):
-    write_json(run.path / "evaluation.json", {"weights": weights_of(run), "audio": audio})
-    record_evaluation(run, evaluation, "vocals")
+@pytest.mark.parametrize("evaluations", [["x"], "mixture", 5, None, {"mixture": 5}])
+def test_kept_scores_of_another_form_are_replaced(run, evaluation, evaluations):
+    write_json(run.path / SCORES, {"evaluations": evaluations})
+    record_evaluation(run, replace(evaluation, audio="vocals"))
     assert {row[0] for row in table_after(card(run), "Scores")[1:]} == {"vocals"}
 
 
 @pytest.mark.parametrize("summary", [5, "Beware.", None, {"a": "Beware."}, [5, ["Beware."]]])
 def test_an_audit_of_another_form_is_ignored(run, summary):
-    write_json(run.path / "audit.json", {"weights": weights_of(run), "summary": summary})
+    record_audit(run, {"summary": summary})
     text = card(run)
     assert "Not audited" in text
     assert "Beware" not in text
+
+
+def test_scores_and_audit_do_not_disturb_each_other(run, evaluation):
+    record_evaluation(run, evaluation)
+    record_audit(run, {"summary": ["One."]})
+    record_evaluation(run, replace(evaluation, audio="vocals"))
+    text = card(run)
+    assert "One." in text
+    assert {row[0] for row in table_after(text, "Scores")[1:]} == {"mixture", "vocals"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "NOTES.md"])
@@ -203,7 +218,8 @@ def test_scores_are_told_though_the_card_cannot_be_written(run, singerid):
     assert re.fullmatch(
         r"singerid: warning: the model card lacks these scores: .*README\.md: cannot .*\n", told.stderr
     )
-    assert weights_of(run) == json.loads((run.path / "evaluation.json").read_text())["weights"]
+    kept = json.loads((run.path / SCORES).read_text())["evaluations"]["mixture"]
+    assert kept["weights"] == {"best_f1": run.digest()}
 
 
 MARKUP = st.text(st.sampled_from("\\\\`*_{}[]()<>|&~$@:#+-=.!\"'/;a1 "), min_size=1)
@@ -234,12 +250,12 @@ def test_what_only_some_readers_take_for_markup_is_broken_up(name):
 def test_names_of_singers_are_escaped_where_they_stand(run, evaluation):
     names = ("a|b", "*c*", "<img src=x>")
     config = replace(run.config, singers=names)
-    renamed = Run.create(run.path, config, run.split())
+    renamed = Run.create(run.path, config, run.split)
     row = evaluation.states["best_f1"].clip.singers[0]
     singers = (replace(row, singer="a|b", f1=0.25), replace(row, singer="*c*", f1=0.75))
     clip = replace(evaluation.states["best_f1"].clip, singers=singers)
     levels = replace(evaluation.states["best_f1"], clip=clip)
-    record_evaluation(renamed, replace(evaluation, states={"best_f1": levels}), "mixture")
+    record_evaluation(renamed, replace(evaluation, states={"best_f1": levels}))
     text = card(renamed)
     html = MarkdownIt("commonmark").enable("table").render(text.split("---", 2)[2])
     assert "Singers: a|b, *c*, &lt;img src=x&gt;." in html

@@ -32,7 +32,7 @@ def make(trained, path, split=None, **changes):
     """An untrained run like the trained one."""
     torch.manual_seed(5)
     config = replace(trained.config, **changes)
-    run = Run.create(path, config, split or trained.split())
+    run = Run.create(path, config, split or trained.split)
     save_model(build_model(config.model, len(config.singers), **config.options), run.state_path())
     return run
 
@@ -50,10 +50,10 @@ def comparison(trained, untrained):
 @torch.no_grad()
 def named_by_hand(run, clip_frames=32):
     """Clip labels, and track -> (singer, confidence), by votes counted one by one."""
-    store, model = run.store(), run.load_model()
+    store, model = run.store, run.network()
     clips, tracks = [], {}
     for track in sorted(store.tracks, key=lambda track: track.path):
-        if track.path not in run.split().test:
+        if track.path not in run.split.test:
             continue
         mel = torch.from_numpy(np.load(store.features_path(track)).astype(np.float32).T)
         probabilities = torch.stack(
@@ -137,7 +137,8 @@ def test_a_run_on_vocals_beside_one_on_the_mixture(trained, recordings, tmp_path
     tree, store = tmp_path / "mixture", tmp_path / "store"
     prepare(scan_tree(tree), tree, store, separator=open_separator("stems", tree=tree, stems=tmp_path))
     mixture = make(trained, tmp_path / "a", store=str(store))
-    vocals = make(trained, tmp_path / "b", store=str(store), audio="vocals", separator="stems")
+    heard = replace(trained.config.spec, audio="vocals", separator="stems")
+    vocals = make(trained, tmp_path / "b", store=str(store), spec=heard)
     found = compare_runs(mixture, vocals, CPU)
     assert [(run["name"], run["audio"]) for run in found.to_json()["runs"]] == [
         ("crnn (mixture)", "mixture"),
@@ -166,7 +167,7 @@ def test_names(trained, untrained, tmp_path):
 
 
 def test_runs_that_cannot_be_compared_are_one_line(trained, recordings, tmp_path):
-    split = trained.split()
+    split = trained.split
     moved = Split(split.train, split.test, split.valid)
     with pytest.raises(SingeridError, match=r"train one again with --split-file .*split\.json"):
         compare_runs(trained, make(trained, tmp_path / "a", split=moved), CPU)

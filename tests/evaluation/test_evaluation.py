@@ -3,14 +3,21 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import f1_score
 
+from singerid.analysis.audit.audit import audit
+from singerid.analysis.embedding import embed
 from singerid.evaluation import evaluate as ev
 from singerid.evaluation.baseline import Baseline
+from singerid.evaluation.comparison import compare_runs
+from singerid.identifier import Identifier
+from singerid.listening import predict
+from singerid.listening.predict import predict_clips
 from singerid.runs.part import part_of
 from singerid.runs.run import Run
 from singerid.store.reader import Store
@@ -20,41 +27,54 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def part(trained, recordings):
-    return part_of(Store.open(recordings.store), trained.split().test, trained.config)
+    return part_of(Store.open(recordings.store), trained.split.test, trained.config)
 
 
 @pytest.fixture(scope="module")
 def result(trained):
-    return ev.evaluate(trained, CPU, ("best_f1", "last"), baseline=True)
+    return ev.evaluate(trained, CPU, ("best_f1", "last"), baseline=True, keep=False)
 
 
 @torch.no_grad()
 def test_probabilities_do_not_depend_on_the_batch(trained, part):
-    model = trained.load_model()
-    one = ev.predict_clips(model, part.clips, CPU, batch_size=1)
-    many = ev.predict_clips(model, part.clips, CPU, batch_size=7)
+    model = trained.network()
+    one = predict_clips(model, part.clips, CPU, batch_size=1)
+    many = predict_clips(model, part.clips, CPU, batch_size=7)
     np.testing.assert_allclose(one, many, atol=1e-6)
     np.testing.assert_allclose(one.sum(1), 1, atol=1e-5)
-    clip = torch.tensor(part.clips._features[0][:32].T.astype(np.float32))
+    clip = torch.tensor(part.clips._arrays[0][:32].T.astype(np.float32))
     np.testing.assert_allclose(one[0], model(clip[None])[0].softmax(0), atol=1e-6)
 
 
-def test_a_gpu_would_score_in_exact_float32(trained, monkeypatch):
-    seen, predict = [], ev.predict_clips
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda run, song: ev.evaluate(run, CPU),
+        lambda run, song: compare_runs(run, replace(run, path=run.path.parent / "other"), CPU),
+        lambda run, song: embed(run, CPU),
+        lambda run, song: audit(run, CPU),
+        lambda run, song: Identifier.load(run.path).identify(song),
+        lambda run, song: run.predict(run.part()),
+    ],
+)
+def test_whoever_asks_a_gpu_would_compute_in_exact_float32(ask, trained, recordings, tmp_path, monkeypatch):
+    shutil.copytree(trained.path, tmp_path / "run")
+    shutil.copytree(trained.path, tmp_path / "other")
+    seen, real = set(), predict.run_clips
 
     def watching(*arguments):
         cudnn = torch.backends.cudnn
         places = torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
-        seen.append([place.fp32_precision for place in places])
-        return predict(*arguments)
+        seen.add(tuple(place.fp32_precision for place in places))
+        return real(*arguments)
 
-    monkeypatch.setattr(ev, "predict_clips", watching)
-    ev.evaluate(trained, CPU)
-    assert seen == [["ieee"] * 3]
+    monkeypatch.setattr(predict, "run_clips", watching)
+    ask(Run.open(tmp_path / "run"), recordings.tree / "alto" / "first" / "0.flac")
+    assert seen == {("ieee", "ieee", "ieee")}
 
 
 def test_scores_equal_votes_counted_by_hand(trained, part, result):
-    probabilities = ev.predict_clips(trained.load_model(), part.clips, CPU)
+    probabilities = trained.predict(part)
     named, truth = [], []
     for index, track in enumerate(part.tracks):
         own = probabilities[part.clips.track == index]
@@ -71,8 +91,8 @@ def test_scores_equal_votes_counted_by_hand(trained, part, result):
 
 
 def test_the_baseline_is_fitted_to_training_clips_alone(trained, recordings, part, result):
-    train = part_of(Store.open(recordings.store), trained.split().train, trained.config)
-    batches = [next(iter(p.clips.batches(1000))).mel.numpy() for p in (train, part)]
+    train = part_of(Store.open(recordings.store), trained.split.train, trained.config)
+    batches = [next(iter(p.clips.batches(1000))).inputs[0].numpy() for p in (train, part)]
     fitted = Baseline().fit(batches[0], train.clips.labels)
     named = fitted.probabilities(batches[1]).argmax(1)
     expected = f1_score(part.clips.labels, named, average="weighted")
@@ -82,7 +102,7 @@ def test_the_baseline_is_fitted_to_training_clips_alone(trained, recordings, par
 def test_the_baseline_of_a_run_cannot_know_whom_the_training_tracks_lack(trained, tmp_path):
     """If it were fitted to anything but the training part of the split, it would name the tenor."""
     shutil.copytree(trained.path, tmp_path / "run")
-    split = trained.split().to_json()
+    split = trained.split.to_json()
     split["train"] = [path for path in split["train"] if not path.startswith("tenor")]
     (tmp_path / "run" / "split.json").write_text(json.dumps(split))
     result = ev.evaluate(Run.open(tmp_path / "run"), CPU, baseline=True)

@@ -8,10 +8,11 @@ import pytest
 from rich.console import Console
 
 from singerid.errors import Failure
-from singerid.evaluation.evaluate import Evaluation, LevelScores
+from singerid.evaluation.evaluate import Evaluation
+from singerid.evaluation.outcome import LevelScores
 from singerid.evaluation.report import evaluation_tables, score_text
 from singerid.evaluation.scores import score
-from singerid.identify.formats import write_csv, write_json_line
+from singerid.identify.formats import FORMATS
 from singerid.identify.report import identification_table, timeline_bar, timeline_table
 from singerid.identify.result import Result, Span
 from singerid.text import clock
@@ -60,15 +61,14 @@ def test_tables_of_an_identification():
 
 def test_json_lines_and_csv_hold_names_that_are_no_utf8():
     file = io.StringIO()
-    write_json_line(RESULT, file)
-    write_json_line(Failure("x.mp3", "is empty"), file)
+    FORMATS["json"]([RESULT, Failure("x.mp3", "is empty")], file)
     first, second = (json.loads(line) for line in file.getvalue().splitlines())
     assert first["path"] == RESULT.path
     assert first["timeline"][1] == {"start_s": 10, "end_s": 15, "singer": "Bo", "confidence": 0.6}
     assert second == {"path": "x.mp3", "error": "is empty"}
     file.getvalue().encode("utf-8")
     table = io.StringIO()
-    write_csv([RESULT, Failure("x,y.mp3", "is empty")], table)
+    FORMATS["csv"]([RESULT, Failure("x,y.mp3", "is empty")], table)
     table.getvalue().encode("utf-8")
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
     assert rows[0]["vote_share"] == "0.6667"
@@ -82,7 +82,7 @@ def evaluation():
     clip = score([0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1], ["Ana", "Bo"])
     track = score([0, 1], [0, 1], [0, 1], ["Ana", "Bo"])
     levels = LevelScores(clip, track)
-    return Evaluation({"best_f1": levels}, levels, ("Ana", "Bo"), short=2)
+    return Evaluation("mixture", {"best_f1": levels}, levels, ("Ana", "Bo"), (), short=2)
 
 
 def test_tables_of_an_evaluation(evaluation):

@@ -13,6 +13,7 @@ import torch
 from conftest import SAMPLE_RATE, voice
 from singerid.errors import SingeridError
 from singerid.identifier import Identifier
+from singerid.identify.scores import hear
 from singerid.models.hsieh import load_hsieh_crnn
 from singerid.models.pretrained import (
     PRETRAINED,
@@ -23,6 +24,7 @@ from singerid.models.pretrained import (
     register_pretrained,
 )
 from singerid.models.registry import build_model
+from singerid.models.spec import InputSpec
 from singerid.models.weights import load_model_file, save_model
 from singerid.sound.audio import AudioError
 from singerid.sound.features import LogMel, melody_map, stream_log_mel
@@ -33,10 +35,8 @@ from singerid.sound.melody.trackers import open_tracker
 def cache(tmp_path, monkeypatch):
     """A cache of its own; what a test registers is forgotten after it."""
     monkeypatch.setenv("SINGERID_CACHE", str(tmp_path / "cache"))
-    before = dict(PRETRAINED)
-    yield tmp_path / "cache"
-    PRETRAINED.clear()
-    PRETRAINED.update(before)
+    with PRETRAINED.restored():
+        yield tmp_path / "cache"
 
 
 def published(site):
@@ -53,7 +53,7 @@ def published(site):
         sha256=hashlib.sha256((folder / "duet.safetensors").read_bytes()).hexdigest(),
         licence="CC0-1.0",
         source=address,
-        clip_frames=32,
+        spec=InputSpec(window_frames=32),
     )
     return entry, model
 
@@ -77,7 +77,12 @@ def test_is_fetched_once_and_then_taken_from_the_cache(site, cache):
 
 
 @pytest.mark.parametrize(
-    ("name", "given"), [("crnnm", {"melody": "pyin"}), ("wavenet", {"waveform": True}), ("crnn", {})]
+    ("name", "given"),
+    [
+        ("crnnm", {"inputs": ("mel", "melody"), "melody": "pyin"}),
+        ("wavenet", {"inputs": ("waveform",)}),
+        ("crnn", {}),
+    ],
 )
 @pytest.mark.parametrize("audio", ["mixture", "vocals"])
 def test_hears_what_its_entry_says(name, given, audio, tmp_path):
@@ -96,20 +101,18 @@ def test_hears_what_its_entry_says(name, given, audio, tmp_path):
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         licence="CC0-1.0",
         source="https://example.org",
-        clip_frames=32,
-        audio=audio,
-        separator="repet" if audio == "vocals" else None,
-        **given,
+        spec=InputSpec(32, audio=audio, separator="repet" if audio == "vocals" else None, **given),
     )
     register_pretrained("duet", entry)
     identifier = Identifier.load("duet", pretrained_weights=path)
-    assert (identifier.separator.name if identifier.separator else None) == entry.separator
+    separator = identifier.listener.separator
+    assert (separator.name if separator else None) == entry.spec.separator
     assert identifier.notice == ""  # nothing is said of a separator that is the one it learned on
     assert identifier.identify(song).clips >= 1
     # Given the sound itself, so that what a separator makes of it does not matter.
-    heard, _ = identifier.clip_probabilities(song, lambda: [sound])
-    mel = next(stream_log_mel(lambda: [sound], LogMel(entry.features)))
-    inputs = [torch.from_numpy(mel[:, :32])[None]]
+    heard = hear(identifier.listener, identifier.scores, sound).scores
+    mel = next(stream_log_mel(lambda: [sound], LogMel(entry.spec.features)))
+    inputs = [mel[None, :, :32]]
     if name == "wavenet":
         inputs = [torch.from_numpy(sound[: 32 * 512].reshape(32, 512).T.copy())[None]]
     if name == "crnnm":
@@ -124,7 +127,7 @@ def test_vocals_go_with_a_separator():
     entry = PRETRAINED["hsieh-artist20"]
     for changes in ({"audio": "vocals"}, {"separator": "repet"}):
         with pytest.raises(ValueError, match="vocals go with a separator"):
-            replace(entry, **changes)
+            replace(entry, spec=replace(entry.spec, **changes))
 
 
 def test_vocals_of_a_network_on_mixtures_are_told_the_remedy(site):
@@ -142,13 +145,13 @@ def test_identifies_by_name_as_by_the_model_itself(site, tmp_path):
     register_pretrained("duet", entry)
     soundfile.write(tmp_path / "song.wav", voice(200.0, 5.0, 1), SAMPLE_RATE)
     identifier = Identifier.load("duet")
-    assert (identifier.singers, identifier.clip_frames) == (entry.singers, 32)
-    assert identifier.features == entry.features
+    assert identifier.scores.singers == entry.singers
+    assert identifier.listener.spec == replace(entry.spec, smallest_frames=model.smallest_frames)
     result = identifier.identify(tmp_path / "song.wav")
     assert result.clips >= 1
     mel = torch.randn(3, 128, 32)
     with torch.no_grad():
-        torch.testing.assert_close(identifier.classify(mel), model(mel).softmax(-1), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(identifier.scores(mel), model(mel).softmax(-1), rtol=1e-4, atol=1e-6)
 
 
 def test_a_folder_of_that_name_wins(site, trained, tmp_path, monkeypatch):
@@ -156,7 +159,7 @@ def test_a_folder_of_that_name_wins(site, trained, tmp_path, monkeypatch):
     register_pretrained("duet", entry)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "duet").symlink_to(trained.path)
-    assert Identifier.load("duet").singers == trained.config.singers
+    assert Identifier.load("duet").scores.singers == trained.config.singers
     with pytest.raises(SingeridError, match=r"duet: is a folder, .* leave out --pretrained-weights"):
         Identifier.load("duet", pretrained_weights=tmp_path / "any")
 
@@ -219,7 +222,7 @@ def test_hsieh_artist20_hears_what_its_program_hears(test_data, tmp_path):
     clips = np.stack([decibels[:, 157 * i : 157 * (i + 1)] for i in range(decibels.shape[1] // 157)])
     with torch.no_grad():
         expected = load_hsieh_crnn(weights)(torch.from_numpy(clips)).softmax(-1)
-    heard, _ = identifier.clip_probabilities(path, lambda: [samples])
+    heard = hear(identifier.listener, identifier.scores, samples).scores
     np.testing.assert_allclose(heard, expected, atol=1e-3)
     soundfile.write(path, samples[: 3 * SAMPLE_RATE], SAMPLE_RATE)
     with pytest.raises(AudioError, match=r"is shorter than 4\.61 s"):

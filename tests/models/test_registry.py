@@ -81,7 +81,7 @@ def test_every_network_of_the_issue_is_there():
         "_fgnl_se",
     ]
     names = {base + suffix for base in ("crnn", "crnnm") for suffix in suffixes}
-    assert names | {"crnn_se", "crnn_cbam", "crnn_scse", "blstm"} <= MODELS.keys()
+    assert names | {"crnn_se", "crnn_cbam", "crnn_scse", "blstm"} <= set(MODELS)
 
 
 def inputs_of(name, clips=2, frames=32, seed=0):

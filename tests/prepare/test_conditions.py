@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,13 @@ from singerid.doctor import check_store
 from singerid.errors import SingeridError
 from singerid.evaluation.evaluate import evaluate
 from singerid.identifier import Identifier
-from singerid.listening.predict import predict_clips
+from singerid.identify.scores import hear
+from singerid.listening.listener import Stored
 from singerid.prepare.prepare import PrepareReport, prepare
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import configure, make_split, run_differences
 from singerid.runs.part import part_of
-from singerid.runs.run import SplitConfig
-from singerid.sound.audio import load, read_blocks
+from singerid.sound.audio import load
 from singerid.sound.features import LogMel
 from singerid.sound.melody.trackers import open_tracker
 from singerid.sound.separation.separated import separated
@@ -258,7 +258,7 @@ def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole,
     with pytest.raises(SingeridError, match=r"its melody: made by pyin \(another\), the run learned"):
         part_of(newer, split.test, config)
     run = train(store, tmp_path / "run", config, split, CPU)
-    changed = replace(config, versions={**config.versions, "stems": "others"})
+    changed = replace(config, origins={**config.origins, "stems": "others"})
     assert run_differences(changed, config) == ["stems others instead of true stems"]
     assert (
         "learned on stems (true stems) and hears vocals by repet"
@@ -271,7 +271,7 @@ def test_the_best_melody_is_the_one_that_most_tracks_have(whole):
     part = replace(store.tracks[0], f0={**store.tracks[0].f0, "mixture/crepe": "0" * 64})
     origins = replace(store.origins, trackers={**store.origins.trackers, "crepe": "1"})
     begun = replace(store, tracks=(part, *store.tracks[1:]), origins=origins)
-    assert small(begun, "crnnm", "mixture")[0].melody == "pyin"
+    assert small(begun, "crnnm", "mixture")[0].spec.melody == "pyin"
 
 
 def small(store: Store, model: str, audio: str):
@@ -296,36 +296,42 @@ def test_training_evaluation_and_identification_hear_the_same(model, audio, stem
     """Identified as a file, a song has the probabilities that its stored clips have."""
     store = Store.open(whole)
     config, split = small(store, model, audio)
-    assert config.separator == ("stems" if audio == "vocals" else None)
-    assert config.melody == ("pyin" if model == "crnnm" else None)
+    assert config.spec.separator == ("stems" if audio == "vocals" else None)
+    assert config.spec.melody == ("pyin" if model == "crnnm" else None)
     run = train(store, tmp_path / "run", config, split, CPU)
     part = part_of(store, split.test, run.config)
     assert evaluate(run, CPU).states["best_f1"].clip.count == len(part.clips) == 4
-    stored = predict_clips(run.load_model(), part.clips, CPU)
+    stored = run.predict(part)
     if audio == "vocals":
         with pytest.raises(SingeridError, match=r"learned on true stems.*choose --separator"):
             Identifier.load(run.path)
         identifier = Identifier.load(run.path, separator="repet")
         tree = stems / "mixture"
-        identifier = replace(identifier, separator=open_separator("stems", tree=tree, stems=stems))
+        stem = open_separator("stems", tree=tree, stems=stems)
+        identifier = replace(identifier, listener=replace(identifier.listener, separator=stem))
     else:
         identifier = Identifier.load(run.path)
-    rounding = replace(
-        identifier, classify=lambda heard, *rest: identifier.classify(heard.half().float(), *rest)
-    )
     for index, track in enumerate(part.tracks):
-        with rounding.listen(stems / "mixture" / track.path) as read:
-            heard, frames = rounding.clip_probabilities(stems / "mixture" / track.path, read)
-        assert frames == track.frames
-        np.testing.assert_allclose(heard, stored[part.clips.track == index], atol=1e-5)
+        heard = hear(identifier.listener, Rounding(identifier.scores), stems / "mixture" / track.path)
+        np.testing.assert_allclose(heard.scores, stored[part.clips.track == index], atol=1e-5)
+        found = hear(identifier.listener, identifier.scores, Stored(store, track))
+        np.testing.assert_allclose(found.scores, stored[part.clips.track == index], atol=1e-6)
     # The melody matters: with another one the network says something else.
     if model == "crnnm":
-        flat = partial(read_blocks, stems / "mixture/alto/1/song.flac", SAMPLE_RATE)
-        other = replace(identifier, tracker=_Constant())
-        path = stems / "mixture" / part.tracks[0].path
-        assert not np.allclose(
-            other.clip_probabilities(path, flat)[0], identifier.clip_probabilities(path, flat)[0], atol=1e-4
-        )
+        song = load(stems / "mixture/alto/1/song.flac", SAMPLE_RATE)
+        other = replace(identifier.listener, tracker=_Constant())
+        heard = [hear(each, identifier.scores, song).scores for each in (identifier.listener, other)]
+        assert not np.allclose(*heard, atol=1e-4)
+
+
+class Rounding:
+    """The scores of what is rounded as the store rounds it."""
+
+    def __init__(self, scores):
+        self.scores, self.singers = scores, scores.singers
+
+    def __call__(self, first, *rest):
+        return self.scores(first.half().float(), *rest)
 
 
 class _Constant:
@@ -351,8 +357,8 @@ def test_a_run_on_the_mixture_is_evaluated_on_the_vocals(whole, tmp_path):
     config, split = small(store, "crnn", "mixture")
     run = train(store, tmp_path / "run", config, split, CPU)
     heard = {audio: evaluate(run, CPU, audio=audio).states["best_f1"].clip for audio in (None, "vocals")}
-    part = part_of(store, split.test, replace(run.config, audio="vocals"))
-    named = predict_clips(run.load_model(), part.clips, CPU).argmax(1)
+    part = run.hearing("vocals").part()
+    named = run.predict(part).argmax(1)
     assert heard["vocals"].accuracy == pytest.approx((named == part.clips.labels).mean())
     assert heard[None].count == heard["vocals"].count
 

@@ -26,8 +26,8 @@ from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.prepare import worker
 from singerid.prepare.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
 from singerid.prepare.worker import Extraction, Job, Source
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split
-from singerid.runs.run import SplitConfig
 from singerid.sound.audio import load
 from singerid.sound.separation.separators import open_separator
 from singerid.store.reader import Store

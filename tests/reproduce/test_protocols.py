@@ -89,5 +89,5 @@ def test_the_penalty_is_part_of_the_loss_that_is_trained(recordings, tmp_path):
         regularised = replace(config, training=replace(config.training, output_l2=strength))
         run = train(store, tmp_path / str(strength), regularised, split, CPU)
         losses.append(read_history(run)[0].loss)
-    squares = float(run.load_model("last").output.weight.detach().square().sum())
+    squares = float(run.network(state="last").output.weight.detach().square().sum())
     assert losses[1] - losses[0] == pytest.approx(0.5 * squares, rel=1e-3)

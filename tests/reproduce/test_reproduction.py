@@ -16,8 +16,8 @@ from filelock import FileLock
 
 from singerid.config import ReproduceConfig, TrainingConfig
 from singerid.errors import SingeridError
+from singerid.evaluation.record import SCORES
 from singerid.reproduce.plan import make_plan
-from singerid.reproduce.results import RESULT
 from singerid.reproduce.run import reproduce
 from singerid.reproduce.tables import Cell
 from singerid.store.reader import Store
@@ -44,13 +44,13 @@ def run(store, out, config=CONFIG):
 
 def stamps(out):
     """When the states and results were written."""
-    kept = [*out.rglob("*.safetensors"), *out.rglob(RESULT)]
+    kept = [*out.rglob("*.safetensors"), *out.rglob(SCORES)]
     return {path: path.stat().st_mtime_ns for path in kept}
 
 
 def named(out):
     """What was named by all runs: equal bytes of weights would name the same."""
-    results = {path.parent.name: json.loads(path.read_text()) for path in out.rglob(RESULT)}
+    results = {path.parent.name: json.loads(path.read_text()) for path in out.rglob(SCORES)}
     return {name: (result["states"], result["tracks"]) for name, result in results.items()}
 
 
@@ -283,7 +283,7 @@ def test_interrupted_and_resumed_it_ends_as_if_it_never_was(done, recordings, tm
     _, errors = process.communicate()
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert how == signal.SIGKILL or errors.endswith("run the same command again to go on\n")
-    assert len(list(out.rglob(RESULT))) < len(CELLS)
+    assert len(list(out.rglob(SCORES))) < len(CELLS)
     before = stamps(out / "runs" / CELLS[0].name)
     result = subprocess.run(
         [*command, recordings.store, out, *ARGUMENTS], capture_output=True, text=True, env=environment

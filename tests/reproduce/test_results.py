@@ -8,7 +8,9 @@ import torch
 from sklearn.metrics import f1_score
 
 from singerid.evaluation.evaluate import evaluate
-from singerid.reproduce.results import RESULT, read_result, write_result
+from singerid.evaluation.record import SCORES
+from singerid.models.weights import save_model
+from singerid.reproduce.results import read_result
 from singerid.runs.history import read_history
 from singerid.runs.run import Run
 from singerid.store.reader import Store
@@ -21,14 +23,19 @@ STATES = ("best_loss", "best_f1")
 def scored(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored") / "run"
     shutil.copytree(trained.path, folder)
-    write_result(Run.open(folder), STATES, CPU)
+    evaluate(Run.open(folder), CPU, STATES)
     return folder
 
 
 def test_names_give_the_f1_that_evaluate_prints(scored):
     result = read_result(scored, STATES)
     printed = json.loads(json.dumps(evaluate(Run.open(scored), CPU, STATES).to_json()["states"]))
-    assert json.loads((scored / RESULT).read_text(encoding="utf-8"))["states"] == printed
+    assert (
+        json.loads((scored / SCORES).read_text(encoding="utf-8"))["evaluations"]["mixture"]["scores"][
+            "states"
+        ]
+        == printed
+    )
     for state in STATES:
         for level in ("clip", "track"):
             items = result.named(level, state)
@@ -39,12 +46,12 @@ def test_names_give_the_f1_that_evaluate_prints(scored):
 def test_items_belong_to_their_albums(scored, trained):
     result = read_result(scored, STATES)
     by_path = {track.path: track for track in Store.open(trained.config.store).tracks}
-    assert [track.path for track in result.tracks] == sorted(trained.split().test)
+    assert [track.path for track in result.tracks] == sorted(trained.split.test)
     for track in result.tracks:
         stored = by_path[track.path]
         assert track.album == (stored.singer, stored.album)
         assert trained.config.singers[track.truth] == stored.singer
-        assert len(track.clips["best_f1"]) == stored.frames // trained.config.clip_frames
+        assert len(track.clips["best_f1"]) == stored.frames // trained.config.spec.window_frames
     clips = result.named("clip", "best_f1")
     assert len(clips.albums) == len(clips.truth) == sum(len(t.clips["best_f1"]) for t in result.tracks)
 
@@ -55,17 +62,20 @@ def test_epochs_and_time_are_those_of_training(scored):
     assert result.seconds * len(history) == pytest.approx(sum(epoch.seconds for epoch in history))
 
 
-def test_no_result_of_other_states_another_length_or_in_pieces(scored, tmp_path):
+def test_no_result_of_other_states_other_weights_or_in_pieces(scored, tmp_path):
     assert read_result(tmp_path, STATES) is None
-    assert read_result(scored, ("best_f1",)) is None
+    assert read_result(scored, (*STATES, "last")) is None
+    assert set(read_result(scored, ("best_f1",)).f1) == {"best_f1"}
     run = tmp_path / "run"
     shutil.copytree(scored, run)
-    whole = (run / RESULT).read_text(encoding="utf-8")
-    for broken in (whole[:100], "[]", '{"format": 1}', whole.replace('"format": 1', '"format": 2')):
-        (run / RESULT).write_text(broken, encoding="utf-8")
+    whole = (run / SCORES).read_text(encoding="utf-8")
+    for broken in (whole[:100], "[]", "{}", whole.replace('"tracks"', '"names"')):
+        (run / SCORES).write_text(broken, encoding="utf-8")
         assert read_result(run, STATES) is None
-    (run / RESULT).write_text(whole, encoding="utf-8")
+    (run / SCORES).write_text(whole, encoding="utf-8")
     assert read_result(run, STATES) is not None
-    lines = (run / "metrics.csv").read_text().splitlines()
-    (run / "metrics.csv").write_text("\n".join([*lines, lines[-1].replace("12,", "13,", 1)]) + "\n")
+    opened = Run.open(run)
+    changed = opened.load_network()
+    torch.nn.init.zeros_(changed.output.bias)
+    save_model(changed, opened.state_path("best_loss"))
     assert read_result(run, STATES) is None  # trained on since

@@ -57,8 +57,15 @@ def test_the_first_seed_of_everything_comes_first():
     assert seeds == sorted(seeds)
 
 
-def test_a_registered_network_joins_the_tables_it_names(monkeypatch):
-    monkeypatch.setitem(MODELS, "mine", ModelEntry(lambda singers: nn.Identity(), "mine", (7,)))
+@pytest.fixture
+def registered():
+    with MODELS.restored():
+        MODELS.register("mine", ModelEntry(lambda singers: nn.Identity(), "mine", (7,)))
+        yield
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_registered_network_joins_the_tables_it_names():
     assert TABLES[7].rows == (*TABLES[7].models, "mine")
     assert TABLES[1].rows == TABLES[1].models
     assert any(cell.model == "mine" for cell in cells(ReproduceConfig(tables=(7,))))

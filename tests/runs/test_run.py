@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +10,18 @@ import soundfile
 import torch
 
 from singerid import load_model
+from singerid.config import FeatureConfig
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.models.registry import build_model
+from singerid.models.spec import InputSpec
 from singerid.models.weights import save_model
 from singerid.prepare.prepare import prepare
+from singerid.runs import run as run_module
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split, singers_in
 from singerid.runs.part import part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 
 
@@ -31,11 +35,12 @@ def run(trained, tmp_path):
 def test_a_run_says_everything_needed_to_repeat_it(trained):
     opened = Run.open(trained.path)
     assert opened.config == trained.config
-    assert opened.split() == trained.split()
+    assert opened.split == trained.split
     content = json.loads((trained.path / "config.json").read_text(encoding="utf-8"))
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert {"singerid", "python", "torch", "numpy", "librosa"} <= content["versions"].keys()
-    assert content["features"]["pad_mode"] == "reflect"
+    assert content["spec"]["features"]["pad_mode"] == "reflect"
+    assert content["training"]["augment_strengths"]["time_masks"] == 2
 
 
 def test_load_model_takes_a_run_or_a_file(trained, tmp_path):
@@ -49,13 +54,13 @@ def test_load_model_takes_a_run_or_a_file(trained, tmp_path):
 
 def test_part_of_reads_the_tracks_clips_with_the_runs_labels(trained, recordings):
     store = Store.open(recordings.store)
-    part = part_of(store, trained.split().test, trained.config)
-    assert [track.path for track in part.tracks] == sorted(trained.split().test)
+    part = part_of(store, trained.split.test, trained.config)
+    assert [track.path for track in part.tracks] == sorted(trained.split.test)
     for clip, batch in zip(range(len(part.clips)), part.clips.batches(1), strict=True):
         track = part.tracks[part.clips.track[clip]]
         start = part.clips.start[clip]
         expected = store.features(track)[start : start + 32].T
-        assert torch.equal(batch.mel[0], torch.tensor(expected.astype("float32")))
+        assert torch.equal(batch.inputs[0][0], torch.tensor(expected.astype("float32")))
         assert part.singers[int(batch.labels)] == track.singer
 
 
@@ -92,9 +97,12 @@ def test_what_is_no_run_is_named(tmp_path, run):
     for damaged, message in (
         ("{", "is not valid JSON"),
         ("[]", "is not that of a run"),
-        (json.dumps(content | {"format": 2}), "is a run of format 2, this singerid reads 1"),
+        (json.dumps(content | {"format": 3}), "is a run of format 3, this singerid reads 2"),
         (json.dumps(content | {"training": {"epoch": 3}}), "is damaged"),
         (json.dumps({"format": 1, "model": "crnn"}), "is damaged"),
+        (json.dumps({"format": 2, "model": "crnn"}), "is damaged"),
+        (json.dumps(content | {"spec": content["spec"] | {"audio": "band"}}), "is damaged"),
+        (json.dumps(content | {"spec": content["spec"] | {"window_frames": "32"}}), "is damaged"),
         (json.dumps(content | {"model": 7}), "is damaged"),
         (json.dumps(content | {"options": None}), "is damaged"),
         (json.dumps(content | {"training": content["training"] | {"clip_seconds": "abc"}}), "is damaged"),
@@ -104,20 +112,62 @@ def test_what_is_no_run_is_named(tmp_path, run):
             Run.open(run.path)
 
 
+def test_a_run_of_format_1_is_read(run):
+    """As singerid wrote it before there was an `InputSpec`, with a clip of 1 s of a crnnm's vocals."""
+    now = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
+    del now["spec"], now["origins"], now["training"]["augment_strengths"]
+    before = now | {
+        "format": 1,
+        "model": "crnnm",
+        "features": asdict(FeatureConfig()),
+        "audio": "vocals",
+        "separator": "stems",
+        "melody": "pyin",
+        "versions": now["versions"] | {"stems": "true stems", "pyin": "librosa 0", "None": ""},
+    }
+    (run.path / "config.json").write_text(json.dumps(before), encoding="utf-8")
+    config = Run.open(run.path).config
+    assert config.spec == InputSpec(
+        32, inputs=("mel", "melody"), audio="vocals", separator="stems", melody="pyin"
+    )
+    assert config.origins == {"stems": "true stems", "pyin": "librosa 0"}
+    assert config.versions == now["versions"]
+    assert config.training == run.config.training
+    assert Run.create(run.path, config, run.split)
+    assert Run.open(run.path).config == config
+
+
+def test_a_run_remembers_what_was_opened(run, monkeypatch):
+    opened = []
+    for name in ("read_split", "load_model_file", "file_hash"):
+        real = getattr(run_module, name)
+        monkeypatch.setattr(run_module, name, lambda path, real=real: opened.append(path) or real(path))
+    real_open = Store.open
+    monkeypatch.setattr(Store, "open", lambda *given: opened.append(given[0]) or real_open(*given))
+    run = Run.open(run.path)
+    for form in (run, run.hearing("vocals"), run):
+        assert form.split.test
+        assert form.store.tracks
+        assert form.digest()
+        assert form.network() is run.network()
+    assert len(opened) == 4
+    assert run.load_network() is not run.network()  # one of one's own, to change
+
+
 def test_missing_truncated_and_foreign_states_are_named(run):
     path = run.state_path()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is no whole safetensors file"):
-        run.load_model()
+        run.network()
     path.write_bytes(b"")
     with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is no whole safetensors file"):
-        run.load_model()
+        run.network()
     path.unlink()
     with pytest.raises(
         SingeridError, match=r"best_f1\.safetensors: is missing; run the same `singerid train`"
     ):
-        run.load_model()
+        run.network()
 
 
 def test_a_state_of_another_network_than_the_configurations_is_named(run):
@@ -126,9 +176,9 @@ def test_a_state_of_another_network_than_the_configurations_is_named(run):
         options = {**own.options, "batch_norm_momentum": 0.25}
         save_model(build_model(other, own.singers, **options), run.state_path())
         with pytest.raises(SingeridError, match=rf"has {what} .*, its run's config\.json .*another run"):
-            Run.open(run.path).load_model()
+            Run.open(run.path).network()
     save_model(build_model(own.name, own.singers, **own.options), run.state_path())
-    Run.open(run.path).load_model()
+    Run.open(run.path).network()
 
 
 @pytest.mark.parametrize("command", ["evaluate", "embed", "audit"])
@@ -136,7 +186,7 @@ def test_a_run_whose_store_has_moved_is_told_where_it_is(command, run, recording
     before = singerid(command, run.path, "--json").stdout
     moved = tmp_path / "moved"
     shutil.copytree(recordings.store, moved)
-    Run.create(run.path, replace(run.config, store=str(tmp_path / "gone")), run.split())
+    Run.create(run.path, replace(run.config, store=str(tmp_path / "gone")), run.split)
     lost = singerid(command, run.path)
     assert lost.returncode == 2
     assert "gone is not there any more; say where it is now with --store" in lost.stderr
@@ -158,12 +208,12 @@ def test_a_relative_store_is_kept_whole(run, recordings, monkeypatch):
 @pytest.mark.parametrize("command", ["evaluate", "audit"])
 def test_scores_of_other_recordings_stay_off_the_card(command, run, recordings, singerid, tmp_path):
     singerid(command, run.path)
-    written = [run.path / f"{name}.json" for name in ("evaluation", "audit")] + [run.path / "README.md"]
+    written = [run.path / "scores.json", run.path / "README.md"]
     before = {path: path.read_bytes() for path in written if path.exists()}
     assert len(before) == 2
     tree = tmp_path / "tree"
     shutil.copytree(recordings.tree, tree)
-    track = tree / run.split().test[0]
+    track = tree / run.split.test[0]
     sound, rate = soundfile.read(track)
     soundfile.write(track, sound / 2, rate)
     other = tmp_path / "other"
@@ -182,7 +232,7 @@ def test_a_store_without_the_runs_tracks_is_named(trained, recordings):
     store = Store.open(recordings.store)
     renamed = replace(trained.config, singers=("alto", "bass", "somebody"))
     with pytest.raises(SingeridError, match="by 'tenor' now, whom the run does not know"):
-        part_of(store, trained.split().train, renamed)
+        part_of(store, trained.split.train, renamed)
     fewer = replace(store, tracks=store.tracks[:3])
     with pytest.raises(SingeridError, match=r"lacks \d+ of the run's tracks, the first is '.*'; prepare"):
-        part_of(fewer, trained.split().train, trained.config)
+        part_of(fewer, trained.split.train, trained.config)

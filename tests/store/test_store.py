@@ -296,7 +296,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from singerid.config import FeatureConfig
-from singerid.store.writer import open_writer
+from singerid.extract.writer import open_writer
 with open_writer(Path(sys.argv[1]), FeatureConfig(n_mels=4)):
     print("locked", flush=True)
     time.sleep(60)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(_glibc() is None, reason="this system's C librar
 PREPARED = """
 import resource
 import torch
-from singerid.system import allocator as memory
+from singerid.system import allocator
 from singerid.system.allocator import memory_kept
 
 BYTES = 48 * 2**20  # more than the C library keeps by itself
@@ -67,7 +67,7 @@ expect(after > 3 * PAGES, after)
 
 def test_without_glibc_nothing_happens():
     run("""
-memory._glibc = lambda: None
+allocator._glibc = lambda: None
 with memory_kept():
     within = new_pages()
 expect(within > 3 * PAGES, within)

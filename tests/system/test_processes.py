@@ -49,7 +49,7 @@ def test_what_the_work_raises_is_raised(workers: int) -> None:
 
 ORPHANS = """
 import os, sys, time
-from singerid.system.processes import each_in_processes
+from singerid.parallel import each_in_processes
 def work(item):
     print(os.getpid(), flush=True)
     time.sleep(3600)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from singerid.errors import SingeridError
+from singerid.models.spec import InputSpec
 from singerid.runs.history import Epoch, read_history
 from singerid.runs.run import Run
 from singerid.store.reader import Store
@@ -44,7 +45,7 @@ def test_it_learns_and_keeps_four_states(trained):
 def test_states_are_those_of_their_epochs(trained, recordings, tmp_path):
     """Each best state equals the last state of a run that stops at that epoch."""
     history = read_history(trained)
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     best = {
         "best_loss": min(history, key=lambda e: (e.valid_loss, e.epoch)),
         "best_accuracy": min(history, key=lambda e: (-e.valid_accuracy, e.epoch)),
@@ -58,7 +59,7 @@ def test_states_are_those_of_their_epochs(trained, recordings, tmp_path):
 
 def test_ties_go_to_the_earlier_epoch(trained, recordings, tmp_path):
     """A network that hardly moves scores the same in every epoch; its batch-norm statistics do move."""
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     still = short(trained.config, learning_rate=1e-12)
     still = replace(still, options={"width": 0.0625, "batch_norm_momentum": 1e-5})
     run = train(store, tmp_path / "run", still, split, CPU)
@@ -71,7 +72,7 @@ def test_ties_go_to_the_earlier_epoch(trained, recordings, tmp_path):
 
 
 def test_an_epoch_depends_on_seed_and_number_alone(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     whole = train(store, tmp_path / "whole", short(trained.config, augment="all"), split, CPU)
     for epochs in (1, 2, 3):  # prolonged epoch by epoch, with other random numbers drawn in between
         torch.rand(epochs)
@@ -156,7 +157,7 @@ def test_interrupted_it_says_so_and_exits_130(recordings, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_states(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     good = train(store, tmp_path / "run", short(trained.config, epochs=1), split, CPU)
     resume = good.path / "resume.safetensors"
     tensors = load_file(resume)
@@ -175,7 +176,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_states(trained, recording
 
 
 def test_patience_stops_after_the_best_epoch(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     config = short(trained.config, epochs=60, patience=2)
     history = read_history(train(store, tmp_path / "run", config, split, CPU))
     best = min(history, key=lambda epoch: (-epoch.valid_f1, epoch.epoch))
@@ -185,7 +186,7 @@ def test_patience_stops_after_the_best_epoch(trained, recordings, tmp_path):
 
 
 def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     message = r"other settings: learning_rate 0\.005 instead of 0\.1; give the same"
     with pytest.raises(SingeridError, match=message):
         train(store, trained.path, short(trained.config, learning_rate=0.1), split, CPU)
@@ -209,7 +210,7 @@ def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_p
         ),
         ({"options": {"softmax": "queries"}}, "'softmax' has no effect"),
         ({"model": "crnn_square", "options": {"n_mels": 64}}, "reads 64 mel bands, the store has 128"),
-        ({"audio": "vocals"}, "tracks have no vocals"),
+        ({"spec": InputSpec(audio="vocals")}, "tracks have no vocals"),
     ],
 )
 def test_what_cannot_be_trained_is_named_before_a_folder_is_made(
@@ -217,7 +218,7 @@ def test_what_cannot_be_trained_is_named_before_a_folder_is_made(
 ):
     config = replace(trained.config, **changes)
     with pytest.raises(SingeridError, match=message):
-        train(Store.open(recordings.store), tmp_path / "run", config, trained.split(), CPU)
+        train(Store.open(recordings.store), tmp_path / "run", config, trained.split, CPU)
     assert not (tmp_path / "run").exists()
 
 
@@ -227,7 +228,7 @@ def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):
             Store.open(recordings.store),
             tmp_path / "r",
             short(trained.config, clip_seconds=60),
-            trained.split(),
+            trained.split,
             CPU,
         )
 
@@ -246,7 +247,7 @@ def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):
 def test_settings_that_cannot_be_are_named(changes, message, trained, recordings, tmp_path):
     store = Store.open(recordings.store)
     with pytest.raises(SingeridError, match=message):
-        train(store, tmp_path / "run", short(trained.config, **changes), trained.split(), CPU)
+        train(store, tmp_path / "run", short(trained.config, **changes), trained.split, CPU)
     assert not (tmp_path / "run").exists()
 
 
@@ -254,7 +255,7 @@ def test_a_failing_compiler_is_one_line_and_changes_nothing(trained, recordings,
     def broken(*_, **__):
         raise RuntimeError("there is no compiler\nand this is why")
 
-    store, split, config = Store.open(recordings.store), trained.split(), short(trained.config, epochs=1)
+    store, split, config = Store.open(recordings.store), trained.split, short(trained.config, epochs=1)
     whole = train(store, tmp_path / "whole", config, split, CPU, compiling="no")
     monkeypatch.setattr(torch, "compile", broken)
     said = []
@@ -271,13 +272,13 @@ def test_a_folder_whose_making_was_killed_is_used(leftover, trained, recordings,
     run.mkdir()
     (run / leftover).write_text("{}")
     store = Store.open(recordings.store)
-    train(store, run, short(trained.config, epochs=1), trained.split(), CPU)
+    train(store, run, short(trained.config, epochs=1), trained.split, CPU)
     assert not (run / ".tmp-0123").exists()
-    assert Run.open(run).split() == trained.split()
+    assert Run.open(run).split == trained.split
 
 
 def test_fewer_epochs_than_are_done_change_nothing(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     run = train(store, tmp_path / "run", short(trained.config, epochs=2), split, CPU)
     before = run.state_path("last").read_bytes()
     train(store, run.path, short(trained.config, epochs=1), split, CPU)
@@ -287,7 +288,7 @@ def test_fewer_epochs_than_are_done_change_nothing(trained, recordings, tmp_path
 
 
 def test_lost_metrics_are_written_again_and_lost_states_are_named(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     run = train(store, tmp_path / "run", short(trained.config, epochs=1), split, CPU)
     history = read_history(run)
     (run.path / "metrics.csv").unlink()
@@ -309,20 +310,20 @@ def test_two_processes_do_not_train_one_run(trained, recordings, tmp_path):
         FileLock(tmp_path / "run" / ".lock"),
         pytest.raises(SingeridError, match="is being trained by another process"),
     ):
-        train(Store.open(recordings.store), tmp_path / "run", short(trained.config), trained.split(), CPU)
+        train(Store.open(recordings.store), tmp_path / "run", short(trained.config), trained.split, CPU)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_run_goes_on_on_a_gpu(trained, recordings, tmp_path):
-    store, split, device = Store.open(recordings.store), trained.split(), torch.device("cuda", 0)
+    store, split, device = Store.open(recordings.store), trained.split, torch.device("cuda", 0)
     for epochs in (1, 2):
         run = train(store, tmp_path / "run", short(trained.config, epochs=epochs), split, device)
     assert len(read_history(run)) == 2
 
 
 def test_a_damaged_resume_point_is_named(trained, recordings, tmp_path):
-    store, split = Store.open(recordings.store), trained.split()
+    store, split = Store.open(recordings.store), trained.split
     run = train(store, tmp_path / "run", short(trained.config, epochs=1), split, CPU)
     resume = run.path / "resume.safetensors"
     resume.write_bytes(resume.read_bytes()[:500])

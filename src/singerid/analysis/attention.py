@@ -5,7 +5,6 @@ Letters in shapes: B batch, M responses, H mel bands and W frames of a map, L la
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from string import ascii_lowercase
@@ -18,16 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from singerid.config import FeatureConfig
-from singerid.data.clips import Clips
 from singerid.errors import SingeridError
 from singerid.figures import AttentionPicture, draw_attention
-from singerid.listening.predict import BATCH_SIZE, run_model
+from singerid.listening.listener import Listener, Sound, Stored, Windows
+from singerid.listening.predict import BATCH_SIZE
 from singerid.nn.fgnl import FGNL
 from singerid.nn.operation import responses
-from singerid.runs.part import part_of
 from singerid.runs.run import Run
-from singerid.sound.audio import read_blocks
-from singerid.sound.features import LogMel, band_frequencies, stream_log_mel
+from singerid.sound.features import band_frequencies
+from singerid.system.devices import gpu_arithmetic
 
 Array = NDArray[np.float32]
 
@@ -141,6 +139,7 @@ class Look:
 
 
 @torch.inference_mode()
+@gpu_arithmetic()
 def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
     """What a position of a song attends to, in the run's reported state.
 
@@ -155,34 +154,35 @@ def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
         SingeridError: the network has no such block, there is no such track, or the position lies
             outside the map.
     """
-    model = run.load_model().to(device).eval()
+    model, spec = run.network(device), run.config.spec
     block = _block(run, model)
     strides: list[tuple[int, int]] = model.strides()  # type: ignore[operator]
-    clips = _clips(run, track)
     maps_of: Any = model.maps
+    listener, sound = Listener(spec, device), _sound(run, track)
     excitation: list[Tensor] = []
     loudness: list[Tensor] = []
-    for batch in clips.batches(BATCH_SIZE, device):
-        maps = run_model(maps_of, batch)
+    for windows in listener.batches(sound, batch_size=BATCH_SIZE):
+        _require_clip(windows, run, track)
+        maps = maps_of(*windows.inputs)
         if hasattr(block.excitation, "weights"):
             excitation.append(_excitation(block, maps))
-        loudness.append(nn.functional.avg_pool2d(batch.mel, strides[0]))
-    features = run.config.features
+        loudness.append(nn.functional.avg_pool2d(windows.inputs[0], strides[0]))
+    features = spec.features
     clip, band, frame = _resolve(
-        where, torch.cat(loudness).cpu().numpy(), strides[0], clips.clip_frames, features
+        where, torch.cat(loudness).cpu().numpy(), strides[0], spec.window_frames, features
     )
-    batch = next(islice(clips.batches(BATCH_SIZE, device), clip // BATCH_SIZE, None))
+    windows = next(islice(listener.batches(sound, batch_size=BATCH_SIZE), clip // BATCH_SIZE, None))
     row = clip % BATCH_SIZE
-    x, *others = (layer[row : row + 1] for layer in run_model(maps_of, batch))
+    x, *others = (layer[row : row + 1] for layer in maps_of(*windows.inputs))
     attended = block(x, *others, return_attention=True, queries=[(band, frame)]).attention
-    start_s = int(clips.start[clip]) * features.frame_seconds
+    start_s = int(windows.starts[row]) * features.frame_seconds
     positions = x[0, 0].numel() if block.softmax == "queries" else sum(a[0, 0, 0].numel() for a in attended)
     return Look(
         track=track,
         clip=clip,
         start_s=start_s,
         spot=_spot(band, frame, strides[0], start_s, features),
-        mel=batch.mel[row].cpu().numpy(),
+        mel=windows.inputs[0][row].cpu().numpy(),
         features=features,
         layers=tuple(
             LayerAttention(f"X_{letter}", weights[0, :, 0].cpu().numpy(), stride)
@@ -224,29 +224,32 @@ def _block(run: Run, model: nn.Module) -> FGNL:
     )
 
 
-def _clips(run: Run, track: str) -> Clips:
-    """All clips of a track of the run's store, or of a file."""
-    store, config = run.store(), run.config
-    if any(stored.path == track for stored in store.tracks):
-        return part_of(store, [track], config).clips
+def _sound(run: Run, track: str) -> Sound:
+    """A track of the run's store, or a file."""
+    store, spec = run.store, run.config.spec
+    for stored in store.tracks:
+        if stored.path == track:
+            return Stored(store, stored)
     if not Path(track).is_file():
-        example = run.split().test[0]
+        example = run.split.test[0]
         raise SingeridError(
             f"{track}: is neither a file nor a track of {store.path}, whose tracks are named like {example!r}"
         )
-    if config.audio != "mixture" or config.melody is not None:
+    if spec.audio != "mixture" or spec.melody is not None:
         raise SingeridError(
             f"{track}: is not in {store.path}, and {run.path} hears more than the plain sound of a file; "
             "give a track of the store"
         )
-    read = partial(read_blocks, Path(track), config.features.sample_rate)
-    mel = np.concatenate(list(stream_log_mel(read, LogMel(config.features))), axis=1)
-    clips = Clips([mel.T.astype(np.float16)], [0], config.clip_frames)
-    if not len(clips):
+    return track
+
+
+def _require_clip(windows: Windows, run: Run, track: str) -> None:
+    """Raise SingeridError where a song is shorter than a clip."""
+    if windows.inputs[0].shape[-1] < run.config.spec.window_frames:
         raise SingeridError(
-            f"{track}: is shorter than a clip of {config.training.clip_seconds:g} s; give a longer recording"
+            f"{track}: is shorter than a clip of {run.config.training.clip_seconds:g} s; "
+            "give a longer recording"
         )
-    return clips
 
 
 def _excitation(block: FGNL, maps: Sequence[Tensor]) -> Tensor:

@@ -7,9 +7,8 @@ picture is the paper's Figure 4: t-SNE (van der Maaten and Hinton 2008) with sci
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,20 +19,18 @@ from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
 from singerid.config import AudioCondition
-from singerid.data.splits import PARTS, Split
+from singerid.encoders.network import NetworkEncoder
 from singerid.errors import SingeridError
 from singerid.evaluation.comparison import names_of, path_tails, require_same_tracks
 from singerid.figures import Plane, draw_planes
-from singerid.listening.predict import BATCH_SIZE, run_model
-from singerid.nn.inference import run_clips
-from singerid.runs.part import Part, part_of
+from singerid.listening.predict import BATCH_SIZE
+from singerid.runs.part import Part, PartName
 from singerid.runs.run import Run
+from singerid.runs.trained import trained_network
 from singerid.sound.features import frames_to_seconds
-from singerid.system.devices import gpu_arithmetic
 from singerid.system.files import atomic_write
 
 Vectors = NDArray[np.float32]
-PartName = Literal["test", "valid", "train", "all"]
 PERPLEXITY = 30.0  # scikit-learn's default
 SEED = 0
 
@@ -68,7 +65,7 @@ class Embeddings:
     @property
     def clip_rows(self) -> list[dict[str, Any]]:
         """What is known of each clip: path, singer, album, its number in the track, start in seconds."""
-        clips, features = self.part.clips, self.run.config.features
+        clips, features = self.part.clips, self.run.config.spec.features
         return [
             self._track_row(track)
             | {"clip": int(start) // clips.clip_frames, "start_s": frames_to_seconds(int(start), features)}
@@ -86,7 +83,7 @@ class Embeddings:
         return {
             "run": str(self.run.path),
             "model": self.run.config.model,
-            "audio": self.run.config.audio,
+            "audio": self.run.config.spec.audio,
             "part": self.part_name,
             "clips": len(self.clips),
             "tracks": len(self.track_indices),
@@ -129,8 +126,6 @@ class Projection:
         }
 
 
-@torch.inference_mode()
-@gpu_arithmetic()
 def embed(
     run: Run,
     device: torch.device,
@@ -148,23 +143,11 @@ def embed(
     Raises:
         SingeridError: the network gives no embeddings, or finite ones; or the store lacks something.
     """
+    encoder = NetworkEncoder(trained_network(run, device))
     run = run.hearing(audio)
-    model = run.load_model().to(device).eval()
-    function = getattr(model, "embed", None)
-    if not callable(function):
-        raise SingeridError(
-            f"{run.path}: its model {run.config.model} gives no embeddings; "
-            "write a method embed(mel) for it (docs/add_a_model.md)"
-        )
-    part = part_of(run.store(), _paths(run.split(), part_name), run.config)
-    embed_clips = partial(run_clips, function)
+    part = run.part(part_name)
     batches = part.clips.batches(BATCH_SIZE, device)
-    vectors = torch.cat([run_model(embed_clips, batch).float() for batch in batches]).cpu().numpy()
-    if vectors.ndim != 2:
-        raise SingeridError(
-            f"{run.path}: embed of its model {run.config.model} gives {vectors.ndim - 1} axes a clip; "
-            "one is wanted: (B, size)"
-        )
+    vectors = torch.cat([encoder(*batch.inputs) for batch in batches]).cpu().numpy()
     if not np.isfinite(vectors).all():
         raise SingeridError(
             f"{run.path}: its embeddings are not finite; train again at a lower --learning-rate"
@@ -235,7 +218,7 @@ def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection
         )
         for name, each, projection in zip(names_of([e.run for e in runs]), runs, projections, strict=True)
     ]
-    heard = " and ".join(dict.fromkeys(each.run.config.audio for each in runs))
+    heard = " and ".join(dict.fromkeys(each.run.config.spec.audio for each in runs))
     which = "all" if first.part_name == "all" else f"the {first.part_name}"
     perplexity = projections[0].perplexity
     few = "" if perplexity == PERPLEXITY else f", for there are only {len(first.clips)} clips"
@@ -293,11 +276,6 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
             )
     with atomic_write(folder / "embeddings.npz") as file:
         np.savez(file, allow_pickle=False, **arrays)
-
-
-def _paths(split: Split, part_name: PartName) -> tuple[str, ...]:
-    names = PARTS if part_name == "all" else (part_name,)
-    return tuple(path for name in names for path in getattr(split, name))
 
 
 def _decimal(value: float | None) -> str:

@@ -23,7 +23,7 @@ def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection
         table.add_row(
             Text(printable(each.run.path), overflow="fold"),
             each.run.config.model,
-            each.run.config.audio,
+            each.run.config.spec.audio,
             *map(str, (len(each.clips), len(each.track_indices), each.clips.shape[1])),
             *("-" if value is None else f"{value:.3f}" for value in silhouettes),
         )

@@ -60,10 +60,8 @@ def main() -> None:
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
-    # Whoever reads, as in `singerid ... | head`, has seen enough; Typer makes a SystemExit of it.
-    except (BrokenPipeError, SystemExit):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.DONE
+    except (BrokenPipeError, SystemExit) as error:
+        code = _ended(error)
     except SingeridError as error:
         if os.environ.get("SINGERID_DEBUG"):
             raise
@@ -80,6 +78,19 @@ def main() -> None:
     if code == ExitCode.INTERRUPTED:
         _complain("interrupted; run the same command again to go on")
     sys.exit(code)
+
+
+def _ended(error: BrokenPipeError | SystemExit) -> int | str | None:
+    """The exit code where output is not read to its end, or something has ended the program.
+
+    Whoever reads, as in `singerid ... | head`, has seen enough: that is no failure. Typer makes a SystemExit
+    of it. Any other SystemExit keeps its code: no command succeeds because something in it gave up.
+    """
+    pipe = error if isinstance(error, BrokenPipeError) else error.__context__
+    if not isinstance(pipe, BrokenPipeError):
+        return error.code if isinstance(error, SystemExit) else ExitCode.UNUSABLE
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.DONE
 
 
 def _complain(message: str) -> None:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json, print_rich
+from singerid.cli.printing import print_json
 from singerid.errors import SingeridError
+from singerid.system.console import print_rich
 from singerid.text import printable
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Json, RunFolder, StoreNow, Threads
-from singerid.cli.printing import belongs_on_card, print_json, print_rich
-from singerid.system.console import conclude
+from singerid.cli.printing import print_json, warn
+from singerid.system.console import conclude, print_rich
 from singerid.text import printable
 
 
@@ -26,7 +26,6 @@ def audit(
     """Singer or album? Score a run on vocals, accompaniment, remixes, shuffled albums, other splits."""
     from singerid.analysis.audit.audit import audit
     from singerid.analysis.audit.report import audit_json, audit_tables, draw_audit
-    from singerid.evaluation.card import record_audit, write_card
     from singerid.figures import check_figure_name, save_figure
     from singerid.runs.run import Run
     from singerid.system.devices import choose_device, use_threads
@@ -35,14 +34,10 @@ def audit(
     picture = figure or run / "audit.svg"
     check_figure_name(picture)
     opened = Run.open(run).over(store)
-    found = audit(opened, choose_device(device), retrain, display="auto")
-    content = audit_json(found)
-    if belongs_on_card(run, store, found.changed):
-        record_audit(opened, content)
-        write_card(opened)
+    found = audit(opened, choose_device(device), retrain, display="auto", on_warning=warn)
     save_figure(draw_audit(found), picture)
     if json_output:
-        print_json(content)
+        print_json(audit_json(found))
     else:
         print_rich(audit_tables(found))
         print(f"picture: {printable(picture)}")

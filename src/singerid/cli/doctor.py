@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from singerid.cli.options import Json
-from singerid.cli.printing import print_json, print_rich
+from singerid.cli.printing import print_json
 from singerid.errors import ExitCode
+from singerid.system.console import print_rich
 
 if TYPE_CHECKING:
     pass

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from singerid.cli.options import Audio, Device, Json, StoreNow, Threads
-from singerid.cli.printing import print_json, print_rich
+from singerid.cli.printing import print_json
+from singerid.system.console import print_rich
 from singerid.text import printable
 
 

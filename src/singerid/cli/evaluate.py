@@ -6,9 +6,10 @@ from typing import Annotated, get_args
 import typer
 
 from singerid.cli.options import Audio, Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import belongs_on_card, print_json, print_rich, warn
+from singerid.cli.printing import print_json, warn
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
+from singerid.system.console import print_rich
 from singerid.text import printable
 
 
@@ -34,7 +35,6 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
-    from singerid.evaluation.card import record_evaluation, write_card
     from singerid.evaluation.evaluate import evaluate
     from singerid.evaluation.report import evaluation_tables
     from singerid.figures import check_figure_name, draw_confusions, save_figure
@@ -51,8 +51,7 @@ def evaluate(
     check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
     opened = Run.open(run).over(store)
-    evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
-    on_card = belongs_on_card(run, store, evaluation.changed)
+    evaluation = evaluate(opened, choose_device(device), states, baseline, audio, on_warning=warn)
     if json_output:
         print_json(evaluation.to_json())
     else:
@@ -63,13 +62,6 @@ def evaluate(
     )
     if not json_output:
         print(f"confusion matrices: {printable(picture)}")
-    if not on_card:
-        return
-    try:
-        record_evaluation(opened, evaluation, audio or opened.config.audio)
-        write_card(opened)
-    except SingeridError as error:  # the scores are told already
-        warn(f"the model card lacks these scores: {error}")
 
 
 def _compare(

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import Audio, Device, SeparatorWeights, Threads
-from singerid.cli.printing import print_rich, warn
+from singerid.cli.options import Audio, Device, RegistryName, SeparatorWeights, Threads
+from singerid.cli.printing import warn
 from singerid.config import SeparatorName
 from singerid.errors import Failure, SingeridError
+from singerid.identify.formats import FORMATS
 from singerid.system.console import conclude, progress
 
 
@@ -22,10 +23,16 @@ def identify(
         ),
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
+    format: Annotated[
+        str,
+        typer.Option(
+            parser=RegistryName(FORMATS), metavar="NAME", help=f"What to print: {', '.join(FORMATS)}."
+        ),
+    ] = "table",
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines, an object a file, with the timeline.")
+        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file, with the timeline.")
     ] = False,
-    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a file.")] = False,
+    csv_output: Annotated[bool, typer.Option("--csv", help="--format csv: a row a file.")] = False,
     audio: Audio = None,
     separator: Annotated[
         SeparatorName | None,
@@ -41,8 +48,6 @@ def identify(
 ) -> None:
     """Name the singer of recordings in any format: who, how sure, and when."""
     from singerid.identifier import Identifier, identify_files
-    from singerid.identify.formats import write_csv, write_json_line
-    from singerid.identify.report import identification_table, timeline_table
     from singerid.identify.result import Result
     from singerid.sound.listing import find_files
     from singerid.system.devices import choose_device, use_threads
@@ -50,6 +55,7 @@ def identify(
     use_threads(threads)
     if json_output and csv_output:
         raise SingeridError("--json and --csv: choose one")
+    write = FORMATS["json" if json_output else "csv" if csv_output else format]
     identifier = Identifier.load(
         run,
         choose_device(device),
@@ -69,17 +75,7 @@ def identify(
             outcomes.append(outcome)
             yield outcome
 
-    if json_output:
-        for outcome in listen():
-            write_json_line(outcome, sys.stdout)
-    elif csv_output:
-        write_csv(listen(), sys.stdout)
-    else:
-        results = [outcome for outcome in listen() if isinstance(outcome, Result)]
-        if results:
-            print_rich(identification_table(results))
-        if len(files) == 1 and results:
-            print_rich(timeline_table(results[0]))
+    write(listen(), sys.stdout)
     failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     warnings = [Failure(result.path, result.warning) for result in results if result.warning]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from singerid.cli.options import Json
-from singerid.cli.printing import print_json, print_rich
+from singerid.cli.printing import print_json
+from singerid.system.console import print_rich
 
 if TYPE_CHECKING:
     from rich.table import Table

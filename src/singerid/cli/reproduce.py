@@ -11,10 +11,9 @@ import typer
 from typer.core import TyperCommand
 
 from singerid.cli.options import Device, Threads
-from singerid.cli.printing import print_rich
 from singerid.config import SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
 from singerid.errors import SingeridError
-from singerid.system.console import conclude
+from singerid.system.console import conclude, print_rich
 from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Threads
-from singerid.cli.printing import warn
+from singerid.cli.printing import warn_of
 from singerid.config import (
     AudioCondition,
+    AugmentConfig,
     AugmentMode,
     CompileChoice,
     Precision,
@@ -59,6 +60,10 @@ def train(
     augment: Annotated[
         AugmentMode, typer.Option(help="Against the album effect; `all` is best for real music.")
     ] = _TRAINING.augment,
+    augment_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A strength of --augment: time_share=0.2, for example."),
+    ] = None,
     audio: Annotated[
         AudioCondition, typer.Option(help="What to learn from: all that sounds, or the vocals alone.")
     ] = "mixture",
@@ -81,10 +86,9 @@ def train(
     threads: Threads = None,
 ) -> None:
     """Train a network. Interrupted, the same command goes on where it stopped."""
-    from singerid.evaluation.card import write_card
+    from singerid.runs.config import SplitConfig
     from singerid.runs.history import best_epoch, read_history
     from singerid.runs.new import configure, make_split
-    from singerid.runs.run import SplitConfig
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device, use_threads
     from singerid.training.loop import train
@@ -103,6 +107,7 @@ def train(
         learning_rate=learning_rate,
         seed=seed,
         augment=augment,
+        augment_strengths=_strengths_of(augment_option or [], augment),
         patience=patience,
         precision=precision,
     )
@@ -124,9 +129,8 @@ def train(
         choose_device(device),
         display="auto",
         compiling=compiling,
-        on_warning=lambda message: warn(f"{printable(run)}: {message}"),
+        on_warning=warn_of(run),
     )
-    write_card(trained)
     history = read_history(trained)
     best = best_epoch(history)
     print(
@@ -136,16 +140,39 @@ def train(
 
 
 def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
-    """NAME=VALUE pairs as options of a network: values are JSON where they can be, else text."""
+    """The options of a network."""
     options: dict[str, object] = {} if width is None else {"width": width}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise SingeridError(f"--option {text!r}: write NAME=VALUE, for example softmax=queries")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
+    options |= _pairs("--option", texts, "softmax=queries")
     if width is not None and options["width"] != width:
         raise SingeridError("--width and --option width=...: give one of them")
     return options
+
+
+def _strengths_of(texts: list[str], mode: AugmentMode) -> AugmentConfig:
+    """The strengths of augmentation."""
+    if not texts:
+        return AugmentConfig()
+    if mode == "none":
+        raise SingeridError(
+            "--augment-option: nothing is changed without --augment; choose equalizer, masking or all"
+        )
+    from singerid.data.augment import augment_strengths
+
+    try:
+        return augment_strengths(_pairs("--augment-option", texts, "time_share=0.2"))
+    except ValueError as error:
+        raise SingeridError(f"--augment-option: {error}") from error
+
+
+def _pairs(option: str, texts: list[str], example: str) -> dict[str, object]:
+    """NAME=VALUE pairs: values are JSON where they can be, else text."""
+    pairs: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise SingeridError(f"{option} {text!r}: write NAME=VALUE, for example {example}")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs

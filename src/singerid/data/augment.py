@@ -7,7 +7,9 @@ Letters in shapes: B batch, H mel bands, W frames, N masks.
 """
 
 import math
-from typing import get_args
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,10 +17,49 @@ from torch import Tensor
 
 from singerid.config import AugmentConfig, AugmentMode
 from singerid.system.devices import to_device
+from singerid.text import near_names
 
 AUGMENT_MODES: tuple[AugmentMode, ...] = get_args(AugmentMode)
 
 _DEFAULT = AugmentConfig()
+
+
+def augment_strengths(options: Mapping[str, Any]) -> AugmentConfig:
+    """The default strengths with some replaced.
+
+    Raises:
+        ValueError: there is no such strength, or it cannot have such a value.
+    """
+    known = [item.name for item in fields(AugmentConfig)]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"unknown strength {name!r}; near names: {near_names(name, known)}")
+    changed = dict(options)
+    if isinstance(changed.get("equalizer_db"), list):
+        changed["equalizer_db"] = tuple(changed["equalizer_db"])
+    config = replace(_DEFAULT, **changed)
+    check_strengths(config)
+    return config
+
+
+def check_strengths(config: AugmentConfig) -> None:
+    """Raise ValueError where a strength has a value that nothing can be changed by."""
+    deviations = config.equalizer_db
+    if not (isinstance(deviations, tuple) and deviations and all(map(_is_strength, deviations))):
+        raise ValueError(f"equalizer_db must be a list of numbers from 0, not {deviations!r}")
+    for name in ("time_masks", "mel_masks"):
+        count = getattr(config, name)
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{name} must be a whole number from 0, not {count!r}")
+    for name in ("time_share", "mel_share"):
+        share = getattr(config, name)
+        if not (_is_strength(share) and share <= 1):
+            raise ValueError(f"{name} must be a number from 0 to 1, not {share!r}")
+
+
+def _is_strength(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0
 
 
 def augment(

@@ -1,6 +1,6 @@
 """Clips: fixed-length pieces of the tracks' features, and batches of them on the device.
 
-Letters in shapes: B batch, H mel bands, W frames of a clip.
+Letters in shapes: B batch, H mel bands (or samples of a frame of the waveform), W frames of a clip.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,14 +45,13 @@ class Batch:
     """Some clips, on one device.
 
     Attributes:
-        mel: (B, H, W) float32, dB.
-        melody: (B, H, W) float32 one-hot melody map, or None where the clips have no F0.
+        inputs: what a network reads, in its order (`InputSpec.inputs`), `model(*batch.inputs)`: log-mel in
+            dB or the waveform, (B, H, W) float32, and the one-hot melody map where the clips have F0.
         labels: (B,) int64 class of each clip.
         index: (B,) int64 number of each clip in its `Clips`.
     """
 
-    mel: Tensor
-    melody: Tensor | None
+    inputs: tuple[Tensor, ...]
     labels: Tensor
     index: Tensor
 
@@ -61,7 +60,7 @@ class Batch:
 class _Resident:
     """All clips on one device, clip by clip, so that a batch is one indexed read."""
 
-    mel: Tensor  # (clips, W, H) float16
+    arrays: Tensor  # (clips, W, H) float16
     f0: Tensor | None  # (clips, W) float32
     labels: Tensor  # (clips,)
 
@@ -70,9 +69,9 @@ class Clips:
     """The clips of some tracks, read from the tracks' features when they are asked for.
 
     Args:
-        features: (frames, H) float16 of each track in dB. A sequence that opens a memory-mapped
-            file at each access is welcome: nothing is kept open (a process may hold far fewer open
-            files than a store has tracks).
+        arrays: (frames, H) float16 of each track: log-mel in dB, or its waveform in frames. A sequence
+            that opens a memory-mapped file at each access is welcome: nothing is kept open (a process may
+            hold far fewer open files than a store has tracks).
         labels: class of each track.
         clip_frames: W.
         drop_last_clip: see `clip_starts`.
@@ -89,21 +88,21 @@ class Clips:
 
     def __init__(
         self,
-        features: Sequence[npt.NDArray[np.float16]],
+        arrays: Sequence[npt.NDArray[np.float16]],
         labels: npt.ArrayLike,
         clip_frames: int,
         drop_last_clip: bool = False,
         f0: Sequence[npt.NDArray[np.float32]] | None = None,
     ) -> None:
         track_labels = np.asarray(labels, dtype=np.int64)
-        if track_labels.shape != (len(features),) or (f0 is not None and len(f0) != len(features)):
-            raise ValueError(f"{len(features)} tracks need as many labels (and F0 contours)")
+        if track_labels.shape != (len(arrays),) or (f0 is not None and len(f0) != len(arrays)):
+            raise ValueError(f"{len(arrays)} tracks need as many labels (and F0 contours)")
         self.clip_frames = clip_frames
-        self._features = features
+        self._arrays = arrays
         self._f0 = f0
-        shapes = [track.shape for track in features]
-        self.n_mels = shapes[0][1] if shapes else 0
-        if any(shape[1:] != (self.n_mels,) for shape in shapes):
+        shapes = [track.shape for track in arrays]
+        self._columns = shapes[0][1] if shapes else 0
+        if any(shape[1:] != (self._columns,) for shape in shapes):
             raise ValueError("the features of all tracks must be (frames, n_mels) with the same n_mels")
         if f0 is not None and any(len(f0[i]) != shape[0] for i, shape in enumerate(shapes)):
             raise ValueError("F0 must have as many frames as the features of its track")
@@ -167,57 +166,56 @@ class Clips:
         # One transfer an epoch; after it no batch makes host and device wait for each other.
         for index in to_device(torch.from_numpy(order), device).split(batch_size):
             f0 = None if held.f0 is None else held.f0[index]
-            yield self._batch(held.mel[index], f0, held.labels[index], index)
+            yield self._batch(held.arrays[index], f0, held.labels[index], index)
 
     def _read_batches(self, order: IntArray, batch_size: int, device: torch.device) -> Iterator[Batch]:
         labels = torch.from_numpy(self.labels)
         for index in torch.from_numpy(order).split(batch_size):
-            mel, f0 = self._read(index.numpy())
+            columns, f0 = self._read(index.numpy())
             yield self._batch(
-                to_device(mel, device),
+                to_device(columns, device),
                 None if f0 is None else to_device(f0, device),
                 to_device(labels[index], device),
                 to_device(index, device),
             )
 
-    def _batch(self, mel: Tensor, f0: Tensor | None, labels: Tensor, index: Tensor) -> Batch:
+    def _batch(self, columns: Tensor, f0: Tensor | None, labels: Tensor, index: Tensor) -> Batch:
         """Turn (B, W, H) float16 and (B, W) Hz into what networks read."""
-        mel = mel.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-        if f0 is None:
-            return Batch(mel, None, labels, index)
-        return Batch(mel, melody_map(f0, self.n_mels), labels, index)
+        first = columns.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+        inputs = (first,) if f0 is None else (first, melody_map(f0, self._columns))
+        return Batch(inputs, labels, index)
 
     def _read(self, clips: IntArray) -> tuple[Tensor, Tensor | None]:
         """(clips, W, H) float16 and (clips, W) float32 on the host; each track is opened once."""
-        mel = np.empty((len(clips), self.clip_frames, self.n_mels), dtype=np.float16)
-        f0 = None if self._f0 is None else np.empty(mel.shape[:2], dtype=np.float32)
+        columns = np.empty((len(clips), self.clip_frames, self._columns), dtype=np.float16)
+        f0 = None if self._f0 is None else np.empty(columns.shape[:2], dtype=np.float32)
         owners = self.track[clips]
         track = -1
         for place in np.argsort(owners, kind="stable"):
             if owners[place] != track:
                 track = owners[place]
-                features = self._features[track]
+                array = self._arrays[track]
                 contour = None if self._f0 is None else self._f0[track]
             first = self.start[clips[place]]
-            mel[place] = features[first : first + self.clip_frames]
+            columns[place] = array[first : first + self.clip_frames]
             if f0 is not None and contour is not None:
                 f0[place] = contour[first : first + self.clip_frames]
-        return torch.from_numpy(mel), None if f0 is None else torch.from_numpy(f0)
+        return torch.from_numpy(columns), None if f0 is None else torch.from_numpy(f0)
 
     def _load(self, device: torch.device) -> _Resident:
         shape = len(self), self.clip_frames
-        mel = torch.empty((*shape, self.n_mels), dtype=torch.float16, device=device)
+        arrays = torch.empty((*shape, self._columns), dtype=torch.float16, device=device)
         f0 = None if self._f0 is None else torch.empty(shape, device=device)
         for first in range(0, len(self), LOADED_CLIPS):
             clips = np.arange(first, min(first + LOADED_CLIPS, len(self)))
             part, contours = self._read(clips)
-            mel[first : first + len(clips)] = part
+            arrays[first : first + len(clips)] = part
             if f0 is not None and contours is not None:
                 f0[first : first + len(clips)] = contours
-        return _Resident(mel, f0, torch.from_numpy(self.labels).to(device))
+        return _Resident(arrays, f0, torch.from_numpy(self.labels).to(device))
 
     def _fits(self, device: torch.device) -> bool:
-        clip_bytes = self.clip_frames * (2 * self.n_mels + (0 if self._f0 is None else 4))
+        clip_bytes = self.clip_frames * (2 * self._columns + (0 if self._f0 is None else 4))
         return len(self) * clip_bytes <= RESIDENT_SHARE * _free_memory(device)
 
 

@@ -95,5 +95,5 @@ def baseline_probabilities(train: Part, test: Part) -> NDArray[np.float64]:
 
 def _mel(clips: Clips) -> NDArray[np.float32]:
     """All clips at once, (clips, n_mels, frames): the baseline is fitted in memory."""
-    mel: NDArray[np.float32] = torch.cat([batch.mel for batch in clips.batches(256)]).numpy()
+    mel: NDArray[np.float32] = torch.cat([batch.inputs[0] for batch in clips.batches(256)]).numpy()
     return mel

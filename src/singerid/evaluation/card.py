@@ -3,9 +3,6 @@
 After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019. Everything in it is read from the run
 and its store; what a program cannot know (licences, consent) is said to be unknown, or taken from
 RUN/NOTES.md, which whoever trained the network may write.
-
-RUN/evaluation.json   scores of the last `singerid evaluate` of each audio condition
-RUN/audit.json        `{"weights": ..., "summary": [sentences]}`, where there is one
 """
 
 import re
@@ -14,28 +11,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from singerid.config import REPORTED_STATE, AudioCondition
+from singerid.config import REPORTED_STATE, TrainingConfig
 from singerid.data.synthetic.cast import is_synthetic
 from singerid.errors import SingeridError
 from singerid.evaluation.counts import MEASURES
-from singerid.evaluation.evaluate import Evaluation
+from singerid.evaluation.record import REMEDY, SCORES, recorded_audit, recorded_evaluations
 from singerid.figures.pages import render_page
-from singerid.models.registry import count_parameters, model_entry
+from singerid.models.registry import MODELS, count_parameters
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.run import Run
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
-from singerid.system.files import atomic_write, file_hash, read_json, write_json
+from singerid.system.files import atomic_write
 from singerid.text import clock, decimal_text, interval_text, printable
 
 MARKER = "Written by singerid"  # in every card; a README.md without it is somebody's own
 NAMED_SINGERS = 100  # at most this many are named
 
-EVALUATION, AUDIT = "evaluation.json", "audit.json"
-_REMEDIES = {
-    EVALUATION: "delete it and run `singerid evaluate` again",
-    AUDIT: "delete it and run `singerid audit` again",
-}
 # Of what makes links of bare addresses, ":", "@" and the point of "www." are enough.
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|&~$@:]|(?<=www)\.", re.IGNORECASE)
 _SPLITS = {
@@ -55,24 +47,6 @@ class _PartCounts:
     singers: int | str
     albums: int | str
     duration: str
-
-
-def record_evaluation(run: Run, evaluation: Evaluation, audio: AudioCondition) -> None:
-    """Keep the scores of a run in its evaluation.json, beside those of other audio conditions.
-
-    Scores of other weights than the run has now are dropped, and so is what is not of that form.
-
-    Raises:
-        SingeridError: the file there is damaged, or it cannot be written.
-    """
-    kept = _of_these_weights(run, EVALUATION).get("audio")
-    scored = (kept if isinstance(kept, dict) else {}) | {audio: evaluation.to_json()}
-    write_json(run.path / EVALUATION, {"weights": _digest(run), "audio": scored})
-
-
-def record_audit(run: Run, audit: dict[str, Any]) -> None:
-    """Keep what `singerid audit` found in the run's audit.json (docs/audit.md); or raise SingeridError."""
-    write_json(run.path / AUDIT, {"weights": _digest(run)} | audit)
 
 
 def write_card(run: Run) -> Path:
@@ -103,8 +77,7 @@ def escape_markdown(text: object) -> str:
 
 
 def _content(run: Run) -> dict[str, Any]:
-    config = run.config
-    split = run.split()
+    config, split = run.config, run.split
     parts = {"train": split.train, "valid": split.valid, "test": split.test}
     paths = [path for part in parts.values() for path in part]
     store, store_note = _store(run)
@@ -114,7 +87,7 @@ def _content(run: Run) -> dict[str, Any]:
         "md": escape_markdown,
         "marker": MARKER,
         "model": config.model,
-        "audio": config.audio,
+        "audio": config.spec.audio,
         "clip_seconds": config.training.clip_seconds,
         "singers": config.singers,
         "named": config.singers[:NAMED_SINGERS],
@@ -128,23 +101,22 @@ def _content(run: Run) -> dict[str, Any]:
         "network": _network(run),
         "settings": _settings(run),
         "notes": _read_text(notes).strip() if notes.exists() else "",
-        "versions": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in {**config.versions, **config.origins}.items()
+        ),
     }
 
 
 def _store(run: Run) -> tuple[Store | None, str]:
     try:
-        store = run.store()
+        store = run.store
     except SingeridError:
         return (
             None,
             "The features are not where they were any more, so singers, albums and durations are unknown.",
         )
-    changed = store.identity != run.config.store_identity
-    return (
-        store,
-        "The store has changed since the training; the numbers are those of today." if changed else "",
-    )
+    changed = "The store has changed since the training; the numbers are those of today."
+    return store, changed if run.changed else ""
 
 
 def _part(name: str, paths: Sequence[str], known: dict[str, StoredTrack]) -> _PartCounts:
@@ -169,14 +141,15 @@ def _split_text(run: Run) -> str:
 
 def _scores(run: Run) -> dict[str, Any]:
     """Rows of the table of scores, and the singers known best and worst; empty where nothing is known."""
-    found = _of_these_weights(run, EVALUATION).get("audio", {})
+    recorded = recorded_evaluations(run)
     try:
+        found = {audio: entry["scores"] for audio, entry in recorded.items()}
         return {
             "scores": [row for audio, scored in found.items() for row in _score_rows(audio, scored)],
             "extremes": " ".join(_extremes(audio, scored) for audio, scored in found.items()),
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise SingeridError(f"{run.path / EVALUATION}: is damaged; {_REMEDIES[EVALUATION]}") from error
+        raise SingeridError(f"{run.path / SCORES}: is damaged; {REMEDY}") from error
 
 
 def _score_rows(audio: str, evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -208,23 +181,23 @@ def _extremes(audio: str, evaluation: dict[str, Any]) -> str:
 
 def _audit(run: Run) -> list[str]:
     """Sentences of the audit; none where there are none in the form that is documented."""
-    summary = _of_these_weights(run, AUDIT).get("summary")
+    summary = recorded_audit(run).get("summary")
     if not isinstance(summary, list):
         return []
     return [sentence for sentence in summary if isinstance(sentence, str)]
 
 
 def _network(run: Run) -> dict[str, str]:
-    config, features = run.config, run.config.features
-    parameters, trainable = count_parameters(run.load_model())
+    config, spec = run.config, run.config.spec
+    parameters, trainable = count_parameters(run.network())
     return {
         "name": config.model,
-        "what it is": model_entry(config.model).description,
+        "what it is": MODELS[config.model].description,
         "options": _pairs(config.options) or "its defaults",
         "parameters": f"{parameters:,} ({trainable:,} trainable)",
-        "hears": config.audio + (f", separated by {config.separator}" if config.separator else ""),
-        "melody": config.melody or "none",
-        "log-mel features": _pairs(asdict(features)),
+        "hears": spec.audio + (f", separated by {spec.separator}" if spec.separator else ""),
+        "melody": spec.melody or "none",
+        "log-mel features": _pairs(asdict(spec.features)),
     }
 
 
@@ -232,10 +205,17 @@ def _settings(run: Run) -> dict[str, str]:
     history = read_history(run)
     best = best_epoch(history)
     return {
-        "settings": _pairs(asdict(run.config.training)),
+        "settings": _pairs(_training(run.config.training)),
         "epochs done": f"{len(history)}",
         "reported state": f"epoch {best.epoch}, best weighted F1 on validation clips, {best.valid_f1:.3f}",
     }
+
+
+def _training(training: TrainingConfig) -> dict[str, Any]:
+    """The settings, the strengths of an augmentation only where there is one."""
+    values = asdict(training)
+    strengths = values.pop("augment_strengths")
+    return values | (strengths if training.augment != "none" else {})
 
 
 def _pairs(values: Any) -> str:
@@ -249,24 +229,3 @@ def _read_text(path: Path) -> str:
         raise SingeridError(
             f"{path}: cannot be read ({error.strerror or error}); make it a text file, or move it away"
         ) from error
-
-
-def _digest(run: Run) -> str:
-    """SHA-256 of the reported state's file: says which weights a score is of."""
-    try:
-        return file_hash(run.state_path())
-    except OSError as error:
-        raise SingeridError(
-            f"{run.state_path()}: cannot be read ({error.strerror}); run the same `singerid train` again"
-        ) from error
-
-
-def _of_these_weights(run: Run, name: str) -> dict[str, Any]:
-    """A JSON file of the run; empty where there is none, or where it is of other weights than the run has."""
-    path = run.path / name
-    if not path.exists():
-        return {}
-    content = read_json(path, _REMEDIES[name])
-    if not isinstance(content, dict):
-        raise SingeridError(f"{path}: is damaged; {_REMEDIES[name]}")
-    return content if content.get("weights") == _digest(run) else {}

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from singerid.config import AudioCondition
 from singerid.errors import SingeridError
 from singerid.evaluation.counts import MEASURES
-from singerid.evaluation.evaluate import LevelScores, score_part
+from singerid.evaluation.outcome import LevelScores, score_part
 from singerid.evaluation.significance import Comparison, Paired, compare
 from singerid.evaluation.voting import Vote, vote_tracks
 from singerid.figures import RivalLevel, draw_rivals
-from singerid.listening.predict import predict_clips
-from singerid.runs.part import Part, part_of
+from singerid.runs.part import Part
 from singerid.runs.run import Run
 
 
@@ -100,12 +99,9 @@ def compare_runs(
         SingeridError: the runs cannot be compared, or one of them or its store is damaged.
     """
     runs = [run.hearing(audio) for run in (first, second)]
-    parts = [part_of(run.store(), run.split().test, run.config) for run in runs]
+    parts = [run.part() for run in runs]
     require_same_tracks(list(zip(runs, parts, strict=True)))
-    probabilities = [
-        predict_clips(run.load_model().to(device).eval(), part.clips, device)
-        for run, part in zip(runs, parts, strict=True)
-    ]
+    probabilities = [run.predict(part, device) for run, part in zip(runs, parts, strict=True)]
     votes = [vote_tracks(p, part.clips.track) for p, part in zip(probabilities, parts, strict=True)]
     common = np.array(sorted(votes[0].keys() & votes[1].keys()), dtype=np.int64)
     by_track = paired(parts[0], common, *(np.array([own[i].singer for i in common]) for own in votes))
@@ -114,7 +110,7 @@ def compare_runs(
         by_clip = paired(parts[0], parts[0].clips.track, *(p.argmax(1) for p in probabilities))
     return RunComparison(
         names=names_of(runs),
-        audio=tuple(run.config.audio for run in runs),
+        audio=tuple(run.config.spec.audio for run in runs),
         scores=tuple(score_part(p, part) for p, part in zip(probabilities, parts, strict=True)),
         clip=tuple(compare([by_clip], measure) for measure in MEASURES) if by_clip else (),
         track=tuple(compare([by_track], measure) for measure in MEASURES),
@@ -148,7 +144,7 @@ def names_of(runs: Sequence[Run]) -> tuple[str, ...]:
     Raises:
         SingeridError: a run is given twice.
     """
-    audio = [run.config.audio for run in runs]
+    audio = [run.config.spec.audio for run in runs]
     heard = [f" ({each})" if set(audio) != {"mixture"} else "" for each in audio]
 
     def labelled(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from singerid.config import REPORTED_STATE
 from singerid.evaluation.comparison import Disagreement, RunComparison
 from singerid.evaluation.counts import MEASURES, Interval
-from singerid.evaluation.evaluate import Evaluation, LevelScores
+from singerid.evaluation.outcome import Evaluation, LevelScores
 from singerid.evaluation.scores import Scores
 from singerid.evaluation.significance import Comparison
 from singerid.text import decimal_text, interval_text, printable

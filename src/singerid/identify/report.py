@@ -1,17 +1,30 @@
-"""What `singerid identify` says of files: tables for a person, lines of JSON and CSV for a program.
+"""What `singerid identify` says of files to a person.
 
 Apart from the tables of scores: an answer needs none of the libraries that those are computed with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from rich.table import Table
 from rich.text import Text
 
+from singerid.errors import Failure
 from singerid.identify.result import Result, Span
+from singerid.system.console import print_rich
 from singerid.text import clock, printable
 
 BAR_CELLS = 30
+
+
+def write_tables(outcomes: Iterable[Result | Failure], file: TextIO) -> None:
+    """A row a file and, of a single file, its timeline; what failed is told elsewhere."""
+    every = list(outcomes)
+    results = [outcome for outcome in every if isinstance(outcome, Result)]
+    if results:
+        print_rich(identification_table(results), file)
+    if results and len(every) == 1:
+        print_rich(timeline_table(results[0]), file)
 
 
 def identification_table(results: Sequence[Result]) -> Table:

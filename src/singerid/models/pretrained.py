@@ -4,17 +4,18 @@ The next one is an entry of a few lines: `register_pretrained` (docs/pretrained.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from torch import nn
 
-from singerid.config import AudioCondition, FeatureConfig, SeparatorName, TrackerName
 from singerid.data.datasets.artist20 import ARTISTS
 from singerid.errors import SingeridError
 from singerid.models.hsieh import load_hsieh_crnn
+from singerid.models.spec import InputSpec
+from singerid.registry import Registry
 from singerid.system.downloads import Download, check_file, fetch, is_cached
 from singerid.text import near_names
 
@@ -31,12 +32,8 @@ class PretrainedEntry:
         sha256: its digest, hexadecimal; a longer one than eight digits is better.
         licence: of the weights, by its SPDX name where it has one.
         source: page of those who made it.
-        clip_frames: frames of a clip.
-        features: how its makers made clips from sound.
-        audio: what it learned on, and `identify` gives it.
-        separator: what took the vocals out for it; None for the mixture.
-        melody: whose melody its second input is; None where it has none.
-        waveform: its clips are frames of the waveform, (B, hop_length, frames), no log-mel.
+        spec: what it must be given: the length of its clips, how its makers made them from sound, what
+            it learned on.
 
     Raises:
         ValueError: it hears the vocals and no separator is given, or the mixture and one is.
@@ -49,18 +46,12 @@ class PretrainedEntry:
     sha256: str
     licence: str
     source: str
-    clip_frames: int
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    audio: AudioCondition = "mixture"
-    separator: SeparatorName | None = None
-    melody: TrackerName | None = None
-    waveform: bool = False
+    spec: InputSpec
 
     def __post_init__(self) -> None:
-        if (self.audio == "vocals") != (self.separator is not None):
-            raise ValueError(
-                f"audio={self.audio!r} with separator={self.separator!r}; vocals go with a separator"
-            )
+        audio, separator = self.spec.audio, self.spec.separator
+        if (audio == "vocals") != (separator is not None):
+            raise ValueError(f"audio={audio!r} with separator={separator!r}; vocals go with a separator")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +69,22 @@ class Pretrained:
     model: nn.Module
 
 
-PRETRAINED: dict[str, PretrainedEntry] = {
-    "hsieh-artist20": PretrainedEntry(
-        build=load_hsieh_crnn,
-        description="CRNN of Hsieh et al. (ICASSP 2020), trained on artist20",
-        singers=ARTISTS,
-        url="https://raw.githubusercontent.com/bill317996/Singer-identification-in-artist20/"
-        "ec6b8a20528f754722822a74f497715e7fea0920/CRNN2D_elu2_model_state_dict",
-        sha256="03c9534573e648f53d02d5cb5055c435f47e2d91d0ea9bd09c49f8471f1a29ba",
-        licence="MIT",
-        source="https://github.com/bill317996/Singer-identification-in-artist20",
-        clip_frames=157,
-    ),
-}
+PRETRAINED: Registry[PretrainedEntry] = Registry(
+    "pretrained network",
+    {
+        "hsieh-artist20": PretrainedEntry(
+            build=load_hsieh_crnn,
+            description="CRNN of Hsieh et al. (ICASSP 2020), trained on artist20",
+            singers=ARTISTS,
+            url="https://raw.githubusercontent.com/bill317996/Singer-identification-in-artist20/"
+            "ec6b8a20528f754722822a74f497715e7fea0920/CRNN2D_elu2_model_state_dict",
+            sha256="03c9534573e648f53d02d5cb5055c435f47e2d91d0ea9bd09c49f8471f1a29ba",
+            licence="MIT",
+            source="https://github.com/bill317996/Singer-identification-in-artist20",
+            spec=InputSpec(window_frames=157),
+        ),
+    },
+)
 
 
 def register_pretrained(name: str, entry: PretrainedEntry) -> None:
@@ -99,9 +93,7 @@ def register_pretrained(name: str, entry: PretrainedEntry) -> None:
     Raises:
         ValueError: the name is taken.
     """
-    if name in PRETRAINED:
-        raise ValueError(f"a pretrained network named {name!r} exists already; choose another name")
-    PRETRAINED[name] = entry
+    PRETRAINED.register(name, entry)
 
 
 def pretrained_entry(name: str) -> PretrainedEntry:

@@ -17,7 +17,8 @@ from singerid.config import SQUARE_POOLS, ModelConfig
 from singerid.errors import SingeridError
 from singerid.models.build import build_blstm, build_crnn, build_wavenet
 from singerid.models.spec import Input, ModelSpec
-from singerid.text import near_names, one_line
+from singerid.registry import Registry
+from singerid.text import one_line
 
 PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
 
@@ -31,8 +32,7 @@ class ModelEntry:
             and whose `embed(*inputs)` gives embeddings (B, size).
         description: one line.
         tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7) it is in.
-        inputs: what forward takes, in order: "mel" and "melody" are (B, n_mels, frames), "waveform" is
-            (B, hop_length, frames), full scale +-1, its columns being the frames.
+        inputs: what forward takes, see `InputSpec`.
     """
 
     build: Callable[..., nn.Module]
@@ -81,7 +81,7 @@ def _entries() -> dict[str, ModelEntry]:
     return entries
 
 
-MODELS: dict[str, ModelEntry] = _entries()
+MODELS: Registry[ModelEntry] = Registry("model", _entries(), remedy="your own need --plugin FILE.py")
 
 
 def register_model(name: str, entry: ModelEntry) -> None:
@@ -90,9 +90,7 @@ def register_model(name: str, entry: ModelEntry) -> None:
     Raises:
         ValueError: the name is taken.
     """
-    if name in MODELS:
-        raise ValueError(f"a model named {name!r} exists already; choose another name")
-    MODELS[name] = entry
+    MODELS.register(name, entry)
 
 
 def load_plugin(path: Path) -> None:
@@ -105,17 +103,9 @@ def load_plugin(path: Path) -> None:
         runpy.run_path(str(path))
     except FileNotFoundError as error:
         raise SingeridError(f"{path}: no such file; --plugin takes a Python file") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {one_line(error)}"
         raise SingeridError(f"{path}: this plugin fails with {what}; run it by itself to see") from error
-
-
-def model_entry(name: str) -> ModelEntry:
-    """The entry of a named model; raises SingeridError with near names for an unknown one."""
-    if name not in MODELS:
-        near = near_names(name, MODELS)
-        raise SingeridError(f"unknown model {name!r}; near names: {near}; your own need --plugin FILE.py")
-    return MODELS[name]
 
 
 def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:
@@ -137,7 +127,7 @@ def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:
     """
     if singers < 1:
         raise ValueError(f"singers must be at least 1, got {singers}")
-    model = model_entry(name).build(singers, **overrides)
+    model = MODELS[name].build(singers, **overrides)
     model.spec = ModelSpec(name, singers, overrides)  # type: ignore[assignment]
     return model
 

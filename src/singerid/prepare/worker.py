@@ -189,11 +189,11 @@ class Extraction:
         return self.incoming / f"{job.source.track.id}-{name}.{suffix}"
 
 
-def _write_features(file: IO[bytes], chunks: Iterable[np.ndarray], n_mels: int) -> tuple[int, float]:
+def _write_features(file: IO[bytes], chunks: Iterable[torch.Tensor], n_mels: int) -> tuple[int, float]:
     """Write (H, W) chunks as one .npy array of shape (frames, H); returns frames and the loudest cell."""
     frames, loudest = 0, -math.inf
     _write_header(file, frames, n_mels)
-    for chunk in chunks:
+    for chunk in (columns.cpu().numpy() for columns in chunks):
         file.write(chunk.T.astype(np.float16).tobytes())
         frames += chunk.shape[1]
         loudest = max(loudest, float(chunk.max()))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from singerid.config import ReproduceConfig
 from singerid.errors import Failure, SingeridError
+from singerid.evaluation.evaluate import evaluate
 from singerid.reproduce.plan import run_folder
 from singerid.reproduce.protocols import run_config, states_of
-from singerid.reproduce.results import write_result
 from singerid.reproduce.tables import Cell
 from singerid.runs.history import Epoch
 from singerid.store.reader import Store
@@ -51,7 +51,7 @@ def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> No
     device, store = choose_device(job.device), Store.open(job.store)
     config, split = run_config(store, job.cell, job.config)
     run = train(store, run_folder(job.out, job.cell), config, split, device, on_epoch=on_epoch)
-    write_result(run, states_of(job.cell.protocol), device)
+    evaluate(run, device, states_of(job.cell.protocol))
 
 
 def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> Failure | None:

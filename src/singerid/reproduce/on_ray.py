@@ -72,5 +72,6 @@ def _slots(resources: dict[str, float], needs: dict[str, int]) -> int:
 
 def _work(job: CellJob, entry: ModelEntry) -> Failure | None:
     """In the worker, which has not run the plugins of this process."""
-    MODELS.setdefault(job.cell.model, entry)
+    if job.cell.model not in MODELS:
+        MODELS.register(job.cell.model, entry)
     return attempt(job)

@@ -12,9 +12,10 @@ from singerid.errors import Failure, SingeridError
 from singerid.reproduce.protocols import check_protocol, run_config, states_of
 from singerid.reproduce.results import CellResult, read_result
 from singerid.reproduce.tables import Cell, cells
+from singerid.runs.config import RunConfig
 from singerid.runs.history import read_history
 from singerid.runs.new import run_differences
-from singerid.runs.run import Run, RunConfig
+from singerid.runs.run import Run
 from singerid.sound.features import frames_to_seconds, seconds_to_frames
 from singerid.store.reader import Store
 from singerid.text import printable
@@ -105,14 +106,14 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
 
 def _check_whole(store: Store, config: RunConfig) -> None:
     """Raise SingeridError unless every track has what the run reads."""
-    contour = f"{config.audio}/{config.melody}"
+    audio, melody = config.spec.audio, config.spec.melody
     lacking = [
         track.path
         for track in store.tracks
-        if config.audio not in track.conditions or (config.melody is not None and contour not in track.f0)
+        if audio not in track.conditions or (melody is not None and f"{audio}/{melody}" not in track.f0)
     ]
     if lacking:
-        what = f"{config.melody} melody of the {config.audio}" if config.melody else config.audio
+        what = f"{melody} melody of the {audio}" if melody else audio
         raise SingeridError(
             f"{printable(store.path)}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
             f"first is {lacking[0]!r}; run `singerid prepare` again, which makes what is missing, "
@@ -127,7 +128,7 @@ def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
         return epochs
     try:
         run = Run.open(folder)
-        same_split = run.split() == split
+        same_split = run.split == split
         done = len(read_history(run)) if (folder / "metrics.csv").exists() else 0
     except SingeridError:
         return epochs  # damaged: training it says so, and the other runs go on

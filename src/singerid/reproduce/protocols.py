@@ -25,8 +25,8 @@ from singerid.config import (
 from singerid.data.splits import Split
 from singerid.errors import SingeridError
 from singerid.reproduce.tables import Cell
+from singerid.runs.config import RunConfig, SplitConfig
 from singerid.runs.new import configure, make_split
-from singerid.runs.run import RunConfig, SplitConfig
 from singerid.store.reader import Store
 from singerid.text import printable
 

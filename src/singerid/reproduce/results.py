@@ -1,50 +1,24 @@
-"""What a finished cell leaves behind: RUN/result.json, from which tables are made without the network.
+"""What a finished cell leaves behind, from which tables are made without the network.
 
-It holds the scores as `singerid evaluate --json` prints them and, for comparisons, what the network named
-in each clip and track of the test albums.
+It is what `evaluate` records of a run: scores and, for comparisons, what the network named in each clip and
+track of the test albums.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from singerid.config import StateName
 from singerid.errors import SingeridError
-from singerid.evaluation.evaluate import score_part
+from singerid.evaluation.outcome import NamedTrack
+from singerid.evaluation.record import recorded_evaluations
 from singerid.evaluation.significance import Named
-from singerid.evaluation.voting import vote_tracks
-from singerid.listening.predict import predict_clips
-from singerid.reproduce.tables import Level
-from singerid.runs.history import read_history
-from singerid.runs.part import Part, part_of
+from singerid.reproduce.tables import LEVELS, Level
+from singerid.runs.history import Epoch, read_history
 from singerid.runs.run import Run
-from singerid.system.files import read_json, write_json
-
-FORMAT = 1
-RESULT = "result.json"
-
-
-@dataclass(frozen=True)
-class NamedTrack:
-    """A test track that has clips.
-
-    Attributes:
-        path: of the track, in its tree.
-        album: singer and album: the same album in every split.
-        truth: class of its singer.
-        clips: for each state the class that each clip was named.
-        named: for each state the class that the clips voted for.
-    """
-
-    path: str
-    album: tuple[str, str]
-    truth: int
-    clips: Mapping[StateName, tuple[int, ...]]
-    named: Mapping[StateName, int]
 
 
 @dataclass(frozen=True)
@@ -78,66 +52,26 @@ class CellResult:
         return Named(np.array(truth), np.array(names), albums)
 
 
-def write_result(run: Run, states: Sequence[StateName], device: torch.device) -> None:
-    """Score states of a run on the test part of its split and keep what comes out.
-
-    Raises:
-        SingeridError: a state, the store or one of its tracks is missing or damaged.
-    """
-    part = part_of(run.store(), run.split().test, run.config)
-    history = read_history(run)
-    probabilities = {
-        state: predict_clips(run.load_model(state).to(device), part.clips, device) for state in states
-    }
-    scores = {state: score_part(found, part) for state, found in probabilities.items()}
-    write_json(
-        run.path / RESULT,
-        {
-            "format": FORMAT,
-            "epochs": len(history),
-            "seconds": sum(epoch.seconds for epoch in history) / len(history),
-            "states": {state: levels.to_json() for state, levels in scores.items()},
-            "tracks": [asdict(track) for track in _tested(part, probabilities)],
-        },
-    )
-
-
-def _tested(part: Part, probabilities: Mapping[StateName, Any]) -> list[NamedTrack]:
-    votes = {state: vote_tracks(found, part.clips.track) for state, found in probabilities.items()}
-    tested = []
-    for index in np.unique(part.clips.track):
-        track, own = part.tracks[index], part.clips.track == index
-        tested.append(
-            NamedTrack(
-                track.path,
-                (track.singer, track.album),
-                part.singers.index(track.singer),
-                {state: tuple(found[own].argmax(1).tolist()) for state, found in probabilities.items()},
-                {state: named[int(index)].singer for state, named in votes.items()},
-            )
-        )
-    return tested
-
-
-def read_result(run: Path, states: Sequence[StateName]) -> CellResult | None:
-    """The result in a run's folder; None where there is none of these states and of all of its epochs."""
+def read_result(folder: Path, states: Sequence[StateName]) -> CellResult | None:
+    """The result of a run's folder; None where these states, as they are now, were not all scored."""
     try:
-        content = read_json(run / RESULT, "")
-        result = _from_json(content)
-        epochs = len(read_history(Run.open(run)))
+        run = Run.open(folder)
+        recorded = recorded_evaluations(run)[run.config.spec.audio]
+        return _result(recorded, states, read_history(run))
     except (SingeridError, KeyError, TypeError, ValueError, AttributeError):
-        return None  # never written, or by another version: it is made again in no time
-    current = content["format"] == FORMAT and result.epochs == epochs and result.tracks
-    return result if current and set(result.f1) == set(states) else None
+        return None  # never scored, or by another version: it is scored again in no time
 
 
-def _from_json(content: Any) -> CellResult:
+def _result(
+    recorded: Mapping[str, Any], states: Sequence[StateName], history: Sequence[Epoch]
+) -> CellResult | None:
+    scored = recorded["scores"]["states"]
+    tracks = tuple(NamedTrack(**{**track, "album": tuple(track["album"])}) for track in recorded["tracks"])
+    if not tracks:
+        return None
     return CellResult(
-        epochs=content["epochs"],
-        seconds=content["seconds"],
-        f1={
-            state: {level: scores["f1_weighted"] for level, scores in levels.items()}
-            for state, levels in content["states"].items()
-        },
-        tracks=tuple(NamedTrack(**{**track, "album": tuple(track["album"])}) for track in content["tracks"]),
+        epochs=len(history),
+        seconds=sum(epoch.seconds for epoch in history) / len(history),
+        f1={state: {level: scored[state][level]["f1_weighted"] for level in LEVELS} for state in states},
+        tracks=tracks,
     )

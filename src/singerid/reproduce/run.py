@@ -18,7 +18,7 @@ from singerid.reproduce.report import Report
 from singerid.reproduce.results import CellResult, read_result
 from singerid.reproduce.summary import summarise
 from singerid.reproduce.tables import Cell, Subject, cells, subject_of
-from singerid.runs.run import current_versions
+from singerid.runs.config import current_versions
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device
 from singerid.system.files import locked

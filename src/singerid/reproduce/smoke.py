@@ -6,7 +6,7 @@ from singerid.config import SMOKE_CORPUS, ReproduceConfig
 from singerid.data.synthetic import write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
-from singerid.models.registry import model_entry
+from singerid.models.registry import MODELS
 from singerid.prepare.prepare import prepare
 from singerid.reproduce.plan import require_usable
 from singerid.reproduce.run import CORPUS, STORE, locked_out, require_out
@@ -35,7 +35,7 @@ def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = F
 
 def _make(corpus: Path, store: Path, config: ReproduceConfig, show_progress: bool) -> Path:
     needed = cells(config)
-    melody = any("melody" in model_entry(cell.model).inputs for cell in needed)
+    melody = any("melody" in MODELS[cell.model].inputs for cell in needed)
     vocals = any(cell.audio == "vocals" for cell in needed)
     trackers = [open_tracker("crepe-tiny")] if melody else []
     write_corpus(corpus, SMOKE_CORPUS, workers=1, show_progress=show_progress)

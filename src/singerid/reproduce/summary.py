@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from singerid.config import ReproduceConfig
 from singerid.evaluation.counts import Interval
 from singerid.evaluation.significance import Comparison, Paired, average, compare
-from singerid.models.registry import PAPER_SINGERS, build_model, count_parameters, model_entry
+from singerid.models.registry import MODELS, PAPER_SINGERS, build_model, count_parameters
 from singerid.reproduce.protocols import options_of
 from singerid.reproduce.results import CellResult
 from singerid.reproduce.tables import (
@@ -122,7 +122,7 @@ def _summary(table: Table, results: Results, config: ReproduceConfig, data: Subj
         rows.append(
             Row(
                 model,
-                model_entry(model).description,
+                MODELS[model].description,
                 parameters,
                 parameters_run,
                 published_parameters(model),

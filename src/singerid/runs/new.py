@@ -1,8 +1,7 @@
 """What a new run over a store is: its split, its singers, its configuration."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,8 +9,10 @@ from singerid.config import AudioCondition, TrackerName, TrainingConfig
 from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
-from singerid.models.registry import model_entry
-from singerid.runs.run import Run, RunConfig, SplitConfig, current_versions
+from singerid.models.registry import MODELS
+from singerid.models.spec import InputSpec
+from singerid.runs.config import RunConfig, SplitConfig, current_versions
+from singerid.runs.run import Run, plain
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 
@@ -67,32 +68,33 @@ def configure(
         SingeridError: the model is unknown, or the store lacks what it needs.
     """
     origins = store.origins
-    versions = current_versions()
-    if audio == "vocals":
-        if origins.separator is None:
-            raise SingeridError(
-                f"{store.path}: has no vocals; extract them: singerid prepare TREE STORE --vocals ..."
-            )
-        versions[origins.separator] = origins.separator_version
-    tracker = None
-    if "melody" in model_entry(model).inputs:
+    separator = origins.separator if audio == "vocals" else None
+    if audio == "vocals" and separator is None:
+        raise SingeridError(
+            f"{store.path}: has no vocals; extract them: singerid prepare TREE STORE --vocals ..."
+        )
+    inputs, tracker = MODELS[model].inputs, None
+    if "melody" in inputs:
         tracker = _tracker_of(store, audio, melody)
-        versions[tracker] = origins.trackers[tracker]
     elif melody is not None:
         raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
     return RunConfig(
         model=model,
         options=options or {},
         singers=singers_in(store, split),
-        features=store.config,
-        audio=audio,
-        separator=origins.separator if audio == "vocals" else None,
-        melody=tracker,
+        spec=InputSpec(
+            features=store.config,
+            inputs=inputs,
+            audio=audio,
+            separator=separator,
+            melody=tracker,
+        ),
         split=how,
         training=training,
         store=str(store.path.resolve()),
         store_identity=store.identity,
-        versions=versions,
+        origins={maker: origins.version_of(maker) or "" for maker in (separator, tracker) if maker},
+        versions=current_versions(),
     )
 
 
@@ -122,16 +124,16 @@ def require_run_or_nothing(path: Path) -> None:
             raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
 
 
-def open_run(path: Path, config: RunConfig, split: Split) -> Run:
+def open_run(path: Path, config: RunConfig, split: Split, store: Store) -> Run:
     """Open the run in a folder, or make a new one there; another run is refused."""
     for folder in (path, path / "states"):  # of a writer that was killed
         for leftover in folder.glob(".tmp-*"):
             leftover.unlink(missing_ok=True)
     if not (path / "config.json").exists():
-        return Run.create(path, config, split)
+        return Run.create(path, config, split, store)
     run = Run.open(path)
     different = run_differences(run.config, config)
-    if run.split() != split:
+    if run.split != split:
         different.append("the tracks of the split")
     if different:
         raise SingeridError(
@@ -140,31 +142,31 @@ def open_run(path: Path, config: RunConfig, split: Split) -> Run:
         )
     epochs = max(config.training.epochs, run.config.training.epochs)
     training = replace(config.training, epochs=epochs)
-    return Run.create(path, replace(config, versions=run.config.versions, training=training), split)
+    continued = replace(config, versions=run.config.versions, origins=run.config.origins, training=training)
+    return Run.create(path, continued, split, store)
 
 
 def run_differences(old: RunConfig, new: RunConfig) -> list[str]:
     """What makes two runs two, as text; a run may be prolonged, moved, and continued by a newer singerid."""
     different = [
-        f"{item.name} {getattr(old, item.name)!r} instead of {getattr(new, item.name)!r}"
-        for item in fields(RunConfig)
-        if item.name not in ("training", "versions", "store", "singers", "store_identity")
-        and _plain(getattr(old, item.name)) != _plain(getattr(new, item.name))
+        *_differences(old, new, "model", "options"),
+        # Of the input the rest follows from the model and from `training.clip_seconds`.
+        *_differences(old.spec, new.spec, "features", "audio", "separator", "melody"),
+        *_differences(old, new, "split"),
     ]
-    different += [
-        f"{item.name} {getattr(old.training, item.name)!r} instead of {getattr(new.training, item.name)!r}"
-        for item in fields(TrainingConfig)
-        if item.name not in ("epochs", "patience")
-        and getattr(old.training, item.name) != getattr(new.training, item.name)
-    ]
-    for maker in filter(None, (old.separator, old.melody)):
-        if old.versions.get(maker) != new.versions.get(maker):
-            different.append(f"{maker} {old.versions.get(maker)} instead of {new.versions.get(maker)}")
+    learnt = (item.name for item in fields(TrainingConfig) if item.name not in ("epochs", "patience"))
+    different += _differences(old.training, new.training, *learnt)
+    for maker in old.origins:
+        if old.origins[maker] != new.origins.get(maker):
+            different.append(f"{maker} {old.origins[maker]} instead of {new.origins.get(maker)}")
     if (old.store_identity, old.singers) != (new.store_identity, new.singers):
         different.append("the store's recordings")
     return different
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON gives it back: tuples are lists there."""
-    return json.loads(json.dumps(value, default=asdict))
+def _differences(old: Any, new: Any, *names: str) -> list[str]:
+    return [
+        f"{name} {getattr(old, name)!r} instead of {getattr(new, name)!r}"
+        for name in names
+        if plain(getattr(old, name)) != plain(getattr(new, name))
+    ]

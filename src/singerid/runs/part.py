@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
 from singerid.data.clips import Clips
-from singerid.data.splits import Split, check_split
+from singerid.data.splits import PARTS, Split, check_split
 from singerid.errors import SingeridError
-from singerid.models.registry import model_entry
-from singerid.runs.run import RunConfig
+from singerid.runs.config import RunConfig
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store, options_for, waveform_of
+
+PartName = Literal["test", "valid", "train", "all"]
 
 
 class _Stored(Sequence[Any]):
@@ -50,6 +51,12 @@ class Part:
     singers: tuple[str, ...]
 
 
+def paths_of(split: Split, name: PartName) -> tuple[str, ...]:
+    """Paths of the tracks of a part of a split, or of all three together ("all")."""
+    names = PARTS if name == "all" else (name,)
+    return tuple(path for part in names for path in getattr(split, part))
+
+
 def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: str | None = None) -> Part:
     """Tracks and clips of some paths of a store, as a run reads them.
 
@@ -80,18 +87,17 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
             )
     labels = [label_of[track.singer] for track in tracks]
     _require_same_makers(store, config)
-    f0 = None
-    if config.melody is not None:
-        _require_all(store, tracks, f"{config.audio}/{config.melody}", [t.f0 for t in tracks])
-        f0 = _Stored(tracks, partial(store.f0, condition=config.audio, tracker=config.melody))
+    spec, f0 = config.spec, None
+    if spec.melody is not None:
+        _require_all(store, tracks, f"{spec.audio}/{spec.melody}", [t.f0 for t in tracks])
+        f0 = _Stored(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
     if condition is None:
-        reads_waveform = "waveform" in model_entry(config.model).inputs
-        condition = waveform_of(config.audio) if reads_waveform else config.audio
+        condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
     _require_all(store, tracks, condition, [track.conditions for track in tracks])
     clips = Clips(
         _Stored(tracks, partial(store.features, condition=condition)),
         labels,
-        config.clip_frames,
+        spec.window_frames,
         config.training.drop_last_clip,
         f0,
     )
@@ -124,16 +130,17 @@ def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
 
 def _require_same_makers(store: Store, config: RunConfig) -> None:
     """Refuse vocals and melody made by something else than those that the run learned on."""
-    origins = store.origins
-    made: list[tuple[str, str | None, str | None]] = []
-    if config.audio == "vocals" and config.separator is not None:
-        made.append(("vocals", config.separator, origins.separator))
-    if config.melody is not None and config.melody in origins.trackers:
-        made.append(("melody", config.melody, config.melody))
-    versions = {**origins.trackers, str(origins.separator): origins.separator_version}
+    spec, origins = config.spec, store.origins
+    made: list[tuple[str, str, str | None]] = []
+    if spec.audio == "vocals" and spec.separator is not None:
+        made.append(("vocals", spec.separator, origins.separator))
+    if spec.melody is not None and spec.melody in origins.trackers:
+        made.append(("melody", spec.melody, spec.melody))
     for what, learned, has in made:
-        before, now = config.versions.get(str(learned)), versions.get(str(has))
-        if has is not None and (learned != has or (before is not None and before != now)):
+        if has is None:
+            continue
+        before, now = config.origins.get(learned), origins.version_of(has)
+        if learned != has or (before is not None and before != now):
             raise SingeridError(
                 f"{store.path}: its {what}: made by {has} ({now}), the run learned on that of "
                 f"{learned} ({before}); prepare a store with the latter, or train again"

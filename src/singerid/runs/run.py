@@ -5,103 +5,50 @@ RUN/split.json           paths of the tracks in train, valid and test
 RUN/states/*.safetensors best_loss, best_accuracy, best_f1 and last; each is a whole model
 RUN/metrics.csv          a line an epoch
 RUN/curves.svg           the same, drawn
-RUN/evaluation.json      scores of `singerid evaluate`
-RUN/README.md            the model card, see `singerid.evaluation.evaluate.card`
+RUN/scores.json          what evaluations and an audit found, see `singerid.evaluation.record`
+RUN/README.md            the model card, see `singerid.evaluation.card`
 RUN/resume.safetensors   where training goes on after an interruption
 """
 
 import json
-import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from importlib.metadata import version
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from singerid.config import (
-    REPORTED_STATE,
-    AudioCondition,
-    FeatureConfig,
-    SeparatorName,
-    SplitKind,
-    StateName,
-    TrackerName,
-    TrainingConfig,
-)
+from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.splits import Split, read_split
 from singerid.errors import SingeridError
+from singerid.listening.predict import predict_clips
 from singerid.models.spec import model_spec
 from singerid.models.weights import load_model_file
-from singerid.sound.features import seconds_to_frames
+from singerid.runs.config import FORMAT, READABLE, RunConfig, config_from_json, config_to_json
+from singerid.runs.part import Part, PartName, part_of, paths_of
 from singerid.store.reader import Store
-from singerid.system.files import read_json, write_json
-from singerid.version import __version__
+from singerid.system.devices import CPU
+from singerid.system.files import file_hash, read_json, write_json
 
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class SplitConfig:
-    """How the split was made. `kind` "file" means that someone's own split was given."""
-
-    kind: SplitKind | str = "album"
-    seed: int = 0
-    min_albums: int | None = None
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything needed to repeat a run.
-
-    Attributes:
-        model: name of the model.
-        options: its overridden options.
-        singers: names of the classes, in their order.
-        features: how the store's features were made.
-        audio: what was heard, "mixture" or "vocals".
-        separator: what took the vocals out of the mixture; None for the mixture.
-        melody: what followed the melody; None for a network that reads none.
-        split: how the split was made; the split itself is in split.json.
-        training: how it was trained.
-        store: the store's folder.
-        store_identity: what was in it, see `Store.identity`.
-        versions: of what computed.
-    """
-
-    model: str
-    singers: tuple[str, ...]
-    store: str
-    store_identity: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    audio: AudioCondition = "mixture"
-    separator: SeparatorName | None = None
-    melody: TrackerName | None = None
-    split: SplitConfig = field(default_factory=SplitConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def clip_frames(self) -> int:
-        """Frames of a clip."""
-        return seconds_to_frames(self.training.clip_seconds, self.features)
-
-
-def current_versions() -> dict[str, str]:
-    """Versions of this program, of Python and of the libraries that compute."""
-    libraries = ("torch", "numpy", "librosa", "soxr", "lightning-fabric")
-    own = {"singerid": __version__, "python": platform.python_version()}
-    return own | {name: version(name) for name in libraries}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that was begun, opened for reading."""
+    """A run folder that was begun, opened for reading.
+
+    It remembers what was read: its split, its store and its networks are opened once. A run that is trained
+    on is to be opened again.
+    """
 
     path: Path
     config: RunConfig
+    elsewhere: bool = False  # its store was named for this time only, see `over`
+    # What was opened; shared by the forms of the run that `over` and `hearing` give.
+    _memory: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
@@ -117,26 +64,65 @@ class Run:
         content = read_json(path / "config.json", remedy)
         if not isinstance(content, dict) or "model" not in content:
             raise SingeridError(f"{path}: its config.json is not that of a run; {remedy}")
-        if content.get("format") != FORMAT:
+        if content.get("format") not in READABLE:
             raise SingeridError(
                 f"{path}: is a run of format {content.get('format')}, this singerid reads {FORMAT}; "
                 "use the version of singerid that made it, or train again"
             )
         try:
-            return cls(path, _config_from_json(content))
+            return cls(path, config_from_json(content))
         except (KeyError, TypeError, ValueError) as error:
             raise SingeridError(f"{path}: its config.json is damaged ({error}); {remedy}") from error
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig, split: Split) -> "Run":
-        """Begin a run: write its split and configuration; raises SingeridError if that fails."""
-        write_json(path / "split.json", split.to_json())
-        write_json(path / "config.json", {"format": FORMAT} | asdict(config))
-        return cls(path, config)
+    def create(cls, path: Path, config: RunConfig, split: Split, store: Store | None = None) -> "Run":
+        """Begin a run: write its split and configuration; raises SingeridError if that fails.
 
+        Args:
+            path: its folder.
+            config: everything needed to repeat it.
+            split: of its store.
+            store: the store itself, where it is open already.
+        """
+        write_json(path / "split.json", split.to_json())
+        write_json(path / "config.json", config_to_json(config))
+        memory: dict[Hashable, Any] = {"split": split}
+        if store is not None:
+            memory["store", config.store] = store
+        return cls(path, config, _memory=memory)
+
+    def _once(self, key: Hashable, open_it: Callable[[], T]) -> T:
+        if key not in self._memory:
+            self._memory[key] = open_it()
+        opened: T = self._memory[key]
+        return opened
+
+    @property
     def split(self) -> Split:
         """The split of the run."""
-        return read_split(self.path / "split.json")
+        return self._once("split", lambda: read_split(self.path / "split.json"))
+
+    @property
+    def store(self) -> Store:
+        """The store the run was trained on, wherever it is now (see `over`).
+
+        Raises:
+            SingeridError: it is not there any more, or its features were made in another way.
+        """
+        return self._once(("store", self.config.store), self._open_store)
+
+    def _open_store(self) -> Store:
+        if not Path(self.config.store).exists():
+            raise SingeridError(
+                f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
+                "--store, or make it again: singerid prepare TREE STORE"
+            )
+        return Store.open(self.config.store, self.config.spec.features)
+
+    @property
+    def changed(self) -> bool:
+        """The store's recordings are not those that the run was trained with."""
+        return self.store.identity != self.config.store_identity
 
     def over(self, store: Path | None) -> "Run":
         """The run with its store in another folder; None: where it was at its training.
@@ -148,51 +134,87 @@ class Run:
             return self
         if not store.is_dir():
             raise SingeridError(f"{store}: no such folder; --store takes the folder of a store")
-        return replace(self, config=replace(self.config, store=str(store.resolve())))
+        return replace(self, config=replace(self.config, store=str(store.resolve())), elsewhere=True)
 
     def hearing(self, audio: AudioCondition | None) -> "Run":
         """The run listening to another audio condition; None: to what it learned on."""
-        return self if audio is None else replace(self, config=replace(self.config, audio=audio))
+        if audio is None:
+            return self
+        spec = replace(self.config.spec, audio=audio)
+        return replace(self, config=replace(self.config, spec=spec))
 
     def state_path(self, state: StateName = REPORTED_STATE) -> Path:
         """Where a state of the network is kept."""
         return self.path / "states" / f"{state}.safetensors"
 
-    def load_model(self, state: StateName = REPORTED_STATE) -> nn.Module:
-        """The network in one of its kept states, in evaluation mode on the CPU.
+    def digest(self, state: StateName = REPORTED_STATE) -> str:
+        """SHA-256 of a state's file: it says which weights a score is of.
+
+        Raises:
+            SingeridError: the file cannot be read.
+        """
+        return self._once(("digest", state), lambda: self._hash(state))
+
+    def _hash(self, state: StateName) -> str:
+        path = self.state_path(state)
+        try:
+            return file_hash(path)
+        except OSError as error:
+            raise SingeridError(
+                f"{path}: cannot be read ({error.strerror}); run the same `singerid train` again"
+            ) from error
+
+    def network(self, device: torch.device = CPU, state: StateName = REPORTED_STATE) -> nn.Module:
+        """The network in one of its kept states, in evaluation mode on a device; loaded once.
 
         Raises:
             SingeridError: the state is missing, damaged or does not fit.
         """
-        if not self.state_path(state).exists():
+
+        def load() -> nn.Module:
+            # Channels last suits convolutions on CPU and GPU alike.
+            network = self.load_network(state)
+            return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+        return self._once(("network", state, device), load)
+
+    def load_network(self, state: StateName = REPORTED_STATE) -> nn.Module:
+        """A copy of the network to change, on the CPU; raises SingeridError as `network`."""
+        path = self.state_path(state)
+        if not path.exists():
             raise SingeridError(
-                f"{self.state_path(state)}: is missing; run the same `singerid train` command again, "
+                f"{path}: is missing; run the same `singerid train` command again, "
                 "which goes on where it stopped"
             )
-        model = load_model_file(self.state_path(state))
+        model = load_model_file(path)
         spec, config = model_spec(model), self.config
-        said = {"model": config.model, "singers": len(config.singers), "options": _plain(config.options)}
-        built = {"model": spec.name, "singers": spec.singers, "options": _plain(spec.options)}
+        said = {"model": config.model, "singers": len(config.singers), "options": plain(config.options)}
+        built = {"model": spec.name, "singers": spec.singers, "options": plain(spec.options)}
         for what, value in said.items():
             if built[what] != value:
                 raise SingeridError(
-                    f"{self.state_path(state)}: has {what} {built[what]}, its run's config.json {value}; "
+                    f"{path}: has {what} {built[what]}, its run's config.json {value}; "
                     "one of them is of another run"
                 )
         return model
 
-    def store(self) -> Store:
-        """The store the run was trained on, wherever it is now (see `over`).
+    def part(self, name: PartName = "test", condition: str | None = None) -> Part:
+        """Tracks and clips of a part of the split, or of all ("all"), as the run reads them.
+
+        Args:
+            name: of the part.
+            condition: what the clips are cut from, see `part_of`.
 
         Raises:
-            SingeridError: it is not there any more, or its features were made in another way.
+            SingeridError: as `part_of`.
         """
-        if not Path(self.config.store).exists():
-            raise SingeridError(
-                f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
-                "--store, or make it again: singerid prepare TREE STORE"
-            )
-        return Store.open(self.config.store, self.config.features)
+        return part_of(self.store, paths_of(self.split, name), self.config, condition)
+
+    def predict(
+        self, part: Part, device: torch.device = CPU, state: StateName = REPORTED_STATE
+    ) -> NDArray[np.float32]:
+        """Probabilities (clips, singers) of the clips of a part; raises SingeridError as `network`."""
+        return predict_clips(self.network(device, state), part.clips, device)
 
 
 def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module:
@@ -201,38 +223,13 @@ def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module
     Raises:
         SingeridError: there is none, or it is damaged.
     """
-    return Run.open(path).load_model(state) if Path(path).is_dir() else load_model_file(path)
+    return Run.open(path).load_network(state) if Path(path).is_dir() else load_model_file(path)
 
 
-def _plain(options: Mapping[str, Any]) -> Any:
-    """Options as they are once written and read again: tuples are lists."""
-    return json.loads(json.dumps(dict(options)))
+def plain(value: Any) -> Any:
+    """A value as JSON gives it back: tuples are lists there."""
+    return json.loads(json.dumps(value, default=_as_json))
 
 
-def _config_from_json(content: Mapping[str, Any]) -> RunConfig:
-    names = {item.name for item in fields(RunConfig)}
-    values = {name: value for name, value in content.items() if name in names}
-    values["singers"] = tuple(values["singers"])
-    if not isinstance(values.get("options", {}), Mapping):
-        raise TypeError(f"options {values['options']!r}")
-    for name, kind in (("features", FeatureConfig), ("split", SplitConfig), ("training", TrainingConfig)):
-        values[name] = kind(**values[name])
-        _check_types(values[name], kind())
-    for name in ("model", "store"):
-        if not isinstance(values[name], str):
-            raise TypeError(f"{name} {values[name]!r}")
-    choices = {"audio": AudioCondition, "separator": SeparatorName, "melody": TrackerName}
-    for name, choice in choices.items():
-        allowed = get_args(choice) if name == "audio" else (None, *get_args(choice))
-        if values.get(name, getattr(RunConfig, name)) not in allowed:
-            raise TypeError(f"{name} {values[name]!r}")
-    return RunConfig(**values)
-
-
-def _check_types(values: Any, defaults: Any) -> None:
-    """Raise TypeError where a field is of another type than its default; None stands for any."""
-    for item in fields(defaults):
-        value, default = getattr(values, item.name), getattr(defaults, item.name)
-        kinds = (int, float) if isinstance(default, float) else type(default)
-        if default is not None and not isinstance(value, kinds):
-            raise TypeError(f"{item.name} {value!r}")
+def _as_json(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else asdict(value)

@@ -27,6 +27,7 @@ from singerid.errors import SingeridError
 from singerid.text import printable
 
 Samples = NDArray[np.float32]
+Read = Callable[[], Iterable[Samples]]  # gives a sound's blocks from its start, each time it is called
 Warn = Callable[[str], None]
 _Mix = Callable[[Samples], Samples]  # (samples, channels of the file) -> (samples,) or (samples, 2)
 
@@ -395,6 +396,3 @@ def _blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
             held, count = [joined[whole:]], count - whole
     if count:
         yield np.concatenate(held)
-
-
-Read = Callable[[], Iterable[Samples]]  # gives a sound's blocks from its start, each time it is called

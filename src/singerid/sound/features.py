@@ -8,7 +8,7 @@ Letters in shapes: B batch, H mel bands, W frames.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from singerid.config import FeatureConfig, PadMode
-from singerid.sound.audio import Samples
+from singerid.sound.audio import Read, Samples
 from singerid.sound.mel import mel_filters, mel_frequencies
 
 DEFAULT_FEATURES = FeatureConfig()
@@ -124,9 +124,7 @@ def pad_edges(waveform: Tensor, pad: int, mode: PadMode) -> Tensor:
     return waveform[..., torch.minimum(position, period - position)]
 
 
-def stream_log_mel(
-    read: Callable[[], Iterable[Samples]], log_mel: LogMel, hold_seconds: float = HOLD_SECONDS
-) -> Iterator[NDArray[np.float32]]:
+def stream_log_mel(read: Read, log_mel: LogMel, hold_seconds: float = HOLD_SECONDS) -> Iterator[Tensor]:
     """Yield the log-mel spectrogram of a whole track in chunks, floored below the track's maximum.
 
     Memory is bounded whatever the length: sound longer than `hold_seconds` is read twice, first for
@@ -134,13 +132,12 @@ def stream_log_mel(
     `LogMel.forward` of the whole waveform equals them to float rounding (1e-3 dB).
 
     Args:
-        read: gives the sound's blocks from its start, each time it is called: for a file
-            `partial(read_blocks, path, config.sample_rate)`.
+        read: the sound, for a file `partial(read_blocks, path, config.sample_rate)`.
         log_mel: the extractor; its device does the work.
         hold_seconds: longest sound whose features are held in memory instead of reading it twice.
 
     Yields:
-        (H, W) in dB, float32, W = `CHUNK_FRAMES` but for the last chunk.
+        (H, W) in dB, float32, on the extractor's device, W = `CHUNK_FRAMES` but for the last chunk.
 
     Raises:
         Whatever `read` raises; nothing is yielded before the sound was read to its end once.
@@ -154,13 +151,10 @@ def stream_log_mel(
         maximum = max(maximum, float(chunk.max()))
         held = [*held, chunk] if frames <= hold_frames else []
     for chunk in held or stream_decibels(read(), log_mel):
-        floored: NDArray[np.float32] = floor(chunk, maximum, config.top_db).cpu().numpy()
-        yield floored
+        yield floor(chunk, maximum, config.top_db)
 
 
-def stream_waveform(
-    blocks: Iterable[Samples], config: FeatureConfig = DEFAULT_FEATURES
-) -> Iterator[NDArray[np.float32]]:
+def stream_waveform(blocks: Iterable[Samples], config: FeatureConfig = DEFAULT_FEATURES) -> Iterator[Tensor]:
     """Yield a waveform cut into frames, as many as its spectrogram has; the last is filled with zeros.
 
     Args:
@@ -168,7 +162,7 @@ def stream_waveform(
         config: a frame has `hop_length` samples.
 
     Yields:
-        (hop_length, W) float32, W = `CHUNK_FRAMES` but for the last chunk.
+        (hop_length, W) float32 on the CPU, W = `CHUNK_FRAMES` but for the last chunk.
     """
     hop = config.hop_length
     size = CHUNK_FRAMES * hop
@@ -178,10 +172,10 @@ def stream_waveform(
         samples += len(block)
         held = np.concatenate((held, block))
         while len(held) >= size:
-            yield held[:size].reshape(-1, hop).T
+            yield torch.from_numpy(held[:size].reshape(-1, hop).T)
             held = held[size:]
     held = np.pad(held, (0, hop - samples % hop))
-    yield held.reshape(-1, hop).T
+    yield torch.from_numpy(held.reshape(-1, hop).T)
 
 
 def stream_decibels(blocks: Iterable[Samples], log_mel: LogMel) -> Iterator[Tensor]:

@@ -48,6 +48,10 @@ class Origins:
     separator_version: str = ""
     trackers: Mapping[str, str] = field(hash=False, default_factory=dict)
 
+    def version_of(self, maker: str) -> str | None:
+        """Version of the separator or tracker of that name; None: nothing here was made by it."""
+        return self.separator_version if maker == self.separator else self.trackers.get(maker)
+
     def of(self, tracks: Collection[StoredTrack]) -> "Origins":
         """Those of which the tracks have something: a failed or interrupted call may have made nothing."""
         separated = any(VOCALS in track.conditions for track in tracks)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
-from typing import Literal, TypeVar
+from typing import Literal, TextIO, TypeVar
 
 from singerid.errors import ExitCode, Failure
 
@@ -34,6 +34,14 @@ def progress(
     )
     with Progress(*columns, console=console, disable=not (show and console.is_terminal)) as bar:
         yield from bar.track(items, total=total, description=description)
+
+
+def print_rich(renderable: object, file: TextIO | None = None) -> None:
+    """Print for a person on a file, by default standard output; where that is no terminal, wide enough."""
+    from rich.console import Console
+
+    file = file or sys.stdout
+    Console(file=file, highlight=False, width=None if file.isatty() else 200).print(renderable)
 
 
 def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failure] = ()) -> ExitCode:

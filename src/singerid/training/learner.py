@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from singerid.config import CompileChoice, TrainingConfig
-from singerid.data.augment import augment
+from singerid.data.augment import augment, check_strengths
 from singerid.data.clips import Batch, Clips
 from singerid.errors import SingeridError
-from singerid.listening.predict import predict_clips, run_model
-from singerid.models.registry import build_model, model_entry
-from singerid.runs.run import RunConfig
+from singerid.listening.predict import predict_clips
+from singerid.models.registry import MODELS, build_model
+from singerid.runs.config import RunConfig
 from singerid.sound.features import frames_to_seconds
 from singerid.system.devices import has_tf32
 
@@ -45,6 +45,10 @@ def check_training(settings: TrainingConfig, device: torch.device) -> None:
             raise SingeridError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
     if settings.epochs < 1 or settings.batch_size < 1:
         raise SingeridError("--epochs and --batch-size must be at least 1")
+    try:
+        check_strengths(settings.augment_strengths)
+    except ValueError as error:
+        raise SingeridError(f"augment_strengths: {error}") from error
     if settings.precision == "tf32" and not has_tf32(device):
         raise SingeridError(
             f"--precision tf32: {device} has no TF32, which NVIDIA GPUs have since Ampere; leave it out"
@@ -53,10 +57,11 @@ def check_training(settings: TrainingConfig, device: torch.device) -> None:
 
 def fresh_model(config: RunConfig) -> nn.Module:
     """The network with the weights that its seed draws."""
-    if ("melody" in model_entry(config.model).inputs) != (config.melody is not None):
-        needs = "reads no melody" if config.melody else "needs a melody"
+    spec, inputs = config.spec, MODELS[config.model].inputs
+    if ("melody" in inputs) != (spec.melody is not None):
+        needs = "reads no melody" if spec.melody else "needs a melody"
         raise SingeridError(f"model {config.model} {needs}; see --melody, or choose another --model")
-    if "mel" not in model_entry(config.model).inputs and config.training.augment != "none":
+    if "mel" not in inputs and config.training.augment != "none":
         raise SingeridError(
             f"--augment changes spectrograms, which {config.model} does not read; leave it out"
         )
@@ -65,14 +70,14 @@ def fresh_model(config: RunConfig) -> nn.Module:
         model = build_model(config.model, len(config.singers), **config.options)
     except (TypeError, ValueError) as error:
         raise SingeridError(f"model {config.model}: {error}; mend --width or --option") from error
-    smallest, n_mels = getattr(model, "smallest_frames", 1), getattr(model, "n_mels", config.features.n_mels)
-    if config.clip_frames < smallest:
-        seconds = frames_to_seconds(smallest, config.features)
+    smallest, has = getattr(model, "smallest_frames", 1), spec.features.n_mels
+    if spec.window_frames < smallest:
+        seconds = frames_to_seconds(smallest, spec.features)
         raise SingeridError(
             f"model {config.model} takes clips of {seconds:.2f} s at least; raise --clip-seconds"
         )
-    if n_mels != config.features.n_mels:
-        has = config.features.n_mels
+    n_mels = getattr(model, "n_mels", has)
+    if n_mels != has:
         raise SingeridError(f"model {config.model} reads {n_mels} mel bands, the store has {has}")
     return model
 
@@ -153,7 +158,9 @@ class Learner:
         total = torch.zeros((), device=device)
         generator = generator_of(settings.seed, number, device)
         for batch in clips.batches(settings.batch_size, device, shuffle=(settings.seed, number)):
-            batch = replace(batch, mel=augment(batch.mel, settings.augment, generator))
+            first, *others = batch.inputs
+            changed = augment(first, settings.augment, generator, settings.augment_strengths)
+            batch = replace(batch, inputs=(changed, *others))
             full = len(batch.labels) == settings.batch_size
             loss = self._loss(self._network if full else self._plain, batch)
             self._optimizer.zero_grad()
@@ -164,7 +171,7 @@ class Learner:
         return total
 
     def validate(self, clips: Clips) -> tuple[float, float, float]:
-        """Loss, accuracy and weighted F1 of clips."""
+        """Loss, accuracy and weighted F1 of clips, in exact float32 but for bf16-mixed."""
         probabilities = predict_clips(self._plain.eval(), clips, self._device)
         named = probabilities.argmax(1)
         right = probabilities[np.arange(len(clips)), clips.labels]
@@ -173,7 +180,7 @@ class Learner:
         return float(loss), float((named == clips.labels).mean()), float(f1)
 
     def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        logits = run_model(network, batch)
+        logits = network(*batch.inputs)
         return cross_entropy(logits, batch.labels) + penalty(self._model, logits, self._settings)
 
 

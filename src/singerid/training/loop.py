@@ -13,11 +13,13 @@ from singerid.config import CompileChoice
 from singerid.data.clips import Clips
 from singerid.data.splits import Split
 from singerid.errors import SingeridError
+from singerid.evaluation.card import write_card
 from singerid.figures import draw_curves, save_figure
+from singerid.runs.config import RunConfig
 from singerid.runs.history import Epoch, best_epoch, out_of_patience
 from singerid.runs.new import open_run, require_run_or_nothing
 from singerid.runs.part import parts_of
-from singerid.runs.run import Run, RunConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.allocator import memory_kept
 from singerid.system.console import Display, TrainingDisplay
@@ -38,7 +40,7 @@ def train(
     compiling: CompileChoice = "auto",
     on_warning: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Train a network and keep its four states in a run folder; go on where an earlier call stopped.
+    """Train a network, keep its four states in a run folder, write its card; go on where a call stopped.
 
     Args:
         store: features of the tracks.
@@ -67,7 +69,7 @@ def train(
         gpu_arithmetic(tf32=config.training.precision == "tf32", fixed_sizes=True),
         memory_kept(),
     ):
-        run = open_run(path, config, split)
+        run = open_run(path, config, split, store)
         settings = run.config.training
         # Channels last suits convolutions on CPU and GPU alike. Adam takes its state where the weights are.
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,6 +91,7 @@ def train(
                     on_epoch(epoch)
     curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
     save_figure(curves, run.path / "curves.svg")
+    write_card(run)
     return run
 
 

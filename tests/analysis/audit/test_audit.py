@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from made_up import ALBUMS, BAND, FRAMES, SILENT, SINGERS, SONGS, VOICE, made_up_store
 from rich.console import Console
 
-from singerid.analysis.audit.audit import Audit, audit
+from singerid.analysis.audit.audit import audit
 from singerid.analysis.audit.conditions import ConditionScores, Conflict, accompaniment_effect, hear
 from singerid.analysis.audit.estimate import Estimate, share, share_difference, sign_flip_p
+from singerid.analysis.audit.outcome import Audit
 from singerid.analysis.audit.presence import presence, voiced_frames, voiced_share
 from singerid.analysis.audit.report import audit_json, audit_tables, draw_audit, summary
 from singerid.analysis.audit.splits import baselines, shuffle_albums
@@ -29,9 +30,10 @@ from singerid.config import FeatureConfig, TrainingConfig
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import Baseline
 from singerid.evaluation.card import escape_markdown
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import configure, make_split
 from singerid.runs.part import Part, part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.training.loop import train
 
@@ -57,19 +59,19 @@ def listener(run: Run, store: Store, bands: slice):
     """The baseline, trained on the run's training part, hearing only some mel bands."""
 
     def mel(part: Part) -> np.ndarray:
-        clips = torch.cat([batch.mel for batch in part.clips.batches(64)]).numpy()
+        clips = torch.cat([batch.inputs[0] for batch in part.clips.batches(64)]).numpy()
         heard = np.full_like(clips, -40)
         heard[:, bands] = clips[:, bands]
         return heard
 
-    learned = part_of(store, run.split().train, run.config)
+    learned = part_of(store, run.split.train, run.config)
     fitted = Baseline().fit(mel(learned), learned.clips.labels)
     return lambda part: fitted.probabilities(mel(part))
 
 
 def heard_by(store: Store, run: Run, bands: slice):
     failures = []
-    found = hear(run, store, listener(run, store, bands), failures.append)
+    found = hear(run, listener(run, store, bands), failures.append)
     assert not failures
     return found
 
@@ -126,13 +128,13 @@ def test_who_goes_by_the_band_is_found_on_a_track_split(store, tmp_path):
 
 def test_remixes_take_the_accompaniment_of_training_albums(store, tmp_path):
     run = begun(store, tmp_path / "run")
-    learned = set(run.split().train)
+    learned = set(run.split.train)
     heard = heard_by(store, run, VOICE)
     part = heard["remix_other"].part
     played = {
         track.path: store.features(track, "accompaniment")[:, BAND].astype(float) for track in store.tracks
     }
-    clips = torch.cat([batch.mel for batch in part.clips.batches(64)]).numpy()
+    clips = torch.cat([batch.inputs[0] for batch in part.clips.batches(64)]).numpy()
     for index, track in enumerate(part.tracks):
         clip = clips[part.clips.track == index][0]  # nobody sings in it, so it is the accompaniment alone
         near = {
@@ -157,14 +159,14 @@ def test_what_a_store_lacks_is_listed_and_the_rest_is_done(tmp_path):
     store = made_up_store(tmp_path / "store", stems=False)
     run = begun(store, tmp_path / "run")
     failures = []
-    heard = hear(run, store, listener(run, store, VOICE), failures.append)
+    heard = hear(run, listener(run, store, VOICE), failures.append)
     assert list(heard) == ["mixture"]
     assert len(failures) == 5
     for failure in failures:
         assert f"{SINGERS * SONGS} of {SINGERS * SONGS} test tracks" in failure.reason
         assert "singerid prepare TREE STORE --vocals ..." in failure.reason
     with pytest.raises(SingeridError, match="no vocals"):
-        hear(replace(run, config=replace(run.config, audio="vocals")), store, lambda part: None, print)
+        hear(run.hearing("vocals"), lambda part: None, print)
 
 
 def test_a_network_that_reads_the_melody_hears_that_of_the_vocals(store, tmp_path):
@@ -172,22 +174,20 @@ def test_a_network_that_reads_the_melody_hears_that_of_the_vocals(store, tmp_pat
     seen = {}
 
     def predict(part: Part) -> np.ndarray:
-        melody = torch.cat([batch.melody for batch in part.clips.batches(64)])
+        melody = torch.cat([batch.inputs[1] for batch in part.clips.batches(64)])
         assert (melody.sum(1) == 1).all()
         seen[len(seen)] = melody
         return np.full((len(part.clips), SINGERS), 1 / SINGERS, np.float32)
 
     failures = []
-    heard = hear(run, store, predict, failures.append)
+    heard = hear(run, predict, failures.append)
     assert list(heard) == ["mixture", "vocals", "remix_own", "remix_same", "remix_other"]
     assert not failures  # nothing that a store lacks
     assert all(torch.equal(melody, seen[0]) for melody in seen.values())
 
 
 def test_baselines_show_what_albums_give(store, tmp_path):
-    found = {
-        (each.system, each.split): each for each in baselines(begun(store, tmp_path / "run"), store, print)
-    }
+    found = {(each.system, each.split): each for each in baselines(begun(store, tmp_path / "run"), print)}
     assert list(found) == [
         ("baseline", "album"),
         ("baseline", "track"),
@@ -245,7 +245,7 @@ def test_clips_with_voice_and_without_are_told_apart(store, tmp_path):
     part = heard["mixture"].part
     voiced = voiced_share(store, part)
     np.testing.assert_array_equal(voiced, part.clips.start >= SILENT)
-    found = presence(store, "mixture", heard)
+    found = presence(run, heard)
     tracks = SINGERS * SONGS
     assert (found.with_voice.clips, found.without_voice.clips, found.between) == (4 * tracks, tracks, 0)
     assert found.with_voice.f1.value > 0.95
@@ -270,7 +270,6 @@ def audited(store, tmp_path_factory) -> tuple[Run, Audit]:
 def test_an_audit_is_complete_and_json(audited):
     run, found = audited
     assert not found.missing
-    assert not found.changed
     assert (found.clips, found.albums, found.singers) == (SINGERS * SONGS * FRAMES // 32, SINGERS, SINGERS)
     assert found.remix_error_db < 0.02
     assert [(each.system, each.split) for each in found.splits][:2] == [
@@ -308,7 +307,7 @@ def test_the_command_does_what_the_store_allows(trained, singerid, tmp_path):
     assert "prepare TREE STORE --vocals" in done.stderr
     assert "Traceback" not in done.stderr
     assert "baseline, albums shuffled" in done.stdout
-    content = json.loads((run / "audit.json").read_text())
+    content = json.loads((run / "scores.json").read_text())["audit"]
     assert content["verdict"] is None
     assert len(content["missing"]) == 1
     assert done.stderr.count("prepare TREE STORE --vocals") == 1
@@ -359,7 +358,7 @@ def test_few_albums_settle_nothing(audited, albums):
 
 def test_of_one_album_there_are_no_intervals(store, audited, tmp_path):
     run = begun(store, tmp_path / "begun")
-    split = run.split()
+    split = run.split
     album = [path for path in split.test if path.startswith("singer-0/")]
     run = Run.create(tmp_path / "run", run.config, replace(split, test=tuple(album)))
     heard = heard_by(store, run, VOICE)
@@ -375,7 +374,7 @@ def test_of_one_album_there_are_no_intervals(store, audited, tmp_path):
         conditions=scores,
         accompaniment_effect=effect,
         splits=(),
-        presence=presence(store, "mixture", heard),
+        presence=presence(run, heard),
     )
     text = printed(found, 200)
     assert "1 test album;" in text

@@ -1,7 +1,7 @@
 """What a run names when it hears the mixture, the vocals, the accompaniment, or a remix of them."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,9 +22,9 @@ from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS
 from singerid.errors import Failure, SingeridError
 from singerid.evaluation.significance import Chance, Named, Paired, chance
 from singerid.evaluation.voting import THRESHOLD
-from singerid.models.registry import model_entry
-from singerid.runs.part import Part, part_of
-from singerid.runs.run import Run, RunConfig
+from singerid.runs.config import RunConfig
+from singerid.runs.part import Part
+from singerid.runs.run import Run
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store, waveform_of
 
@@ -112,34 +112,32 @@ class Heard:
 
 def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
     """The conditions that a network can be asked about: no melody is followed where nobody sings."""
-    return tuple(name for name in get_args(ConditionName) if name != "accompaniment" or config.melody is None)
+    names: tuple[ConditionName, ...] = get_args(ConditionName)
+    return tuple(name for name in names if name != "accompaniment" or config.spec.melody is None)
 
 
-def hear(
-    run: Run, store: Store, predict: Predict, on_failure: Callable[[Failure], None]
-) -> Mapping[ConditionName, Heard]:
+def hear(run: Run, predict: Predict, on_failure: Callable[[Failure], None]) -> Mapping[ConditionName, Heard]:
     """Let a run name its test tracks in every condition that it can be asked about and the store can give.
 
     All conditions have the same clips in the same order.
 
     Args:
         run: a run.
-        store: its store.
         predict: the run's network.
         on_failure: is told of conditions that cannot be had.
 
     Raises:
         SingeridError: the store does not even have what the run learned on.
     """
-    own = part_of(store, run.split().test, run.config)
+    own = run.part()
     named = predict(own)
     found: dict[ConditionName, Heard] = {}
     for name in asked_of(run.config):
-        if name == run.config.audio:
+        if name == run.config.spec.audio:
             part, partners, probabilities = own, None, named
         else:
             try:
-                part, partners = _part(name, run, store, own)
+                part, partners = _part(name, run, own)
             except SingeridError as error:
                 on_failure(Failure(CONDITIONS[name], str(error)))
                 continue
@@ -173,30 +171,27 @@ def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) 
         )
 
 
-def _part(
-    name: ConditionName, run: Run, store: Store, own: Part
-) -> tuple[Part, Mapping[str, StoredTrack] | None]:
+def _part(name: ConditionName, run: Run, own: Part) -> tuple[Part, Mapping[str, StoredTrack] | None]:
     """The test part in a condition; of a remix, also whose accompaniment goes with each track."""
-    config = run.config
-    waveform = "waveform" in model_entry(config.model).inputs
+    waveform = run.config.spec.reads_waveform
     stored = [waveform_of(stem) if waveform else stem for stem in _STEMS[name]]
-    require(store, own.tracks, stored)
+    require(run.store, own.tracks, stored)
     if name == "mixture" or name == "vocals":
-        return part_of(store, run.split().test, replace(config, audio=name)), None
+        return run.hearing(name).part(), None
     if name == "accompaniment":
-        return part_of(store, run.split().test, config, stored[0]), None
-    partners = _partners(name, run, store, own, set(stored))
-    return remixed(store, own, config, partners), partners
+        return run.part(condition=stored[0]), None
+    partners = _partners(name, run, own, set(stored))
+    return remixed(run, own, partners), partners
 
 
-def _partners(
-    name: ConditionName, run: Run, store: Store, own: Part, stored: Set[str]
-) -> Mapping[str, StoredTrack]:
+def _partners(name: ConditionName, run: Run, own: Part, stored: Set[str]) -> Mapping[str, StoredTrack]:
     """Whose accompaniment goes with each track of a remix."""
     if name == "remix_own":
         return {track.path: track for track in own.tracks}
-    learned = set(run.split().train)
-    heard = [track for track in store.tracks if track.path in learned and track.conditions.keys() >= stored]
+    learned = set(run.split.train)
+    heard = [
+        track for track in run.store.tracks if track.path in learned and track.conditions.keys() >= stored
+    ]
     partners = draw_partners(own.tracks, heard, name == "remix_same", REMIX_SEED)
     if partners is None:
         raise SingeridError("a test track has none in the training part; train on a split with more albums")

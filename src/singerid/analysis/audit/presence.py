@@ -26,6 +26,7 @@ from singerid.config import VOCALS, FeatureConfig
 from singerid.evaluation.significance import Named
 from singerid.evaluation.voting import THRESHOLD
 from singerid.runs.part import Part
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 
 VOICE_DB = 20.0
@@ -78,18 +79,18 @@ class Presence:
     mixture_less_vocals: Estimate | None
 
 
-def presence(store: Store, own: ConditionName, heard: Mapping[ConditionName, Heard]) -> Presence:
+def presence(run: Run, heard: Mapping[ConditionName, Heard]) -> Presence:
     """Compare a run's confidence where somebody sings with that where nobody does.
 
     Args:
-        store: has the vocals of the test tracks.
-        own: what the run learned on.
+        run: a run, whose store has the vocals of the test tracks.
         heard: what it heard.
 
     Raises:
         SingeridError: the store lacks the vocals of a track.
     """
-    part, probabilities = heard[own].part, heard[own].probabilities
+    store, own = run.store, heard[run.config.spec.audio]
+    part, probabilities = own.part, own.probabilities
     require(store, part.tracks, [VOCALS])
     voiced = voiced_share(store, part)
     sung, unsung = voiced >= WITH_VOICE, voiced <= WITHOUT_VOICE

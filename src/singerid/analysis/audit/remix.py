@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.clips import Clips
-from singerid.models.registry import model_entry
 from singerid.runs.part import Part
-from singerid.runs.run import RunConfig
+from singerid.runs.run import Run
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store, waveform_of
 
@@ -103,25 +102,24 @@ def album_of(track: StoredTrack) -> tuple[str, str]:
     return track.singer, track.album
 
 
-def remixed(store: Store, part: Part, config: RunConfig, partners: Mapping[str, StoredTrack]) -> Part:
+def remixed(run: Run, part: Part, partners: Mapping[str, StoredTrack]) -> Part:
     """The tracks of a part with their vocals over their partners' accompaniment.
 
     A network that reads the melody gets that of the vocals.
 
     Args:
-        store: has vocals and accompaniment.
+        run: is to hear them; its store has vocals and accompaniment.
         part: the tracks.
-        config: of the run that is to hear them.
         partners: for the path of each track, whose accompaniment it gets.
     """
-    f0 = None
-    if config.melody is not None:
-        f0 = [store.f0(track, VOCALS, config.melody) for track in part.tracks]
+    store, spec, f0 = run.store, run.config.spec, None
+    if spec.melody is not None:
+        f0 = [store.f0(track, VOCALS, spec.melody) for track in part.tracks]
     clips = Clips(
-        _Remixes(store, part.tracks, partners, "waveform" in model_entry(config.model).inputs),
+        _Remixes(store, part.tracks, partners, spec.reads_waveform),
         [part.singers.index(track.singer) for track in part.tracks],
-        config.clip_frames,
-        config.training.drop_last_clip,
+        spec.window_frames,
+        run.config.training.drop_last_clip,
         f0,
     )
     return Part(part.tracks, clips, part.singers)

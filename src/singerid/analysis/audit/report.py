@@ -10,9 +10,9 @@ from rich.console import Console, ConsoleOptions, Group
 from rich.table import Table
 from rich.text import Text
 
-from singerid.analysis.audit.audit import Audit
 from singerid.analysis.audit.conditions import CONDITIONS, ConditionScores, Conflict
 from singerid.analysis.audit.estimate import FEWEST_ALBUMS, SIGNIFICANT, Estimate
+from singerid.analysis.audit.outcome import Audit
 from singerid.analysis.audit.presence import FEWEST_CLIPS, Presence
 from singerid.analysis.audit.splits import SplitScores, System
 from singerid.config import SplitKind
@@ -45,7 +45,7 @@ def summary(audit: Audit) -> tuple[str, ...]:
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:
-    """What `singerid audit --json` prints and, with the digest of the weights, RUN/audit.json holds."""
+    """What `singerid audit --json` prints and, with the digest of the weights, RUN/scores.json holds."""
     return {"summary": list(summary(audit))} | audit.to_json()
 
 

@@ -16,10 +16,10 @@ from singerid.data.splits import Split
 from singerid.errors import Failure, SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.significance import average
-from singerid.listening.predict import predict_clips
+from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split, singers_in
-from singerid.runs.part import Part, part_of
-from singerid.runs.run import Run, SplitConfig
+from singerid.runs.part import Part, part_of, paths_of
+from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.console import Display
 from singerid.training.loop import train
@@ -48,15 +48,14 @@ class SplitScores:
     track: Estimate
 
 
-def baselines(run: Run, store: Store, on_failure: Callable[[Failure], None]) -> list[SplitScores]:
+def baselines(run: Run, on_failure: Callable[[Failure], None]) -> list[SplitScores]:
     """The classical baseline on an album split and on a track split of a run's tracks, and shuffled.
 
     Args:
         run: whose tracks, clips and audio condition are taken.
-        store: its store.
         on_failure: is told of splits that the tracks do not allow.
     """
-    own = _own_tracks(run, store)
+    own = _own_tracks(run)
     found = []
     for kind in get_args(SplitKind):
         try:
@@ -72,7 +71,7 @@ def baselines(run: Run, store: Store, on_failure: Callable[[Failure], None]) -> 
 
 
 def retrained(
-    run: Run, store: Store, device: torch.device, display: Display, on_failure: Callable[[Failure], None]
+    run: Run, device: torch.device, display: Display, on_failure: Callable[[Failure], None]
 ) -> list[SplitScores]:
     """The run's network, trained anew on the splits that are not its own.
 
@@ -80,7 +79,6 @@ def retrained(
 
     Args:
         run: whose settings are taken.
-        store: its store.
         device: where to train.
         display: what is shown of the training.
         on_failure: is told of splits that the tracks do not allow.
@@ -90,17 +88,16 @@ def retrained(
         if kind == run.config.split.kind:
             continue
         try:
-            split, how = make_split(_own_tracks(run, store), _how(run, kind))
+            split, how = make_split(_own_tracks(run), _how(run, kind))
         except SingeridError as error:
             on_failure(Failure(f"{kind} split", str(error)))
             continue
         config = replace(
-            run.config, split=how, singers=singers_in(store, split), store_identity=store.identity
+            run.config, split=how, singers=singers_in(run.store, split), store_identity=run.store.identity
         )
-        other = train(store, run.path / f"{kind}-split", config, split, device, display)
-        part = part_of(store, split.test, config)
-        probabilities = predict_clips(other.load_model().to(device).eval(), part.clips, device)
-        found.append(scores_on(kind, "network", [(part, probabilities)]))
+        other = train(run.store, run.path / f"{kind}-split", config, split, device, display)
+        part = other.part()
+        found.append(scores_on(kind, "network", [(part, other.predict(part, device))]))
     return found
 
 
@@ -136,15 +133,14 @@ def scores_on(split: str, system: System, named: Sequence[tuple[Part, Probabilit
 
 def _baseline(run: Run, store: Store, split: Split) -> tuple[Part, Probabilities]:
     config = run.config
-    train, test = (part_of(store, paths, config, config.audio) for paths in (split.train, split.test))
+    train, test = (part_of(store, paths, config, config.spec.audio) for paths in (split.train, split.test))
     return test, baseline_probabilities(train, test)
 
 
-def _own_tracks(run: Run, store: Store) -> Store:
+def _own_tracks(run: Run) -> Store:
     """The store with the tracks of the run's split only."""
-    split = run.split()
-    paths = {*split.train, *split.valid, *split.test}
-    return replace(store, tracks=tuple(track for track in store.tracks if track.path in paths))
+    paths = set(paths_of(run.split, "all"))
+    return replace(run.store, tracks=tuple(track for track in run.store.tracks if track.path in paths))
 
 
 def _how(run: Run, kind: SplitKind) -> SplitConfig:

@@ -1,0 +1,123 @@
+"""What an evaluation finds: scores of clips and of tracks, and what was named."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.config import AudioCondition, StateName
+from singerid.evaluation.scores import Scores, score
+from singerid.evaluation.voting import vote_tracks
+from singerid.runs.part import Part
+
+Probabilities = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class LevelScores:
+    """Scores of single clips, and of tracks by the votes of their clips."""
+
+    clip: Scores
+    track: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """{"clip": {...}, "track": {...}}, as in `singerid evaluate --json`."""
+        return {"clip": self.clip.to_json(), "track": self.track.to_json()}
+
+
+@dataclass(frozen=True)
+class NamedTrack:
+    """A test track that has clips.
+
+    Attributes:
+        path: of the track, in its tree.
+        album: singer and album: the same album in every split.
+        truth: class of its singer.
+        clips: for each state the class that each clip was named.
+        named: for each state the class that the clips voted for.
+    """
+
+    path: str
+    album: tuple[str, str]
+    truth: int
+    clips: Mapping[StateName, tuple[int, ...]]
+    named: Mapping[StateName, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of `evaluate`.
+
+    Attributes:
+        audio: what was listened to.
+        states: scores of each evaluated state of the network.
+        baseline: scores of the classical baseline on the same clips, where asked for.
+        singers: names of the classes.
+        tracks: what was named, sorted by path.
+        short: number of tracks that are shorter than a clip and were left out.
+    """
+
+    audio: AudioCondition
+    states: dict[StateName, LevelScores]
+    baseline: LevelScores | None
+    singers: tuple[str, ...]
+    tracks: tuple[NamedTrack, ...]
+    short: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `singerid evaluate --json` prints."""
+        value: dict[str, Any] = {
+            "states": {name: scores.to_json() for name, scores in self.states.items()},
+            "singers": list(self.singers),
+            "short_tracks": self.short,
+        }
+        return value | ({"baseline": self.baseline.to_json()} if self.baseline else {})
+
+
+def score_levels(
+    probabilities: Probabilities,
+    labels: NDArray[np.int64],
+    tracks: NDArray[np.int64],
+    singers: Sequence[str],
+) -> LevelScores:
+    """Score clips, and tracks by voting.
+
+    Args:
+        probabilities: (clips, singers).
+        labels: (clips,) class of each clip.
+        tracks: (clips,) index of the track of each clip.
+        singers: names of the classes.
+    """
+    votes = vote_tracks(probabilities, tracks)
+    _, first_clips = np.unique(tracks, return_index=True)
+    return LevelScores(
+        clip=score(labels, probabilities.argmax(1), tracks, singers),
+        track=score(
+            labels[first_clips], [vote.singer for vote in votes.values()], np.array(list(votes)), singers
+        ),
+    )
+
+
+def score_part(probabilities: Probabilities, part: Part) -> LevelScores:
+    """`score_levels` of all clips of a part, in their order."""
+    return score_levels(probabilities, part.clips.labels, part.clips.track, part.singers)
+
+
+def named_tracks(part: Part, probabilities: Mapping[StateName, Probabilities]) -> tuple[NamedTrack, ...]:
+    """What each state named in each track of a part that has clips; of each (clips, singers)."""
+    votes = {state: vote_tracks(found, part.clips.track) for state, found in probabilities.items()}
+    return tuple(
+        NamedTrack(
+            part.tracks[index].path,
+            (part.tracks[index].singer, part.tracks[index].album),
+            part.singers.index(part.tracks[index].singer),
+            {
+                state: tuple(found[part.clips.track == index].argmax(1).tolist())
+                for state, found in probabilities.items()
+            },
+            {state: named[int(index)].singer for state, named in votes.items()},
+        )
+        for index in np.unique(part.clips.track)
+    )

@@ -1,0 +1,89 @@
+"""RUN/scores.json: what evaluations and an audit found of a run, each with the weights that it is of.
+
+    {"evaluations": {"mixture": {"weights": {"best_f1": SHA-256}, "scores": ..., "tracks": [...]}, ...},
+     "audit": {"weights": {"best_f1": SHA-256}, "summary": [sentences], ...}}
+
+"scores" are those that `singerid evaluate --json` prints; "tracks" is what was named in each clip and track
+of the test part. What is of other weights than the run has now counts as not there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from singerid.config import REPORTED_STATE, AudioCondition, StateName
+from singerid.errors import SingeridError
+from singerid.evaluation.outcome import Evaluation
+from singerid.runs.run import Run
+from singerid.system.files import read_json, write_json
+
+SCORES = "scores.json"
+REMEDY = "delete it and run `singerid evaluate` and `singerid audit` again"
+
+
+def record_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """Keep the scores of a run, beside those of other audio conditions and of its audit.
+
+    Raises:
+        SingeridError: the file there is damaged, or it cannot be written.
+    """
+    kept = _read(run)
+    entry = {
+        "weights": _weights(run, *evaluation.states),
+        "scores": evaluation.to_json(),
+        "tracks": [asdict(track) for track in evaluation.tracks],
+    }
+    write_json(run.path / SCORES, kept | {"evaluations": _evaluations(run, kept) | {evaluation.audio: entry}})
+
+
+def record_audit(run: Run, audit: Mapping[str, Any]) -> None:
+    """Keep what an audit of a run found; raises SingeridError as `record_evaluation`."""
+    kept = _read(run)
+    entry = {"weights": _weights(run, REPORTED_STATE)} | dict(audit)
+    write_json(run.path / SCORES, {"evaluations": _evaluations(run, kept), "audit": entry})
+
+
+def recorded_evaluations(run: Run) -> dict[AudioCondition, dict[str, Any]]:
+    """For each audio condition what was recorded of the weights that the run has now.
+
+    Raises:
+        SingeridError: the file there is damaged.
+    """
+    return _evaluations(run, _read(run))
+
+
+def recorded_audit(run: Run) -> dict[str, Any]:
+    """What was recorded of the audit of the weights that the run has now; empty where there is none."""
+    audit = _read(run).get("audit", {})
+    return audit if _is_fresh(run, audit) else {}
+
+
+def _evaluations(run: Run, content: Mapping[str, Any]) -> dict[AudioCondition, dict[str, Any]]:
+    found = content.get("evaluations")
+    if not isinstance(found, Mapping):
+        return {}
+    return {audio: entry for audio, entry in found.items() if _is_fresh(run, entry)}
+
+
+def _read(run: Run) -> dict[str, Any]:
+    path = run.path / SCORES
+    if not path.exists():
+        return {}
+    content = read_json(path, REMEDY)
+    if not isinstance(content, dict):
+        raise SingeridError(f"{path}: is damaged; {REMEDY}")
+    return content
+
+
+def _weights(run: Run, *states: StateName) -> dict[StateName, str]:
+    return {state: run.digest(state) for state in states}
+
+
+def _is_fresh(run: Run, entry: Any) -> bool:
+    """Whether all that an entry is of is still there as it was."""
+    weights = entry.get("weights") if isinstance(entry, Mapping) else None
+    if not isinstance(weights, Mapping) or not weights:
+        return False
+    return all(
+        run.state_path(state).exists() and run.digest(state) == is_of for state, is_of in weights.items()
+    )

@@ -1,0 +1,71 @@
+"""What is said of the windows of a sound before anything is decided: a number for each singer.
+
+Letters in shapes: B windows at a time, N windows of a sound, S singers.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from singerid.listening.listener import Listener, Sound
+from singerid.sound.audio import Warn
+from singerid.sound.features import frames_to_seconds
+
+
+class Scores(Protocol):
+    """Says of windows how much each singer is heard: a network, or an encoder with a library of voices."""
+
+    @property
+    def singers(self) -> tuple[str, ...]:
+        """Names, in the order of the numbers."""
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """(B, S) of windows as the listener makes them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What was said of one sound.
+
+    Attributes:
+        singers: names, in the order of the scores.
+        scores: (N, S) float32.
+        starts_s: (N,) where each window starts, in seconds.
+        window_s: length of a window in seconds.
+        short: the sound is shorter than a window of the network, so less was heard than it learned on.
+    """
+
+    singers: tuple[str, ...]
+    scores: NDArray[np.float32]
+    starts_s: NDArray[np.float64]
+    window_s: float
+    short: bool
+
+
+@torch.inference_mode()
+def hear(listener: Listener, scores: Scores, sound: Sound, warn: Warn = lambda _: None) -> Heard:
+    """Listen to a sound from its start to its end.
+
+    Raises:
+        AudioError: as `Listener.batches`.
+    """
+    spec = listener.spec
+    # In one piece: kept one by one among the large pieces that come and go, results would keep the
+    # gaps between them from being used again, 0.3 MB a batch.
+    found, starts = bytearray(), bytearray()
+    length = spec.window_frames
+    for windows in listener.batches(sound, warn=warn):
+        found.extend(scores(*windows.inputs).float().cpu().numpy().tobytes())
+        starts.extend(windows.starts.tobytes())
+        length = windows.inputs[0].shape[-1]
+    return Heard(
+        scores.singers,
+        np.frombuffer(found, np.float32).reshape(-1, len(scores.singers)),
+        np.array([frames_to_seconds(int(start), spec.features) for start in np.frombuffer(starts, np.int64)]),
+        frames_to_seconds(length, spec.features),
+        length < spec.window_frames,
+    )

@@ -1,0 +1,185 @@
+"""The one way from sound to windows: of a file, of samples in memory, or of a track of a store.
+
+Memory is bounded whatever the length of the sound.
+
+Letters in shapes: B windows, H mel bands (or samples of a frame of the waveform), W frames of a window.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from singerid.config import VOCALS
+from singerid.models.spec import InputSpec
+from singerid.sound.audio import AudioError, Read, Samples, Warn, read_blocks
+from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
+from singerid.sound.melody.contour import Tracker
+from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separators import Separator
+from singerid.store.index import StoredTrack
+from singerid.store.reader import Store, waveform_of
+
+BATCH_SIZE = 8  # windows at a time: bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A track of a store, whose features, and F0 where the network reads a melody, are made already."""
+
+    store: Store
+    track: StoredTrack
+
+
+# A file; mono samples at the listener's rate, full scale +-1; how to read them; or a track of a store.
+Sound = Path | str | Samples | Read | Stored
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Some windows of one sound, in their order.
+
+    Attributes:
+        inputs: what a network reads, in its order (`InputSpec.inputs`), each (B, H, W) float32 on the
+            listener's device.
+        starts: (B,) first frame of each window.
+    """
+
+    inputs: tuple[Tensor, ...]
+    starts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Listener:
+    """Cuts sound into the windows that a network reads.
+
+    Attributes:
+        spec: what the network must be given.
+        device: where windows are made.
+        separator: what takes the vocals out of a file first; None: all that sounds is heard.
+        tracker: what follows the melody, where the network reads one.
+    """
+
+    spec: InputSpec
+    device: torch.device
+    separator: Separator | None = None
+    tracker: Tracker | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Of samples that it takes, in Hz."""
+        return self.spec.features.sample_rate
+
+    def batches(
+        self, sound: Sound, hop: int | None = None, batch_size: int = BATCH_SIZE, warn: Warn = lambda _: None
+    ) -> Iterator[Windows]:
+        """Yield the windows of a sound from its start.
+
+        A rest shorter than a window is left out, unless there is nothing else: then the only window is as
+        long as the sound.
+
+        Args:
+            sound: a file, samples, how to read them, or a track of a store. Vocals are taken out of files
+                only: samples are heard as they are.
+            hop: frames from one window to the next; None: they do not overlap.
+            batch_size: windows at a time.
+            warn: is called with what is wrong with a file (without its name), though it can be used.
+
+        Raises:
+            AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
+            SingeridError: the store lacks what the network reads.
+            ValueError: windows a `hop` apart would leave something out.
+        """
+        hop = self.spec.window_frames if hop is None else hop
+        if not 0 < hop <= self.spec.window_frames:
+            raise ValueError(f"hop must be 1 to {self.spec.window_frames} frames, not {hop}")
+        if isinstance(sound, Stored):
+            yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
+            return
+        with self._reading(sound, warn) as read:
+            f0 = None if self.tracker is None else self.tracker.contour(read()).f0
+            yield from self._windows(self._frames(read), f0, hop, batch_size, _name_of(sound))
+
+    def _reading(self, sound: Path | str | Samples | Read, warn: Warn) -> AbstractContextManager[Read]:
+        """How to read a sound, as often as needed."""
+        if isinstance(sound, np.ndarray):
+            samples: Samples = sound.astype(np.float32, copy=False)
+            return nullcontext(lambda: [samples])
+        if callable(sound):
+            return nullcontext(sound)
+        if self.separator is None:
+            return nullcontext(partial(read_blocks, Path(sound), self.sample_rate, warn=warn))
+        return _vocals(self.separator, Path(sound), warn)
+
+    def _windows(
+        self,
+        chunks: Iterable[Tensor],
+        f0: NDArray[np.float32] | None,
+        hop: int,
+        batch_size: int,
+        name: Path,
+    ) -> Iterator[Windows]:
+        """Windows of frames in chunks (H, frames), with F0 (frames,) in Hz where there is a melody."""
+        spec = self.spec
+        held = torch.zeros(spec.columns, 0, device=self.device)
+        first = 0  # frame of the sound that `held` begins with
+        full = spec.window_frames + (batch_size - 1) * hop
+
+        def cut(count: int, length: int) -> Windows:
+            """The first windows of what is held."""
+            end = length + (count - 1) * hop
+            sounds = held[:, :end].unfold(1, length, hop).transpose(0, 1).contiguous()
+            inputs: tuple[Tensor, ...] = (sounds,)
+            if f0 is not None:
+                contours = torch.from_numpy(f0[first : first + end]).unfold(0, length, hop)
+                inputs = (sounds, melody_map(contours.to(self.device), spec.columns))
+            return Windows(inputs, first + hop * np.arange(count, dtype=np.int64))
+
+        for chunk in chunks:
+            held = torch.cat((held, chunk.to(self.device)), dim=-1)
+            while held.shape[-1] >= full:
+                yield cut(batch_size, spec.window_frames)
+                held, first = held[:, batch_size * hop :].clone(), first + batch_size * hop
+        frames = held.shape[-1]
+        if frames >= spec.window_frames:
+            yield cut(1 + (frames - spec.window_frames) // hop, spec.window_frames)
+        elif first == 0:
+            if frames < spec.smallest_frames:
+                raise AudioError(
+                    name, f"is shorter than {spec.smallest_seconds:.2f} s, the least the network takes"
+                )
+            yield cut(1, frames)
+
+    def _frames(self, read: Read) -> Iterator[Tensor]:
+        """What windows of a sound are cut from, in chunks (H, frames)."""
+        if self.spec.reads_waveform:
+            return stream_waveform(read(), self.spec.features)
+        return stream_log_mel(read, LogMel(self.spec.features).to(self.device))
+
+    def _stored(self, sound: Stored) -> tuple[Iterable[Tensor], NDArray[np.float32] | None]:
+        """The frames and the F0 of a stored track."""
+        spec, store, track = self.spec, sound.store, sound.track
+        condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
+        array = store.features(track, condition)
+        chunks = (
+            torch.from_numpy(array[first : first + CHUNK_FRAMES].T.astype(np.float32))
+            for first in range(0, track.frames, CHUNK_FRAMES)
+        )
+        return chunks, None if spec.melody is None else store.f0(track, spec.audio, spec.melody)
+
+
+@contextmanager
+def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
+    with separated(separator, path, warn=warn) as parts:
+        yield parts[VOCALS]
+
+
+def _name_of(sound: Path | str | Samples | Read) -> Path:
+    """What an error calls a sound."""
+    return Path(sound) if isinstance(sound, Path | str) else Path("the sound")

@@ -1,0 +1,87 @@
+"""From what a network must be given to a listener: its separator and its tracker are opened here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from singerid.config import AudioCondition, SeparatorName
+from singerid.errors import SingeridError
+from singerid.listening.listener import Listener
+from singerid.models.spec import InputSpec
+from singerid.sound.melody.trackers import open_tracker
+from singerid.sound.separation.separators import Separator, open_separator
+
+
+def open_listener(
+    name: str,
+    spec: InputSpec,
+    device: torch.device,
+    *,
+    audio: AudioCondition | None = None,
+    separator: SeparatorName | None = None,
+    weights: Path | None = None,
+) -> Listener:
+    """A listener for a network.
+
+    Args:
+        name: of the network, for errors.
+        spec: what it must be given.
+        device: where windows are made, vocals are taken out and the melody is followed.
+        audio: what to listen to; None: to what the network learned on.
+        separator: what takes the vocals out; None: what did for the network.
+        weights: of the separator, see `open_separator`; None: the published ones.
+
+    Raises:
+        SingeridError: it is not known how to take the vocals out, or `separator` or `weights` are given
+            for the mixture; or the separator or the tracker cannot be opened.
+    """
+    separates = _separator(name, spec, audio or spec.audio, separator, weights, device)
+    tracker = open_tracker(spec.melody, device) if spec.melody else None
+    return Listener(spec, device, separates, tracker)
+
+
+def _separator(
+    name: str,
+    spec: InputSpec,
+    audio: AudioCondition,
+    wanted: SeparatorName | None,
+    weights: Path | None,
+    device: torch.device,
+) -> Separator | None:
+    if audio == "mixture":
+        if wanted or weights:
+            raise SingeridError(f"{name}: hears the mixture; leave out --separator and --weights")
+        return None
+    wanted = wanted or spec.separator
+    if wanted is None:
+        raise SingeridError(
+            f"{name}: learned on the mixture, and does not say how to take out the vocals for "
+            "--audio vocals; choose --separator open-unmix or repet, or leave out --audio vocals"
+        )
+    if wanted == "stems":
+        raise SingeridError(
+            f"{name}: learned on true stems, which a recording has none of; "
+            "choose --separator open-unmix or repet"
+        )
+    return open_separator(wanted, weights=weights, device=device)
+
+
+def notice_of(name: str, listener: Listener, origins: Mapping[str, str]) -> str:
+    """What to say of vocals that are not made as those that a network learned on; "" if nothing.
+
+    Args:
+        name: of the network.
+        listener: what it hears by.
+        origins: for what made the input that it learned on which version, as far as known.
+    """
+    separator = listener.separator
+    if separator is None:
+        return ""
+    notices = [separator.notice] if separator.notice else []
+    now, learned = (separator.name, separator.origin), listener.spec.separator or "the mixture"
+    # Of a pretrained network the version is not known.
+    if now != (learned, origins.get(learned, now[1])):
+        on = f"{learned} ({origins[learned]})" if learned in origins else learned
+        notices.append(f"{name} learned on {on} and hears vocals by {now[0]} ({now[1]})")
+    return "; ".join(notices)

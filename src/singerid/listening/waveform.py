@@ -1,0 +1,67 @@
+"""A network as one module from waveform to probabilities: its front end is inside, and gradients go through.
+
+Letters in shapes: H mel bands (or samples of a frame of the waveform), W frames of a clip.
+"""
+
+from torch import Tensor, nn
+
+from singerid.models.spec import InputSpec
+from singerid.sound.features import LogMel
+
+
+class CutClips(nn.Module):
+    """Waveform (1, samples) -> its whole clips (clips, H, W), cut from the start without overlap.
+
+    Args:
+        spec: of a network that reads log-mel clips or the waveform.
+        log_mel: makes the spectrogram; None: as the spec says.
+
+    Raises:
+        ValueError: the network reads a melody, which no module follows.
+    """
+
+    def __init__(self, spec: InputSpec, log_mel: LogMel | None = None) -> None:
+        super().__init__()
+        if len(spec.inputs) != 1:
+            raise ValueError(f"of a waveform alone {' and '.join(spec.inputs)} cannot be made")
+        self.spec = spec
+        self.log_mel = log_mel or LogMel(spec.features)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, H, W)."""
+        spec, hop_length = self.spec, self.spec.features.hop_length
+        count = (1 + waveform.shape[-1] // hop_length) // spec.window_frames
+        if spec.reads_waveform:
+            samples = count * spec.window_frames * hop_length
+            padded = nn.functional.pad(waveform[0], (0, hop_length))[:samples]  # as `stream_waveform`
+            return padded.reshape(count, spec.window_frames, hop_length).transpose(1, 2)
+        mel: Tensor = self.log_mel(waveform)[0, :, : count * spec.window_frames]
+        return mel.reshape(spec.columns, count, spec.window_frames).transpose(0, 1)
+
+
+class WaveformModel(nn.Module):
+    """A network and its front end as one module: waveform in, probabilities out.
+
+    Args:
+        model: a network that gives logits.
+        spec: what it must be given.
+
+    Raises:
+        ValueError: the network reads a melody.
+
+    >>> import torch
+    >>> from singerid import build_model
+    >>> model = WaveformModel(build_model("crnn", 20, width=0.25).eval(), InputSpec(window_frames=94))
+    >>> model(torch.zeros(1, 7 * 16_000)).shape  # two clips of 3 s, and a rest that is left out
+    torch.Size([2, 20])
+    """
+
+    def __init__(self, model: nn.Module, spec: InputSpec) -> None:
+        super().__init__()
+        self.cut = CutClips(spec)
+        self.model = model
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, singers)."""
+        logits: Tensor = self.model(self.cut(waveform))
+        return logits.softmax(-1)

@@ -1,0 +1,156 @@
+"""Everything needed to repeat a run: its configuration, in memory and as RUN/config.json."""
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.metadata import version
+from typing import Any, TypeVar, get_args
+
+from singerid.config import (
+    AudioCondition,
+    AugmentConfig,
+    FeatureConfig,
+    SeparatorName,
+    SplitKind,
+    TrackerName,
+    TrainingConfig,
+)
+from singerid.models.registry import MODELS
+from singerid.models.spec import InputSpec
+from singerid.sound.features import seconds_to_frames
+from singerid.version import __version__
+
+T = TypeVar("T")
+
+FORMAT = 2
+# Format 1 said of the input: features, audio, separator, melody, each for itself.
+READABLE = (1, FORMAT)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How the split was made. `kind` "file" means that someone's own split was given."""
+
+    kind: SplitKind | str = "album"
+    seed: int = 0
+    min_albums: int | None = None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything needed to repeat a run.
+
+    Attributes:
+        model: name of the model.
+        singers: names of the classes, in their order.
+        store: the store's folder.
+        store_identity: what was in it, see `Store.identity`.
+        spec: what the network is given. Its windows are the clips: `training.clip_seconds` says how long.
+        options: the model's overridden options.
+        split: how the split was made; the split itself is in split.json.
+        training: how it was trained.
+        origins: for what made its input (a separator, a melody tracker) which version, with which weights.
+        versions: of what computed.
+    """
+
+    model: str
+    singers: tuple[str, ...]
+    store: str
+    store_identity: str
+    spec: InputSpec = field(default_factory=InputSpec)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seconds = self.training.clip_seconds
+        if (
+            isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
+        ):  # else training says so
+            frames = seconds_to_frames(seconds, self.spec.features)
+            object.__setattr__(self, "spec", replace(self.spec, window_frames=frames))
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of this program, of Python and of the libraries that compute."""
+    libraries = ("torch", "numpy", "librosa", "soxr", "lightning-fabric")
+    own = {"singerid": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in libraries}
+
+
+def config_to_json(config: RunConfig) -> dict[str, Any]:
+    """The content of RUN/config.json."""
+    return {"format": FORMAT} | asdict(config)
+
+
+def config_from_json(content: Mapping[str, Any]) -> RunConfig:
+    """The configuration in the content of a RUN/config.json of a format in `READABLE`.
+
+    Raises:
+        SingeridError: it is of format 1, and its model is not known.
+        KeyError, TypeError, ValueError: something is missing, or of another kind.
+    """
+    if content["format"] == 1:
+        content = _from_format_1(content)
+    names = {item.name for item in fields(RunConfig)}
+    values = {name: value for name, value in content.items() if name in names}
+    values["singers"] = tuple(values["singers"])
+    for name in ("options", "origins", "versions"):
+        if not isinstance(values[name], Mapping):
+            raise TypeError(f"{name} {values[name]!r}")
+    for name in ("model", "store"):
+        if not isinstance(values[name], str):
+            raise TypeError(f"{name} {values[name]!r}")
+    values["spec"] = _spec(values["spec"])
+    values["split"] = _checked(SplitConfig(**values["split"]), SplitConfig())
+    values["training"] = _training(values["training"])
+    return RunConfig(**values)
+
+
+def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration of format 1 in the form of today; its origins stood among the versions."""
+    made_by = {maker for maker in (content.get("separator"), content.get("melody")) if maker is not None}
+    versions = dict(content.get("versions", {}))
+    spec = {
+        "features": content["features"],
+        "inputs": MODELS[content["model"]].inputs,
+        **{name: content[name] for name in ("audio", "separator", "melody") if name in content},
+    }
+    return dict(content) | {
+        "spec": spec,
+        "options": content.get("options", {}),
+        "origins": {maker: versions[maker] for maker in made_by if maker in versions},
+        "versions": {name: value for name, value in versions.items() if name not in {*made_by, "None"}},
+    }
+
+
+def _spec(values: Mapping[str, Any]) -> InputSpec:
+    features = _checked(FeatureConfig(**values["features"]), FeatureConfig())
+    spec = InputSpec(**{**values, "features": features, "inputs": tuple(values["inputs"])})
+    choices = {"audio": AudioCondition, "separator": SeparatorName, "melody": TrackerName}
+    for name, choice in choices.items():
+        allowed = get_args(choice) if name == "audio" else (None, *get_args(choice))
+        if getattr(spec, name) not in allowed:
+            raise TypeError(f"{name} {getattr(spec, name)!r}")
+    return _checked(spec, InputSpec())
+
+
+def _training(values: Mapping[str, Any]) -> TrainingConfig:
+    strengths = dict(values.get("augment_strengths", {}))
+    if "equalizer_db" in strengths:
+        strengths["equalizer_db"] = tuple(strengths["equalizer_db"])
+    checked = _checked(AugmentConfig(**strengths), AugmentConfig())
+    return _checked(TrainingConfig(**{**values, "augment_strengths": checked}), TrainingConfig())
+
+
+def _checked(values: T, defaults: T) -> T:
+    """The values; raises TypeError where one is of another type than its default; None stands for any."""
+    for item in fields(defaults):  # type: ignore[arg-type]
+        value, default = getattr(values, item.name), getattr(defaults, item.name)
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        if default is not None and not isinstance(value, kinds):
+            raise TypeError(f"{item.name} {value!r}")
+    return values

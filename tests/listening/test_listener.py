@@ -1,0 +1,102 @@
+"""The one way from sound to windows: a file, samples and a stored track give the same, whatever the cuts."""
+
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import SAMPLE_RATE, voice
+from singerid.errors import SingeridError
+from singerid.listening.listener import Listener, Stored
+from singerid.models.spec import InputSpec
+from singerid.sound.audio import AudioError, read_blocks
+from singerid.sound.features import LogMel, melody_map
+from singerid.sound.melody.contour import Contour
+from singerid.store.reader import Store
+
+CPU = torch.device("cpu")
+
+
+class Ramp:
+    """A tracker whose F0 tells the frame."""
+
+    def contour(self, blocks):
+        frames = 1 + sum(map(len, blocks)) // 512
+        f0 = np.linspace(100, 4000, frames, dtype=np.float32)
+        return Contour(f0, np.ones(frames, np.float32))
+
+
+def joined(batches):
+    """All windows of a sound: their inputs, one after the other, and where they start."""
+    batches = list(batches)
+    inputs = zip(*(windows.inputs for windows in batches), strict=True)
+    return [torch.cat(each) for each in inputs], np.concatenate([windows.starts for windows in batches])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seconds=st.floats(0.6, 9.0),
+    window=st.integers(16, 60),
+    hop=st.integers(1, 60),
+    batch_size=st.integers(1, 9),
+)
+def test_windows_are_slices_of_the_whole_spectrogram(seconds, window, hop, batch_size):
+    hop = min(hop, window)
+    samples = voice(200.0, seconds, 1)
+    spec = InputSpec(window, inputs=("mel", "melody"), melody="pyin")
+    listener = Listener(spec, CPU, tracker=Ramp())
+    (mel, melody), starts = joined(listener.batches(samples, hop, batch_size))
+    whole, contour = LogMel()(torch.from_numpy(samples)), torch.from_numpy(Ramp().contour([samples]).f0)
+    frames = whole.shape[1]
+    expected = list(range(0, frames - window + 1, hop)) or [0]
+    assert starts.tolist() == expected
+    for start, sound, tune in zip(expected, mel, melody, strict=True):
+        torch.testing.assert_close(sound, whole[:, start : start + window], atol=1e-3, rtol=0)
+        assert torch.equal(tune, melody_map(contour[start : start + window]))
+
+
+def test_a_file_samples_and_blocks_are_heard_alike(tmp_path):
+    path, samples = tmp_path / "song.wav", voice(150.0, 70.0, 2)
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+    for inputs in (("mel",), ("waveform",)):
+        listener = Listener(InputSpec(94, inputs=inputs), CPU)
+        found = [joined(listener.batches(sound)) for sound in (path, str(path), samples)]
+        found.append(joined(listener.batches(partial(read_blocks, path, SAMPLE_RATE, 0.7))))
+        for one, other in pairwise(found):
+            assert torch.equal(one[0][0], other[0][0])
+            assert np.array_equal(one[1], other[1])
+
+
+def test_a_stored_track_is_heard_as_its_file_but_for_half_precision(recordings):
+    store = Store.open(recordings.store)
+    listener = Listener(InputSpec(32), CPU)
+    for track in store.tracks[:3]:
+        (stored,), starts = joined(listener.batches(Stored(store, track)))
+        (heard,), same = joined(listener.batches(recordings.tree / track.path))
+        assert torch.equal(stored, heard.half().float())
+        assert np.array_equal(starts, same)
+    melody = Listener(InputSpec(32, inputs=("mel", "melody"), melody="pyin"), CPU)
+    with pytest.raises(SingeridError, match=r"has no pyin melody of the mixture"):
+        next(melody.batches(Stored(store, store.tracks[0])))
+
+
+def test_a_rest_is_left_out_unless_there_is_nothing_else(tmp_path):
+    listener = Listener(InputSpec(94, smallest_frames=20), CPU)
+    (windows,) = listener.batches(voice(150.0, 5.5, 1))
+    assert windows.inputs[0].shape == (1, 128, 94)
+    (short,) = listener.batches(voice(150.0, 1.0, 1))
+    assert short.inputs[0].shape == (1, 128, 32)
+    soundfile.write(tmp_path / "tiny.wav", voice(150.0, 0.3, 1), SAMPLE_RATE)
+    with pytest.raises(AudioError, match=r"tiny\.wav: is shorter than 0\.64 s, the least the network takes"):
+        list(listener.batches(tmp_path / "tiny.wav"))
+
+
+@pytest.mark.parametrize("hop", [0, -1, 95])
+def test_windows_leave_nothing_out(hop):
+    with pytest.raises(ValueError, match="hop must be 1 to 94 frames"):
+        next(Listener(InputSpec(94), CPU).batches(voice(150.0, 5.0, 1), hop))
