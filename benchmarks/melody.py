@@ -13,7 +13,6 @@ as in the plots of its authors' program. The speed is that of one core, by proce
 import argparse
 import time
 from pathlib import Path
-from typing import get_args
 
 import mir_eval
 import numpy as np
@@ -21,11 +20,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from singerid.config import FeatureConfig, TrackerName
+from singerid.config import FeatureConfig
 from singerid.data.tracks import scan_tree
 from singerid.sound.audio import load
 from singerid.sound.melody.contour import Contour, Tracker
-from singerid.sound.melody.trackers import open_tracker
+from singerid.sound.melody.trackers import TRACKERS, open_tracker
 
 VOICED = 0.5  # confidence of CREPE
 MEASURES = ("raw pitch", "raw chroma", "voicing recall", "false alarm")
@@ -69,9 +68,7 @@ def measure(tracker: Tracker, corpus: Path, condition: str, songs: list[Path]) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument(
-        "--trackers", nargs="+", choices=get_args(TrackerName), default=["crepe-tiny", "pyin"]
-    )
+    parser.add_argument("--trackers", nargs="+", choices=list(TRACKERS), default=["crepe-tiny", "pyin"])
     parser.add_argument("--singers", type=int, help="only the first ones")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

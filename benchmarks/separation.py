@@ -13,15 +13,14 @@ import time
 import warnings
 from itertools import groupby, islice
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from mir_eval.separation import bss_eval_sources
 
-from singerid.config import FeatureConfig, SeparatorName
+from singerid.config import FeatureConfig
 from singerid.data.tracks import Track, scan_tree, singers_of
 from singerid.sound.audio import Samples, load
-from singerid.sound.separation.separators import Separator, open_separator
+from singerid.sound.separation.separators import SEPARATORS, Separator, open_separator
 
 
 def sdr(stems: tuple[Samples, Samples], estimates: tuple[Samples, Samples]) -> float:
@@ -44,7 +43,8 @@ def measure(separator: Separator, corpus: Path, track: Track) -> tuple[dict[str,
         load(corpus / part / track.path) for part in ("mixture", "vocals", "accompaniment")
     )
     start = time.process_time()
-    blocks = list(separator.blocks(corpus / "mixture" / track.path, print))
+    path = corpus / "mixture" / track.path
+    blocks = list(separator.blocks(path, lambda: [mixture], print))
     speed = len(mixture) / FeatureConfig.sample_rate / (time.process_time() - start)
     sung, rest = (np.concatenate(part) for part in zip(*blocks, strict=True))
     stems = (vocals, accompaniment)
@@ -60,7 +60,7 @@ def measure(separator: Separator, corpus: Path, track: Track) -> tuple[dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--vocals", choices=get_args(SeparatorName), default="repet")
+    parser.add_argument("--vocals", choices=list(SEPARATORS), default="repet")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--songs", type=int, default=1, help="of each singer")
     arguments = parser.parse_args()
@@ -86,7 +86,7 @@ def main() -> None:
     for measure_name, before in (("SDR", 0), ("SI-SDR", 2)):
         gain = table[:, before + 1] - table[:, before]
         print(f"  {measure_name} raised by {gain.mean():.2f} dB ({gain.min():.2f} to {gain.max():.2f})")
-    print(f"  {np.median(speeds):.1f} times real time of one core (median), reading the file included")
+    print(f"  {np.median(speeds):.1f} times real time of one core (median)")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def store(whole: Path, tmp_path: Path) -> Path:
 def features(store: Path, path: str = "Ann/x/1.wav") -> Path:
     opened = Store.open(store)
     (track,) = (track for track in opened.tracks if track.path == path)
-    return opened.features_path(track)
+    return opened.path_of(track, "features/mixture")
 
 
 def singerid(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +57,7 @@ def test_a_whole_store(store: Path) -> None:
     check = check_store(store)
     assert (check.tracks, check.singers, check.albums) == (3, 2, 3)
     assert check.hours == pytest.approx(3 * 4 / 3600, rel=0.02)
-    assert check.conditions == {"mixture": 3}
+    assert check.arrays == {"features/mixture": 3}
     assert (check.problems, check.leftovers) == ((), ())
 
 

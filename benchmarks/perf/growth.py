@@ -35,8 +35,9 @@ from singerid.runs.config import current_versions
 from singerid.runs.part import part_of
 from singerid.runs.run import RunConfig
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.store.arrays import array_path, features_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import FORMAT, Store, features_path
+from singerid.store.reader import FORMAT, Store
 from singerid.system.files import write_json
 
 LENGTHS = (3.0, 10.0, 30.0, 60.0, 120.0, 240.0)
@@ -156,10 +157,10 @@ def make_store(path: Path, count: int) -> None:
                 source_hash=f"{number:064x}",
                 source_size=5_000_000,
                 source_mtime_ns=1_700_000_000_000_000_000,
-                conditions={"mixture": "0" * 64},
+                arrays={features_of(): "0" * 64},
             )
             index.write(json.dumps(asdict(track) | {"id": track.id}) + "\n")
-            target = features_path(path, track)
+            target = array_path(path, track, features_of())
             if number % LINKS == 0:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 np.save(target, features)

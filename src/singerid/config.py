@@ -132,8 +132,6 @@ class AugmentConfig:
 
 
 AudioCondition = Literal["mixture", "vocals"]  # what a network hears
-SeparatorName = Literal["open-unmix", "umxl", "repet", "stems"]  # what takes the vocals out of a mixture
-TrackerName = Literal["crepe", "crepe-tiny", "pyin"]  # what follows the melody
 SplitKind = Literal["album", "track"]
 StateName = Literal["best_loss", "best_accuracy", "best_f1", "last"]
 REPORTED_STATE: StateName = "best_f1"  # the state that tables, evaluation and identification report

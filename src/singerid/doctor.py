@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from singerid.errors import Failure, SingeridError
+from singerid.store.arrays import KINDS, kind_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.system.console import progress
@@ -77,8 +78,8 @@ class StoreCheck:
         path: the store's folder.
         tracks, singers, albums: how many.
         hours: of sound.
-        conditions: number of tracks by audio condition.
-        problems: feature files that are missing, damaged or not finite.
+        arrays: number of tracks that have an array, by its name.
+        problems: files that are missing, damaged or not finite.
         leftovers: files that no line of the index tells of. They do no harm: nothing reads them.
     """
 
@@ -87,7 +88,7 @@ class StoreCheck:
     singers: int
     albums: int
     hours: float
-    conditions: dict[str, int]
+    arrays: dict[str, int]
     problems: tuple[Failure, ...]
     leftovers: tuple[str, ...]
 
@@ -102,24 +103,22 @@ def check_machine() -> tuple[Finding, ...]:
 
 
 def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
-    """Read every feature file of a store and compare it with what the index says.
+    """Read every array of a store and compare it with what the index says.
 
     Raises:
         SingeridError: it is no store, of a newer version, or its index is damaged.
     """
     store = Store.open(path)
     problems: list[Failure] = []
-    for track in progress(store.tracks, "Checking features", show=show_progress):
-        problems += _feature_problems(store, track)
+    for track in progress(store.tracks, "Checking arrays", show=show_progress):
+        problems += _problems(store, track)
     return StoreCheck(
         path=str(path),
         tracks=len(store.tracks),
         singers=len({track.singer for track in store.tracks}),
         albums=len({(track.singer, track.album) for track in store.tracks}),
         hours=sum(track.duration_s for track in store.tracks) / 3600,
-        conditions=dict(
-            sorted(Counter(name for track in store.tracks for name in (*track.conditions, *track.f0)).items())
-        ),
+        arrays=dict(sorted(Counter(name for track in store.tracks for name in track.arrays).items())),
         problems=tuple(problems),
         leftovers=tuple(_leftovers(store)),
     )
@@ -152,8 +151,8 @@ def store_table(check: StoreCheck) -> "Table":
     table.add_row("store", Text(printable(check.path)))
     table.add_row("tracks", f"{check.tracks:,} by {check.singers:,} singers on {check.albums:,} albums")
     table.add_row("sound", f"{check.hours:.1f} hours")
-    for condition, count in check.conditions.items():
-        table.add_row(condition, f"{count:,} of {check.tracks:,} tracks")
+    for name, count in check.arrays.items():
+        table.add_row(name, f"{count:,} of {check.tracks:,} tracks")
     for leftover in check.leftovers:
         table.add_row("leftover", Text(f"{printable(leftover)} (harmless; may be deleted)"))
     for problem in check.problems:
@@ -290,36 +289,28 @@ def _extras() -> Iterator[Finding]:
                 yield Finding("extras", extra, finding.state, f"{package} {finding.detail}", finding.remedy)
 
 
-def _feature_problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
-    for condition, checksum in sorted(track.conditions.items()):
+def _problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
+    """What is wrong with the arrays of a track."""
+    for name, checksum in sorted(track.arrays.items()):
+        path, kind = store.path_of(track, name), kind_of(name)
+        what = f"its {name.partition('/')[2]} {kind.what}"
+        remedy = f"delete {path} and prepare again"
         try:
-            features = store.features(track, condition)
-            remedy = f"delete {store.features_path(track, condition)} and prepare again"
-            if not np.isfinite(features).all():
-                yield Failure(track.path, f"its {condition} features are not finite; {remedy}")
-            elif file_hash(store.features_path(track, condition)) != checksum:
-                yield Failure(track.path, f"its {condition} features were changed since; {remedy}")
-        except (SingeridError, OSError) as error:
-            yield Failure(track.path, _one_line(error))
-    for contour, checksum in sorted(track.f0.items()):
-        condition, tracker = contour.split("/")
-        path = store.f0_path(track, condition, tracker)
-        try:
-            store.f0(track, condition, tracker)
-            if file_hash(path) != checksum:
-                remedy = f"delete {path} and prepare again"
-                yield Failure(track.path, f"its {contour} melody was changed since; {remedy}")
+            if not all(np.isfinite(array).all() for array in store.read(track, name)):
+                yield Failure(track.path, f"{what} {'are' if kind.plural else 'is'} not finite; {remedy}")
+            elif file_hash(path) != checksum:
+                were = "were" if kind.plural else "was"
+                yield Failure(track.path, f"{what} {were} changed since; {remedy}")
         except (SingeridError, OSError) as error:
             yield Failure(track.path, _one_line(error))
 
 
 def _leftovers(store: Store) -> list[str]:
     """Files in the store that the index does not tell of, relative to the store, sorted."""
-    listed = {store.features_path(track, name) for track in store.tracks for name in track.conditions}
-    listed |= {store.f0_path(track, *name.split("/")) for track in store.tracks for name in track.f0}
+    listed = {store.path_of(track, name) for track in store.tracks for name in track.arrays}
     found = [path for path in store.path.rglob(".tmp-*") if path.is_file()]
-    for folder in ("features", "f0"):
-        found += [path for path in (store.path / folder).rglob("*") if path.is_file() and path not in listed]
+    for kind in KINDS:
+        found += [path for path in (store.path / kind).rglob("*") if path.is_file() and path not in listed]
     names = {str(path.relative_to(store.path)) for path in found}
     if (store.path / ".incoming").exists():
         names.add(".incoming")

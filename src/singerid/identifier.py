@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from singerid.config import REPORTED_STATE, AudioCondition, SeparatorName, StateName
+from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import Failure
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
@@ -48,7 +48,7 @@ class Identifier:
         state: StateName = REPORTED_STATE,
         *,
         audio: AudioCondition | None = None,
-        separator: SeparatorName | None = None,
+        separator: str | None = None,
         weights: Path | None = None,
         pretrained_weights: Path | None = None,
     ) -> "Identifier":

@@ -42,11 +42,7 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         """The entry of a name; raises UnknownNameError."""
-        if name not in self._entries:
-            remedy = f"; {self._remedy}" if self._remedy else ""
-            raise UnknownNameError(
-                f"unknown {self.what} {name!r}; near names: {near_names(name, self._entries)}{remedy}"
-            )
+        self.require(name)
         entry = self._entries[name]
         if isinstance(entry, str):
             module, _, attribute = entry.partition(":")
@@ -62,6 +58,14 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def require(self, name: str) -> None:
+        """Raise UnknownNameError unless the name is known; no entry is imported for it."""
+        if name not in self._entries:
+            remedy = f"; {self._remedy}" if self._remedy else ""
+            raise UnknownNameError(
+                f"unknown {self.what} {name!r}; near names: {near_names(name, self._entries)}{remedy}"
+            )
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Names and entries; all entries are imported for it."""

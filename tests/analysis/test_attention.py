@@ -46,7 +46,7 @@ def run(trained, tmp_path_factory):
 def features_of(run, path=SONG):
     store = run.store
     (track,) = (track for track in store.tracks if track.path == path)
-    return np.load(store.features_path(track)).astype(np.float32).T  # (n_mels, frames)
+    return np.load(store.path_of(track, "features/mixture")).astype(np.float32).T  # (n_mels, frames)
 
 
 def rows_by_loops(block, maps, position, softmax):

@@ -41,7 +41,7 @@ def clips_by_loops(run):
     store, found = run.store, []
     for track in sorted(store.tracks, key=lambda track: track.path):
         if track.path in run.split.test:
-            features = np.load(store.features_path(track)).astype(np.float32)
+            features = np.load(store.path_of(track, "features/mixture")).astype(np.float32)
             clip = 0
             while 32 * (clip + 1) <= len(features):  # 1 s are 32 frames
                 found.append((track, clip, features[32 * clip : 32 * (clip + 1)].T))

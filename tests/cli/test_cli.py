@@ -39,6 +39,19 @@ def test_importing_the_package_is_cheap_and_lists_its_names():
     assert "build_model" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("prepare", ("open-unmix|umxl|repet|stems", "crepe|crepe-tiny|pyin")),
+        ("identify", ("open-unmix|umxl|repet|stems",)),
+        ("train", ("crepe|crepe-tiny|pyin",)),
+    ],
+)
+def test_help_shows_the_names_of_separators_and_trackers(command, names, singerid):
+    shown = re.sub(r"\W", "", singerid(command, "--help", COLUMNS="200").stdout)
+    assert all(re.sub(r"\W", "", choices) in shown for choices in names)
+
+
 def test_models_table_and_json(singerid):
     rows = json.loads(singerid("models", "--json").stdout)
     assert {"name", "parameters", "trainable_parameters", "tables"} <= rows[0].keys()
@@ -113,6 +126,10 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
             "near names: vocalset; your own",
         ),
         (["prepare", "TREE", "RUN", "--dataset", "vocalset"], "holds no singer of VocalSet; give"),
+        (["prepare", "TREE", "RUN", "--vocals", "repett"], "unknown separator 'repett'; near names: repet."),
+        (["prepare", "TREE", "RUN", "--melody", "pyn"], "unknown melody tracker 'pyn'; near names: pyin."),
+        (["identify", "RUN", "x.mp3", "--separator", "umx"], "unknown separator 'umx'; near names: umxl"),
+        (["train", "STORE", "RUN", "--melody", "pyn"], "unknown melody tracker 'pyn'; near names: pyin."),
         (["train", "STORE", "RUN", "--audio", "vocals"], "has no vocals; extract them"),
         (["train", "STORE", "RUN", "--model", "crnnm"], "has no melody; extract it"),
         (["train", "STORE", "RUN", "--melody", "pyin"], "reads no melody"),

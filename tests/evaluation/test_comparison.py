@@ -55,7 +55,7 @@ def named_by_hand(run, clip_frames=32):
     for track in sorted(store.tracks, key=lambda track: track.path):
         if track.path not in run.split.test:
             continue
-        mel = torch.from_numpy(np.load(store.features_path(track)).astype(np.float32).T)
+        mel = torch.from_numpy(np.load(store.path_of(track, "features/mixture")).astype(np.float32).T)
         probabilities = torch.stack(
             [
                 model(mel[None, :, first : first + clip_frames])[0].softmax(0)

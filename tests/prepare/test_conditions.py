@@ -1,9 +1,11 @@
 """Vocals and melody beside the mixture: what is made, stays and is refused, and what learns from it."""
 
 import os
+import pickle
 import shutil
 import signal
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,11 @@ from singerid.identifier import Identifier
 from singerid.identify.scores import hear
 from singerid.listening.listener import Stored
 from singerid.prepare.prepare import PrepareReport, prepare
+from singerid.prepare.worker import Extraction, _Recording
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import configure, make_split, run_differences
 from singerid.runs.part import part_of
+from singerid.sound import audio
 from singerid.sound.audio import load
 from singerid.sound.features import LogMel
 from singerid.sound.melody.trackers import open_tracker
@@ -31,6 +35,7 @@ from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import open_separator
 from singerid.store.reader import Store
 from singerid.training.loop import train
+from small_open_unmix import write_weights
 
 CPU = torch.device("cpu")
 SINGERS = (("alto", 330.0), ("bass", 110.0))
@@ -89,8 +94,8 @@ def test_each_part_has_the_features_and_the_melody_of_its_own_sound(stems, whole
     assert store.origins.separator == "stems"
     for track in store.tracks:
         parts = ("mixture", "vocals", "accompaniment")
-        assert set(track.conditions) == {*parts, "mixture-waveform", "vocals-waveform"}
-        assert set(track.f0) == {"mixture/pyin", "vocals/pyin"}
+        assert set(track.of_kind("features")) == {*parts, "mixture-waveform", "vocals-waveform"}
+        assert track.of_kind("f0") == ["mixture/pyin", "vocals/pyin"]
         for part in parts:
             sound = torch.from_numpy(load(stems / part / track.path, SAMPLE_RATE))
             expected = LogMel()(sound).T.numpy()
@@ -104,7 +109,7 @@ def test_each_part_has_the_features_and_the_melody_of_its_own_sound(stems, whole
         pitch = dict(SINGERS)[track.singer]
         assert f0.shape == (track.frames,)
         assert np.median(f0[f0 > 0]) == pytest.approx(pitch, rel=0.01)
-        with np.load(store.f0_path(track, "vocals", "pyin")) as contour:
+        with np.load(store.path_of(track, "f0/vocals/pyin")) as contour:
             assert contour["confidence"].shape == f0.shape
     assert not check_store(whole).problems
     assert not check_store(whole).leftovers
@@ -146,7 +151,7 @@ def test_damaged_melody_is_named(whole, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(whole, store)
     track = Store.open(store).tracks[0]
-    path = Store.open(store).f0_path(track, "mixture", "pyin")
+    path = Store.open(store).path_of(track, "f0/mixture/pyin")
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(SingeridError, match=r"is damaged .*delete it and run `singerid prepare` again"):
         Store.open(store).f0(track, "mixture", "pyin")
@@ -168,7 +173,7 @@ def test_a_changed_recording_gets_all_of_it_anew(stems, whole, tmp_path):
     changed = {Path(name).stem for name, (when, _) in files(store).items() if when != before[name][0]}
     track = next(track for track in Store.open(store).tracks if track.path == "bass/2/song.flac")
     assert changed == {track.id}
-    assert (len(track.conditions), len(track.f0)) == (5, 2)
+    assert len(track.arrays) == 7
 
 
 def test_without_its_stem_a_track_keeps_the_mixture_and_is_named(stems, tmp_path):
@@ -181,7 +186,7 @@ def test_without_its_stem_a_track_keeps_the_mixture_and_is_named(stems, tmp_path
     opened = Store.open(store)
     assert len(opened.tracks) == 6
     lacking = next(track for track in opened.tracks if track.path == "alto/2/song.flac")
-    assert set(lacking.conditions) == {"mixture"}
+    assert set(lacking.arrays) == {"features/mixture"}
     with pytest.raises(SingeridError, match=r"no vocals features of alto/2/song\.flac, only mixture"):
         opened.features(lacking, "vocals")
     split, how = make_split(opened, SplitConfig())
@@ -216,8 +221,9 @@ class Murderous:
     name = "repet"
     origin = "1"
     notice = ""
+    sample_rate = SAMPLE_RATE
 
-    def blocks(self, path, warn):
+    def blocks(self, path, mixture, warn):
         os.kill(os.getpid(), signal.SIGKILL)
         yield
 
@@ -268,7 +274,7 @@ def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole,
 
 def test_the_best_melody_is_the_one_that_most_tracks_have(whole):
     store = Store.open(whole)
-    part = replace(store.tracks[0], f0={**store.tracks[0].f0, "mixture/crepe": "0" * 64})
+    part = replace(store.tracks[0], arrays={**store.tracks[0].arrays, "f0/mixture/crepe": "0" * 64})
     origins = replace(store.origins, trackers={**store.origins.trackers, "crepe": "1"})
     begun = replace(store, tracks=(part, *store.tracks[1:]), origins=origins)
     assert small(begun, "crnnm", "mixture")[0].spec.melody == "pyin"
@@ -344,6 +350,100 @@ class _Constant:
         return Contour(np.full(frames, 1000.0, np.float32), np.ones(frames, np.float32))
 
 
+@pytest.mark.parametrize(("name", "most"), [("repet", 1), ("stems", 1), ("open-unmix", 2)])
+def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_rate(
+    name, most, stems, tmp_path, monkeypatch
+):
+    folder, tree = stems, stems / "mixture"
+    options = {
+        "repet": {},
+        "stems": {"tree": tree, "stems": folder},
+        "open-unmix": {"weights": tmp_path / "weights"},
+    }
+    if name == "open-unmix":
+        if find_spec("openunmix") is None:
+            pytest.skip("openunmix is not installed")
+        write_weights(tmp_path / "weights")
+    decoded = audio._decoded
+    store = tmp_path / "store"
+    read: list[Path] = []
+    kept: list[int] = []  # scratch files there are
+
+    def counted(path, warn):
+        read.append(path)
+        kept.append(len(list(store.glob(".incoming/*/*-decoded"))))
+        return decoded(path, warn)
+
+    monkeypatch.setattr(audio, "_decoded", counted)
+    tracks = scan_tree(tree)[:2]
+    report = prepare(
+        tracks,
+        tree,
+        store,
+        workers=1,
+        min_seconds=0.5,
+        separator=open_separator(name, **options[name]),
+        trackers=[open_tracker("pyin")],
+        waveform=True,
+    )
+    assert (report.done, report.failures) == (2, ())
+    assert all(len(track.arrays) == 7 for track in Store.open(store).tracks)
+    assert [read.count(tree / track.path) for track in tracks] == [most, most]
+    assert max(kept) == 1
+    assert not (store / ".incoming").exists()
+
+
+def test_what_is_wrong_with_a_recording_is_told_once_whatever_is_made_of_it(stems, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(stems / "mixture", tree)
+    song = tree / "alto/1/song.flac"
+    song.write_bytes(song.read_bytes()[:-20_000])
+    options = {"min_seconds": 0.3, "separator": open_separator("repet"), "trackers": [open_tracker("pyin")]}
+    report = prepare(scan_tree(tree), tree, tmp_path / "store", workers=1, waveform=True, **options)
+    assert [warning.path for warning in report.warnings] == ["alto/1/song.flac"]
+    assert report.warnings[0].reason.count("damaged or cut short") == 1
+    recording = _Recording(song, SAMPLE_RATE)
+    once, twice = (np.concatenate(list(recording())) for _ in range(2))
+    assert recording.samples == len(once) == len(twice)
+    assert recording.warning == report.warnings[0].reason
+
+
+def test_only_what_is_kept_is_flushed_to_the_disk(stems, tmp_path, monkeypatch):
+    """Sound that is thrown away after is not, for that takes longer than writing it."""
+    flushed: list[str] = []
+
+    def fsync(file):
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        if not path.is_dir():
+            flushed.append(path.name)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the names of open files are asked of /proc")
+    monkeypatch.setattr(os, "fsync", fsync)
+    tree = stems / "mixture"
+    song = scan_tree(tree)[:1]
+    options = {"min_seconds": 0.5, "separator": open_separator("repet"), "waveform": True}
+    prepare(song, tree, tmp_path / "s", workers=1, **options)
+    named = [name for name in flushed if name.startswith(".tmp-")]
+    assert len(named) == 5 + 2  # arrays; config.json and origins.json
+    assert set(flushed) - set(named) == {"index.jsonl"}
+
+
+def test_a_separator_of_another_rate_is_refused(stems, tmp_path):
+    tree = stems / "mixture"
+    separator = open_separator("repet", sample_rate=8000)
+    with pytest.raises(ValueError, match="a separator at 8000 Hz for features at 16000 Hz"):
+        prepare(scan_tree(tree), tree, tmp_path / "store", separator=separator)
+
+
+def test_what_a_worker_loaded_does_not_travel_to_another(tmp_path):
+    work = Extraction(Path(), tmp_path, FeatureConfig(), 1.0)
+    assert work.log_mel is work.log_mel
+    sent = pickle.loads(pickle.dumps(work))
+    assert sent == work
+    assert "log_mel" not in vars(sent)
+
+
 def test_two_workers_give_the_same_bytes_as_one(stems, whole, tmp_path):
     made(stems, tmp_path / "store", melody=False, workers=2)
     once = files(whole)
@@ -371,3 +471,18 @@ def test_parts_are_as_long_as_the_mixture_and_may_be_read_twice(stems):
             once, twice = (np.concatenate(list(parts[part]())) for _ in range(2))
             assert np.array_equal(once, twice)
             np.testing.assert_allclose(once, load(stems / part / "alto/1/song.flac", SAMPLE_RATE), atol=1e-6)
+
+
+def test_only_the_parts_that_are_wanted_are_kept(stems, tmp_path):
+    tree = stems / "mixture"
+    song = tree / "alto/1/song.flac"
+    mixture = load(song)
+    separator = open_separator("repet")
+    with (
+        separated(separator, song, tmp_path) as both,
+        separated(separator, song, tmp_path / "other", mixture=lambda: [mixture], parts=["vocals"]) as one,
+    ):
+        assert list(one) == ["vocals"]
+        assert len(list((tmp_path / "other").rglob("*"))) == 2  # a folder and the vocals in it
+        assert np.array_equal(*(np.concatenate(list(parts["vocals"]())) for parts in (both, one)))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "other"]

@@ -111,7 +111,7 @@ def test_as_many_workers_as_the_work_is_worth(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     source = Source(Track("a", "b", "c"), "", megabytes * 1_000_000, 0)
-    jobs = [Job(source, None, frozenset({"mixture"}), frozenset())] * songs
+    jobs = [Job(source, None, frozenset({"features/mixture"}))] * songs
     made_by = None if separator is None else open_separator(separator)
     work = Extraction(Path(), Path(), FeatureConfig(), 1.0, torch.device(device), made_by)
     assert _workers(jobs, work) == expected
@@ -495,8 +495,8 @@ def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_
         if (store / "config.json").exists():
             opened = Store.open(store)
             for track in opened.tracks:
-                checksum = hashlib.sha256(opened.features_path(track).read_bytes()).hexdigest()
-                assert track.conditions == {"mixture": checksum}
+                checksum = hashlib.sha256(opened.path_of(track, "features/mixture").read_bytes()).hexdigest()
+                assert track.arrays == {"features/mixture": checksum}
         for song in rng.sample(songs, 4):  # recordings change, some of them back to what they were
             write_song(song, songs.index(song) + rng.choice([0, 100 * (attempt + 1)]))
     assert kills >= 20

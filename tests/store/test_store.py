@@ -38,7 +38,7 @@ def put(writer: StoreWriter, track: StoredTrack, condition: str = "mixture", val
     writer.incoming.mkdir(parents=True, exist_ok=True)
     made = writer.incoming / "made.npy"
     np.save(made, np.full((track.frames, CONFIG.n_mels), value, np.float16))
-    writer.put(track, {condition: made})
+    writer.put(track, {f"features/{condition}": made})
 
 
 def make_store(path: Path, *tracks: StoredTrack) -> Path:
@@ -77,7 +77,7 @@ def test_conditions_are_added_to_a_track_that_is_there(store: Path) -> None:
         put(writer, stored("s/a/2.wav"), "vocals", 2.0)
     opened = Store.open(store)
     first, second = opened.tracks
-    assert sorted(second.conditions) == ["mixture", "vocals"]
+    assert sorted(second.arrays) == ["features/mixture", "features/vocals"]
     assert opened.features(second, "vocals")[0, 0] == 2
     assert opened.features(second)[0, 0] == 1
     with pytest.raises(SingeridError, match=r"no vocals features of s/a/1\.wav, only mixture"):
@@ -89,13 +89,14 @@ def test_a_changed_recording_loses_its_other_conditions(store: Path) -> None:
         put(writer, stored("s/a/2.wav"), "vocals")
         put(writer, stored("s/a/2.wav", content="y"), value=3.0)
     opened = Store.open(store)
-    assert sorted(opened.tracks[1].conditions) == ["mixture"]
-    assert not opened.features_path(opened.tracks[1], "vocals").exists()
+    assert sorted(opened.tracks[1].arrays) == ["features/mixture"]
+    assert not opened.path_of(opened.tracks[1], "features/vocals").exists()
     assert opened.features(opened.tracks[1])[0, 0] == 3
 
 
+@pytest.mark.parametrize("content", ["x", "y"])
 def test_a_track_is_out_of_the_index_before_its_file_is_replaced(
-    store: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     """Killed between the two, the old line must not stand beside the new file."""
 
@@ -108,7 +109,7 @@ def test_a_track_is_out_of_the_index_before_its_file_is_replaced(
         np.save(made, np.zeros((3, 4), np.float16))
         monkeypatch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            writer.put(stored("s/a/2.wav", content="y"), {"mixture": made})
+            writer.put(stored("s/a/2.wav", content=content), {"features/mixture": made})
         monkeypatch.undo()
     assert [track.path for track in Store.open(store).tracks] == ["s/a/1.wav"]
 
@@ -128,6 +129,10 @@ def test_the_identity_tells_recordings_labels_and_settings(tmp_path: Path, store
         other = replace(reference, tracks=(replace(reference.tracks[0], **change), reference.tracks[1]))
         assert other.identity != reference.identity
     assert replace(reference, config=FeatureConfig(n_mels=5)).identity != reference.identity
+
+
+def test_the_identity_is_what_runs_wrote_down_before(store: Path) -> None:
+    assert Store.open(store).identity == "2a8a1e543283c4cd9de3f6674835a47c01f5d9331c5be17c2605030294654146"
 
 
 NAMES = [
@@ -179,8 +184,12 @@ GOOD = asdict(stored()) | {"id": stored().id}
         json.dumps({**GOOD, "frames": "3"}).encode(),
         json.dumps({**GOOD, "frames": True}).encode(),
         json.dumps({**GOOD, "id": "../../etc"}).encode(),
-        json.dumps({**GOOD, "conditions": {"../x": "y"}}).encode(),
-        json.dumps({**GOOD, "conditions": {"mixture": 1}}).encode(),
+        json.dumps({**GOOD, "arrays": {"../x": "y"}}).encode(),
+        json.dumps({**GOOD, "arrays": {"features/../x": "y"}}).encode(),
+        json.dumps({**GOOD, "arrays": {"features/mixture/x": "y"}}).encode(),
+        json.dumps({**GOOD, "arrays": {"f0/mixture": "y"}}).encode(),
+        json.dumps({**GOOD, "arrays": {"sounds/mixture": "y"}}).encode(),
+        json.dumps({**GOOD, "arrays": {"features/mixture": 1}}).encode(),
         json.dumps({**GOOD, "extra": 1}).encode(),
         json.dumps({key: value for key, value in GOOD.items() if key != "album"}).encode(),
     ],
@@ -253,6 +262,89 @@ def test_stores_that_are_refused(store: Path, tmp_path: Path) -> None:
         Store.open(tmp_path / "nowhere")
 
 
+def test_a_store_of_an_older_format_is_refused_with_the_remedy(store: Path) -> None:
+    content = json.loads((store / "config.json").read_text())
+    assert content["format"] == FORMAT == 2
+    write_config(store, json.dumps({**content, "format": 1}))
+    index = (store / "index.jsonl").read_bytes()
+    for open_it in (Store.open, lambda path: open_writer(path, CONFIG).__enter__()):
+        with pytest.raises(
+            SingeridError, match=r"older singerid \(store format 1.*singerid prepare TREE NEW_STORE$"
+        ) as caught:
+            open_it(store)
+        assert "\n" not in str(caught.value)
+    assert (store / "index.jsonl").read_bytes() == index
+
+
+F0 = {"f0": np.full(3, 220, np.float32), "confidence": np.ones(3, np.float32)}
+VECTORS = {
+    "vectors": np.ones((2, 192), np.float16),
+    "starts": np.array([0, 1.5], np.float32),
+    "voice_share": np.ones(2, np.float32),
+}
+
+
+def put_packed(writer: StoreWriter, name: str, arrays: dict[str, np.ndarray]) -> None:
+    writer.incoming.mkdir(parents=True, exist_ok=True)
+    np.savez(writer.incoming / "made.npz", **arrays)
+    writer.put(stored("s/a/2.wav"), {name: writer.incoming / "made.npz"})
+
+
+def test_arrays_of_every_kind_are_written_read_and_removed_alike(store: Path) -> None:
+    names = ("f0/mixture/crepe-tiny", "vectors/mixture/campplus")
+    with open_writer(store, CONFIG) as writer:
+        for name, arrays in zip(names, (F0, VECTORS), strict=True):
+            put_packed(writer, name, arrays)
+        assert all(writer.has(writer.tracks[stored("s/a/2.wav").id], name) for name in names)
+    opened = Store.open(store)
+    track = opened.tracks[1]
+    assert list(track.arrays) == ["features/mixture", *names]
+    for name in names:
+        assert opened.path_of(track, name) == store / name / f"{track.id}.npz"
+        assert opened.has(track, name)
+    assert track.of_kind("f0") == ["mixture/crepe-tiny"]
+    assert np.array_equal(opened.f0(track, "mixture", "crepe-tiny"), F0["f0"])
+    assert all(
+        np.array_equal(*pair) for pair in zip(opened.read(track, names[1]), VECTORS.values(), strict=True)
+    )
+    assert not opened.has(opened.tracks[0], names[0])
+    opened.path_of(track, names[0]).unlink()
+    assert not opened.has(track, names[0])
+    with open_writer(store, CONFIG) as writer:
+        writer.remove([track.id])
+    assert not list(store.rglob(f"{track.id}.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays"),
+    [
+        ("f0/mixture/pyin", F0 | {"f0": F0["f0"][:2]}),
+        ("f0/mixture/pyin", F0 | {"f0": F0["f0"].astype(np.float64)}),
+        ("vectors/mixture/ge2e", VECTORS | {"vectors": VECTORS["vectors"].astype(np.float32)}),
+        ("vectors/mixture/ge2e", VECTORS | {"vectors": np.ones(2, np.float16)}),
+        ("vectors/mixture/ge2e", VECTORS | {"starts": np.zeros(3, np.float32)}),
+    ],
+)
+def test_an_array_of_another_shape_or_type_is_named(store: Path, name: str, arrays: dict) -> None:
+    with open_writer(store, CONFIG) as writer:
+        put_packed(writer, name, arrays)
+    opened = Store.open(store)
+    with pytest.raises(SingeridError, match="is not what the index says"):
+        opened.read(opened.tracks[1], name)
+
+
+@pytest.mark.parametrize(
+    "name", ["mixture", "features", "features/a/b", "f0/mixture", "features/..", "x/mixture", "features/A"]
+)
+def test_a_name_of_no_array_is_refused_before_anything_is_changed(store: Path, name: str) -> None:
+    before = (store / "index.jsonl").read_bytes()
+    with open_writer(store, CONFIG) as writer:
+        files = dict.fromkeys(("features/mixture", name), store / "config.json")
+        with pytest.raises(ValueError, match="not a name of an array"):
+            writer.put(stored("s/a/2.wav"), files)
+    assert (store / "index.jsonl").read_bytes() == before
+
+
 def test_a_folder_of_other_things_and_a_file_are_no_place_for_a_store(tmp_path: Path) -> None:
     music = tmp_path / "music"
     music.mkdir()
@@ -266,7 +358,7 @@ def test_a_folder_of_other_things_and_a_file_are_no_place_for_a_store(tmp_path: 
 def test_the_last_line_of_a_track_holds(store: Path) -> None:
     entries = [stored(f"s/a/{number}.wav", frames=number) for number in (1, 2, 3, 2, 1)]
     entries.append(replace(entries[0], frames=9))
-    made = {"conditions": {"mixture": "0" * 64}}
+    made = {"arrays": {"features/mixture": "0" * 64}}
     lines = [json.dumps(asdict(entry) | made | {"id": entry.id}) for entry in entries]
     (store / "index.jsonl").write_text("\n".join(lines) + "\n")
     assert [track.frames for track in Store.open(store).tracks] == [9, 2, 3]
@@ -275,13 +367,13 @@ def test_the_last_line_of_a_track_holds(store: Path) -> None:
 def test_missing_and_damaged_features_are_named(store: Path) -> None:
     opened = Store.open(store)
     track = opened.tracks[0]
-    path = opened.features_path(track)
+    path = opened.path_of(track, "features/mixture")
     content = path.read_bytes()
     for damaged, found in (
         (content[:-3], "is damaged"),
         (b"", "is damaged"),
         (b"x" * 200, "is damaged"),
-        (opened.features_path(opened.tracks[1]).read_bytes(), "not what the index says"),
+        (opened.path_of(opened.tracks[1], "features/mixture").read_bytes(), "not what the index says"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(SingeridError, match=found) as caught:
@@ -296,7 +388,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from singerid.config import FeatureConfig
-from singerid.extract.writer import open_writer
+from singerid.store.writer import open_writer
 with open_writer(Path(sys.argv[1]), FeatureConfig(n_mels=4)):
     print("locked", flush=True)
     time.sleep(60)

@@ -47,9 +47,25 @@ def test_what_the_work_raises_is_raised(workers: int) -> None:
         list(each_in_processes(refuse, range(5), workers))
 
 
+class Numbered:
+    """Work that says how often this very object has worked."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, item: int) -> int:
+        self.done += 1
+        return self.done
+
+
+def test_a_process_keeps_its_work_and_what_that_has_loaded() -> None:
+    counts = [count for _, count in each_in_processes(Numbered(), range(20), 2)]
+    assert max(counts) >= 10
+
+
 ORPHANS = """
 import os, sys, time
-from singerid.parallel import each_in_processes
+from singerid.system.processes import each_in_processes
 def work(item):
     print(os.getpid(), flush=True)
     time.sleep(3600)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import Audio, Device, RegistryName, SeparatorWeights, Threads
+from singerid.cli.options import Audio, Device, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
-from singerid.config import SeparatorName
 from singerid.errors import Failure, SingeridError
 from singerid.identify.formats import FORMATS
+from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, progress
 
 
@@ -25,9 +25,7 @@ def identify(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
     format: Annotated[
         str,
-        typer.Option(
-            parser=RegistryName(FORMATS), metavar="NAME", help=f"What to print: {', '.join(FORMATS)}."
-        ),
+        one_of(FORMATS, "What to print."),
     ] = "table",
     json_output: Annotated[
         bool, typer.Option("--json", help="--format json: JSON Lines, an object a file, with the timeline.")
@@ -35,8 +33,8 @@ def identify(
     csv_output: Annotated[bool, typer.Option("--csv", help="--format csv: a row a file.")] = False,
     audio: Audio = None,
     separator: Annotated[
-        SeparatorName | None,
-        typer.Option(help="What takes the vocals out; by default what the run learned on."),
+        str | None,
+        one_of(SEPARATORS, "What takes the vocals out; by default what the run learned on."),
     ] = None,
     weights: SeparatorWeights = None,
     pretrained_weights: Annotated[

@@ -1,30 +1,12 @@
 """Options that several commands share."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from singerid.config import AudioCondition
-
-
-class RegistryName:
-    """The parser of an option whose value is a name in a registry: an unknown one is refused by it.
-
-    It looks at the registry when it is called, so the names that a plugin registered are known.
-    """
-
-    __name__ = "NAME"  # Typer shows it where there is no metavar
-
-    def __init__(self, registry: Mapping[str, object]) -> None:
-        self._registry = registry
-
-    def __call__(self, name: str) -> str:
-        """The name, if the registry knows it; raises UnknownNameError."""
-        self._registry[name]
-        return name
-
+from singerid.registry import Registry, UnknownNameError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:N.")]
@@ -45,3 +27,19 @@ SeparatorWeights = Annotated[
     Path | None,
     typer.Option("--weights", help="Folder with Open-Unmix's weights; by default they are downloaded."),
 ]
+
+
+def one_of(registry: Registry[Any], help: str) -> Any:
+    """An option that takes a name of a registry: `--help` shows the names, and a wrong one is one line.
+
+    No entry is imported for that.
+    """
+
+    def name(value: str) -> str:
+        try:
+            registry.require(value)
+        except UnknownNameError as error:
+            raise typer.BadParameter(f"{error}.") from error
+        return value
+
+    return typer.Option(parser=name, metavar=f"<{'|'.join(registry)}>", help=help)

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import RegistryName, SeparatorWeights, Workers
+from singerid.cli.options import SeparatorWeights, Workers, one_of
 from singerid.cli.printing import warn
-from singerid.config import MIN_SECONDS, FeatureConfig, PadMode, SeparatorName, TrackerName
+from singerid.config import MIN_SECONDS, FeatureConfig, PadMode
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import PARTS, Split
 from singerid.errors import SingeridError
+from singerid.sound.melody.trackers import TRACKERS, open_tracker
+from singerid.sound.separation.separators import SEPARATORS, open_separator
 from singerid.system.console import conclude
 from singerid.system.files import write_json
 from singerid.text import printable
@@ -28,11 +30,7 @@ def prepare(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=RegistryName(DATASETS),
-            help=f"What TREE is: tell how it deviates, write its split. Known: {', '.join(DATASETS)}.",
-        ),
+        one_of(DATASETS, "A known data set: tell how TREE deviates from it, write its own split."),
     ] = None,
     pad_mode: Annotated[
         PadMode, typer.Option(help="Beyond the ends of a recording: its mirror image, or zeros.")
@@ -41,8 +39,8 @@ def prepare(
         float, typer.Option(min=0.0, help="Leave out what is shorter than a clip of this length.")
     ] = MIN_SECONDS,
     vocals: Annotated[
-        SeparatorName | None,
-        typer.Option(help="Also take the vocals out: by a network, by repetition, or from true stems."),
+        str | None,
+        one_of(SEPARATORS, "Also take the vocals out: by a network, by repetition, or from true stems."),
     ] = None,
     stems_dir: Annotated[
         Path | None,
@@ -52,8 +50,8 @@ def prepare(
     ] = None,
     weights: SeparatorWeights = None,
     melody: Annotated[
-        TrackerName | None,
-        typer.Option(help="Also follow the melody, of the mixture and of the vocals."),
+        str | None,
+        one_of(TRACKERS, "Also follow the melody, of the mixture and of the vocals."),
     ] = None,
     waveform: Annotated[
         bool, typer.Option("--waveform", help="Also keep the waveform, for networks that read it (wavenet).")
@@ -69,7 +67,7 @@ def prepare(
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device
 
-    if (stems_dir is not None) != (vocals == "stems"):
+    if (stems_dir is not None) != (vocals is not None and SEPARATORS[vocals].stems):
         raise SingeridError("--vocals stems and --stems-dir go together")
     if weights is not None and vocals is None:
         raise SingeridError("--weights are those of a separator; choose one with --vocals")
@@ -77,16 +75,10 @@ def prepare(
     where = choose_device(device)
     separator = None
     if vocals is not None:
-        from singerid.sound.separation.separators import open_separator
-
         separator = open_separator(vocals, tree=found.root, stems=stems_dir, weights=weights, device=where)
         if separator.notice:
             warn(separator.notice)
-    trackers = []
-    if melody:
-        from singerid.sound.melody.trackers import open_tracker
-
-        trackers = [open_tracker(melody, where)]
+    trackers = [open_tracker(melody, where)] if melody else []
     report = prepare(
         found.tracks,
         found.root,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import Device, Threads
+from singerid.cli.options import Device, Threads, one_of
 from singerid.cli.printing import warn_of
 from singerid.config import (
     AudioCondition,
@@ -15,10 +15,10 @@ from singerid.config import (
     CompileChoice,
     Precision,
     SplitKind,
-    TrackerName,
     TrainingConfig,
 )
 from singerid.errors import SingeridError
+from singerid.sound.melody.trackers import TRACKERS
 from singerid.text import printable
 
 _TRAINING = TrainingConfig()
@@ -68,8 +68,8 @@ def train(
         AudioCondition, typer.Option(help="What to learn from: all that sounds, or the vocals alone.")
     ] = "mixture",
     melody: Annotated[
-        TrackerName | None,
-        typer.Option(help="Whose melody a crnnm network reads; by default the best that the store has."),
+        str | None,
+        one_of(TRACKERS, "Whose melody a crnnm network reads; by default the best that the store has."),
     ] = None,
     drop_last_clip: Annotated[
         bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")

@@ -23,8 +23,9 @@ from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
+from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import Store, waveform_of
+from singerid.store.reader import Store
 
 BATCH_SIZE = 8  # windows at a time: bounds the memory
 
@@ -176,7 +177,7 @@ class Listener:
 
 @contextmanager
 def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
-    with separated(separator, path, warn=warn) as parts:
+    with separated(separator, path, warn=warn, parts=(VOCALS,)) as parts:
         yield parts[VOCALS]
 
 

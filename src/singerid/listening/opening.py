@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from singerid.config import AudioCondition, SeparatorName
+from singerid.config import AudioCondition
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener
 from singerid.models.spec import InputSpec
@@ -19,7 +19,7 @@ def open_listener(
     device: torch.device,
     *,
     audio: AudioCondition | None = None,
-    separator: SeparatorName | None = None,
+    separator: str | None = None,
     weights: Path | None = None,
 ) -> Listener:
     """A listener for a network.
@@ -45,7 +45,7 @@ def _separator(
     name: str,
     spec: InputSpec,
     audio: AudioCondition,
-    wanted: SeparatorName | None,
+    wanted: str | None,
     weights: Path | None,
     device: torch.device,
 ) -> Separator | None:

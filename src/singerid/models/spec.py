@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from singerid.config import AudioCondition, FeatureConfig, SeparatorName, TrackerName
+from singerid.config import AudioCondition, FeatureConfig
 from singerid.sound.features import frames_to_seconds
 
 Input = Literal["mel", "melody", "waveform"]
@@ -31,8 +31,8 @@ class InputSpec:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     inputs: tuple[Input, ...] = ("mel",)
     audio: AudioCondition = "mixture"
-    separator: SeparatorName | None = None
-    melody: TrackerName | None = None
+    separator: str | None = None
+    melody: str | None = None
     smallest_frames: int = 1
 
     @property

@@ -27,8 +27,8 @@ from singerid.sound.audio import AudioError, open_file
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separators import Separator
+from singerid.store.arrays import f0_of, features_of, waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import waveform_of
 from singerid.store.writer import StoreWriter, open_writer
 from singerid.system.console import progress
 from singerid.system.devices import CPU
@@ -162,9 +162,12 @@ def prepare(
     Raises:
         SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
             another tree, or vocals or melody made by something else.
+        ValueError: the separator gives another sample rate than the features are made of.
     """
     if not 0 <= min_seconds < math.inf:
         raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
+    if separator is not None and separator.sample_rate != config.sample_rate:
+        raise ValueError(f"a separator at {separator.sample_rate} Hz for features at {config.sample_rate} Hz")
     tracks = sorted(tracks, key=attrgetter("path"))
     with open_writer(store_path, config) as writer:
         stored = dict(writer.tracks)
@@ -198,8 +201,8 @@ def prepare(
             match outcome:
                 case Extracted():
                     incomplete += outcome.failures
-                    if outcome.features or outcome.f0:
-                        writer.put(_stored(job.source, outcome), outcome.features, outcome.f0)
+                    if outcome.arrays:
+                        writer.put(_stored(job.source, outcome), outcome.arrays)
                         done += 1
                 case WorkerDied() if job.keeps_mixture:
                     reason = "its process died making vocals or melody; is memory too small? see --workers"
@@ -266,22 +269,17 @@ def _compare(
     sources: Iterable[Source], writer: StoreWriter, work: Extraction, waveform: bool
 ) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
     """What the store has of these very recordings, what is to be made, and what was too short already."""
-    sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
-    contours = [f"{part}/{tracker.name}" for part in sung for tracker in work.trackers]
-    heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
-    if waveform:
-        heard = [*heard, *map(waveform_of, sung)]
+    wanted = _wanted(work, waveform)
     known, pending, short = [], [], []
     for source in sources:
         stored = writer.tracks.get(source.track.id)
         if stored is None or stored.source_hash != source.source_hash:
-            pending.append(Job(source, None, frozenset(heard), frozenset(contours)))
+            pending.append(Job(source, None, wanted))
             continue
         if stored.frames < seconds_to_frames(work.min_seconds, writer.config):
             short.append(Failure(stored.path, too_short(stored.duration_s, work.min_seconds)))
             continue
-        missing = frozenset(part for part in heard if not writer.has_features(stored, part))
-        without = frozenset(contour for contour in contours if not writer.has_f0(stored, contour))
+        missing = frozenset(name for name in wanted if not writer.has(stored, name))
         track = replace(
             stored,
             singer=source.track.singer,
@@ -289,9 +287,19 @@ def _compare(
             source_mtime_ns=source.source_mtime_ns,
         )
         known.append(track)
-        if missing or without:
-            pending.append(Job(source, track, missing, without))
+        if missing:
+            pending.append(Job(source, track, missing))
     return known, pending, short
+
+
+def _wanted(work: Extraction, waveform: bool) -> frozenset[str]:
+    """Names of the arrays that every track is to have."""
+    sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
+    heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
+    names = [features_of(part) for part in heard]
+    names += [features_of(waveform_of(part)) for part in sung if waveform]
+    names += [f0_of(part, tracker.name) for part in sung for tracker in work.trackers]
+    return frozenset(names)
 
 
 def _workers(jobs: Sequence[Job], work: Extraction) -> int:

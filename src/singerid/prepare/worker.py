@@ -1,12 +1,12 @@
-"""What one process does: the features and the F0 of one recording, into files."""
+"""What one process does: the arrays of one recording, into files."""
 
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -17,16 +17,13 @@ from singerid.errors import Failure
 from singerid.sound.audio import AudioError, Read, Samples, read_blocks
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
 from singerid.sound.melody.contour import Tracker
+from singerid.sound.scratch import keep
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
+from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import waveform_of
 from singerid.system.devices import CPU
 from singerid.system.files import atomic_write, file_hash
-
-
-def _quiet(_: str) -> None:
-    """What is wrong with a recording was said when its features were made."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +43,17 @@ class Job:
     Attributes:
         source: the recording.
         stored: what the store has of this very recording; None: nothing.
-        conditions: whose features are to be made.
-        contours: the F0 contours to be made, "<condition>/<tracker>".
+        wanted: names of the arrays to be made.
     """
 
     source: Source
     stored: StoredTrack | None
-    conditions: frozenset[str]
-    contours: frozenset[str]
+    wanted: frozenset[str]
 
     @property
     def keeps_mixture(self) -> bool:
         """Whether the store has the features of the mixture, whatever becomes of this job."""
-        return self.stored is not None and MIXTURE not in self.conditions
+        return self.stored is not None and features_of(MIXTURE) not in self.wanted
 
 
 @dataclass(frozen=True)
@@ -69,17 +64,41 @@ class Extracted:
         frames: length of its features.
         duration_s: length of its sound in seconds.
         warning: what is wrong with the recording, though it was used; "" if nothing.
-        features: a file for each condition.
-        f0: a file for each contour.
+        arrays: a file for the name of each array.
         failures: what could not be made, while the rest was.
     """
 
     frames: int
     duration_s: float
     warning: str
-    features: dict[str, Path] = field(default_factory=dict)
-    f0: dict[str, Path] = field(default_factory=dict)
+    arrays: dict[str, Path] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass
+class _Recording:
+    """Decodes a recording each time it is called, and remembers what was met.
+
+    Attributes:
+        path: the file.
+        sample_rate: of what is given, in Hz.
+        samples: how many there were, once it was read to its end.
+        warning: what is wrong with the file, though it could be used; "" if nothing.
+    """
+
+    path: Path
+    sample_rate: int
+    samples: int = 0
+    warning: str = ""
+
+    def __call__(self) -> Iterator[Samples]:
+        self.samples = 0
+        for block in read_blocks(self.path, self.sample_rate, warn=self._warn):
+            self.samples += len(block)
+            yield block
+
+    def _warn(self, reason: str) -> None:
+        self.warning = self.warning or reason
 
 
 @dataclass(frozen=True)
@@ -104,89 +123,109 @@ class Extraction:
     separator: Separator | None = None
     trackers: tuple[Tracker, ...] = ()
 
+    @cached_property
+    def log_mel(self) -> LogMel:
+        """What makes the features."""
+        return LogMel(self.config).to(self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process makes the rest itself."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
     def __call__(self, job: Job) -> Extracted | Failure:
         """Make the files of a job; a SingeridError that is no AudioError is one of writing."""
         path = self.root / job.source.track.path
         try:
             with _one_thread():
-                made = self._mixture(path, job)
-                read = partial(read_blocks, path, self.config.sample_rate, warn=_quiet)
-                self._melody(read, MIXTURE, job, made)
-                self._waveform(read, MIXTURE, job, made)
-                if any(not wanted.startswith(MIXTURE) for wanted in job.conditions | job.contours):
-                    self._separated(path, job, made)
+                made = self._made(_Recording(path, self.config.sample_rate), job)
             if content_hash(path) != job.source.source_hash:
                 raise AudioError(path, "was changed while it was read; run the command again")
         except AudioError as error:
             return Failure(job.source.track.path, error.reason)
         return made
 
-    def _mixture(self, path: Path, job: Job) -> Extracted:
-        if MIXTURE not in job.conditions:
+    def _made(self, recording: _Recording, job: Job) -> Extracted:
+        with self._decoded(recording, job) as mixture:
+            made = self._mixture(recording, mixture, job)
+            self._f0(mixture, MIXTURE, job, made)
+            self._waveform(mixture, MIXTURE, job, made)
+            parts = sorted({condition_of(name) for name in job.wanted} - {MIXTURE})
+            if parts:
+                self._separated(recording.path, mixture, parts, job, made)
+        return made
+
+    @contextmanager
+    def _decoded(self, recording: _Recording, job: Job) -> Iterator[Read]:
+        """The recording's sound: where it is read more than once, it is kept on disk meanwhile."""
+        if len(job.wanted) == 1 and condition_of(*job.wanted) == MIXTURE:
+            yield recording
+            return
+        file = self.incoming / f"{job.source.track.id}-decoded"
+        try:
+            yield keep(recording(), file)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _mixture(self, recording: _Recording, mixture: Read, job: Job) -> Extracted:
+        """The features of the mixture, and whether the recording is of use at all."""
+        if features_of(MIXTURE) not in job.wanted:
             stored = job.stored
             assert stored is not None  # else the features of the mixture would be wanted
             return Extracted(stored.frames, stored.duration_s, stored.warning)
-        samples: list[int] = []  # of each reading
-        warnings: list[str] = []
-
-        def read() -> Iterator[Samples]:
-            samples.append(0)
-            for block in read_blocks(path, self.config.sample_rate, warn=warnings.append):
-                samples[-1] += len(block)
-                yield block
-
-        file = self._file(job, MIXTURE)
-        frames, loudest = self._features(read, file)
-        duration_s = samples[0] / self.config.sample_rate
+        file = self._file(job, features_of(MIXTURE))
+        frames, loudest = self._features(mixture, file)
+        duration_s = recording.samples / self.config.sample_rate
         if frames < seconds_to_frames(self.min_seconds, self.config):
-            raise AudioError(path, too_short(duration_s, self.min_seconds))
+            raise AudioError(recording.path, too_short(duration_s, self.min_seconds))
         if loudest <= 20 * math.log10(self.config.amin):
-            raise AudioError(path, "is silent; remove it or record it again")
-        return Extracted(frames, duration_s, warnings[0] if warnings else "", {MIXTURE: file})
+            raise AudioError(recording.path, "is silent; remove it or record it again")
+        return Extracted(frames, duration_s, recording.warning, {features_of(MIXTURE): file})
 
-    def _separated(self, path: Path, job: Job, made: Extracted) -> None:
+    def _separated(self, path: Path, mixture: Read, parts: list[str], job: Job, made: Extracted) -> None:
         """What is made of the vocals and of the rest; without them the mixture is of use all the same."""
         assert self.separator is not None  # else nothing of the kind would be wanted
         try:
-            with separated(self.separator, path, self.incoming) as parts:
-                for condition in sorted(job.conditions & parts.keys()):
-                    file = self._file(job, condition)
-                    frames, _ = self._features(parts[condition], file)
-                    if frames != made.frames:
-                        raise AudioError(path, f"its {condition} have {frames} frames, not {made.frames}")
-                    made.features[condition] = file
+            with separated(self.separator, path, self.incoming, mixture=mixture, parts=parts) as reads:
                 for condition in parts:
-                    self._melody(parts[condition], condition, job, made)
-                    self._waveform(parts[condition], condition, job, made)
+                    self._features_of_part(path, reads[condition], condition, job, made)
+                    self._f0(reads[condition], condition, job, made)
+                    self._waveform(reads[condition], condition, job, made)
         except AudioError as error:
             made.failures.append(Failure(job.source.track.path, error.reason))
 
+    def _features_of_part(self, path: Path, read: Read, condition: str, job: Job, made: Extracted) -> None:
+        name = features_of(condition)
+        if name in job.wanted:
+            file = self._file(job, name)
+            frames, _ = self._features(read, file)
+            if frames != made.frames:
+                raise AudioError(path, f"its {condition} have {frames} frames, not {made.frames}")
+            made.arrays[name] = file
+
     def _waveform(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
-        name = waveform_of(condition)
-        if name in job.conditions:
+        name = features_of(waveform_of(condition))
+        if name in job.wanted:
             file = self._file(job, name)
             with atomic_write(file) as output:
                 _write_features(output, stream_waveform(read(), self.config), self.config.hop_length)
-            made.features[name] = file
+            made.arrays[name] = file
 
-    def _melody(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
+    def _f0(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
         for tracker in self.trackers:
-            contour = f"{condition}/{tracker.name}"
-            if contour not in job.contours:
-                continue
-            found = tracker.contour(read())
-            file = self._file(job, contour.replace("/", "-"), "npz")
-            with atomic_write(file) as output:
-                np.savez(output, f0=found.f0, confidence=found.confidence)
-            made.f0[contour] = file
+            name = f0_of(condition, tracker.name)
+            if name in job.wanted:
+                found = tracker.contour(read())
+                file = self._file(job, name)
+                with atomic_write(file) as output:
+                    np.savez(output, f0=found.f0, confidence=found.confidence)
+                made.arrays[name] = file
 
     def _features(self, read: Read, file: Path) -> tuple[int, float]:
         with atomic_write(file) as output:
-            chunks = stream_log_mel(read, _log_mel(self.config, self.device))
-            return _write_features(output, chunks, self.config.n_mels)
+            return _write_features(output, stream_log_mel(read, self.log_mel), self.config.n_mels)
 
-    def _file(self, job: Job, name: str, suffix: str = "npy") -> Path:
-        return self.incoming / f"{job.source.track.id}-{name}.{suffix}"
+    def _file(self, job: Job, name: str) -> Path:
+        return self.incoming / f"{job.source.track.id}-{name.replace('/', '-')}{kind_of(name).suffix}"
 
 
 def _write_features(file: IO[bytes], chunks: Iterable[torch.Tensor], n_mels: int) -> tuple[int, float]:
@@ -230,8 +269,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@cache
-def _log_mel(config: FeatureConfig, device: torch.device) -> LogMel:
-    return LogMel(config).to(device)

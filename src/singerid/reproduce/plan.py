@@ -17,6 +17,7 @@ from singerid.runs.history import read_history
 from singerid.runs.new import run_differences
 from singerid.runs.run import Run
 from singerid.sound.features import frames_to_seconds, seconds_to_frames
+from singerid.store.arrays import f0_of, features_of
 from singerid.store.reader import Store
 from singerid.text import printable
 
@@ -107,11 +108,8 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
 def _check_whole(store: Store, config: RunConfig) -> None:
     """Raise SingeridError unless every track has what the run reads."""
     audio, melody = config.spec.audio, config.spec.melody
-    lacking = [
-        track.path
-        for track in store.tracks
-        if audio not in track.conditions or (melody is not None and f"{audio}/{melody}" not in track.f0)
-    ]
+    needed = {features_of(audio)} | ({f0_of(audio, melody)} if melody is not None else set())
+    lacking = [track.path for track in store.tracks if not needed <= track.arrays.keys()]
     if lacking:
         what = f"{melody} melody of the {audio}" if melody else audio
         raise SingeridError(

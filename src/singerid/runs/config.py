@@ -11,14 +11,14 @@ from singerid.config import (
     AudioCondition,
     AugmentConfig,
     FeatureConfig,
-    SeparatorName,
     SplitKind,
-    TrackerName,
     TrainingConfig,
 )
 from singerid.models.registry import MODELS
 from singerid.models.spec import InputSpec
 from singerid.sound.features import seconds_to_frames
+from singerid.sound.melody.trackers import TRACKERS
+from singerid.sound.separation.separators import SEPARATORS
 from singerid.version import __version__
 
 T = TypeVar("T")
@@ -130,9 +130,12 @@ def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
 def _spec(values: Mapping[str, Any]) -> InputSpec:
     features = _checked(FeatureConfig(**values["features"]), FeatureConfig())
     spec = InputSpec(**{**values, "features": features, "inputs": tuple(values["inputs"])})
-    choices = {"audio": AudioCondition, "separator": SeparatorName, "melody": TrackerName}
-    for name, choice in choices.items():
-        allowed = get_args(choice) if name == "audio" else (None, *get_args(choice))
+    choices = {
+        "audio": get_args(AudioCondition),
+        "separator": (None, *SEPARATORS),
+        "melody": (None, *TRACKERS),
+    }
+    for name, allowed in choices.items():
         if getattr(spec, name) not in allowed:
             raise TypeError(f"{name} {getattr(spec, name)!r}")
     return _checked(spec, InputSpec())

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from singerid.config import AudioCondition, TrackerName, TrainingConfig
+from singerid.config import AudioCondition, TrainingConfig
 from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
@@ -13,6 +13,8 @@ from singerid.models.registry import MODELS
 from singerid.models.spec import InputSpec
 from singerid.runs.config import RunConfig, SplitConfig, current_versions
 from singerid.runs.run import Run, plain
+from singerid.sound.melody.trackers import TRACKERS
+from singerid.store.arrays import f0_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 
@@ -50,7 +52,7 @@ def configure(
     *,
     options: Mapping[str, Any] | None = None,
     audio: AudioCondition = "mixture",
-    melody: TrackerName | None = None,
+    melody: str | None = None,
 ) -> RunConfig:
     """The configuration of a new run over a store.
 
@@ -98,13 +100,13 @@ def configure(
     )
 
 
-def _tracker_of(store: Store, audio: AudioCondition, wanted: TrackerName | None) -> TrackerName:
+def _tracker_of(store: Store, audio: AudioCondition, wanted: str | None) -> str:
     """The tracker whose melody a run over the store reads: that asked for, else the best there is.
 
     The best is the one that followed most tracks, and of those the first in the order of the paper's.
     """
-    choices: Sequence[TrackerName] = [wanted] if wanted else get_args(TrackerName)
-    counts = {name: sum(f"{audio}/{name}" in track.f0 for track in store.tracks) for name in choices}
+    choices = [wanted] if wanted else list(TRACKERS)
+    counts = {name: sum(f0_of(audio, name) in track.arrays for track in store.tracks) for name in choices}
     best = max(choices, key=lambda name: (counts[name], -choices.index(name)))
     if not counts[best]:
         what = f"{wanted} melody" if wanted else "melody"

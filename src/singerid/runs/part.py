@@ -1,6 +1,6 @@
 """The parts of a split as a run reads them: tracks of a store, and the clips of what the run hears."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -11,8 +11,9 @@ from singerid.data.clips import Clips
 from singerid.data.splits import PARTS, Split, check_split
 from singerid.errors import SingeridError
 from singerid.runs.config import RunConfig
+from singerid.store.arrays import f0_of, features_of, options_for, waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import Store, options_for, waveform_of
+from singerid.store.reader import Store
 
 PartName = Literal["test", "valid", "train", "all"]
 
@@ -89,11 +90,11 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     _require_same_makers(store, config)
     spec, f0 = config.spec, None
     if spec.melody is not None:
-        _require_all(store, tracks, f"{spec.audio}/{spec.melody}", [t.f0 for t in tracks])
+        _require_all(store, tracks, f0_of(spec.audio, spec.melody))
         f0 = _Stored(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
     if condition is None:
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
-    _require_all(store, tracks, condition, [track.conditions for track in tracks])
+    _require_all(store, tracks, features_of(condition))
     clips = Clips(
         _Stored(tracks, partial(store.features, condition=condition)),
         labels,
@@ -109,15 +110,13 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     return Part(tracks, clips, config.singers)
 
 
-def _require_all(
-    store: Store, tracks: Sequence[StoredTrack], wanted: str, have: Sequence[Mapping[str, str]]
-) -> None:
-    lacking = [track.path for track, made in zip(tracks, have, strict=True) if wanted not in made]
+def _require_all(store: Store, tracks: Sequence[StoredTrack], name: str) -> None:
+    lacking = [track.path for track in tracks if name not in track.arrays]
     if lacking:
         raise SingeridError(
-            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {wanted}, the first is "
-            f"{lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(wanted)}), or leave "
-            "them out with --split-file"
+            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {name.partition('/')[2]}, "
+            f"the first is {lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(name)}), "
+            "or leave them out with --split-file"
         )
 
 

@@ -131,7 +131,7 @@ def _read(
     pieces = resample(((rate, mix(samples)) for rate, samples in decoded), sample_rate)
     empty = True
     try:
-        for block in _blocks(pieces, size):
+        for block in in_blocks(pieces, size):
             empty = False
             yield block
     except OSError as error:
@@ -382,8 +382,8 @@ def resample(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterato
         yield resampler.resample_chunk(first[:0], last=True)
 
 
-def _blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
-    """Join and cut the pieces to blocks of `size` samples; the rest is the last block."""
+def in_blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
+    """Join and cut pieces of a sound to blocks of `size` samples; the rest is the last block."""
     held: list[Samples] = []
     count = 0
     for piece in pieces:

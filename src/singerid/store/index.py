@@ -3,7 +3,6 @@
 import gc
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,15 +11,13 @@ from typing import Any
 
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
+from singerid.store.arrays import kind_of
 from singerid.text import printable
-
-CONDITION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-CONTOUR_NAME = re.compile(f"{CONDITION_NAME.pattern}/{CONDITION_NAME.pattern}")
 
 
 @dataclass(frozen=True)
 class StoredTrack(Track):
-    """A track whose features are in a store.
+    """A track whose arrays are in a store.
 
     Attributes:
         duration_s: length of the sound in seconds.
@@ -28,8 +25,7 @@ class StoredTrack(Track):
         source_hash: SHA-256 of the recording's bytes, hexadecimal.
         source_size: of the recording, in bytes.
         source_mtime_ns: time of the recording's last change, in nanoseconds; 0: not to be trusted.
-        conditions: for each condition ("mixture", "vocals", ...) the SHA-256 of its feature file.
-        f0: for each F0 contour, "<condition>/<tracker>", the SHA-256 of its file.
+        arrays: the SHA-256 of the file of each array, by its name: see `singerid.store.arrays`.
         warning: what was wrong with the recording, though it was used; "" if nothing.
     """
 
@@ -38,14 +34,18 @@ class StoredTrack(Track):
     source_hash: str
     source_size: int
     source_mtime_ns: int
-    conditions: Mapping[str, str] = field(hash=False, default_factory=dict)
-    f0: Mapping[str, str] = field(hash=False, default_factory=dict)
+    arrays: Mapping[str, str] = field(hash=False, default_factory=dict)
     warning: str = ""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of its arrays of one kind, without that, sorted: of "f0" each "<condition>/<tracker>"."""
+        return sorted(name.removeprefix(f"{kind}/") for name in self.arrays if name.startswith(f"{kind}/"))
 
 
 def read_index(path: Path) -> dict[str, StoredTrack]:
     """The tracks by id: later lines hold; a last line without its end was never finished."""
     tracks: dict[str, StoredTrack] = {}
+    known: set[str] = set()
     number = 0
     try:
         with _no_collection(), path.open("rb") as file:
@@ -55,11 +55,10 @@ def read_index(path: Path) -> dict[str, StoredTrack]:
                     break
                 entry = json.loads(line)
                 id = entry.pop("id")
-                entry.setdefault("f0", {})  # before there was any, lines did not speak of it
                 if entry.pop("removed", False):
                     tracks.pop(id, None)
                 else:
-                    tracks[id] = _stored_track(id, entry)
+                    tracks[id] = _stored_track(id, entry, known)
     except FileNotFoundError:
         pass  # killed before the first track
     except OSError as error:
@@ -82,13 +81,13 @@ _TYPES: dict[str, type] = {
     "source_hash": str,
     "source_size": int,
     "source_mtime_ns": int,
-    "conditions": dict,
-    "f0": dict,
+    "arrays": dict,
     "warning": str,
 }
 
 
-def _stored_track(id: str, entry: dict[str, Any]) -> StoredTrack:
+def _stored_track(id: str, entry: dict[str, Any], known: set[str]) -> StoredTrack:
+    """The track of a line; `known` are names of arrays that were found to be such."""
     if {name: type(value) for name, value in entry.items()} != _TYPES:
         raise TypeError("fields of other names or types")
     if not (math.isfinite(entry["duration_s"]) and entry["frames"] > 0):
@@ -98,10 +97,12 @@ def _stored_track(id: str, entry: dict[str, Any]) -> StoredTrack:
     track.__dict__.update(entry)
     if track.id != id:
         raise ValueError("the id is not that of the path")
-    for pattern, files in ((CONDITION_NAME, track.conditions), (CONTOUR_NAME, track.f0)):
-        for name, checksum in files.items():
-            if not pattern.fullmatch(name) or type(checksum) is not str:
-                raise ValueError(name)
+    for name, checksum in track.arrays.items():
+        if name not in known:
+            kind_of(name)
+            known.add(name)
+        if type(checksum) is not str:
+            raise TypeError(f"the checksum of {name}")
     return track
 
 

@@ -1,37 +1,34 @@
 """The store: features of many tracks on disk. This file reads it.
 
-    STORE/config.json                             feature settings and the format's version
-    STORE/index.jsonl                             one line a track, appended; the last of a track holds
-    STORE/origins.json                            what made the vocals and the F0
-    STORE/features/<condition>/<id>.npy           (frames, n_mels) float16, dB
-    STORE/features/<condition>-waveform/<id>.npy  (frames, hop_length) float16, full scale +-1
-    STORE/f0/<condition>/<tracker>/<id>.npz       f0 (frames,) float32 in Hz, 0 for none; confidence
+    STORE/config.json                 feature settings and the format's version
+    STORE/index.jsonl                 one line a track, appended; the last of a track holds
+    STORE/origins.json                what made the vocals and the F0
+    STORE/<name of an array>/<id>...  the arrays of a track: see `singerid.store.arrays`
 
-A file that no line tells of is not believed. `extract/writer.py` says why a line can be.
+A file that no line tells of is not believed. `singerid.store.writer` says why a line can be.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.config import MIXTURE, VOCALS, FeatureConfig, SeparatorName
+from singerid.config import MIXTURE, VOCALS, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
+from singerid.sound.separation.separators import SEPARATORS
+from singerid.store.arrays import Array, array_path, f0_of, features_of, is_there, options_for, read_array
 from singerid.store.index import StoredTrack, read_index
 from singerid.system.files import read_json
 from singerid.text import printable
 
-FORMAT = 1
-_WAVEFORM = "-waveform"
+FORMAT = 2
+_ANEW = "make it anew: singerid prepare TREE NEW_STORE"
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Origins:
         trackers: name of each F0 tracker and its version.
     """
 
-    separator: SeparatorName | None = None
+    separator: str | None = None
     separator_version: str = ""
     trackers: Mapping[str, str] = field(hash=False, default_factory=dict)
 
@@ -54,8 +51,9 @@ class Origins:
 
     def of(self, tracks: Collection[StoredTrack]) -> "Origins":
         """Those of which the tracks have something: a failed or interrupted call may have made nothing."""
-        separated = any(VOCALS in track.conditions for track in tracks)
-        followed = {contour.split("/")[1] for track in tracks for contour in track.f0}
+        made = {name for track in tracks for name in track.arrays}
+        separated = features_of(VOCALS) in made
+        followed = {name.split("/")[2] for name in made if name.startswith("f0/")}
         return Origins(
             self.separator if separated else None,
             self.separator_version if separated else "",
@@ -94,7 +92,8 @@ class Store:
         config = read_config(path)
         if features is not None:
             require_equal(path, config, features)
-        tracks = [track for track in read_index(path / "index.jsonl").values() if MIXTURE in track.conditions]
+        mixture = features_of(MIXTURE)
+        tracks = [track for track in read_index(path / "index.jsonl").values() if mixture in track.arrays]
         return cls(
             path, config, read_origins(path).of(tracks), tuple(sorted(tracks, key=lambda track: track.path))
         )
@@ -122,9 +121,21 @@ class Store:
             f"{minutes // 60} h {minutes % 60} min"
         )
 
-    def features_path(self, track: Track, condition: str = MIXTURE) -> Path:
-        """Where the features of a track are, or would be."""
-        return features_path(self.path, track, condition)
+    def path_of(self, track: Track, name: str) -> Path:
+        """Where an array of a track is, or would be."""
+        return array_path(self.path, track, name)
+
+    def has(self, track: StoredTrack, name: str) -> bool:
+        """Whether an array of a track is in the index, and its file there and as long as it should be."""
+        return name in track.arrays and is_there(self.path_of(track, name), name, track.frames, self.config)
+
+    def read(self, track: StoredTrack, name: str) -> tuple[Array, ...]:
+        """An array of a track, and what is stored with it: see `singerid.store.arrays`.
+
+        Raises:
+            SingeridError: the file is missing or damaged.
+        """
+        return read_array(self.path_of(track, name), name, track.frames, self.config)
 
     def features(self, track: StoredTrack, condition: str = MIXTURE) -> NDArray[np.float16]:
         """Features of a track in dB, memory-mapped, shape (frames, n_mels), or the frames of its waveform.
@@ -132,85 +143,30 @@ class Store:
         Raises:
             SingeridError: the store does not have the condition, or the file is missing or damaged.
         """
-        path = self.features_path(track, condition)
-        if condition not in track.conditions:
+        name = features_of(condition)
+        if name not in track.arrays:
             raise SingeridError(
                 f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
-                f"only {', '.join(sorted(track.conditions))}; extract them "
-                f"(singerid prepare TREE STORE {options_for(condition)}) or choose --audio {MIXTURE}"
+                f"only {', '.join(track.of_kind('features'))}; extract them "
+                f"(singerid prepare TREE STORE {options_for(name)}) or choose --audio {MIXTURE}"
             )
-        with _reading(path):
-            features: NDArray[np.float16] = np.load(path, mmap_mode="r")
-        if features.shape != (track.frames, width_of(condition, self.config)) or features.dtype != np.float16:
-            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {_REMEDY}")
-        return features
-
-    def f0_path(self, track: Track, condition: str, tracker: str) -> Path:
-        """Where an F0 contour of a track is, or would be."""
-        return f0_path(self.path, track, f"{condition}/{tracker}")
+        return self.read(track, name)[0]
 
     def f0(self, track: StoredTrack, condition: str, tracker: str) -> NDArray[np.float32]:
         """F0 of a track in Hz at the centres of its frames, shape (frames,); 0 where there is none.
 
         Raises:
-            SingeridError: the store does not have the contour, or the file is missing or damaged.
+            SingeridError: the store does not have the F0, or the file is missing or damaged.
         """
-        path, wanted = self.f0_path(track, condition, tracker), f"{condition}/{tracker}"
-        if wanted not in track.f0:
-            have = ", ".join(sorted(track.f0)) or "none at all"
+        name = f0_of(condition, tracker)
+        if name not in track.arrays:
+            have = ", ".join(track.of_kind("f0")) or "none at all"
             raise SingeridError(
                 f"{printable(self.path)}: has no {tracker} melody of the {condition} of "
                 f"{printable(track.path)} (it has {have}); "
-                f"extract it: singerid prepare TREE STORE {options_for(wanted)}"
+                f"extract it: singerid prepare TREE STORE {options_for(name)}"
             )
-        with _reading(path), np.load(path) as file:
-            f0: NDArray[np.float32] = file["f0"]
-        if f0.shape != (track.frames,) or f0.dtype != np.float32:
-            raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {_REMEDY}")
-        return f0
-
-
-_REMEDY = "run `singerid prepare` again, which makes it anew"
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise SingeridError(f"{printable(path)}: is missing; {_REMEDY}") from error
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {_REMEDY}") from error
-
-
-def waveform_of(condition: str) -> str:
-    """Under which name the waveform of an audio condition is stored beside its features."""
-    return condition + _WAVEFORM
-
-
-def width_of(condition: str, config: FeatureConfig) -> int:
-    """Columns of a feature file: mel bands, or samples of a frame of a waveform."""
-    return config.hop_length if condition.endswith(_WAVEFORM) else config.n_mels
-
-
-def options_for(wanted: str) -> str:
-    """The options of `singerid prepare` that make a condition, or a contour "<condition>/<tracker>"."""
-    condition, _, tracker = wanted.partition("/")
-    part = condition.removesuffix(_WAVEFORM)
-    options = ["--vocals ..."] if part != MIXTURE else []
-    options += ["--waveform"] if part != condition else []
-    options += [f"--melody {tracker}"] if tracker else []
-    return " ".join(options)
-
-
-def features_path(store: Path, track: Track, condition: str = MIXTURE) -> Path:
-    """Where the features of a track are in the store: the name holds its id, never its own name."""
-    return store / "features" / condition / f"{track.id}.npy"
-
-
-def f0_path(store: Path, track: Track, contour: str) -> Path:
-    """Where an F0 contour "<condition>/<tracker>" of a track is in the store."""
-    return store / "f0" / contour / f"{track.id}.npz"
+        return self.read(track, name)[0]
 
 
 def read_config(path: Path) -> FeatureConfig:
@@ -233,6 +189,11 @@ def read_config(path: Path) -> FeatureConfig:
             )
         if content.keys() != {"format", "features"}:  # a run's config.json has these two and more
             raise TypeError("fields of other names")
+        if version < FORMAT:
+            raise SingeridError(
+                f"{printable(path)}: was written by an older singerid (store format {version}, "
+                f"this one reads {FORMAT}); {_ANEW}"
+            )
         return FeatureConfig(**features)
     except (KeyError, TypeError, AttributeError) as error:
         raise SingeridError(f"{printable(file)}: is not the configuration of a store; {remedy}") from error
@@ -246,9 +207,8 @@ def read_origins(path: Path) -> Origins:
     remedy = "make the store again: singerid prepare TREE NEW_STORE"
     try:
         origins = Origins(**read_json(file, remedy))
-        if origins.separator not in (None, *get_args(SeparatorName)) or not isinstance(
-            origins.trackers, dict
-        ):
+        known = origins.separator is None or origins.separator in SEPARATORS
+        if not (known and isinstance(origins.trackers, dict)):
             raise TypeError("not what they are")
         return origins
     except TypeError as error:

@@ -12,28 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol
 
-import numpy as np
-
-from singerid.config import MIXTURE, FeatureConfig
+from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
-from singerid.store.index import CONDITION_NAME, CONTOUR_NAME, StoredTrack, read_index
-from singerid.store.reader import (
-    FORMAT,
-    f0_path,
-    features_path,
-    read_config,
-    read_origins,
-    require_equal,
-    width_of,
-)
-from singerid.system.files import file_hash, write_json
+from singerid.store.arrays import array_path, is_there, kind_of
+from singerid.store.index import StoredTrack, read_index
+from singerid.store.reader import FORMAT, read_config, read_origins, require_equal
+from singerid.system.files import file_hash, write_json, writing
 from singerid.text import printable
 
 _INCOMING = ".incoming"
-_NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
 class Origin(Protocol):
@@ -64,19 +53,10 @@ class StoreWriter:
         self.incoming = incoming
         self.tracks = read_index(path / "index.jsonl")
 
-    def has_features(self, track: StoredTrack, condition: str = MIXTURE) -> bool:
-        """Whether the feature file of a stored track is there and as long as it should be."""
-        try:
-            size = features_path(self.path, track, condition).stat().st_size
-        except OSError:
-            return False
-        content = track.frames * width_of(condition, self.config) * np.dtype(np.float16).itemsize
-        # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
-        return condition in track.conditions and content < size < content + 1024
-
-    def has_f0(self, track: StoredTrack, contour: str) -> bool:
-        """Whether the F0 file "<condition>/<tracker>" of a stored track is there."""
-        return contour in track.f0 and f0_path(self.path, track, contour).is_file()
+    def has(self, track: StoredTrack, name: str) -> bool:
+        """Whether an array of a track is in the index, and its file there and as long as it should be."""
+        path = array_path(self.path, track, name)
+        return name in track.arrays and is_there(path, name, track.frames, self.config)
 
     def claim(self, separator: Origin | None, trackers: Iterable[Origin]) -> None:
         """Remember what makes the vocals and F0 of this store.
@@ -105,46 +85,35 @@ class StoreWriter:
         if new != read_origins(self.path):
             write_json(self.path / "origins.json", asdict(new))
 
-    def put(
-        self, track: StoredTrack, features: Mapping[str, Path], f0: Mapping[str, Path] = _NOTHING
-    ) -> None:
+    def put(self, track: StoredTrack, files: Mapping[str, Path]) -> None:
         """Move finished files into the store and enter them in the index.
 
         What else the store has of a track stays while its recording stays the same.
 
         Args:
-            track: what to enter; its `conditions` and `f0` are filled in here.
-            features: a feature file for each audio condition, in lower-case ASCII letters, digits, "_"
-                and "-"; each file is finished, flushed to the disk, in `incoming`.
-            f0: an F0 file for each contour "<condition>/<tracker>", likewise.
+            track: what to enter; its `arrays` are filled in here.
+            files: a file for the name of each array; each is finished, flushed to the disk, in `incoming`.
+
+        Raises:
+            ValueError: a name is none of an array.
         """
+        for name in files:
+            kind_of(name)
         stored = self.tracks.get(track.id)
         if stored and stored.source_hash != track.source_hash:
             self.remove([track.id])
             stored = None
-        conditions, contours = (dict(stored.conditions), dict(stored.f0)) if stored else ({}, {})
-        if stored and (conditions.keys() & features.keys() or contours.keys() & f0.keys()):
-            kept = {name: sum for name, sum in conditions.items() if name not in features}
-            self.enter(
-                replace(
-                    stored,
-                    conditions=kept,
-                    f0={name: sum for name, sum in contours.items() if name not in f0},
-                )
-            )
-        for made, patterns, path_of, checksums in (
-            (features, CONDITION_NAME, features_path, conditions),
-            (f0, CONTOUR_NAME, f0_path, contours),
-        ):
-            for name, file in made.items():
-                if not patterns.fullmatch(name):
-                    raise ValueError(f"not a name of a condition or contour: {name!r}")
-                checksums[name] = file_hash(file)
-                self._move(file, path_of(self.path, track, name))
-        self.enter(replace(track, conditions=conditions, f0=contours))
+        arrays = dict(stored.arrays) if stored else {}
+        if stored and arrays.keys() & files.keys():
+            kept = {name: checksum for name, checksum in arrays.items() if name not in files}
+            self.enter(replace(stored, arrays=kept))
+        for name, file in files.items():
+            arrays[name] = file_hash(file)
+            self._move(file, array_path(self.path, track, name))
+        self.enter(replace(track, arrays=arrays))
 
     def _move(self, made: Path, target: Path) -> None:
-        with _writing(target):
+        with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             made.replace(target)
             _sync_folder(target.parent)
@@ -155,21 +124,20 @@ class StoreWriter:
         self.tracks[track.id] = track
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Take tracks out of the index and delete their features."""
+        """Take tracks out of the index and delete their arrays."""
         for id in ids:
             track = self.tracks.pop(id)
             self._append({"id": id, "removed": True})
-            files = [features_path(self.path, track, name) for name in track.conditions]
-            files += [f0_path(self.path, track, name) for name in track.f0]
-            for path in files:
-                with _writing(path):
+            for name in track.arrays:
+                path = array_path(self.path, track, name)
+                with writing(path):
                     path.unlink(missing_ok=True)
 
     def _append(self, entry: dict[str, Any]) -> None:
         path = self.path / "index.jsonl"
         # ASCII only: JSON's escapes carry names that are no UTF-8.
         line = json.dumps(entry, ensure_ascii=True, allow_nan=False) + "\n"
-        with _writing(path), path.open("ab", buffering=0) as file:
+        with writing(path), path.open("ab", buffering=0) as file:
             if file.write(line.encode("ascii")) != len(line):
                 raise OSError("the disk took only a part of a line")
             os.fsync(file.fileno())
@@ -192,7 +160,7 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
     from filelock import FileLock, Timeout
 
     _require_store_or_nothing(path)
-    with _writing(path):
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path / ".lock")
         try:
@@ -206,7 +174,7 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
             require_equal(path, read_config(path), config)
         else:
             write_json(path / "config.json", {"format": FORMAT, "features": asdict(config)})
-        with _writing(path):
+        with writing(path):
             _cut_torn_line(path / "index.jsonl")
         # Left by a process that was killed. Its workers may live a moment longer and go on writing
         # there, so every writer has a folder of its own.
@@ -217,17 +185,6 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
     finally:
         shutil.rmtree(path / _INCOMING, ignore_errors=True)
         lock.release()
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SingeridError(
-            f"{printable(path)}: cannot be written ({error.strerror or error}); "
-            "free some space or choose a folder you may write to"
-        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

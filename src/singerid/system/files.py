@@ -10,6 +10,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from singerid.errors import SingeridError
+from singerid.text import printable
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write `path` (read-only, full disk, ...) into a SingeridError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise SingeridError(
+            f"{printable(path)}: cannot be written ({error.strerror or error}); "
+            "free some space or choose a folder you may write to"
+        ) from error
 
 
 @contextmanager
@@ -30,26 +43,38 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
     binary = "b" in mode
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open(
-            mode,
-            encoding=None if binary else "utf-8",
-            # File names that are no UTF-8 are read as lone surrogates; \udc80 is their JSON escape too.
-            errors=None if binary else "backslashreplace",
-            newline=None if binary else "",
-        ) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise SingeridError(
-            f"{path}: cannot be written ({error.strerror or error}); "
-            "free some space or choose a folder you may write to"
-        ) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open(
+                mode,
+                encoding=None if binary else "utf-8",
+                # File names that are no UTF-8 are read as lone surrogates; \udc80 is their JSON escape too.
+                errors=None if binary else "backslashreplace",
+                newline=None if binary else "",
+            ) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that is thrown away soon after: nothing is flushed to the disk.
+
+    Args:
+        path: the file to write; its folder is made when missing.
+
+    Raises:
+        SingeridError: the folder or file cannot be written (read-only, full disk, ...).
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            yield file
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,8 @@ def each_in_processes(
     """Yield each item with the result of `work`, in the order in which they are ready.
 
     Args:
-        work: a function that can be pickled; what it raises is raised here.
+        work: a function that can be pickled; what it raises is raised here. Each process gets it once, so
+            what it loads for its first item it has for the next.
         items: what to work on.
         workers: processes; 1: this process, which then dies with an item that it dies of.
     """
@@ -37,10 +38,10 @@ def each_in_processes(
     while waiting:
         running: dict[Future[R], T] = {}
         try:
-            with _pool(min(workers, len(waiting))) as pool:
+            with _pool(work, min(workers, len(waiting))) as pool:
                 while waiting or running:
                     while waiting and len(running) < 2 * workers:
-                        future = pool.submit(work, waiting[0])
+                        future = pool.submit(_do, waiting[0])
                         running[future] = waiting.popleft()
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         result = future.result()
@@ -52,27 +53,39 @@ def each_in_processes(
 
 
 def _alone(work: Callable[[T], R], item: T) -> R | WorkerDied:
-    with _pool(1) as pool:
+    with _pool(work, 1) as pool:
         try:
-            return pool.submit(work, item).result()
+            result: R = pool.submit(_do, item).result()
+            return result
         except BrokenProcessPool:
             return WorkerDied()
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(work: Callable[[Any], Any], workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool that starts nothing more once the caller has left it, by an error too."""
     # "spawn", for a process that has used torch's threads cannot be forked safely.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_prepare_worker, initargs=(work,)
+    )
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare_worker() -> None:
+_work: Callable[[Any], Any]  # in a worker: what it does
+
+
+def _prepare_worker(work: Callable[[Any], Any]) -> None:
+    global _work
+    _work = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _do(item: Any) -> Any:
+    return _work(item)
 
 
 def _die_with_parent() -> None:

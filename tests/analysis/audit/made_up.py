@@ -7,6 +7,7 @@ import numpy as np
 
 from singerid.analysis.audit.remix import mix
 from singerid.config import FeatureConfig
+from singerid.store.arrays import f0_of, features_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.store.writer import open_writer
@@ -40,15 +41,14 @@ def made_up_store(path: Path, stems: bool = True) -> Store:
                         track, f"singer-{singer}", f"album-{album}", 5.12, FRAMES, track.encode().hex(), 1, 1
                     )
                     files = {}
-                    for name, features in parts.items():
-                        files[name] = writer.incoming / f"{name}.npy"
-                        np.save(files[name], features.astype(np.float16))
-                    f0 = {}
+                    for condition, features in parts.items():
+                        file = files[features_of(condition)] = writer.incoming / f"{condition}.npy"
+                        np.save(file, features.astype(np.float16))
                     for condition in ("mixture", "vocals")[: 1 + stems]:
-                        file = f0[f"{condition}/pyin"] = writer.incoming / f"{condition}.npz"
-                        contour = np.full(FRAMES, 100.0 * (1 + singer), np.float32)
-                        np.savez(file, f0=contour, confidence=np.ones_like(contour))
-                    writer.put(stored, files, f0)
+                        file = files[f0_of(condition, "pyin")] = writer.incoming / f"{condition}.npz"
+                        f0 = np.full(FRAMES, 100.0 * (1 + singer), np.float32)
+                        np.savez(file, f0=f0, confidence=np.ones_like(f0))
+                    writer.put(stored, files)
     return Store.open(path)
 
 

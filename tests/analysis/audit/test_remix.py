@@ -61,7 +61,7 @@ def test_each_keeps_its_level_and_what_is_at_the_floor_adds_nothing():
 def test_the_error_is_measured_against_the_stored_mixtures(tmp_path):
     store = made_up_store(tmp_path / "store")
     assert remix_error_db(store, store.tracks) < 0.02  # its mixtures are made by mixing; half precision
-    path = store.features_path(store.tracks[0], "mixture")
+    path = store.path_of(store.tracks[0], "features/mixture")
     np.save(path, (np.load(path).astype(np.float32) + 6).astype(np.float16))
     assert remix_error_db(store, store.tracks[:2]) == pytest.approx(1.5, abs=0.02)  # one of two, 3 real dB
 

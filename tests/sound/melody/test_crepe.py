@@ -14,7 +14,7 @@ from singerid.data.synthetic.studio import render
 from singerid.errors import SingeridError
 from singerid.sound.features import LogMel
 from singerid.sound.melody import crepe
-from singerid.sound.melody.crepe import BINS, CrepeName, load_crepe
+from singerid.sound.melody.crepe import BINS, load_crepe
 from singerid.sound.melody.trackers import open_tracker
 from singerid.system.torchaudio_stub import import_without_torchaudio
 
@@ -195,7 +195,7 @@ def test_sound_without_samples_is_refused(tiny: crepe.Crepe) -> None:
 
 
 @pytest.mark.parametrize(("name", "weights"), [("crepe", "full.pth"), ("crepe-tiny", "tiny.pth")])
-def test_the_origin_names_the_weights(name: CrepeName, weights: str) -> None:
+def test_the_origin_names_the_weights(name: str, weights: str) -> None:
     tracker = open_tracker(name)
     assert tracker.name == name
     assert weights in tracker.origin

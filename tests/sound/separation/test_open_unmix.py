@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import soxr
 import torch
 
 from singerid.errors import SingeridError
-from singerid.sound.audio import load
+from singerid.sound.audio import load, read_blocks
 from singerid.sound.separation import open_unmix_weights
 from singerid.sound.separation.open_unmix_weights import (
     RELEASES,
@@ -25,41 +26,10 @@ from singerid.sound.separation.open_unmix_weights import (
     load_open_unmix,
 )
 from singerid.sound.separation.separators import open_separator
-from singerid.system.files import file_hash
 from singerid.system.torchaudio_stub import import_without_torchaudio
+from small_open_unmix import SMALL, packages_model, small_network, write_weights
 
 RATE = 16_000
-SMALL = {"sample_rate": 44_100, "nfft": 1024, "nhop": 512, "nb_channels": 2}
-BINS = SMALL["nfft"] // 2 + 1
-
-
-def packages_model():
-    return import_without_torchaudio("openunmix.model", extra="vocals")
-
-
-def small_network(seed, bins=BINS, seen=200):
-    """An OpenUnmix of the package with random weights and statistics."""
-    torch.manual_seed(seed)
-    network = packages_model().OpenUnmix(nb_bins=bins, nb_channels=2, hidden_size=8, max_bin=seen)
-    for name, value in network.state_dict().items():
-        if "running_var" in name:
-            value.uniform_(0.5, 2)
-        elif name in ("input_scale", "output_mean", "output_scale"):
-            value.uniform_(0.1, 1)
-    return network.eval()
-
-
-def write_weights(folder: Path, bins: int = BINS, settings: dict | None = SMALL) -> Path:
-    """The files of a release: each target's weights, with digits of their SHA-256 in their names."""
-    folder.mkdir(parents=True)
-    for seed, target in enumerate(TARGETS):
-        made = folder / "made"
-        # Published files hold entries that the class does not have any more.
-        torch.save({**small_network(seed, bins).state_dict(), "stft.window": torch.ones(4)}, made)
-        made.rename(folder / f"{target}-{file_hash(made)[:8]}.pth")
-    if settings:
-        (folder / "separator.json").write_text(json.dumps(settings))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +51,7 @@ def recording(tmp_path_factory):
 
 
 def run(separator, path):
-    blocks = list(separator.blocks(path, pytest.fail))
+    blocks = list(separator.blocks(path, partial(read_blocks, path), pytest.fail))
     assert all(v.shape == rest.shape and v.dtype == rest.dtype == np.float32 for v, rest in blocks)
     return tuple(np.concatenate(part) for part in zip(*blocks, strict=True))
 

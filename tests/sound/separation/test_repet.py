@@ -2,12 +2,13 @@
 
 import pickle
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 
-from singerid.sound.audio import load
+from singerid.sound.audio import load, read_blocks
 from singerid.sound.separation.repet import Repet
 from singerid.sound.separation.separators import open_separator
 
@@ -109,7 +110,7 @@ def recording(tmp_path_factory):
 
 
 def run(separator, path):
-    blocks = list(separator.blocks(path, pytest.fail))
+    blocks = list(separator.blocks(path, partial(read_blocks, path), pytest.fail))
     assert all(vocals.shape == rest.shape for vocals, rest in blocks)
     return tuple(np.concatenate(part) for part in zip(*blocks, strict=True))
 

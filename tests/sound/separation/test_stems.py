@@ -1,13 +1,14 @@
 """True stems: found beside the recording's path, cut or padded to it, and missed by name."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, load
+from singerid.sound.audio import AudioError, load, read_blocks
 from singerid.sound.separation.separators import open_separator
 
 RATE = 16_000
@@ -34,7 +35,7 @@ def folders(tmp_path):
 def separate(folders, warn=pytest.fail):
     tree, stems = folders
     separator = pickle.loads(pickle.dumps(open_separator("stems", tree=tree, stems=stems)))
-    blocks = list(separator.blocks(tree / "a/b/song.wav", warn))
+    blocks = list(separator.blocks(tree / "a/b/song.wav", partial(read_blocks, tree / "a/b/song.wav"), warn))
     assert all(vocals.shape == rest.shape and vocals.dtype == np.float32 for vocals, rest in blocks)
     return [np.concatenate(part) for part in zip(*blocks, strict=True)]
 
@@ -120,7 +121,7 @@ def test_a_stem_that_is_no_sound_or_damaged_is_named(folders):
 def test_a_recording_outside_the_tree_has_no_stems(folders, tmp_path):
     path = write(tmp_path / "elsewhere.wav", noise(1, 0))
     with pytest.raises(AudioError, match="has no stems: it is not in"):
-        next(open_separator("stems", tree=folders[0], stems=folders[1]).blocks(path, pytest.fail))
+        next(open_separator("stems", tree=folders[0], stems=folders[1]).blocks(path, list, pytest.fail))
 
 
 def test_a_folder_without_vocals_is_refused_at_once(folders, tmp_path):

@@ -25,8 +25,9 @@ from singerid.evaluation.voting import THRESHOLD
 from singerid.runs.config import RunConfig
 from singerid.runs.part import Part
 from singerid.runs.run import Run
+from singerid.store.arrays import features_of, waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import Store, waveform_of
+from singerid.store.reader import Store
 
 Probabilities = NDArray[np.float32]
 Predict = Callable[[Part], Probabilities]  # probabilities (clips, singers) of the clips of a part
@@ -160,7 +161,8 @@ def accompaniment_effect(heard: Mapping[ConditionName, Heard]) -> Estimate | Non
 
 def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) -> None:
     """Check that a store has all of what is asked for of all tracks; else raise SingeridError."""
-    lacking = sum(not track.conditions.keys() >= set(stored) for track in tracks)
+    needed = set(map(features_of, stored))
+    lacking = sum(not track.arrays.keys() >= needed for track in tracks)
     if lacking:
         waveform = set(stored) & {waveform_of(stem) for stem in (MIXTURE, VOCALS, ACCOMPANIMENT)}
         mixture = set(stored) <= {MIXTURE, waveform_of(MIXTURE)}
@@ -189,9 +191,8 @@ def _partners(name: ConditionName, run: Run, own: Part, stored: Set[str]) -> Map
     if name == "remix_own":
         return {track.path: track for track in own.tracks}
     learned = set(run.split.train)
-    heard = [
-        track for track in run.store.tracks if track.path in learned and track.conditions.keys() >= stored
-    ]
+    needed = set(map(features_of, stored))
+    heard = [track for track in run.store.tracks if track.path in learned and track.arrays.keys() >= needed]
     partners = draw_partners(own.tracks, heard, name == "remix_same", REMIX_SEED)
     if partners is None:
         raise SingeridError("a test track has none in the training part; train on a split with more albums")

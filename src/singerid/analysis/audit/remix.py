@@ -17,8 +17,9 @@ from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.clips import Clips
 from singerid.runs.part import Part
 from singerid.runs.run import Run
+from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
-from singerid.store.reader import Store, waveform_of
+from singerid.store.reader import Store
 
 # In dB of the features. Half precision moves a floored cell by less than this from the floor itself.
 _ROUNDING = 0.125

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.config import TrackerName
 from singerid.sound.audio import Samples
 
 
@@ -28,7 +27,7 @@ class Tracker(Protocol):
     """Follows the melody of a sound. It can be pickled; a network is loaded once in each process."""
 
     @property
-    def name(self) -> TrackerName:
+    def name(self) -> str:
         """Its name."""
 
     @property

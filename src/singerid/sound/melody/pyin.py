@@ -7,7 +7,7 @@ ICASSP 2014.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from singerid.config import FeatureConfig
 from singerid.sound.audio import Samples
 from singerid.sound.features import padded_spans
 from singerid.sound.melody.contour import Contour
+from singerid.sound.melody.trackers import TrackerEntry
 
 FMIN, FMAX = 65.4, 1046.5  # Hz: C2 to C6
 FRAME_LENGTH = 2048  # samples at 16 kHz
@@ -37,7 +38,8 @@ class Pyin:
     """
 
     origin: str
-    name: Literal["pyin"] = "pyin"
+
+    name: ClassVar[str] = "pyin"
 
     @classmethod
     def open(cls) -> "Pyin":
@@ -90,3 +92,9 @@ def _joined(left: Tensor, span: Tensor, right: Tensor) -> tuple[Tensor, slice]:
     first = len(left) // FeatureConfig.hop_length
     frames = 1 + (len(span) - FRAME_LENGTH) // FeatureConfig.hop_length
     return torch.cat((left, span, right)), slice(first, first + frames)
+
+
+PYIN = TrackerEntry(
+    "probabilistic YIN, by librosa: needs no extra, and hears where nobody sings",
+    open=lambda device: Pyin.open(),
+)

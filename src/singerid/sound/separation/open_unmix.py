@@ -6,8 +6,8 @@ reading files, finding weights and long recordings are done here.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from singerid.config import SeparatorName
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, Samples, read_blocks, read_stereo_blocks, resample
+from singerid.sound.audio import AudioError, Read, Samples, read_stereo_blocks, resample
 from singerid.sound.separation.open_unmix_weights import (
     RELEASES,
     TARGETS,
@@ -28,6 +27,8 @@ from singerid.sound.separation.open_unmix_weights import (
     read_spectrograms,
 )
 from singerid.sound.separation.pieces import process_in_pieces, with_rest
+from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
+from singerid.system.devices import CPU
 from singerid.system.files import file_hash
 from singerid.system.torchaudio_stub import import_without_torchaudio
 from singerid.text import printable
@@ -46,7 +47,7 @@ class OpenUnmix:
         overlap_seconds: in which one block fades into the next.
     """
 
-    name: SeparatorName
+    name: str
     origin: str
     notice: str
     files: tuple[Path, ...]
@@ -56,15 +57,26 @@ class OpenUnmix:
     block_seconds: float = 600.0
     overlap_seconds: float = 10.0
 
-    def blocks(self, path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Samples, Samples]]:
+    @cached_property
+    def network(self) -> nn.Module:
+        """The package's separator with its weights, loaded when it is first used."""
+        return load_open_unmix(self.files, self.spectrograms).to(self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process loads the network itself."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def blocks(
+        self, path: Path, mixture: Read, warn: Callable[[str], None]
+    ) -> Iterator[tuple[Samples, Samples]]:
         """Vocals, and the mixture without them."""
         rate = self.spectrograms.sample_rate
-        # What is wrong with the recording is said by the other reading of it.
+        # Stereo, at the networks' rate. What is wrong with the recording was said when it was decoded before.
         stereo = read_stereo_blocks(path, rate, self.block_seconds, warn=lambda _: None)
 
-        def separate(mixture: Samples) -> Samples:
+        def separate(sound: Samples) -> Samples:
             try:
-                return self.separate(mixture)
+                return self.separate(sound)
             except torch.cuda.OutOfMemoryError as error:
                 raise AudioError(
                     path, "needs more memory to separate than the GPU has; use --device cpu"
@@ -72,15 +84,14 @@ class OpenUnmix:
 
         pieces = process_in_pieces(stereo, separate, round(self.overlap_seconds * rate))
         vocals = resample(((rate, piece) for piece in pieces), self.sample_rate)
-        yield from with_rest(vocals, read_blocks(path, self.sample_rate, warn=warn))
+        yield from with_rest(vocals, mixture())
 
     @torch.inference_mode()
     def separate(self, mixture: Samples) -> Samples:
         """Vocals (samples,) of a stereo mixture (samples, 2) at the networks' rate: the channels' mean."""
-        network = _network_on(self.device, self.files, self.spectrograms)
         padding = max(0, self.spectrograms.n_fft - len(mixture))  # less than a window has no spectrogram
         sound = nn.functional.pad(torch.from_numpy(mixture).T, (0, padding))
-        vocals = _vocals(network, sound.contiguous().to(self.device))[:, : len(mixture)].mean(0)
+        vocals = _vocals(self.network, sound.contiguous().to(self.device))[:, : len(mixture)].mean(0)
         samples: Samples = vocals.cpu().numpy()
         return samples
 
@@ -108,25 +119,21 @@ def _vocals(separator: Any, sound: Tensor) -> Tensor:
     return separated
 
 
-def open_open_unmix(
-    name: SeparatorName, weights: Path | None, device: torch.device, sample_rate: int
-) -> OpenUnmix:
+def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
     """One of RELEASES, with its weights in place and checked.
 
     Args:
         name: which of them.
-        weights: folder with a file of weights for each target ("vocals.pth", or with digits of its
-            SHA-256 "vocals-b62c91ce.pth", which are checked) and, where the settings are not the
-            published ones, the package's separator.json; None: the published ones, downloaded once.
-        device: where to compute.
-        sample_rate: of what it gives, in Hz.
+        options: its `weights` are a folder with a file of weights for each target ("vocals.pth", or with
+            digits of its SHA-256 "vocals-b62c91ce.pth", which are checked) and, where the settings are
+            not the published ones, the package's separator.json; None: the published ones, downloaded once.
 
     Raises:
         SingeridError: the package is not installed, or the weights are missing, damaged or of another
             kind.
     """
     import_without_torchaudio("openunmix.model", extra="vocals")  # fails before anything is downloaded
-    release = RELEASES[name]
+    release, weights = RELEASES[name], options.weights
     files = fetch_release(release) if weights is None else find_weights(weights, release)
     spectrograms = Spectrograms() if weights is None else read_spectrograms(weights)
     digests = [file_hash(file)[:8] for file in files]
@@ -139,9 +146,14 @@ def open_open_unmix(
     parts = [f"openunmix {version('openunmix')}", *map(" ".join, zip(TARGETS, digests, strict=True))]
     if spectrograms != Spectrograms():
         parts.append(str(spectrograms))
-    return OpenUnmix(name, ", ".join(parts), release.notice, files, spectrograms, device, sample_rate)
+    origin = ", ".join(parts)
+    device = options.device or CPU
+    return OpenUnmix(name, origin, release.notice, files, spectrograms, device, options.sample_rate)
 
 
-@cache
-def _network_on(device: torch.device, files: tuple[Path, ...], spectrograms: Spectrograms) -> nn.Module:
-    return load_open_unmix(files, spectrograms).to(device)
+OPEN_UNMIX = SeparatorEntry(
+    "the paper's: Open-Unmix (umxhq)", open=partial(open_open_unmix, "open-unmix"), weights=True
+)
+UMXL = SeparatorEntry(
+    "its larger, later network, for non-commercial use", open=partial(open_open_unmix, "umxl"), weights=True
+)

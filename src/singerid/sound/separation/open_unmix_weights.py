@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
-from singerid.config import SeparatorName
 from singerid.errors import SingeridError
 from singerid.nn.layers import shape_text
 from singerid.system.downloads import Download, check_file, fetch
@@ -48,7 +47,7 @@ class Release:
 
 
 # The addresses and names are those of the package (openunmix/__init__.py, version 1.3.0).
-RELEASES: Mapping[SeparatorName, Release] = {
+RELEASES: Mapping[str, Release] = {
     "open-unmix": Release(
         "https://zenodo.org/records/3370489/files",
         {"vocals": "b62c91ce", "drums": "9619578f", "bass": "8d85a5bd", "other": "b52fbbf7"},

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from singerid.config import SeparatorName
-from singerid.sound.audio import Samples, read_blocks
+from singerid.sound.audio import Read, Samples, in_blocks
 from singerid.sound.separation.pieces import process_in_pieces, with_rest
+from singerid.sound.separation.separators import SeparatorEntry
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Repet:
     block_seconds: float = 60.0
     overlap_seconds: float = 5.0
 
-    name: ClassVar[SeparatorName] = "repet"
+    name: ClassVar[str] = "repet"
     notice: ClassVar[str] = ""
 
     @property
@@ -49,13 +49,13 @@ class Repet:
         """The version of librosa, and all settings."""
         return f"librosa {version('librosa')}, {self}"
 
-    def blocks(self, path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Samples, Samples]]:
+    def blocks(
+        self, path: Path, mixture: Read, warn: Callable[[str], None]
+    ) -> Iterator[tuple[Samples, Samples]]:
         """Vocals, and the mixture without them."""
-        # What is wrong with the recording is said by the other reading of it.
-        blocks = read_blocks(path, self.sample_rate, self.block_seconds, warn=lambda _: None)
+        blocks = in_blocks(mixture(), max(1, round(self.block_seconds * self.sample_rate)))
         overlap = round(self.overlap_seconds * self.sample_rate)
-        vocals = process_in_pieces(blocks, self.separate, overlap)
-        yield from with_rest(vocals, read_blocks(path, self.sample_rate, warn=warn))
+        yield from with_rest(process_in_pieces(blocks, self.separate, overlap), mixture())
 
     def separate(self, mixture: Samples) -> Samples:
         """The vocals (samples,) of a mixture (samples,); all of it where it is too short to repeat."""
@@ -87,3 +87,9 @@ class Repet:
         mask[librosa.fft_frequencies(sr=self.sample_rate, n_fft=n_fft) < self.lowest_hz] = 0
         vocals: Samples = librosa.istft(mask * spectrogram, hop_length=hop_length, length=len(mixture))
         return vocals
+
+
+REPET = SeparatorEntry(
+    "what repeats is accompaniment (REPET-SIM): needs no weights, separates worse than a network",
+    open=lambda options: Repet(options.sample_rate),
+)

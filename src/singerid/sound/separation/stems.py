@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from singerid.config import SeparatorName
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, Samples, read_blocks
+from singerid.sound.audio import AudioError, Read, Samples, read_blocks
 from singerid.sound.listing import is_audio_name
 from singerid.sound.separation.pieces import SampleReader
+from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
 from singerid.text import printable
 
 _TOLERANCE_SECONDS = 1.0  # encoders pad; what differs by more is of another recording
@@ -33,7 +33,7 @@ class TrueStems:
     folder: Path
     sample_rate: int
 
-    name: ClassVar[SeparatorName] = "stems"
+    name: ClassVar[str] = "stems"
     origin: ClassVar[str] = "true stems"
     notice: ClassVar[str] = ""
 
@@ -44,7 +44,9 @@ class TrueStems:
                 "and accompaniment/, each laid out as the recordings"
             )
 
-    def blocks(self, path: Path, warn: Callable[[str], None]) -> Iterator[tuple[Samples, Samples]]:
+    def blocks(
+        self, path: Path, mixture: Read, warn: Callable[[str], None]
+    ) -> Iterator[tuple[Samples, Samples]]:
         """The stems of a recording, cut or padded to its length.
 
         Raises:
@@ -60,9 +62,9 @@ class TrueStems:
             )
         vocals = SampleReader(self._read(path, vocals_file, warn))
         accompaniment = accompaniment_file and SampleReader(self._read(path, accompaniment_file, warn))
-        for mixture in read_blocks(path, self.sample_rate, warn=warn):
-            sung = vocals.read(len(mixture))
-            yield sung, accompaniment.read(len(mixture)) if accompaniment else mixture - sung
+        for block in mixture():
+            sung = vocals.read(len(block))
+            yield sung, accompaniment.read(len(block)) if accompaniment else block - sung
         self._check_length(path, vocals_file, vocals)
         if accompaniment_file and accompaniment:
             self._check_length(path, accompaniment_file, accompaniment)
@@ -99,3 +101,14 @@ class TrueStems:
                 path,
                 f"its stem {printable(file)} is {seconds:.1f} s {how}; give the stem of this very recording",
             )
+
+
+def _open(options: SeparatorOptions) -> TrueStems:
+    assert options.tree is not None  # `open_separator` asks for both
+    assert options.stems is not None
+    return TrueStems(options.tree, options.stems, options.sample_rate)
+
+
+STEMS = SeparatorEntry(
+    "no separation: true stems, in vocals/ and accompaniment/ of a folder", open=_open, stems=True
+)

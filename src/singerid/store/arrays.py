@@ -1,0 +1,198 @@
+"""The arrays of a track: their names in a store, their files, and what is read from them.
+
+An array's name is the path of its folder within the store:
+
+    features/<condition>            <id>.npy  (frames, n_mels) float16, dB
+    features/<condition>-waveform   <id>.npy  (frames, hop_length) float16, full scale +-1
+    f0/<condition>/<tracker>        <id>.npz  f0 (frames,) float32 in Hz, 0 for none; confidence
+    vectors/<condition>/<encoder>   <id>.npz  vectors (windows, D) float16, of unit length; starts (windows,)
+                                              in seconds and voice_share (windows,), both float32
+
+A new kind of array is one entry of `KINDS`.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.config import MIXTURE, FeatureConfig
+from singerid.data.tracks import Track
+from singerid.errors import SingeridError
+from singerid.text import printable
+
+_PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_WAVEFORM = "-waveform"
+REMEDY = "run `singerid prepare` again, which makes it anew"
+
+Array = NDArray[Any]
+
+
+def features_of(condition: str = MIXTURE) -> str:
+    """Name of the features of an audio condition, or of its waveform: see `waveform_of`."""
+    return f"features/{condition}"
+
+
+def f0_of(condition: str, tracker: str) -> str:
+    """Name of the F0 of an audio condition as a tracker found it."""
+    return f"f0/{condition}/{tracker}"
+
+
+def vectors_of(condition: str, encoder: str) -> str:
+    """Name of the vectors that an encoder made of an audio condition."""
+    return f"vectors/{condition}/{encoder}"
+
+
+def waveform_of(condition: str) -> str:
+    """Under which condition the waveform of an audio condition is stored beside its features."""
+    return condition + _WAVEFORM
+
+
+def condition_of(name: str) -> str:
+    """The audio condition that an array is made of.
+
+    >>> condition_of("f0/vocals/pyin"), condition_of("features/mixture-waveform")
+    ('vocals', 'mixture')
+    """
+    return name.split("/")[1].removesuffix(_WAVEFORM)
+
+
+def options_for(name: str) -> str:
+    """The options of `singerid prepare` that make an array.
+
+    >>> options_for("f0/vocals/pyin")
+    '--vocals ... --melody pyin'
+    """
+    condition = condition_of(name)
+    options = ["--vocals ..."] if condition != MIXTURE else []
+    options += ["--waveform"] if name == features_of(waveform_of(condition)) else []
+    options += [f"--melody {name.split('/')[2]}"] if name.startswith("f0/") else []
+    return " ".join(options)
+
+
+def width_of(name: str, config: FeatureConfig) -> int:
+    """Columns of features: mel bands, or samples of a frame of a waveform."""
+    return config.hop_length if name.endswith(_WAVEFORM) else config.n_mels
+
+
+class Kind(ABC):
+    """What the arrays of one kind have in common.
+
+    Attributes:
+        what: the arrays' name in a message.
+        plural: whether that is a plural.
+        parts: how many parts a name has after the kind: a condition, and what made it of that.
+        suffix: of the files.
+    """
+
+    what: ClassVar[str]
+    plural: ClassVar[bool]
+    parts: ClassVar[int] = 2
+    suffix: ClassVar[str] = ".npz"
+
+    @abstractmethod
+    def read(self, path: Path) -> tuple[Array, ...]:
+        """The array itself, and what is stored with it as far as it is read with it."""
+
+    @abstractmethod
+    def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
+        """Whether what was read can be that of a track of so many frames."""
+
+    def may_be_whole(self, size: int, name: str, frames: int, config: FeatureConfig) -> bool:
+        """Whether a file of so many bytes can be whole: of packed arrays only reading tells."""
+        return True
+
+
+class _Features(Kind):
+    what, plural, parts, suffix = "features", True, 1, ".npy"
+
+    def read(self, path: Path) -> tuple[Array, ...]:
+        return (np.load(path, mmap_mode="r"),)
+
+    def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
+        (features,) = arrays
+        return features.shape == (frames, width_of(name, config)) and features.dtype == np.float16
+
+    def may_be_whole(self, size: int, name: str, frames: int, config: FeatureConfig) -> bool:
+        content = frames * width_of(name, config) * np.dtype(np.float16).itemsize
+        # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
+        return content < size < content + 1024
+
+
+class _F0(Kind):
+    what, plural = "melody", False
+
+    def read(self, path: Path) -> tuple[Array, ...]:
+        with np.load(path) as file:
+            return (file["f0"],)
+
+    def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
+        (f0,) = arrays
+        return f0.shape == (frames,) and f0.dtype == np.float32
+
+
+class _Vectors(Kind):
+    what, plural = "vectors", True
+
+    def read(self, path: Path) -> tuple[Array, ...]:
+        with np.load(path) as file:
+            return file["vectors"], file["starts"], file["voice_share"]
+
+    def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
+        vectors, *others = arrays
+        beside = all(other.shape == vectors.shape[:1] and other.dtype == np.float32 for other in others)
+        return vectors.ndim == 2 and vectors.dtype == np.float16 and beside
+
+
+KINDS: Mapping[str, Kind] = {"features": _Features(), "f0": _F0(), "vectors": _Vectors()}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of an array; raises ValueError where that is no name of one."""
+    kind, *parts = name.split("/")
+    if kind not in KINDS or len(parts) != KINDS[kind].parts or not all(map(_PART.fullmatch, parts)):
+        raise ValueError(f"not a name of an array: {name!r}")
+    return KINDS[kind]
+
+
+def array_path(store: Path, track: Track, name: str) -> Path:
+    """Where an array of a track is in the store: the path holds the track's id, never its own name."""
+    return store / name / f"{track.id}{kind_of(name).suffix}"
+
+
+def is_there(path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
+    """Whether the file of an array of so many frames is there and may be whole; it is not read."""
+    try:
+        return path.is_file() and kind_of(name).may_be_whole(path.stat().st_size, name, frames, config)
+    except OSError:
+        return False
+
+
+def read_array(path: Path, name: str, frames: int, config: FeatureConfig) -> tuple[Array, ...]:
+    """An array, memory-mapped where its kind allows, and what is stored with it.
+
+    Raises:
+        SingeridError: the file is missing, damaged or not that of a track of so many frames.
+    """
+    kind = kind_of(name)
+    with _reading(path):
+        arrays = kind.read(path)
+    if not kind.fits(arrays, name, frames, config):
+        raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {REMEDY}")
+    return arrays
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SingeridError(f"{printable(path)}: is missing; {REMEDY}") from error
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {REMEDY}") from error
