@@ -83,7 +83,7 @@ class Recordings:
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory) -> Recordings:
     from singerid.data.tracks import scan_tree
-    from singerid.prepare.prepare import prepare
+    from singerid.preparation.prepare import prepare
 
     folder = tmp_path_factory.mktemp("recordings")
     tree = folder / "tree"

@@ -10,7 +10,7 @@ from singerid.data.tracks import Track
 from singerid.models.pretrained import PRETRAINED
 from singerid.models.registry import MODELS, count_parameters
 from singerid.models.weights import load_model_file, save_model
-from singerid.prepare.prepare import find_tracks
+from singerid.preparation.prepare import find_tracks
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,7 +16,7 @@ import soundfile
 from singerid.data.tracks import scan_tree
 from singerid.doctor import _package, check_machine, check_store
 from singerid.errors import SingeridError
-from singerid.prepare.prepare import prepare
+from singerid.preparation.prepare import prepare
 from singerid.store.reader import Store
 
 # Other systems' file systems refuse such names.

@@ -26,7 +26,7 @@ HOUSE = (
     "listening",
     "runs",
     "encoders",
-    "prepare",
+    "preparation",
     "evaluation",
     "training",
     "identify",

@@ -85,14 +85,14 @@ def extraction_jobs(tree: Path, incoming: Path) -> tuple[Any, list[Any]]:
     """What `prepare` hands to its processes: the work, and a job a song."""
     from singerid.config import MIN_SECONDS
     from singerid.data.tracks import scan_tree
-    from singerid.prepare.worker import Extraction, Job, Source, content_hash
+    from singerid.preparation.worker import Extraction, Job, Source, content_hash
     from singerid.sound.features import DEFAULT_FEATURES
 
     incoming.mkdir(parents=True, exist_ok=True)
     jobs = []
     for track in scan_tree(tree):
         source = Source(track, content_hash(tree / track.path), (tree / track.path).stat().st_size, 0)
-        jobs.append(Job(source, None, frozenset({"mixture"}), frozenset()))
+        jobs.append(Job(source, None, frozenset({"features/mixture"})))
     return Extraction(tree, incoming, DEFAULT_FEATURES, MIN_SECONDS), jobs
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from singerid.models.registry import register_model as register_model
     from singerid.models.spec import InputSpec as InputSpec
     from singerid.models.weights import save_model as save_model
-    from singerid.prepare.prepare import find_tracks as find_tracks
-    from singerid.prepare.prepare import prepare as prepare
+    from singerid.preparation.prepare import find_tracks as find_tracks
+    from singerid.preparation.prepare import prepare as prepare
     from singerid.runs.new import configure as configure
     from singerid.runs.new import make_split as make_split
     from singerid.runs.run import Run as Run
@@ -55,7 +55,7 @@ _MODULES = {
     "models.registry": ("ModelEntry", "build_model", "register_model"),
     "models.spec": ("InputSpec",),
     "models.weights": ("save_model",),
-    "prepare.prepare": ("find_tracks", "prepare"),
+    "preparation.prepare": ("find_tracks", "prepare"),
     "runs.new": ("configure", "make_split"),
     "runs.run": ("Run", "load_model"),
     "store.reader": ("Store",),

@@ -26,7 +26,7 @@ from singerid.figures.pages import render_page
 from singerid.identifier import Identifier
 from singerid.identify.scores import hear
 from singerid.models.registry import count_parameters
-from singerid.prepare.prepare import prepare
+from singerid.preparation.prepare import prepare
 from singerid.runs.config import SplitConfig, current_versions
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.new import configure, make_split

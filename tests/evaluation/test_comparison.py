@@ -21,7 +21,7 @@ from singerid.evaluation.comparison import compare_runs, draw_comparison, names_
 from singerid.evaluation.report import comparison_tables
 from singerid.models.registry import build_model
 from singerid.models.weights import save_model
-from singerid.prepare.prepare import prepare
+from singerid.preparation.prepare import prepare
 from singerid.runs.run import Run
 from singerid.sound.separation.separators import open_separator
 

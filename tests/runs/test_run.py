@@ -16,7 +16,7 @@ from singerid.errors import SingeridError
 from singerid.models.registry import build_model
 from singerid.models.spec import InputSpec
 from singerid.models.weights import save_model
-from singerid.prepare.prepare import prepare
+from singerid.preparation.prepare import prepare
 from singerid.runs import run as run_module
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split, singers_in

@@ -63,7 +63,7 @@ def prepare(
     device: Annotated[str, typer.Option(help="Where spectrograms, vocals and melody are made.")] = "cpu",
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
-    from singerid.prepare.prepare import find_tracks, prepare
+    from singerid.preparation.prepare import find_tracks, prepare
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device
 

@@ -7,7 +7,7 @@ from singerid.data.synthetic import write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.models.registry import MODELS
-from singerid.prepare.prepare import prepare
+from singerid.preparation.prepare import prepare
 from singerid.reproduce.plan import require_usable
 from singerid.reproduce.run import CORPUS, STORE, locked_out, require_out
 from singerid.reproduce.tables import cells

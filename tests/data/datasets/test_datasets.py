@@ -14,7 +14,7 @@ from singerid.data.datasets.vocalset import CONTEXTS, SINGERS
 from singerid.data.splits import check_split, read_split
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
-from singerid.prepare.prepare import find_tracks
+from singerid.preparation.prepare import find_tracks
 from singerid.system.files import write_json
 
 

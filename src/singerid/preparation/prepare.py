@@ -22,7 +22,7 @@ from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
 from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError
-from singerid.prepare.worker import Extracted, Extraction, Job, Source, content_hash, too_short
+from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.sound.audio import AudioError, open_file
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.sound.melody.contour import Tracker

@@ -22,8 +22,8 @@ from singerid.evaluation.evaluate import evaluate
 from singerid.identifier import Identifier
 from singerid.identify.scores import hear
 from singerid.listening.listener import Stored
-from singerid.prepare.prepare import PrepareReport, prepare
-from singerid.prepare.worker import Extraction, _Recording
+from singerid.preparation.prepare import PrepareReport, prepare
+from singerid.preparation.worker import Extraction, _Recording
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import configure, make_split, run_differences
 from singerid.runs.part import part_of

@@ -23,9 +23,9 @@ import torch
 from singerid.config import FeatureConfig
 from singerid.data.tracks import Track, scan_tree
 from singerid.errors import ExitCode, Failure, SingeridError
-from singerid.prepare import worker
-from singerid.prepare.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
-from singerid.prepare.worker import Extraction, Job, Source
+from singerid.preparation import worker
+from singerid.preparation.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
+from singerid.preparation.worker import Extraction, Job, Source
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split
 from singerid.sound.audio import load
@@ -320,7 +320,7 @@ def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:
 FORKS = """
 import json, os, resource, sys
 import filelock, librosa.filters, rich.progress, soundfile, torch
-import singerid.prepare.prepare
+import singerid.preparation.prepare
 from singerid.cli import main
 for line in sys.stdin:
     arguments, output, limit = json.loads(line)
