@@ -70,7 +70,7 @@ def test_a_run_gives_what_identify_gives(exported, trained, recordings):
     for track in trained.split.test:
         path = recordings.tree / track
         sound, _ = soundfile.read(path, dtype="float32")
-        heard = hear(identifier.listener, identifier.scores, path).scores
+        heard = hear(identifier.listener, identifier.scorer, path).scores
         np.testing.assert_allclose(probabilities(exported.path, sound), heard, atol=1e-4)
         whole = WaveformModel(trained.network(), trained.config.spec)(torch.from_numpy(sound)[None])
         np.testing.assert_allclose(whole.detach(), heard, atol=1e-4)

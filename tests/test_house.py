@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import singerid
+
 SOURCE = Path(__file__).parent.parent / "src" / "singerid"
 
 # From the ground up: what a line names may import what the lines before it name, and itself.
@@ -15,6 +17,7 @@ HOUSE = (
     "text",
     "errors",
     "registry",
+    "plugins",
     "nn",
     "config",
     "system",
@@ -65,8 +68,10 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            found |= {name if is_module(name) else node.module for name in names}
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                public = f"singerid.{singerid._PUBLIC.get(alias.name)}" if node.module == "singerid" else None
+                found.add(name if is_module(name) else public or node.module)
     return {name.removeprefix("singerid.") for name in found if name.startswith("singerid.")}
 
 

@@ -50,7 +50,7 @@ def test_a_file_gives_the_probabilities_of_its_stored_clips(identifier, trained,
     part = part_of(Store.open(recordings.store), trained.split.test, trained.config)
     stored = trained.predict(part)
     # The store rounds features to half precision.
-    rounding = Rounding(identifier.scores)
+    rounding = Rounding(identifier.scorer)
     for index, track in enumerate(part.tracks):
         path = recordings.tree / track.path
         heard = hear(identifier.listener, rounding, path)
@@ -120,7 +120,7 @@ class Scripted:
 def scripted(identifier, answers, **spec):
     scores, listener = Scripted(answers), identifier.listener
     listener = replace(listener, spec=replace(listener.spec, **spec))
-    return replace(identifier, scores=scores, listener=listener), scores
+    return replace(identifier, scorer=scores, listener=listener), scores
 
 
 def write(path, seconds, rate=SAMPLE_RATE):
@@ -245,9 +245,9 @@ def test_decoding_ahead_changes_no_answer_and_goes_one_file_ahead(identifier, re
     monkeypatch.setattr(ahead, "AHEAD_BLOCKS", 1)
     for block_seconds in (10.0, 1.0):
         monkeypatch.setattr(ahead, "read_blocks", partial(read_blocks, block_seconds=block_seconds))
-        for path, read in ahead.decoded_ahead(files[:2], SAMPLE_RATE, lambda path: lambda _: None):
+        for file in ahead.decoded_ahead(files[:2], SAMPLE_RATE):
             for _ in range(3):
-                np.testing.assert_array_equal(np.concatenate(list(read())), load(path))
+                np.testing.assert_array_equal(np.concatenate(list(file.read())), load(file.path))
 
 
 def test_a_damaged_file_is_warned_of_once_however_it_is_read(identifier, recordings, tmp_path):
@@ -255,7 +255,7 @@ def test_a_damaged_file_is_warned_of_once_however_it_is_read(identifier, recordi
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     alone = identifier.identify(tmp_path / "cut.flac")
     assert "is damaged or cut short" in alone.warning
-    assert list(identify_files(identifier, [tmp_path / "cut.flac"])) == [alone]
+    assert list(identify_files(identifier, [tmp_path / "cut.flac"] * 2)) == [alone] * 2
 
 
 def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):

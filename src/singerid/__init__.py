@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from singerid.analysis.audit.audit import audit as audit
     from singerid.config import FeatureConfig as FeatureConfig
     from singerid.config import TrainingConfig as TrainingConfig
-    from singerid.data.tracks import Track as Track
     from singerid.encoders.encoder import Encoder as Encoder
     from singerid.encoders.encoder import open_encoder as open_encoder
     from singerid.errors import SingeridError as SingeridError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from singerid.listening.listener import Listener as Listener
     from singerid.listening.opening import open_listener as open_listener
     from singerid.listening.waveform import WaveformModel as WaveformModel
+    from singerid.models.pretrained import PretrainedEntry as PretrainedEntry
     from singerid.models.pretrained import register_pretrained as register_pretrained
     from singerid.models.registry import ModelEntry as ModelEntry
     from singerid.models.registry import build_model as build_model
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from singerid.models.weights import save_model as save_model
     from singerid.preparation.prepare import find_tracks as find_tracks
     from singerid.preparation.prepare import prepare as prepare
+    from singerid.runs.config import SplitConfig as SplitConfig
     from singerid.runs.new import configure as configure
     from singerid.runs.new import make_split as make_split
     from singerid.runs.run import Run as Run
     from singerid.runs.run import load_model as load_model
+    from singerid.sound.melody.trackers import open_tracker as open_tracker
+    from singerid.sound.separation.separators import open_separator as open_separator
     from singerid.store.reader import Store as Store
     from singerid.training.loop import train as train
 
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 _MODULES = {
     "analysis.audit.audit": ("audit",),
     "config": ("FeatureConfig", "TrainingConfig"),
-    "data.tracks": ("Track",),
     "encoders.encoder": ("Encoder", "open_encoder"),
     "errors": ("SingeridError",),
     "evaluation.evaluate": ("evaluate",),
@@ -51,13 +53,16 @@ _MODULES = {
     "listening.listener": ("Listener",),
     "listening.opening": ("open_listener",),
     "listening.waveform": ("WaveformModel",),
-    "models.pretrained": ("register_pretrained",),
+    "models.pretrained": ("PretrainedEntry", "register_pretrained"),
     "models.registry": ("ModelEntry", "build_model", "register_model"),
     "models.spec": ("InputSpec",),
     "models.weights": ("save_model",),
     "preparation.prepare": ("find_tracks", "prepare"),
+    "runs.config": ("SplitConfig",),
     "runs.new": ("configure", "make_split"),
     "runs.run": ("Run", "load_model"),
+    "sound.melody.trackers": ("open_tracker",),
+    "sound.separation.separators": ("open_separator",),
     "store.reader": ("Store",),
     "training.loop": ("train",),
 }

@@ -54,7 +54,7 @@ SQUARE_POOLS: tuple[Pool, ...] = (None, (2, 2), (2, 2), (2, 2))
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A network of the CRNN family. Which option applies to which kind of attention: `models.py`."""
+    """A network of the CRNN family. Which option applies to which kind of attention: `models/build.py`."""
 
     melody: bool = False  # a second branch reads the melody map (CRNNM)
     attention: AttentionKind = "none"  # the block behind the last conv block

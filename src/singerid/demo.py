@@ -299,7 +299,7 @@ def _song(identifier: Identifier, corpus: Path, test: Part) -> dict[str, Any]:
     track = by_confidence[len(songs) // 2]
     listener, spec = identifier.listener, identifier.listener.spec
     samples = load(path[track], listener.sample_rate)
-    heard = hear(listener, identifier.scores, samples)
+    heard = hear(listener, identifier.scorer, samples)
     figure = draw_timeline(
         LogMel(spec.features)(torch.from_numpy(samples)).numpy(),
         heard.scores,

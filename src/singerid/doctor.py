@@ -23,7 +23,7 @@ from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.system.console import progress
 from singerid.system.files import file_hash
-from singerid.text import printable
+from singerid.text import one_line, printable
 from singerid.version import __version__
 
 if TYPE_CHECKING:
@@ -321,4 +321,4 @@ def _leftovers(store: Store) -> list[str]:
 
 
 def _one_line(error: BaseException) -> str:
-    return printable(" ".join(str(error).split()))
+    return printable(one_line(error))

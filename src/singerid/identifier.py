@@ -13,7 +13,7 @@ from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import Failure
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
-from singerid.identify.scores import Heard, Scores, hear
+from singerid.identify.scores import Heard, Scorer, hear
 from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
@@ -30,13 +30,13 @@ class Identifier:
 
     Attributes:
         listener: cuts sound into windows.
-        scores: what is said of each window.
+        scorer: says of each window how much each singer is heard.
         decide: makes an answer of it.
         notice: what its user should know; "" if nothing.
     """
 
     listener: Listener
-    scores: Scores
+    scorer: Scorer
     decide: Decide = by_vote
     notice: str = ""
 
@@ -73,7 +73,7 @@ class Identifier:
         listener = open_listener(
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights
         )
-        return cls(listener, network, notice=notice_of(network.name, listener, network.origins))
+        return cls(listener, network, notice=notice_of(network.name, network.spec, listener, network.origins))
 
     def identify(self, sound: Sound, name: str | None = None) -> Result:
         """Name the singer of one file of any format and length, or of samples in memory.
@@ -90,7 +90,7 @@ class Identifier:
         if name is None:
             name = str(Path(sound)) if isinstance(sound, Path | str) else ""
         warnings: list[str] = []
-        heard = hear(self.listener, self.scores, sound, warnings.append)
+        heard = hear(self.listener, self.scorer, sound, warnings.append)
         return self.decide(name, heard, warnings[0] if warnings else "")
 
 
@@ -104,15 +104,11 @@ def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Re
         for path in files:
             yield _outcome(identifier, path, path)
         return
-    warnings: dict[Path, list[str]] = {}
-
-    def warn_of(path: Path) -> Callable[[str], None]:
-        return warnings.setdefault(path, []).append
-
-    for path, read in decoded_ahead(files, listener.sample_rate, warn_of):
-        outcome = _outcome(identifier, read, path)
-        told = warnings.pop(path)
-        yield replace(outcome, warning=told[0]) if told and isinstance(outcome, Result) else outcome
+    for file in decoded_ahead(files, listener.sample_rate):
+        outcome = _outcome(identifier, file.read, file.path)
+        if file.warnings and isinstance(outcome, Result):
+            outcome = replace(outcome, warning=file.warnings[0])
+        yield outcome
 
 
 def _outcome(identifier: Identifier, sound: Sound, path: Path) -> Result | Failure:

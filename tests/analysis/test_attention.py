@@ -262,3 +262,24 @@ def test_command_prints_json_of_a_position(run, tmp_path, singerid):
 def test_the_picture_is_the_same_every_time(run):
     first, second = (figure_svg(draw_look(look(run, SONG, Where(clip=1), CPU))) for _ in range(2))
     assert first == second
+
+
+def test_a_clip_that_the_run_leaves_out_is_not_looked_at(run, trained):
+    config = replace(run.config, training=replace(run.config.training, drop_last_clip=True))
+    dropped = replace(run, config=config)
+    every, fewer = (look(each, SONG, Where(), CPU) for each in (run, dropped))
+    clips = len(trained.store.features(next(t for t in trained.store.tracks if t.path == SONG))) // 32
+    with pytest.raises(SingeridError, match=f"clip {clips - 1} is outside .*; choose 0 to {clips - 2}"):
+        look(dropped, SONG, Where(clip=clips - 1), CPU)
+    assert look(run, SONG, Where(clip=clips - 1), CPU).clip == clips - 1
+    assert every.track == fewer.track
+
+
+def test_vocals_of_another_separator_are_not_looked_at(run):
+    spec = replace(run.config.spec, audio="vocals", separator="stems")
+    heard = replace(run, config=replace(run.config, spec=spec), _memory={})
+    origins = replace(run.store.origins, separator="repet", separator_version="1")
+    heard._memory[("store", run.config.store)] = replace(run.store, origins=origins)
+    heard._memory[("network", "best_f1", CPU)] = run.network()
+    with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), the run learned on .*stems"):
+        look(heard, SONG, Where(), CPU)

@@ -93,8 +93,9 @@ def test_smoke_makes_everything_itself(singerid, tmp_path):
     assert {(row["clip_seconds"], row["seeds"], row["std"]) for row in run} == {("3.0", "1", "")}
     for config in sorted(out.glob("runs/*/config.json")):
         settings = json.loads(config.read_text())
-        assert settings["separator"] == ("stems" if settings["audio"] == "vocals" else None)
-        assert settings["melody"] == ("crepe-tiny" if settings["model"].startswith("crnnm") else None)
+        spec = settings["spec"]
+        assert spec["separator"] == ("stems" if spec["audio"] == "vocals" else None)
+        assert spec["melody"] == ("crepe-tiny" if settings["model"].startswith("crnnm") else None)
         assert (settings["options"], settings["training"]["epochs"]) == ({"width": 0.25}, 2)
     page = (out / "tables.html").read_text(encoding="utf-8")
     assert page.count("Plumbing only") >= 2

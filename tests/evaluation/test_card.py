@@ -17,7 +17,7 @@ from singerid.data.splits import Split
 from singerid.data.synthetic.cast import draw_corpus, is_synthetic
 from singerid.errors import SingeridError
 from singerid.evaluation.card import escape_markdown, write_card
-from singerid.evaluation.evaluate import evaluate
+from singerid.evaluation.evaluate import evaluate, keep_scores
 from singerid.evaluation.record import SCORES, record_audit, record_evaluation, recorded_evaluations
 from singerid.identifier import Identifier
 from singerid.models.registry import build_model
@@ -273,3 +273,25 @@ def test_train_and_evaluate_leave_the_card(singerid, recordings, tmp_path):
     assert len(table_after(path.read_text(encoding="utf-8"), "Scores")) == 3
     result = Identifier.load(tmp_path / "run").identify(recordings.tree / "alto" / "first" / "0.flac")
     assert result.singer in ("alto", "bass", "tenor")
+
+
+def test_scores_of_another_state_do_not_harm_the_card(run):
+    evaluate(run, states=("last",))
+    assert "Not evaluated" in (run.path / "README.md").read_text()
+    evaluate(run)
+    assert set(recorded_evaluations(run)["mixture"]["scores"]["states"]) == {"last", "best_f1"}
+    assert "Not evaluated" not in (run.path / "README.md").read_text()
+
+
+def test_the_card_says_what_the_run_learned_on_whatever_it_hears(run, evaluation, monkeypatch):
+    heard = run.hearing("vocals")
+    keep_scores(heard, lambda: record_evaluation(heard, replace(evaluation, audio="vocals")), pytest.fail)
+    text = (run.path / "README.md").read_text()
+    assert "voice and accompaniment together" in text
+    assert {row[0] for row in table_after(text, "Scores")[1:]} == {"vocals"}
+
+
+def test_what_is_not_kept_leaves_the_folder_as_it_is(run):
+    before = sorted(run.path.rglob("*"))
+    evaluate(run, keep=False)
+    assert sorted(run.path.rglob("*")) == before

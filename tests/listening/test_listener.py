@@ -14,7 +14,7 @@ from conftest import SAMPLE_RATE, voice
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Stored
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, read_blocks
+from singerid.sound.audio import AudioError, AudioWarning, read_blocks
 from singerid.sound.features import LogMel, melody_map
 from singerid.sound.melody.contour import Contour
 from singerid.store.reader import Store
@@ -100,3 +100,27 @@ def test_a_rest_is_left_out_unless_there_is_nothing_else(tmp_path):
 def test_windows_leave_nothing_out(hop):
     with pytest.raises(ValueError, match="hop must be 1 to 94 frames"):
         next(Listener(InputSpec(94), CPU).batches(voice(150.0, 5.0, 1), hop))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(16_000, np.int16),
+        np.zeros((16_000, 2), np.float32),
+        np.zeros(0, np.float32),
+        np.full(16_000, np.nan, np.float32),
+    ],
+)
+def test_samples_that_are_no_mono_sound_are_refused(samples):
+    with pytest.raises(AudioError, match="the samples: are"):
+        next(Listener(InputSpec(32), CPU).batches(samples))
+
+
+def test_a_damaged_file_is_told_also_where_nobody_asked(tmp_path, recordings):
+    whole = (recordings.tree / "alto" / "first" / "0.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(AudioWarning, match="damaged or cut short"):
+        list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac"))
+    told = []
+    list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac", warn=told.append))
+    assert len(told) == 1

@@ -110,7 +110,7 @@ def test_hears_what_its_entry_says(name, given, audio, tmp_path):
     assert identifier.notice == ""  # nothing is said of a separator that is the one it learned on
     assert identifier.identify(song).clips >= 1
     # Given the sound itself, so that what a separator makes of it does not matter.
-    heard = hear(identifier.listener, identifier.scores, sound).scores
+    heard = hear(identifier.listener, identifier.scorer, sound).scores
     mel = next(stream_log_mel(lambda: [sound], LogMel(entry.spec.features)))
     inputs = [mel[None, :, :32]]
     if name == "wavenet":
@@ -145,13 +145,13 @@ def test_identifies_by_name_as_by_the_model_itself(site, tmp_path):
     register_pretrained("duet", entry)
     soundfile.write(tmp_path / "song.wav", voice(200.0, 5.0, 1), SAMPLE_RATE)
     identifier = Identifier.load("duet")
-    assert identifier.scores.singers == entry.singers
+    assert identifier.scorer.singers == entry.singers
     assert identifier.listener.spec == replace(entry.spec, smallest_frames=model.smallest_frames)
     result = identifier.identify(tmp_path / "song.wav")
     assert result.clips >= 1
     mel = torch.randn(3, 128, 32)
     with torch.no_grad():
-        torch.testing.assert_close(identifier.scores(mel), model(mel).softmax(-1), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(identifier.scorer(mel), model(mel).softmax(-1), rtol=1e-4, atol=1e-6)
 
 
 def test_a_folder_of_that_name_wins(site, trained, tmp_path, monkeypatch):
@@ -222,7 +222,7 @@ def test_hsieh_artist20_hears_what_its_program_hears(test_data, tmp_path):
     clips = np.stack([decibels[:, 157 * i : 157 * (i + 1)] for i in range(decibels.shape[1] // 157)])
     with torch.no_grad():
         expected = load_hsieh_crnn(weights)(torch.from_numpy(clips)).softmax(-1)
-    heard = hear(identifier.listener, identifier.scores, samples).scores
+    heard = hear(identifier.listener, identifier.scorer, samples).scores
     np.testing.assert_allclose(heard, expected, atol=1e-3)
     soundfile.write(path, samples[: 3 * SAMPLE_RATE], SAMPLE_RATE)
     with pytest.raises(AudioError, match=r"is shorter than 4\.61 s"):

@@ -318,15 +318,15 @@ def test_training_evaluation_and_identification_hear_the_same(model, audio, stem
     else:
         identifier = Identifier.load(run.path)
     for index, track in enumerate(part.tracks):
-        heard = hear(identifier.listener, Rounding(identifier.scores), stems / "mixture" / track.path)
+        heard = hear(identifier.listener, Rounding(identifier.scorer), stems / "mixture" / track.path)
         np.testing.assert_allclose(heard.scores, stored[part.clips.track == index], atol=1e-5)
-        found = hear(identifier.listener, identifier.scores, Stored(store, track))
+        found = hear(identifier.listener, identifier.scorer, Stored(store, track))
         np.testing.assert_allclose(found.scores, stored[part.clips.track == index], atol=1e-6)
     # The melody matters: with another one the network says something else.
     if model == "crnnm":
         song = load(stems / "mixture/alto/1/song.flac", SAMPLE_RATE)
         other = replace(identifier.listener, tracker=_Constant())
-        heard = [hear(each, identifier.scores, song).scores for each in (identifier.listener, other)]
+        heard = [hear(each, identifier.scorer, song).scores for each in (identifier.listener, other)]
         assert not np.allclose(*heard, atol=1e-4)
 
 

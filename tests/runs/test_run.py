@@ -152,6 +152,9 @@ def test_a_run_remembers_what_was_opened(run, monkeypatch):
         assert form.network() is run.network()
     assert len(opened) == 4
     assert run.load_network() is not run.network()  # one of one's own, to change
+    run.network().train()
+    assert not run.network().training
+    assert run.hearing("vocals").as_learned().config == run.config
 
 
 def test_missing_truncated_and_foreign_states_are_named(run):

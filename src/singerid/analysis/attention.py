@@ -3,7 +3,7 @@
 Letters in shapes: B batch, M responses, H mel bands and W frames of a map, L layers (X_i first).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from singerid.listening.listener import Listener, Sound, Stored, Windows
 from singerid.listening.predict import BATCH_SIZE
 from singerid.nn.fgnl import FGNL
 from singerid.nn.operation import responses
+from singerid.runs.part import require_same_makers
 from singerid.runs.run import Run
 from singerid.sound.features import band_frequencies
 from singerid.system.devices import gpu_arithmetic
@@ -140,7 +141,9 @@ class Look:
 
 @torch.inference_mode()
 @gpu_arithmetic()
-def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
+def look(
+    run: Run, track: str, where: Where, device: torch.device, on_warning: Callable[[str], None] | None = None
+) -> Look:
     """What a position of a song attends to, in the run's reported state.
 
     Args:
@@ -149,6 +152,7 @@ def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
             melody, any audio file.
         where: the position.
         device: where the network runs.
+        on_warning: told what is wrong with a file, though it can be used; None: an `AudioWarning`.
 
     Raises:
         SingeridError: the network has no such block, there is no such track, or the position lies
@@ -161,17 +165,19 @@ def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
     listener, sound = Listener(spec, device), _sound(run, track)
     excitation: list[Tensor] = []
     loudness: list[Tensor] = []
-    for windows in listener.batches(sound, batch_size=BATCH_SIZE):
+    for windows in listener.batches(sound, batch_size=BATCH_SIZE, warn=on_warning):
         _require_clip(windows, run, track)
         maps = maps_of(*windows.inputs)
         if hasattr(block.excitation, "weights"):
             excitation.append(_excitation(block, maps))
         loudness.append(nn.functional.avg_pool2d(windows.inputs[0], strides[0]))
     features = spec.features
+    clips = _heard(run, sum(map(len, loudness)))
     clip, band, frame = _resolve(
-        where, torch.cat(loudness).cpu().numpy(), strides[0], spec.window_frames, features
+        where, torch.cat(loudness)[:clips].cpu().numpy(), strides[0], spec.window_frames, features
     )
-    windows = next(islice(listener.batches(sound, batch_size=BATCH_SIZE), clip // BATCH_SIZE, None))
+    again = listener.batches(sound, batch_size=BATCH_SIZE, warn=lambda _: None)
+    windows = next(islice(again, clip // BATCH_SIZE, None))
     row = clip % BATCH_SIZE
     x, *others = (layer[row : row + 1] for layer in maps_of(*windows.inputs))
     attended = block(x, *others, return_attention=True, queries=[(band, frame)]).attention
@@ -189,7 +195,7 @@ def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
             for letter, weights, stride in zip(ascii_lowercase[8:], attended, strides, strict=False)
         ),
         even=1 / positions,
-        excitation=torch.cat(excitation).cpu().numpy() if excitation else None,
+        excitation=torch.cat(excitation)[:clips].cpu().numpy() if excitation else None,
     )
 
 
@@ -229,6 +235,7 @@ def _sound(run: Run, track: str) -> Sound:
     store, spec = run.store, run.config.spec
     for stored in store.tracks:
         if stored.path == track:
+            require_same_makers(store, run.config)
             return Stored(store, stored)
     if not Path(track).is_file():
         example = run.split.test[0]
@@ -241,6 +248,14 @@ def _sound(run: Run, track: str) -> Sound:
             "give a track of the store"
         )
     return track
+
+
+def _heard(run: Run, clips: int) -> int:
+    """How many of a song's clips the network was trained to hear."""
+    heard = clips - run.config.training.drop_last_clip
+    if not heard:
+        raise SingeridError("the song has a single clip, which the run leaves out; give a longer recording")
+    return heard
 
 
 def _require_clip(windows: Windows, run: Run, track: str) -> None:

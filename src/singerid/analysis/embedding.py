@@ -141,7 +141,7 @@ def embed(
         audio: what to listen to; None: to what the run learned on.
 
     Raises:
-        SingeridError: the network gives no embeddings, or finite ones; or the store lacks something.
+        SingeridError: the network gives no embeddings, or some that are not finite; or the store lacks some.
     """
     encoder = NetworkEncoder(trained_network(run, device))
     run = run.hearing(audio)

@@ -20,19 +20,14 @@ from singerid.cli.train import train
 
 __all__ = ["app", "main"]
 
-for _command in (  # in the order of --help
-    demo,
-    synth,
-    prepare,
-    train,
-    evaluate,
-    identify,
-    reproduce,
-    embed,
-    attention,
-    audit,
-    export,
-    models,
-    doctor,
-):
-    app.command(cls=ReproduceCommand if _command is reproduce else None)(_command)
+_PANELS = {  # of --help, in its order
+    "Your music": (identify,),
+    "Networks": (prepare, train, evaluate, export, models),
+    "Research": (reproduce, audit, embed, attention, synth),
+    "This machine": (demo, doctor),
+}
+
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        _class = ReproduceCommand if _command is reproduce else None
+        app.command(cls=_class, rich_help_panel=_panel)(_command)

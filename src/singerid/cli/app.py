@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,7 +43,7 @@ def _options(
     if debug:
         os.environ["SINGERID_DEBUG"] = "1"
     if plugin:
-        from singerid.models.registry import load_plugin
+        from singerid.plugins import load_plugin
 
         for path in plugin:
             load_plugin(path)
@@ -80,17 +81,30 @@ def main() -> None:
     sys.exit(code)
 
 
-def _ended(error: BrokenPipeError | SystemExit) -> int | str | None:
+def _ended(error: BrokenPipeError | SystemExit) -> int:
     """The exit code where output is not read to its end, or something has ended the program.
 
     Whoever reads, as in `singerid ... | head`, has seen enough: that is no failure. Typer makes a SystemExit
-    of it. Any other SystemExit keeps its code: no command succeeds because something in it gave up.
+    of it. After any other one no command succeeds, whatever its code: something gave up before the end.
     """
     pipe = error if isinstance(error, BrokenPipeError) else error.__context__
-    if not isinstance(pipe, BrokenPipeError):
-        return error.code if isinstance(error, SystemExit) else ExitCode.UNUSABLE
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.DONE
+    if isinstance(pipe, BrokenPipeError) and _output_is_closed():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    if os.environ.get("SINGERID_DEBUG"):
+        raise error
+    _complain(f"ended before it was done, by {type(error).__name__} {error}; --debug shows where")
+    code = error.code if isinstance(error, SystemExit) else None
+    return code if isinstance(code, int) and code else ExitCode.UNUSABLE
+
+
+def _output_is_closed() -> bool:
+    """Whether nobody reads standard output any more; where the system does not tell, it is taken to be so."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(1, select.POLLOUT)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def _complain(message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json
+from singerid.cli.printing import print_json, warn_of
 from singerid.errors import SingeridError
 from singerid.system.console import print_rich
 from singerid.text import printable
@@ -48,7 +48,9 @@ def attention(
     check_figure_name(picture)
     band, frame = position or (None, None)
     where = Where(clip, band, frame, at_seconds, at_hertz)
-    found = look(Run.open(run).over(store), track, where, choose_device(device))
+    found = look(
+        Run.open(run).over(store), track, where, choose_device(device), on_warning=warn_of(Path(track))
+    )
     save_figure(draw_look(found), picture)
     if json_output:
         print_json(found.to_json())

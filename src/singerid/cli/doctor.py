@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from singerid.cli.options import Json
 from singerid.cli.printing import print_json
 from singerid.errors import ExitCode
 from singerid.system.console import print_rich
-
-if TYPE_CHECKING:
-    pass
 
 
 def doctor(

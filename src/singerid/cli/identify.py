@@ -51,8 +51,12 @@ def identify(
     from singerid.system.devices import choose_device, use_threads
 
     use_threads(threads)
-    if json_output and csv_output:
-        raise SingeridError("--json and --csv: choose one")
+    if json_output + csv_output + (format != "table") > 1:
+        raise SingeridError(
+            "--json and --csv: choose one"
+            if format == "table"
+            else "--format says it all: leave out --json and --csv"
+        )
     write = FORMATS["json" if json_output else "csv" if csv_output else format]
     identifier = Identifier.load(
         run,

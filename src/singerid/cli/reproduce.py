@@ -14,6 +14,7 @@ from singerid.cli.options import Device, Threads
 from singerid.config import SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
 from singerid.errors import SingeridError
 from singerid.system.console import conclude, print_rich
+from singerid.system.ray_cluster import LOCAL
 from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()
@@ -22,7 +23,6 @@ _AUDIO: dict[str, tuple[AudioCondition, ...]] = {
     "vocals": ("vocals",),
     "both": ("mixture", "vocals"),
 }
-_LOCAL = "local"  # as Ray calls a cluster on this machine alone
 _ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+")
 
 Number = TypeVar("Number", int, float)
@@ -37,13 +37,13 @@ class ReproduceCommand(TyperCommand):
         for position, argument in enumerate(args):
             given.append(argument)
             if argument == "--ray" and not _is_address("".join(args[position + 1 : position + 2])):
-                given.append(_LOCAL)
+                given.append(LOCAL)
         return super().parse_args(ctx, given)
 
 
 def _is_address(text: str) -> bool:
     """Whether what follows --ray is an address, and not already STORE or OUT."""
-    return text in (_LOCAL, "auto") or bool(_ADDRESS.fullmatch(text) and not Path(text).exists())
+    return text in (LOCAL, "auto") or bool(_ADDRESS.fullmatch(text) and not Path(text).exists())
 
 
 def reproduce(

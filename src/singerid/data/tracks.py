@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from singerid.errors import Failure, SingeridError
-from singerid.sound.listing import OnFailure, _raise, find_audio
+from singerid.sound.listing import OnFailure, find_audio, raise_failure
 from singerid.text import printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
@@ -64,7 +64,7 @@ def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, .
     Raises:
         SingeridError: `root` is no folder, or holds no track.
     """
-    fail = on_failure or _raise
+    fail = on_failure or raise_failure
     tracks = []
     for path in find_audio(root, fail):
         singer, *folders = path.split("/")[:-1] or [""]
@@ -98,7 +98,7 @@ def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = Non
             too few or too many fields, an empty singer, a path outside `root`, or the path of an
             earlier row. The message names the line.
     """
-    fail = on_failure or _raise
+    fail = on_failure or raise_failure
     base = Path(os.path.abspath(root))  # noqa: PTH100 (resolve would follow links out of the tree)
     lines: dict[str, int] = {}
     tracks = []

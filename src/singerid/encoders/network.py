@@ -61,7 +61,7 @@ class NetworkEncoder:
         """Vectors (B, D), float32.
 
         Raises:
-            SingeridError: the network gives more than one axis a window, or numbers that are not finite.
+            SingeridError: the network gives more than one axis a window.
         """
         vectors = ask(self.network.model.embed, *inputs).float()  # type: ignore[arg-type]
         if vectors.ndim != 2:

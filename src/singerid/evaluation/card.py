@@ -17,7 +17,7 @@ from singerid.errors import SingeridError
 from singerid.evaluation.counts import MEASURES
 from singerid.evaluation.record import REMEDY, SCORES, recorded_audit, recorded_evaluations
 from singerid.figures.pages import render_page
-from singerid.models.registry import MODELS, count_parameters
+from singerid.models.registry import MODELS
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.run import Run
 from singerid.store.index import StoredTrack
@@ -143,7 +143,11 @@ def _scores(run: Run) -> dict[str, Any]:
     """Rows of the table of scores, and the singers known best and worst; empty where nothing is known."""
     recorded = recorded_evaluations(run)
     try:
-        found = {audio: entry["scores"] for audio, entry in recorded.items()}
+        found = {
+            audio: entry["scores"]
+            for audio, entry in recorded.items()
+            if REPORTED_STATE in entry["scores"]["states"]
+        }
         return {
             "scores": [row for audio, scored in found.items() for row in _score_rows(audio, scored)],
             "extremes": " ".join(_extremes(audio, scored) for audio, scored in found.items()),
@@ -189,7 +193,7 @@ def _audit(run: Run) -> list[str]:
 
 def _network(run: Run) -> dict[str, str]:
     config, spec = run.config, run.config.spec
-    parameters, trainable = count_parameters(run.network())
+    parameters, trainable = run.parameters
     return {
         "name": config.model,
         "what it is": MODELS[config.model].description,

@@ -9,7 +9,7 @@ from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.card import write_card
-from singerid.evaluation.outcome import Evaluation, named_tracks, score_part
+from singerid.evaluation.outcome import Evaluation, score_part, tracks_named
 from singerid.evaluation.record import record_evaluation
 from singerid.runs.run import Run
 from singerid.system.devices import CPU
@@ -49,7 +49,7 @@ def evaluate(
     if baseline:
         learned, tested = listening.part("train", heard), listening.part("test", heard)
         fitted = score_part(baseline_probabilities(learned, tested), tested)
-    tracks = named_tracks(part, probabilities)
+    tracks = tracks_named(part, probabilities)
     evaluation = Evaluation(
         audio=heard,
         states={state: score_part(found, part) for state, found in probabilities.items()},
@@ -78,6 +78,6 @@ def keep_scores(run: Run, record: Callable[[], None], on_warning: Callable[[str]
         on_warning(f"{run.path}: the recordings of its store have changed since it was trained")
     try:
         record()
-        write_card(run)
+        write_card(run.as_learned())
     except SingeridError as error:
         on_warning(f"the model card lacks these scores: {error}")

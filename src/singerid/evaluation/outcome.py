@@ -105,7 +105,7 @@ def score_part(probabilities: Probabilities, part: Part) -> LevelScores:
     return score_levels(probabilities, part.clips.labels, part.clips.track, part.singers)
 
 
-def named_tracks(part: Part, probabilities: Mapping[StateName, Probabilities]) -> tuple[NamedTrack, ...]:
+def tracks_named(part: Part, probabilities: Mapping[StateName, Probabilities]) -> tuple[NamedTrack, ...]:
     """What each state named in each track of a part that has clips; of each (clips, singers)."""
     votes = {state: vote_tracks(found, part.clips.track) for state, found in probabilities.items()}
     return tuple(

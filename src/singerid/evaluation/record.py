@@ -22,18 +22,38 @@ REMEDY = "delete it and run `singerid evaluate` and `singerid audit` again"
 
 
 def record_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Keep the scores of a run, beside those of other audio conditions and of its audit.
+    """Keep the scores of a run, beside those of other states, of other audio conditions, and its audit.
 
     Raises:
         SingeridError: the file there is damaged, or it cannot be written.
     """
     kept = _read(run)
+    evaluations = _evaluations(run, kept)
     entry = {
         "weights": _weights(run, *evaluation.states),
         "scores": evaluation.to_json(),
         "tracks": [asdict(track) for track in evaluation.tracks],
     }
-    write_json(run.path / SCORES, kept | {"evaluations": _evaluations(run, kept) | {evaluation.audio: entry}})
+    before = evaluations.get(evaluation.audio)
+    evaluations[evaluation.audio] = entry if before is None else _joined(before, entry)
+    write_json(run.path / SCORES, kept | {"evaluations": evaluations})
+
+
+def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Two entries of one audio condition as one; of the same state the later holds."""
+    try:
+        tracks = [
+            track | {each: {**old[each], **track[each]} for each in ("clips", "named")}
+            for old, track in zip(before["tracks"], now["tracks"], strict=True)
+            if old["path"] == track["path"]
+        ]
+        states = {**before["scores"]["states"], **now["scores"]["states"]}
+    except (KeyError, TypeError, ValueError):
+        return now  # of other tracks, or damaged
+    if len(tracks) < len(now["tracks"]):
+        return now
+    scores = before["scores"] | now["scores"] | {"states": states}
+    return {"weights": before["weights"] | now["weights"], "scores": scores, "tracks": tracks}
 
 
 def record_audit(run: Run, audit: Mapping[str, Any]) -> None:

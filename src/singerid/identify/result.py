@@ -31,7 +31,7 @@ class Result:
         confidence: the winner's mean probability over the clips that voted, 0 to 1.
         vote_share: the winner's votes divided by the number of clips that voted.
         clips: number of clips that voted.
-        timeline: what every clip says, neighbours of one mind joined.
+        timeline: one span for each run of clips that name the same singer.
         short: the file is shorter than one clip of the network, so less was heard than it learned on.
         warning: what was wrong with the file, though it was used; "" if nothing.
     """

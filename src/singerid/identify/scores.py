@@ -16,7 +16,7 @@ from singerid.sound.audio import Warn
 from singerid.sound.features import frames_to_seconds
 
 
-class Scores(Protocol):
+class Scorer(Protocol):
     """Says of windows how much each singer is heard: a network, or an encoder with a library of voices."""
 
     @property
@@ -47,7 +47,7 @@ class Heard:
 
 
 @torch.inference_mode()
-def hear(listener: Listener, scores: Scores, sound: Sound, warn: Warn = lambda _: None) -> Heard:
+def hear(listener: Listener, scorer: Scorer, sound: Sound, warn: Warn = lambda _: None) -> Heard:
     """Listen to a sound from its start to its end.
 
     Raises:
@@ -59,12 +59,12 @@ def hear(listener: Listener, scores: Scores, sound: Sound, warn: Warn = lambda _
     found, starts = bytearray(), bytearray()
     length = spec.window_frames
     for windows in listener.batches(sound, warn=warn):
-        found.extend(scores(*windows.inputs).float().cpu().numpy().tobytes())
+        found.extend(scorer(*windows.inputs).float().cpu().numpy().tobytes())
         starts.extend(windows.starts.tobytes())
         length = windows.inputs[0].shape[-1]
     return Heard(
-        scores.singers,
-        np.frombuffer(found, np.float32).reshape(-1, len(scores.singers)),
+        scorer.singers,
+        np.frombuffer(found, np.float32).reshape(-1, len(scorer.singers)),
         np.array([frames_to_seconds(int(start), spec.features) for start in np.frombuffer(starts, np.int64)]),
         frames_to_seconds(length, spec.features),
         length < spec.window_frames,

@@ -13,8 +13,8 @@ def spans(heard: Heard) -> Iterator[Span]:
     for singer, group in groupby(range(len(named)), lambda window: int(named[window])):
         windows = list(group)
         yield Span(
-            start_s=round(heard.starts_s[windows[0]], 3),
-            end_s=round(heard.starts_s[windows[-1]] + heard.window_s, 3),
+            start_s=round(float(heard.starts_s[windows[0]]), 3),
+            end_s=round(float(heard.starts_s[windows[-1]]) + heard.window_s, 3),
             singer=heard.singers[singer],
             confidence=float(heard.scores[windows, singer].mean()),
         )

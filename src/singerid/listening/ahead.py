@@ -1,7 +1,8 @@
 """Decoding the next file while the network hears the one before."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -10,20 +11,33 @@ from singerid.sound.audio import Read, Warn, read_blocks
 AHEAD_BLOCKS = 30  # of 10 s: bounds the memory, 19 MB
 
 
-def decoded_ahead(
-    paths: Iterable[Path], sample_rate: int, warn_of: Callable[[Path], Warn]
-) -> Iterator[tuple[Path, Read]]:
-    """Yield each path with its sound, whose first reading begins when the sound before is asked for.
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """A file that is being decoded.
+
+    Attributes:
+        path: the file.
+        read: its sound.
+        warnings: what is wrong with it, though it can be used; filled while it is read.
+    """
+
+    path: Path
+    read: Read
+    warnings: list[str]
+
+
+def decoded_ahead(paths: Iterable[Path], sample_rate: int) -> Iterator[Ahead]:
+    """Yield each file, whose first reading begins when the file before is asked for.
 
     Args:
         paths: files.
         sample_rate: of their samples, in Hz.
-        warn_of: what is called with what is wrong with a file.
     """
     with ThreadPoolExecutor(1) as decoder:
-        before: list[tuple[Path, Read]] = []
+        before: list[Ahead] = []
         for path in paths:
-            begun = path, _begun(path, sample_rate, warn_of(path), decoder)
+            warnings: list[str] = []
+            begun = Ahead(path, _begun(path, sample_rate, warnings.append, decoder), warnings)
             yield from before
             before = [begun]
         yield from before

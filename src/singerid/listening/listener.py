@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from singerid.config import VOCALS
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, Read, Samples, Warn, read_blocks
+from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
@@ -78,7 +79,7 @@ class Listener:
         return self.spec.features.sample_rate
 
     def batches(
-        self, sound: Sound, hop: int | None = None, batch_size: int = BATCH_SIZE, warn: Warn = lambda _: None
+        self, sound: Sound, hop: int | None = None, batch_size: int = BATCH_SIZE, warn: Warn | None = None
     ) -> Iterator[Windows]:
         """Yield the windows of a sound from its start.
 
@@ -90,7 +91,8 @@ class Listener:
                 only: samples are heard as they are.
             hop: frames from one window to the next; None: they do not overlap.
             batch_size: windows at a time.
-            warn: is called with what is wrong with a file (without its name), though it can be used.
+            warn: is called with what is wrong with a file (without its name), though it can be used; None:
+                an `AudioWarning` is issued.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
@@ -107,16 +109,16 @@ class Listener:
             f0 = None if self.tracker is None else self.tracker.contour(read()).f0
             yield from self._windows(self._frames(read), f0, hop, batch_size, _name_of(sound))
 
-    def _reading(self, sound: Path | str | Samples | Read, warn: Warn) -> AbstractContextManager[Read]:
+    def _reading(self, sound: Path | str | Samples | Read, warn: Warn | None) -> AbstractContextManager[Read]:
         """How to read a sound, as often as needed."""
         if isinstance(sound, np.ndarray):
-            samples: Samples = sound.astype(np.float32, copy=False)
+            samples = _checked(sound)
             return nullcontext(lambda: [samples])
         if callable(sound):
             return nullcontext(sound)
         if self.separator is None:
             return nullcontext(partial(read_blocks, Path(sound), self.sample_rate, warn=warn))
-        return _vocals(self.separator, Path(sound), warn)
+        return _vocals(self.separator, Path(sound), warn or python_warning(Path(sound)))
 
     def _windows(
         self,
@@ -179,6 +181,16 @@ class Listener:
 def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
     with separated(separator, path, warn=warn, parts=(VOCALS,)) as parts:
         yield parts[VOCALS]
+
+
+def _checked(samples: NDArray[Any]) -> Samples:
+    """Samples as a file would give them; raises AudioError where they cannot be those of a sound."""
+    name = Path("the samples")
+    if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(name, f"are {samples.dtype} {samples.shape}; give mono float32, full scale +-1")
+    if not len(samples) or not np.isfinite(samples).all():
+        raise AudioError(name, "are none, or not finite; give a sound")
+    return samples.astype(np.float32, copy=False)
 
 
 def _name_of(sound: Path | str | Samples | Read) -> Path:

@@ -1,11 +1,12 @@
 """From what a network must be given to a listener: its separator and its tracker are opened here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from singerid.config import AudioCondition
+from singerid.config import AudioCondition, FeatureConfig
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener
 from singerid.models.spec import InputSpec
@@ -36,9 +37,17 @@ def open_listener(
         SingeridError: it is not known how to take the vocals out, or `separator` or `weights` are given
             for the mixture; or the separator or the tracker cannot be opened.
     """
-    separates = _separator(name, spec, audio or spec.audio, separator, weights, device)
-    tracker = open_tracker(spec.melody, device) if spec.melody else None
-    return Listener(spec, device, separates, tracker)
+    opened = _separator(name, spec, audio or spec.audio, separator, weights, device)
+    tracker = None
+    if spec.melody is not None:
+        default = FeatureConfig()
+        if (spec.features.sample_rate, spec.features.hop_length) != (default.sample_rate, default.hop_length):
+            raise SingeridError(
+                f"{name}: reads a melody, which is followed at {default.sample_rate} Hz every "
+                f"{default.hop_length} samples; its features are made otherwise"
+            )
+        tracker = open_tracker(spec.melody, device)
+    return Listener(replace(spec, audio=audio or spec.audio), device, opened, tracker)
 
 
 def _separator(
@@ -64,14 +73,16 @@ def _separator(
             f"{name}: learned on true stems, which a recording has none of; "
             "choose --separator open-unmix or repet"
         )
-    return open_separator(wanted, weights=weights, device=device)
+    rate = spec.features.sample_rate
+    return open_separator(wanted, weights=weights, device=device, sample_rate=rate)
 
 
-def notice_of(name: str, listener: Listener, origins: Mapping[str, str]) -> str:
+def notice_of(name: str, spec: InputSpec, listener: Listener, origins: Mapping[str, str]) -> str:
     """What to say of vocals that are not made as those that a network learned on; "" if nothing.
 
     Args:
         name: of the network.
+        spec: what it learned on.
         listener: what it hears by.
         origins: for what made the input that it learned on which version, as far as known.
     """
@@ -79,7 +90,7 @@ def notice_of(name: str, listener: Listener, origins: Mapping[str, str]) -> str:
     if separator is None:
         return ""
     notices = [separator.notice] if separator.notice else []
-    now, learned = (separator.name, separator.origin), listener.spec.separator or "the mixture"
+    now, learned = (separator.name, separator.origin), spec.separator or "the mixture"
     # Of a pretrained network the version is not known.
     if now != (learned, origins.get(learned, now[1])):
         on = f"{learned} ({origins[learned]})" if learned in origins else learned

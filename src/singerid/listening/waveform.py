@@ -6,6 +6,7 @@ Letters in shapes: H mel bands (or samples of a frame of the waveform), W frames
 from torch import Tensor, nn
 
 from singerid.models.spec import InputSpec
+from singerid.nn.layers import shape_text
 from singerid.sound.features import LogMel
 
 
@@ -25,13 +26,13 @@ class CutClips(nn.Module):
         if len(spec.inputs) != 1:
             raise ValueError(f"of a waveform alone {' and '.join(spec.inputs)} cannot be made")
         self.spec = spec
-        self.log_mel = log_mel or LogMel(spec.features)
+        self.log_mel = None if spec.reads_waveform else log_mel or LogMel(spec.features)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, H, W)."""
         spec, hop_length = self.spec, self.spec.features.hop_length
         count = (1 + waveform.shape[-1] // hop_length) // spec.window_frames
-        if spec.reads_waveform:
+        if self.log_mel is None:
             samples = count * spec.window_frames * hop_length
             padded = nn.functional.pad(waveform[0], (0, hop_length))[:samples]  # as `stream_waveform`
             return padded.reshape(count, spec.window_frames, hop_length).transpose(1, 2)
@@ -62,6 +63,14 @@ class WaveformModel(nn.Module):
         self.model = model
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, singers)."""
+        """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, singers).
+
+        A sound shorter than a clip gives no row. A GPU multiplies as PyTorch is set to.
+
+        Raises:
+            ValueError: another shape.
+        """
+        if waveform.ndim != 2 or len(waveform) != 1:
+            raise ValueError(f"waveform must be (1, samples), got {shape_text(waveform.shape)}")
         logits: Tensor = self.model(self.cut(waveform))
         return logits.softmax(-1)

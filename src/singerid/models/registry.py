@@ -4,21 +4,17 @@
 (`docs/add_a_model.md`).
 """
 
-import runpy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from singerid.config import SQUARE_POOLS, ModelConfig
-from singerid.errors import SingeridError
 from singerid.models.build import build_blstm, build_crnn, build_wavenet
 from singerid.models.spec import Input, ModelSpec
 from singerid.registry import Registry
-from singerid.text import one_line
 
 PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
 
@@ -91,21 +87,6 @@ def register_model(name: str, entry: ModelEntry) -> None:
         ValueError: the name is taken.
     """
     MODELS.register(name, entry)
-
-
-def load_plugin(path: Path) -> None:
-    """Run a Python file of one's own, which calls `register_model`.
-
-    Raises:
-        SingeridError: there is no such file, or running it fails.
-    """
-    try:
-        runpy.run_path(str(path))
-    except FileNotFoundError as error:
-        raise SingeridError(f"{path}: no such file; --plugin takes a Python file") from error
-    except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {one_line(error)}"
-        raise SingeridError(f"{path}: this plugin fails with {what}; run it by itself to see") from error
 
 
 def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:

@@ -80,7 +80,9 @@ class PrepareReport:
     warnings: tuple[Failure, ...]
 
 
-def find_tracks(tree: Path, manifest: Path | None = None, dataset: str | None = None) -> FoundTracks:
+def find_tracks(
+    tree: Path | str, manifest: Path | str | None = None, dataset: str | None = None
+) -> FoundTracks:
     """The tracks of a tree laid out singer/album/track, of a manifest, or of a data set.
 
     Args:
@@ -94,6 +96,7 @@ def find_tracks(tree: Path, manifest: Path | None = None, dataset: str | None = 
             the tree holds something else than the data set, or a damaged file of it. That its split cannot
             be made of these tracks is one of the deviations.
     """
+    tree, manifest = Path(tree), None if manifest is None else Path(manifest)
     failures: list[Failure] = []
     if dataset is None:
         tracks = (
@@ -117,8 +120,8 @@ def find_tracks(tree: Path, manifest: Path | None = None, dataset: str | None = 
 
 def prepare(
     tracks: Iterable[Track],
-    root: Path,
-    store_path: Path,
+    root: Path | str,
+    store_path: Path | str,
     config: FeatureConfig = DEFAULT_FEATURES,
     *,
     workers: int | None = None,
@@ -164,6 +167,7 @@ def prepare(
             another tree, or vocals or melody made by something else.
         ValueError: the separator gives another sample rate than the features are made of.
     """
+    root, store_path = Path(root), Path(store_path)
     if not 0 <= min_seconds < math.inf:
         raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
     if separator is not None and separator.sample_rate != config.sample_rate:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 from singerid.config import ReproduceConfig
 from singerid.errors import Failure, SingeridError
+from singerid.evaluation.card import write_card
 from singerid.evaluation.evaluate import evaluate
+from singerid.evaluation.record import record_evaluation
 from singerid.reproduce.plan import run_folder
 from singerid.reproduce.protocols import run_config, states_of
 from singerid.reproduce.tables import Cell
 from singerid.runs.history import Epoch
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device, use_threads
+from singerid.text import one_line
 from singerid.training.loop import train
 
-Outcome = tuple[Cell, Failure | None]
+CellOutcome = tuple[Cell, Failure | None]
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,15 @@ def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> No
     """Train the network of a cell, going on where an earlier call stopped, score it and keep the result.
 
     Raises:
-        SingeridError: as `training.train` and `results.write_result`.
+        SingeridError: as `train` and `record_evaluation`.
     """
     use_threads(job.threads)
     device, store = choose_device(job.device), Store.open(job.store)
     config, split = run_config(store, job.cell, job.config)
     run = train(store, run_folder(job.out, job.cell), config, split, device, on_epoch=on_epoch)
-    evaluate(run, device, states_of(job.cell.protocol))
+    # What cannot be kept is a failure here: tables are made of what is kept.
+    record_evaluation(run, evaluate(run, device, states_of(job.cell.protocol), keep=False))
+    write_card(run)
 
 
 def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> Failure | None:
@@ -67,14 +72,14 @@ def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> Fa
     except Exception as error:
         if os.environ.get("SINGERID_DEBUG"):
             raise
-        text = " ".join(str(error).split())
+        text = one_line(error)
         return Failure(
             job.cell.name, f"{type(error).__name__}: {text}; run the same command again to retry it"
         )
     return None
 
 
-def run_here(jobs: Sequence[CellJob], on_epoch: Callable[[Cell, Epoch], None]) -> Iterator[Outcome]:
+def run_here(jobs: Sequence[CellJob], on_epoch: Callable[[Cell, Epoch], None]) -> Iterator[CellOutcome]:
     """Run jobs one after the other in this process."""
     for job in jobs:
         yield job.cell, attempt(job, partial(on_epoch, job.cell))

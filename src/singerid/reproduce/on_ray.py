@@ -9,7 +9,7 @@ from typing import Any
 
 from singerid.errors import Failure
 from singerid.models.registry import MODELS, ModelEntry
-from singerid.reproduce.cell import CellJob, Outcome, attempt
+from singerid.reproduce.cell import CellJob, CellOutcome, attempt
 from singerid.system.ray_cluster import LOCAL, connect, import_ray
 
 RETRIES = 3  # of a run whose worker died
@@ -17,7 +17,7 @@ RETRIES = 3  # of a run whose worker died
 
 def run_on_cluster(
     jobs: Sequence[CellJob], address: str = LOCAL, on_connect: Callable[[int], None] = lambda slots: None
-) -> Iterator[Outcome]:
+) -> Iterator[CellOutcome]:
     """Hand jobs to a Ray cluster; yield them as they are done, in any order.
 
     Args:
@@ -43,7 +43,7 @@ def run_on_cluster(
             ray.shutdown()
 
 
-def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[Outcome]:
+def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[CellOutcome]:
     task = ray.remote(_work).options(max_retries=RETRIES, **needs)
     running = {task.remote(job, MODELS[job.cell.model]): job for job in jobs}
     while running:

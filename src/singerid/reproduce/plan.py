@@ -1,4 +1,4 @@
-"""What no run could be made of: found before anything is trained, not once a run."""
+"""What is to be done: before anything is trained, settings of no use are found, and what is done already."""
 
 import math
 from collections.abc import Mapping

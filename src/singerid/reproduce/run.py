@@ -1,4 +1,4 @@
-"""OUT, the folder of runs and report: what may be in it, and that one call at a time works there."""
+"""`singerid reproduce`: plan, run what is waiting in the folder OUT, and keep the report up to date."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -98,12 +98,12 @@ def reproduce(
         config: which tables, and how.
         device: where networks run: "auto", "cpu", "cuda" or "cuda:N".
         threads: CPU threads of a run; None: as many as torch likes, on a cluster one.
-        ray: address of a Ray cluster that runs the cells, see `cluster.run_on_cluster`; None: this process.
+        ray: address of a Ray cluster that runs the cells, see `on_ray.run_on_cluster`; None: this process.
         plumbing: say in the titles that the numbers mean nothing.
         show_progress: show on standard error how far it is.
 
     Raises:
-        SingeridError: nothing can be run or kept, see `planning.make_plan` and `folder.require_out`, or
+        SingeridError: nothing can be run or kept, see `plan.make_plan` and `require_out`, or
             another call works in `out`.
     """
     require_usable(config)

@@ -18,7 +18,7 @@ from singerid.store.reader import Store
 PartName = Literal["test", "valid", "train", "all"]
 
 
-class _Stored(Sequence[Any]):
+class _Arrays(Sequence[Any]):
     """What a store has of some tracks, each read when it is asked for, and closed again after.
 
     Args:
@@ -87,16 +87,16 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
                 "train again"
             )
     labels = [label_of[track.singer] for track in tracks]
-    _require_same_makers(store, config)
+    require_same_makers(store, config)
     spec, f0 = config.spec, None
     if spec.melody is not None:
         _require_all(store, tracks, f0_of(spec.audio, spec.melody))
-        f0 = _Stored(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
+        f0 = _Arrays(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
     if condition is None:
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
     _require_all(store, tracks, features_of(condition))
     clips = Clips(
-        _Stored(tracks, partial(store.features, condition=condition)),
+        _Arrays(tracks, partial(store.features, condition=condition)),
         labels,
         spec.window_frames,
         config.training.drop_last_clip,
@@ -127,7 +127,7 @@ def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
         yield part_of(store, paths, config)
 
 
-def _require_same_makers(store: Store, config: RunConfig) -> None:
+def require_same_makers(store: Store, config: RunConfig) -> None:
     """Refuse vocals and melody made by something else than those that the run learned on."""
     spec, origins = config.spec, store.origins
     made: list[tuple[str, str, str | None]] = []

@@ -25,7 +25,8 @@ from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.splits import Split, read_split
 from singerid.errors import SingeridError
 from singerid.listening.predict import predict_clips
-from singerid.models.spec import model_spec
+from singerid.models.registry import count_parameters
+from singerid.models.spec import InputSpec, model_spec
 from singerid.models.weights import load_model_file
 from singerid.runs.config import FORMAT, READABLE, RunConfig, config_from_json, config_to_json
 from singerid.runs.part import Part, PartName, part_of, paths_of
@@ -47,8 +48,9 @@ class Run:
     path: Path
     config: RunConfig
     elsewhere: bool = False  # its store was named for this time only, see `over`
+    learned: InputSpec | None = None  # what its network learned on, where it hears something else now
     # What was opened; shared by the forms of the run that `over` and `hearing` give.
-    _memory: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    _memory: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
@@ -86,12 +88,12 @@ class Run:
         """
         write_json(path / "split.json", split.to_json())
         write_json(path / "config.json", config_to_json(config))
-        memory: dict[Hashable, Any] = {"split": split}
+        memory: dict[tuple[Hashable, ...], Any] = {("split",): split}
         if store is not None:
             memory["store", config.store] = store
         return cls(path, config, _memory=memory)
 
-    def _once(self, key: Hashable, open_it: Callable[[], T]) -> T:
+    def _once(self, key: tuple[Hashable, ...], open_it: Callable[[], T]) -> T:
         if key not in self._memory:
             self._memory[key] = open_it()
         opened: T = self._memory[key]
@@ -100,7 +102,7 @@ class Run:
     @property
     def split(self) -> Split:
         """The split of the run."""
-        return self._once("split", lambda: read_split(self.path / "split.json"))
+        return self._once(("split",), lambda: read_split(self.path / "split.json"))
 
     @property
     def store(self) -> Store:
@@ -124,7 +126,7 @@ class Run:
         """The store's recordings are not those that the run was trained with."""
         return self.store.identity != self.config.store_identity
 
-    def over(self, store: Path | None) -> "Run":
+    def over(self, store: Path | str | None) -> "Run":
         """The run with its store in another folder; None: where it was at its training.
 
         Raises:
@@ -132,6 +134,7 @@ class Run:
         """
         if store is None:
             return self
+        store = Path(store)
         if not store.is_dir():
             raise SingeridError(f"{store}: no such folder; --store takes the folder of a store")
         return replace(self, config=replace(self.config, store=str(store.resolve())), elsewhere=True)
@@ -140,8 +143,15 @@ class Run:
         """The run listening to another audio condition; None: to what it learned on."""
         if audio is None:
             return self
-        spec = replace(self.config.spec, audio=audio)
-        return replace(self, config=replace(self.config, spec=spec))
+        spec = self.config.spec
+        heard = replace(self.config, spec=replace(spec, audio=audio))
+        return replace(self, config=heard, learned=self.learned or spec)
+
+    def as_learned(self) -> "Run":
+        """The run listening to what it learned on again."""
+        if self.learned is None:
+            return self
+        return replace(self, config=replace(self.config, spec=self.learned), learned=None)
 
     def state_path(self, state: StateName = REPORTED_STATE) -> Path:
         """Where a state of the network is kept."""
@@ -167,16 +177,17 @@ class Run:
     def network(self, device: torch.device = CPU, state: StateName = REPORTED_STATE) -> nn.Module:
         """The network in one of its kept states, in evaluation mode on a device; loaded once.
 
+        All who ask get the same one: for one to change take `load_network`.
+
         Raises:
             SingeridError: the state is missing, damaged or does not fit.
         """
 
         def load() -> nn.Module:
-            # Channels last suits convolutions on CPU and GPU alike.
-            network = self.load_network(state)
-            return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+            self.digest(state)  # of the file that is read now
+            return self.load_network(state).to(device)
 
-        return self._once(("network", state, device), load)
+        return self._once(("network", state, device), load).eval()
 
     def load_network(self, state: StateName = REPORTED_STATE) -> nn.Module:
         """A copy of the network to change, on the CPU; raises SingeridError as `network`."""
@@ -197,6 +208,12 @@ class Run:
                     "one of them is of another run"
                 )
         return model
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """All and trainable parameters of its network, as `count_parameters` counts them."""
+        opened = (network for key, network in self._memory.items() if key[:1] == ("network",))
+        return count_parameters(next(opened, None) or self.load_network())
 
     def part(self, name: PartName = "test", condition: str | None = None) -> Part:
         """Tracks and clips of a part of the split, or of all ("all"), as the run reads them.

@@ -47,7 +47,7 @@ def trained_network(
     """The network of a run; raises SingeridError as `Run.network`."""
     model, config = run.network(device, state), run.config
     return TrainedNetwork(
-        str(run.path), model, config.singers, _of(model, config.spec), run.digest(state), config.origins
+        str(run.path), model, config.singers, spec_for(model, config.spec), run.digest(state), config.origins
     )
 
 
@@ -74,13 +74,17 @@ def open_trained(
             raise SingeridError(
                 f"{which}: is a folder, no pretrained network; leave out --pretrained-weights"
             )
-        return trained_network(Run.open(which), device, state)
-    pretrained = load_pretrained(str(which), pretrained_weights)
-    model = pretrained.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    entry = pretrained.entry
-    return TrainedNetwork(pretrained.name, model, entry.singers, _of(model, entry.spec), entry.sha256)
+        trained = trained_network(Run.open(which), CPU, state)
+    else:
+        pretrained = load_pretrained(str(which), pretrained_weights)
+        model, entry = pretrained.model, pretrained.entry
+        spec = spec_for(model, entry.spec)
+        trained = TrainedNetwork(pretrained.name, model, entry.singers, spec, entry.sha256)
+    # Channels last suits convolutions on CPU and GPU alike.
+    moved = trained.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return replace(trained, model=moved)
 
 
-def _of(model: nn.Module, spec: InputSpec) -> InputSpec:
-    """The spec with what only the built model knows."""
+def spec_for(model: nn.Module, spec: InputSpec) -> InputSpec:
+    """A spec with what only the built model knows: the shortest window that it takes."""
     return replace(spec, smallest_frames=int(getattr(model, "smallest_frames", 1)))

@@ -127,7 +127,7 @@ def _read(
     if sample_rate <= 0 or block_seconds <= 0:
         raise ValueError(f"sample_rate and block_seconds must be positive: {sample_rate}, {block_seconds}")
     size = max(1, round(block_seconds * sample_rate))
-    decoded = _decoded(path, warn or _python_warning(path))
+    decoded = _decoded(path, warn or python_warning(path))
     pieces = resample(((rate, mix(samples)) for rate, samples in decoded), sample_rate)
     empty = True
     try:
@@ -176,7 +176,8 @@ def open_file(path: Path) -> BufferedReader:
         raise AudioError(path, f"cannot be opened ({reason}); check its name and permissions") from error
 
 
-def _python_warning(path: Path) -> Warn:
+def python_warning(path: Path) -> Warn:
+    """Issues an `AudioWarning` that names the file."""
     return lambda reason: warnings.warn(f"{printable(path)}: {reason}", AudioWarning, stacklevel=4)
 
 
@@ -276,7 +277,7 @@ def _decoded_by_ffmpeg(path: Path, file: Any, warn: Warn) -> Iterator[tuple[int,
             raise AudioError(path, "has no sound track; remove it or choose another file")
         if stream.codec_context is None:
             raise AudioError(path, "holds sound of a kind that FFmpeg cannot decode; convert it")
-        heard = _Heard()
+        heard = _Progress()
         for rate, frame in _joined(_ffmpeg_frames(container, stream, heard)):
             yield rate, _channels(frame)
         if heard.seconds == 0 and heard.damaged:
@@ -286,14 +287,14 @@ def _decoded_by_ffmpeg(path: Path, file: Any, warn: Warn) -> Iterator[tuple[int,
 
 
 @dataclass
-class _Heard:
+class _Progress:
     """What became of a file's sound."""
 
     seconds: float = 0.0
     damaged: bool = False
 
 
-def _ffmpeg_frames(container: Any, stream: Any, heard: _Heard) -> Iterator[Any]:
+def _ffmpeg_frames(container: Any, stream: Any, heard: _Progress) -> Iterator[Any]:
     """Yield the `av.AudioFrame`s of a sound track; a damaged packet is passed over."""
     import av
 

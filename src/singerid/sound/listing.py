@@ -40,14 +40,15 @@ def find_audio(root: Path, on_failure: OnFailure | None = None) -> tuple[str, ..
         problem = "is a file" if root.exists() else "does not exist"
         raise SingeridError(f"{printable(root)}: {problem}; give the folder that holds the recordings")
     try:
-        return tuple(sorted(_walk(root, (), frozenset(), on_failure or _raise)))
+        return tuple(sorted(_walk(root, (), frozenset(), on_failure or raise_failure)))
     except OSError as error:
         raise SingeridError(
             f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions"
         ) from error
 
 
-def _raise(failure: Failure) -> None:
+def raise_failure(failure: Failure) -> None:
+    """What is done about a failure where nobody wants to be told: it is raised as a SingeridError."""
     raise SingeridError(str(failure))
 
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from singerid.errors import SingeridError
+from singerid.text import one_line
 
 LOCAL = "local"
 _OBJECT_STORE_BYTES = 100 * 2**20  # of a cluster on this machine: tasks exchange next to nothing
@@ -28,7 +29,7 @@ def connect(ray: Any, address: str) -> bool:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        text = " ".join(str(error).split())
+        text = one_line(error)
         raise SingeridError(
             f"--ray {address}: no Ray cluster answers there ({text}); start one (ray start --head) or use "
             f"--ray {LOCAL}"

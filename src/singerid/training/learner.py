@@ -1,4 +1,8 @@
-"""The randomness of a run: that of epoch e depends on (seed, e) alone."""
+"""A network that learns: its first weights, its steps on the device, and the randomness of each epoch.
+
+Within an epoch the host only tells a GPU what to do, and never waits for what comes out: no value is read, no
+shape depends on one, and what the host sends comes from pinned memory. test_learner.py holds that.
+"""
 
 import math
 from collections.abc import Callable
@@ -199,7 +203,7 @@ def _fabric(device: torch.device, settings: TrainingConfig) -> Any:
     from lightning_fabric import Fabric
 
     where = [device.index] if device.type == "cuda" else 1
-    # TF32 is a way to multiply float32 (`float32_products`), nothing that tensors are converted to.
+    # TF32 is a way to multiply float32 (`gpu_arithmetic`), nothing that tensors are converted to.
     precision = "32-true" if settings.precision == "tf32" else settings.precision
     fabric = Fabric(accelerator=device.type, devices=where, precision=precision)
     fabric.launch()

@@ -23,7 +23,7 @@ from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.allocator import memory_kept
 from singerid.system.console import Display, TrainingDisplay
-from singerid.system.devices import gpu_arithmetic
+from singerid.system.devices import CPU, gpu_arithmetic
 from singerid.system.files import locked
 from singerid.training.learner import Learner, adam, check_training, compiling_pays, fresh_model
 from singerid.training.states import keep, resume
@@ -31,10 +31,10 @@ from singerid.training.states import keep, resume
 
 def train(
     store: Store,
-    path: Path,
+    path: Path | str,
     config: RunConfig,
     split: Split,
-    device: torch.device,
+    device: torch.device = CPU,
     display: Display = "none",
     on_epoch: Callable[[Epoch], None] | None = None,
     compiling: CompileChoice = "auto",
@@ -60,6 +60,7 @@ def train(
         SingeridError: the folder holds another run, the store does not have what the run needs, or
             the loss is not finite any more (the states of the epochs before are kept).
     """
+    path = Path(path)
     check_training(config.training, device)
     model = fresh_model(config)
     train_part, valid_part, _ = parts_of(store, split, config)
@@ -91,7 +92,10 @@ def train(
                     on_epoch(epoch)
     curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
     save_figure(curves, run.path / "curves.svg")
-    write_card(run)
+    try:
+        write_card(run)
+    except SingeridError as error:  # the network is trained all the same
+        on_warning(f"its model card cannot be written: {error}")
     return run
 
 

@@ -16,6 +16,7 @@ from singerid.models.weights import save_model
 from singerid.runs.history import Epoch, write_history
 from singerid.runs.run import Run
 from singerid.system.files import atomic_write
+from singerid.text import one_line
 
 # A state is kept when its measure is better than at every earlier epoch: ties go to the earlier.
 _MEASURE: dict[StateName, tuple[str, int]] = {
@@ -75,6 +76,6 @@ def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states, "param_groups": groups})
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise SingeridError(f"{path}: is damaged ({' '.join(str(error).split())}); {anew}") from error
+        raise SingeridError(f"{path}: is damaged ({one_line(error)}); {anew}") from error
     write_history(run, history)
     return history

@@ -20,7 +20,12 @@ from made_up import ALBUMS, BAND, FRAMES, SILENT, SINGERS, SONGS, VOICE, made_up
 from rich.console import Console
 
 from singerid.analysis.audit.audit import audit
-from singerid.analysis.audit.conditions import ConditionScores, Conflict, accompaniment_effect, hear
+from singerid.analysis.audit.conditions import (
+    ConditionScores,
+    Conflict,
+    accompaniment_effect,
+    hear_conditions,
+)
 from singerid.analysis.audit.estimate import Estimate, share, share_difference, sign_flip_p
 from singerid.analysis.audit.outcome import Audit
 from singerid.analysis.audit.presence import presence, voiced_frames, voiced_share
@@ -71,7 +76,7 @@ def listener(run: Run, store: Store, bands: slice):
 
 def heard_by(store: Store, run: Run, bands: slice):
     failures = []
-    found = hear(run, listener(run, store, bands), failures.append)
+    found = hear_conditions(run, listener(run, store, bands), failures.append)
     assert not failures
     return found
 
@@ -159,14 +164,14 @@ def test_what_a_store_lacks_is_listed_and_the_rest_is_done(tmp_path):
     store = made_up_store(tmp_path / "store", stems=False)
     run = begun(store, tmp_path / "run")
     failures = []
-    heard = hear(run, listener(run, store, VOICE), failures.append)
+    heard = hear_conditions(run, listener(run, store, VOICE), failures.append)
     assert list(heard) == ["mixture"]
     assert len(failures) == 5
     for failure in failures:
         assert f"{SINGERS * SONGS} of {SINGERS * SONGS} test tracks" in failure.reason
         assert "singerid prepare TREE STORE --vocals ..." in failure.reason
     with pytest.raises(SingeridError, match="no vocals"):
-        hear(run.hearing("vocals"), lambda part: None, print)
+        hear_conditions(run.hearing("vocals"), lambda part: None, print)
 
 
 def test_a_network_that_reads_the_melody_hears_that_of_the_vocals(store, tmp_path):
@@ -180,7 +185,7 @@ def test_a_network_that_reads_the_melody_hears_that_of_the_vocals(store, tmp_pat
         return np.full((len(part.clips), SINGERS), 1 / SINGERS, np.float32)
 
     failures = []
-    heard = hear(run, predict, failures.append)
+    heard = hear_conditions(run, predict, failures.append)
     assert list(heard) == ["mixture", "vocals", "remix_own", "remix_same", "remix_other"]
     assert not failures  # nothing that a store lacks
     assert all(torch.equal(melody, seen[0]) for melody in seen.values())

@@ -317,6 +317,6 @@ def test_a_plugin_may_register_one(tmp_path: Path, singerid: Callable[..., objec
     unknown = singerid(*command)
     assert unknown.returncode == 2  # type: ignore[attr-defined]
     assert unknown.stderr == (  # type: ignore[attr-defined]
-        "singerid: unknown data set 'choir'; near names: artist20, artist20-course, vocalset; "
-        "your own need --plugin FILE.py\n"
+        "singerid: Invalid value for '--dataset': unknown data set 'choir'; near names: artist20, "
+        "artist20-course, vocalset; your own need --plugin FILE.py. See --help.\n"
     )

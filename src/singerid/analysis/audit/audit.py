@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 
-from singerid.analysis.audit.conditions import ConditionName, Heard, accompaniment_effect, asked_of, hear
+from singerid.analysis.audit.conditions import (
+    ConditionHeard,
+    ConditionName,
+    accompaniment_effect,
+    asked_of,
+    hear_conditions,
+)
 from singerid.analysis.audit.outcome import Audit
 from singerid.analysis.audit.presence import Presence, presence
 from singerid.analysis.audit.remix import remix_error_db
@@ -54,7 +60,7 @@ def audit(
             "trained anew would learn on these; leave out --retrain, or train again"
         )
     missing: list[Failure] = []
-    heard = hear(run, lambda part: run.predict(part, device), missing.append)
+    heard = hear_conditions(run, lambda part: run.predict(part, device), missing.append)
     own = heard[run.config.spec.audio]
     splits = [scores_on(run.config.split.kind, "network", [(own.part, own.probabilities)])]
     if retrain:
@@ -97,7 +103,9 @@ def _notes(run: Run) -> Iterator[str]:
         )
 
 
-def _presence(run: Run, heard: Mapping[ConditionName, Heard], missing: list[Failure]) -> Presence | None:
+def _presence(
+    run: Run, heard: Mapping[ConditionName, ConditionHeard], missing: list[Failure]
+) -> Presence | None:
     try:
         return presence(run, heard)
     except SingeridError as error:
@@ -105,7 +113,7 @@ def _presence(run: Run, heard: Mapping[ConditionName, Heard], missing: list[Fail
         return None
 
 
-def _remix_error(run: Run, heard: Mapping[ConditionName, Heard]) -> float | None:
+def _remix_error(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> float | None:
     """None also where waveforms are mixed, which is exact."""
     if "remix_own" not in heard or run.config.spec.reads_waveform:
         return None

@@ -97,7 +97,7 @@ class ConditionScores:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class ConditionHeard:
     """What a run heard, and what it made of it.
 
     Attributes:
@@ -117,7 +117,9 @@ def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
     return tuple(name for name in names if name != "accompaniment" or config.spec.melody is None)
 
 
-def hear(run: Run, predict: Predict, on_failure: Callable[[Failure], None]) -> Mapping[ConditionName, Heard]:
+def hear_conditions(
+    run: Run, predict: Predict, on_failure: Callable[[Failure], None]
+) -> Mapping[ConditionName, ConditionHeard]:
     """Let a run name its test tracks in every condition that it can be asked about and the store can give.
 
     All conditions have the same clips in the same order.
@@ -132,7 +134,7 @@ def hear(run: Run, predict: Predict, on_failure: Callable[[Failure], None]) -> M
     """
     own = run.part()
     named = predict(own)
-    found: dict[ConditionName, Heard] = {}
+    found: dict[ConditionName, ConditionHeard] = {}
     for name in asked_of(run.config):
         if name == run.config.spec.audio:
             part, partners, probabilities = own, None, named
@@ -143,11 +145,11 @@ def hear(run: Run, predict: Predict, on_failure: Callable[[Failure], None]) -> M
                 on_failure(Failure(CONDITIONS[name], str(error)))
                 continue
             probabilities = predict(part)
-        found[name] = Heard(part, probabilities, _scores(name, part, probabilities, named, partners))
+        found[name] = ConditionHeard(part, probabilities, _scores(name, part, probabilities, named, partners))
     return found
 
 
-def accompaniment_effect(heard: Mapping[ConditionName, Heard]) -> Estimate | None:
+def accompaniment_effect(heard: Mapping[ConditionName, ConditionHeard]) -> Estimate | None:
     """F1 of vocals over the singer's own other albums less F1 over other singers'; None without remixes.
 
     The voice is the same and the remixing is; what differs is what the accompaniment speaks for.

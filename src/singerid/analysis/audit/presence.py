@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.analysis.audit.conditions import ConditionName, Heard, require
+from singerid.analysis.audit.conditions import ConditionHeard, ConditionName, require
 from singerid.analysis.audit.estimate import (
     FEWEST_ALBUMS,
     Estimate,
@@ -79,7 +79,7 @@ class Presence:
     mixture_less_vocals: Estimate | None
 
 
-def presence(run: Run, heard: Mapping[ConditionName, Heard]) -> Presence:
+def presence(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> Presence:
     """Compare a run's confidence where somebody sings with that where nobody does.
 
     Args:

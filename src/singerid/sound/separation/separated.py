@@ -12,7 +12,7 @@ from singerid.sound.scratch import as_bytes, keep, read_kept
 from singerid.sound.separation.separators import Separator
 from singerid.system.files import scratch_write
 
-PARTS = (VOCALS, ACCOMPANIMENT)  # in the order in which a separator gives them
+SEPARATED = (VOCALS, ACCOMPANIMENT)  # in the order in which a separator gives them
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def separated(
     warn: Callable[[str], None] = lambda _: None,
     *,
     mixture: Read | None = None,
-    parts: Collection[str] = PARTS,
+    parts: Collection[str] = SEPARATED,
 ) -> Iterator[Mapping[str, Read]]:
     """Separate a recording and give parts of it, "vocals" and "accompaniment", to read as often as wished.
 
@@ -48,7 +48,7 @@ def separated(
         with ExitStack() as stack:
             opened = {part: stack.enter_context(scratch_write(file)) for part, file in files.items()}
             for block in separator.blocks(path, mixture, warn):
-                for part, samples in zip(PARTS, block, strict=True):
+                for part, samples in zip(SEPARATED, block, strict=True):
                     if part in opened:
                         opened[part].write(as_bytes(samples))
         yield {part: partial(read_kept, file) for part, file in files.items()}

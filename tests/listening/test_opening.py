@@ -1,0 +1,35 @@
+"""From what a network must be given to a listener."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from singerid.config import FeatureConfig
+from singerid.errors import SingeridError
+from singerid.listening.opening import notice_of, open_listener
+from singerid.models.spec import InputSpec
+
+CPU = torch.device("cpu")
+
+
+def test_the_separator_gives_what_the_network_is_made_for():
+    spec = InputSpec(features=FeatureConfig(sample_rate=22_050))
+    listener = open_listener("net", spec, CPU, audio="vocals", separator="repet")
+    assert listener.separator.sample_rate == listener.sample_rate == 22_050
+    assert listener.spec == replace(spec, audio="vocals")
+    assert "net learned on the mixture and hears vocals by repet" in notice_of("net", spec, listener, {})
+
+
+def test_a_melody_of_other_frames_is_refused():
+    spec = InputSpec(features=FeatureConfig(hop_length=256), inputs=("mel", "melody"), melody="pyin")
+    with pytest.raises(SingeridError, match="followed at 16000 Hz every 512 samples"):
+        open_listener("net", spec, CPU)
+
+
+def test_the_mixture_needs_no_separator():
+    assert open_listener("net", InputSpec(), CPU).separator is None
+    with pytest.raises(SingeridError, match="hears the mixture; leave out --separator"):
+        open_listener("net", InputSpec(), CPU, separator="repet")
+    with pytest.raises(SingeridError, match="learned on true stems, which a recording has none of"):
+        open_listener("net", InputSpec(audio="vocals", separator="stems"), CPU)
