@@ -159,7 +159,7 @@ def test_a_folder_of_that_name_wins(site, trained, tmp_path, monkeypatch):
     register_pretrained("duet", entry)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "duet").symlink_to(trained.path)
-    assert Identifier.load("duet").scores.singers == trained.config.singers
+    assert Identifier.load("duet").scorer.singers == trained.config.singers
     with pytest.raises(SingeridError, match=r"duet: is a folder, .* leave out --pretrained-weights"):
         Identifier.load("duet", pretrained_weights=tmp_path / "any")
 
