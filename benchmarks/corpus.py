@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from singerid.config import FeatureConfig
 from singerid.data.clips import clip_starts
 from singerid.data.synthetic import CorpusConfig, Song, draw_corpus, render, write_corpus
-from singerid.data.synthetic.cast import SAMPLE_RATE, Part
+from singerid.data.synthetic.cast import SAMPLE_RATE, Purpose
 from singerid.data.synthetic.score import compose
 from singerid.data.synthetic.voice import HOP, articulate
 from singerid.evaluation.baseline import Baseline
@@ -148,7 +148,9 @@ def level_statistics(track: Rendered) -> np.ndarray:
 def formant_levels(track: Rendered) -> np.ndarray:
     """Real decibels of F1 to F5 below the mixture's loudest mel cell: medians over the sung vowels."""
     song = track.song
-    controls = articulate(song.singer, compose(song).notes, song.samples // HOP + 2, song.stream(Part.VOICE))
+    controls = articulate(
+        song.singer, compose(song).notes, song.samples // HOP + 2, song.stream(Purpose.VOICE)
+    )
     centres = librosa.mel_frequencies(FEATURES.n_mels + 2, fmax=SAMPLE_RATE / 2)[1:-1]
     power = librosa.feature.melspectrogram(y=track.samples["vocals"], sr=SAMPLE_RATE, pad_mode="reflect")
     level = 10 * np.log10(np.maximum(power, 1e-12))

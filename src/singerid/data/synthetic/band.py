@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, sosfilt
 
-from singerid.data.synthetic.cast import BEATS_PER_BAR, SAMPLE_RATE, Part, Song
+from singerid.data.synthetic.cast import BEATS_PER_BAR, SAMPLE_RATE, Purpose, Song
 from singerid.data.synthetic.score import Score
 
 Array = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ class Tone:
 
 def loop(song: Song, score: Score) -> Array:
     """Play the song's loop once; (loop_bars * bar_samples,), RMS 1."""
-    album, rng = song.album_stream(Part.BAND), song.stream(Part.BAND)
+    album, rng = song.album_stream(Purpose.BAND), song.stream(Purpose.BAND)
     length = song.loop_bars * song.bar_samples
     parts = {
         "kick": _drum(_kick(album), _steps(rng, song, {0: 1.0, 8: 0.6, 6: 0.3, 10: 0.4, 14: 0.15}), song),

@@ -35,8 +35,8 @@ MOST = 99  # singers, albums, songs: two digits in a name
 LONGEST_SECONDS = 600.0
 
 
-class Part(IntEnum):
-    """What a random stream is for, so that one part's draws never shift another's."""
+class Purpose(IntEnum):
+    """What a random stream is for, so that what is drawn for one purpose never shifts another."""
 
     CAST = 0
     ALBUM = 1
@@ -47,9 +47,9 @@ class Part(IntEnum):
     ROOM = 6
 
 
-def stream(seed: int, part: Part, *key: int) -> np.random.Generator:
-    """Return the random generator of one part of one singer, album or song."""
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(part, *key)))
+def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
+    """Return the random generator of one singer, album or song for one purpose."""
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(purpose, *key)))
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class Song:
         """Length in samples: a whole number of bars."""
         return self.bars * self.bar_samples
 
-    def stream(self, part: Part) -> np.random.Generator:
-        """Return this song's own random generator for `part`."""
-        return stream(self.seed, part, *self.album.key, self.number)
+    def stream(self, purpose: Purpose) -> np.random.Generator:
+        """Return this song's own random generator for `purpose`."""
+        return stream(self.seed, purpose, *self.album.key, self.number)
 
-    def album_stream(self, part: Part) -> np.random.Generator:
-        """Return the generator that all songs of the album share for `part`."""
-        return stream(self.seed, part, *self.album.key)
+    def album_stream(self, purpose: Purpose) -> np.random.Generator:
+        """Return the generator that all songs of the album share for `purpose`."""
+        return stream(self.seed, purpose, *self.album.key)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def draw_singer(seed: int, index: int) -> Singer:
     almost the same traits.
     """
     group, position = divmod(index, GROUP)
-    rng = stream(seed, Part.CAST, group)
+    rng = stream(seed, Purpose.CAST, group)
     twin_of = {b: a for a, b in TWINS}
     bodies = [p for p in range(GROUP) if p not in twin_of]
     lengths = _tract_lengths(rng, bodies)
@@ -246,7 +246,7 @@ def _tract_lengths(rng: np.random.Generator, bodies: list[int]) -> dict[int, flo
 
 
 def _draw_album(seed: int, singer: int, album: int) -> Album:
-    rng = stream(seed, Part.ALBUM, singer, album)
+    rng = stream(seed, Purpose.ALBUM, singer, album)
     return Album(
         name=f"album-{album + 1:02d}",
         key=(singer, album),
@@ -262,7 +262,7 @@ def _draw_album(seed: int, singer: int, album: int) -> Album:
 
 
 def _draw_song(config: CorpusConfig, singer: Singer, album: Album, number: int) -> Song:
-    rng = stream(config.seed, Part.SONG, *album.key, number)
+    rng = stream(config.seed, Purpose.SONG, *album.key, number)
     tempo = float(np.clip(album.tempo * rng.uniform(0.97, 1.03), *TEMPO))
     bar = round(bar_seconds(tempo) * SAMPLE_RATE)
     return Song(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from singerid.data.synthetic.cast import BEATS_PER_BAR, SAMPLE_RATE, Part, Song
+from singerid.data.synthetic.cast import BEATS_PER_BAR, SAMPLE_RATE, Purpose, Song
 
 MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 MINOR = np.array([0, 2, 3, 5, 7, 8, 10])
@@ -86,7 +86,7 @@ def unvoiced_seconds(note: Note) -> float:
 
 def compose(song: Song) -> Score:
     """Write the melody of a song; the share without voice is what the song asks for."""
-    rng = song.stream(Part.SCORE)
+    rng = song.stream(Purpose.SCORE)
     scale = (int(rng.integers(12)) + (MAJOR if rng.random() < 0.6 else MINOR)) % 12
     degrees = _progression(rng, song.loop_bars)
     chords = scale[(degrees[:, None] + np.array([0, 2, 4])) % 7]

@@ -9,7 +9,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import lfilter
 
 from singerid.data.synthetic.band import loop
-from singerid.data.synthetic.cast import SAMPLE_RATE, Album, Part, Song
+from singerid.data.synthetic.cast import SAMPLE_RATE, Album, Purpose, Song
 from singerid.data.synthetic.score import compose
 from singerid.data.synthetic.voice import sing
 
@@ -64,7 +64,7 @@ def _quantised(x: Array) -> Array:
 
 def impulse_response(song: Song) -> Array:
     """Return the album's room: the direct sound, then decaying noise whose high end dies first."""
-    album, rng = song.album, song.album_stream(Part.ROOM)
+    album, rng = song.album, song.album_stream(Purpose.ROOM)
     length = round(album.reverberation_seconds * SAMPLE_RATE)
     time = np.arange(length) / SAMPLE_RATE
     dull, bright = rng.standard_normal((2, length))
@@ -83,7 +83,7 @@ def _diffuse(x: Array, song: Song) -> Array:
     Schroeder's all-pass filters, other delays in each song: they leave the spectrum alone, but the ratio of
     peak to RMS no longer tells how sharp someone's pulses are.
     """
-    rng = song.stream(Part.ROOM)
+    rng = song.stream(Purpose.ROOM)
     for delay in rng.integers(5, 30, size=4).tolist():
         gap = [0.0] * (delay - 1)
         x = lfilter([-0.6, *gap, 1.0], [1.0, *gap, -0.6], x)

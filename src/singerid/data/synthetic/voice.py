@@ -15,7 +15,7 @@ from scipy.fft import irfft, rfft
 from scipy.ndimage import minimum_filter1d
 from scipy.signal import lfilter
 
-from singerid.data.synthetic.cast import SAMPLE_RATE, Part, Singer, Song
+from singerid.data.synthetic.cast import SAMPLE_RATE, Purpose, Singer, Song
 from singerid.data.synthetic.score import CONSONANTS, VOWELS, Note, Score
 
 Array = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ def sing(song: Song, score: Score) -> tuple[Array, Array]:
     Returns:
         The dry voice (N,), RMS 1 where it is voiced, and F0 in Hz at every sample (N,), 0 where unvoiced.
     """
-    rng = song.stream(Part.VOICE)
+    rng = song.stream(Purpose.VOICE)
     controls = articulate(song.singer, score.notes, song.samples // HOP + 2, rng)
     times, grid = np.arange(song.samples), np.arange(len(controls.f0)) * HOP
 
