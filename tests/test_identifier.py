@@ -219,7 +219,7 @@ def test_folders_are_searched_and_bad_files_stop_nothing(identifier, recordings,
     (tmp_path / "b" / "text.mp3").write_text("this is no sound")
     (tmp_path / "b" / "notes.txt").write_text("not even asked")
     failures = []
-    files = find_files([tmp_path / "b", tmp_path / "gone.wav", tmp_path / "empty"], failures.append)
+    files, _ = find_files([tmp_path / "b", tmp_path / "gone.wav", tmp_path / "empty"], failures.append)
     assert [path.name for path in files] == ["fine.wav", "text.mp3", "gone.wav"]
     assert [failure.path for failure in failures] == [str(tmp_path / "empty")]
     outcomes = list(identify_files(identifier, files))

@@ -47,7 +47,7 @@ def identify(
     """Name the singer of recordings in any format: who, how sure, and when."""
     from singerid.identifier import Identifier, identify_files
     from singerid.identify.result import Result
-    from singerid.sound.listing import find_files
+    from singerid.sound.listing import find_files, passed_over_text
     from singerid.system.devices import choose_device, use_threads
 
     use_threads(threads)
@@ -69,7 +69,9 @@ def identify(
     if identifier.notice:
         warn(identifier.notice)
     failures: list[Failure] = []
-    files = find_files(paths, failures.append)
+    files, passed_over = find_files(paths, failures.append)
+    if passed_over:
+        warn(passed_over_text(passed_over))
     outcomes: list[Result | Failure] = []
 
     def listen() -> Iterator[Result | Failure]:

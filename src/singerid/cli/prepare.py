@@ -72,6 +72,8 @@ def prepare(
     if weights is not None and vocals is None:
         raise SingeridError("--weights are those of a separator; choose one with --vocals")
     found = find_tracks(tree, manifest, dataset)
+    for notice in found.notices:
+        warn(notice)
     where = choose_device(device)
     separator = None
     if vocals is not None:

@@ -8,16 +8,20 @@ those as lone surrogates (PEP 383), and so does this module.
 import csv
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from singerid.data.lookup import FileLookup
+from singerid.data.names import clean_name, notices_of
 from singerid.errors import Failure, SingeridError
-from singerid.sound.listing import OnFailure, find_audio, raise_failure
+from singerid.sound.listing import OnFailure, find_audio, passed_over_text, raise_failure
 from singerid.text import printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
+_NAMED_ROWS = 3  # of those that name no file
+
+OnNotice = Callable[[str], None]  # is called with what is to be told, each in one line
 
 
 @dataclass(frozen=True, order=True)
@@ -26,8 +30,8 @@ class Track:
 
     Attributes:
         path: relative to the tree's root, parts separated by "/" on every system.
-        singer: the class, in Unicode's composed form (NFC), so that a name typed on one system
-            equals the same name stored by another.
+        singer: the class, as `clean_name` writes it, so that a name typed on one system equals the same
+            name stored by another.
         album: likewise; "" where it is not known.
     """
 
@@ -49,7 +53,9 @@ def singers_of(tracks: Iterable[Track]) -> tuple[str, ...]:
     return tuple(sorted({track.singer for track in tracks}))
 
 
-def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:
+def scan_tree(
+    root: Path, on_failure: OnFailure | None = None, on_notice: OnNotice | None = None
+) -> tuple[Track, ...]:
     """Tracks of a tree laid out singer/album/track, sorted by path.
 
     The first folder is the singer and the second the album, however deep the file lies below it:
@@ -60,51 +66,63 @@ def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, .
         root: the folder of the singers' folders.
         on_failure: is called with what `find_audio` passes on, and with every audio file that lies
             in no singer's folder; without it the first of them is raised.
+        on_notice: is called with what was passed over and what is odd about the singers' names.
 
     Raises:
         SingeridError: `root` is no folder, or holds no track.
     """
     fail = on_failure or raise_failure
     tracks = []
-    for path in find_audio(root, fail):
-        singer, *folders = path.split("/")[:-1] or [""]
+    listing = find_audio(root, fail)
+    for path in listing.audio:
+        singer, *folders = map(clean_name, path.split("/")[:-1] or [""])
         if not singer:
             fail(Failure(path, f"lies in no singer's folder; move it to {printable(root)}/SINGER/ALBUM/"))
             continue
-        tracks.append(Track(path, composed(singer), composed(folders[0]) if folders else ""))
+        tracks.append(Track(path, singer, folders[0] if folders else ""))
+    notices = [passed_over_text(listing.passed_over)] if listing.passed_over else []
     if not tracks:
+        seen = f" ({notices[0]})" if notices else ""
         raise SingeridError(
-            f"{printable(root)}: holds no audio file in a singer's folder; lay it out SINGER/ALBUM/TRACK "
-            f"or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
+            f"{printable(root)}: holds no audio file in a singer's folder{seen}; lay it out "
+            f"SINGER/ALBUM/TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
         )
+    _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
     return tuple(tracks)
 
 
-def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:
+def read_manifest(
+    manifest: Path, root: Path, on_failure: OnFailure | None = None, on_notice: OnNotice | None = None
+) -> tuple[Track, ...]:
     """Tracks listed in a CSV file with the columns path, singer and album, sorted by path.
 
     UTF-8 with or without a byte-order mark, commas, double quotes (RFC 4180); the columns may come
     in any order and others beside them; blank lines are passed over. `path` is relative to `root`,
-    or absolute and inside it, and may be any bytes. `album` may be empty: not known.
+    or absolute and inside it, and may be any bytes; where there is no such file, other separators, Unicode
+    forms and cases are tried (`FileLookup`). `album` may be empty: not known.
 
     Args:
         manifest: the CSV file.
         root: the folder that the paths are relative to.
         on_failure: is called with every row whose file does not exist; without it the first of
             them is raised.
+        on_notice: is called with what is odd about the paths and the singers' names.
 
     Raises:
-        SingeridError: the manifest cannot be read, lacks a column or lists no track; or a row has
-            too few or too many fields, an empty singer, a path outside `root`, or the path of an
+        SingeridError: the manifest cannot be read, lacks a column, or lists no track that is there; or a
+            row has too few or too many fields, an empty singer, a path outside `root`, or the path of an
             earlier row. The message names the line.
     """
     fail = on_failure or raise_failure
     base = Path(os.path.abspath(root))  # noqa: PTH100 (resolve would follow links out of the tree)
+    lookup = FileLookup(root)
     lines: dict[str, int] = {}
-    tracks = []
+    tracks, missing, respelled = [], [], []
     for line, row in _manifest_rows(manifest):
         where = f"{printable(manifest)}, line {line}"
-        path = _path_in(base, row["path"], where)
+        written = _path_in(base, row["path"], where)
+        found = lookup.find(written)
+        path = found or written
         if path in lines:
             raise SingeridError(
                 f"{where}: {path!r} is listed on line {lines[path]} already; keep one of them"
@@ -113,22 +131,37 @@ def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = Non
         track = Track(path, *(_label(row[column], column, where) for column in ("singer", "album")))
         if not track.singer:
             raise SingeridError(f"{where}: the singer is empty; fill it in or remove the line")
-        if not _is_file(root / path):
-            fail(
-                Failure(
-                    path, f"no such file in {printable(root)} ({where}); mend the path or remove the line"
-                )
-            )
+        if found is None:
+            missing.append(f"line {line} {path!r}")
+            reason = f"no such file in {printable(root)} ({where}); mend the path or remove the line"
+            fail(Failure(path, reason))
             continue
+        if found != written:
+            respelled.append(written)
         tracks.append(track)
+    if not tracks and missing:
+        first = ", ".join(missing[:_NAMED_ROWS]) + (", ..." if missing[_NAMED_ROWS:] else "")
+        raise SingeridError(
+            f"{printable(manifest)}: none of its {len(missing):,} paths is that of a file in "
+            f"{printable(root)}: {first}; give the folder that they are relative to as TREE"
+        )
     if not tracks:
         raise SingeridError(f"{printable(manifest)}: lists no track; write one line a track below the header")
+    notices = []
+    if respelled:
+        first = repr(respelled[0]) + (", ..." if respelled[1:] else "")
+        notices.append(
+            f"{printable(manifest)}: {len(respelled):,} paths are spelled otherwise on disk (separators, "
+            f"Unicode form or case) and were found all the same: {first}"
+        )
+    _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
     return tuple(sorted(tracks))
 
 
-def composed(name: str) -> str:
-    """`name` in Unicode's composed form (NFC)."""
-    return unicodedata.normalize("NFC", name)
+def _tell(notices: Iterable[str], on_notice: OnNotice | None) -> None:
+    if on_notice is not None:
+        for notice in notices:
+            on_notice(notice)
 
 
 def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -168,17 +201,10 @@ def _path_in(base: Path, field: str, where: str) -> str:
     return path.relative_to(base).as_posix()
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long, a folder that may not be entered
-        return False
-
-
 def _label(field: str, column: str, where: str) -> str:
     """The name of a singer or an album; unlike a path it must be text."""
     try:
         field.encode("utf-8")
     except UnicodeEncodeError as error:
         raise SingeridError(f"{where}: the {column} is not UTF-8; save the manifest as UTF-8") from error
-    return composed(field.strip())
+    return clean_name(field)

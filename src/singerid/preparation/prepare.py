@@ -7,7 +7,7 @@ its bytes; while its size and time of change stay the same, it is taken to be th
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,11 +20,12 @@ import torch
 from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
-from singerid.data.tracks import Track, read_manifest, scan_tree
+from singerid.data.tracks import OnNotice, Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.sound.audio import AudioError, open_file
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.sound.listing import OnFailure
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separators import Separator
 from singerid.store.arrays import f0_of, features_of, waveform_of
@@ -38,6 +39,7 @@ from singerid.text import printable
 # Starting a process takes about as long as it takes to extract so many bytes of recordings: 10 songs.
 _BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
+Scan = Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]]
 # Two changes of a file this close together may bear the same time.
 _CLOCK_NS = 2_000_000_000
 
@@ -52,6 +54,7 @@ class FoundTracks:
         failures: what looked like a track and is none, and why.
         deviations: from the data set that it should be.
         split: the one that comes with the data set, if one does.
+        notices: what was passed over, and what is odd about names and paths.
     """
 
     root: Path
@@ -59,6 +62,7 @@ class FoundTracks:
     failures: tuple[Failure, ...]
     deviations: tuple[Failure, ...] = ()
     split: Split | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,18 @@ def find_tracks(
     """
     tree, manifest = Path(tree), None if manifest is None else Path(manifest)
     failures: list[Failure] = []
+    notices: list[str] = []
+
+    def tracks_of(root: Path, scan: Scan) -> tuple[Track, ...]:
+        find = partial(read_manifest, manifest) if manifest else scan
+        return find(root, failures.append, notices.append)
+
     if dataset is None:
-        tracks = (
-            read_manifest(manifest, tree, failures.append) if manifest else scan_tree(tree, failures.append)
-        )
-        return FoundTracks(tree, tracks, tuple(failures))
+        tracks = tracks_of(tree, scan_tree)
+        return FoundTracks(tree, tracks, tuple(failures), notices=tuple(notices))
     known = DATASETS[dataset]
     root = known.root(tree)
-    tracks = (
-        read_manifest(manifest, root, failures.append) if manifest else known.tracks(root, failures.append)
-    )
+    tracks = tracks_of(root, known.tracks)
     deviations = list(known.deviations(root, tracks))
     split = None
     try:
@@ -115,7 +121,7 @@ def find_tracks(
     except SingeridError as error:  # features can be made all the same
         deviations.append(f"no split: {error}")
     told = tuple(Failure(dataset, deviation) for deviation in deviations)
-    return FoundTracks(root, tracks, tuple(failures), told, split)
+    return FoundTracks(root, tracks, tuple(failures), told, split, tuple(notices))
 
 
 def prepare(

@@ -1,32 +1,96 @@
-"""Which files hold sound."""
+"""Which files hold sound: their content decides, and what is passed over is told."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from singerid.errors import Failure, SingeridError
 from singerid.text import printable
 
 _CONTAINERS = (
-    "3gp aac ac3 aif aifc aiff amr ape asf au avi caf flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpc "
-    "mpeg mpg oga ogg ogv opus rf64 snd spx tta w64 wav wave webm wma wmv wv"
+    "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf dff dsf dts eac3 f4a f4v flac flv m2ts m4a m4b m4p "
+    "m4r m4v mka mkv mov mp1 mp2 mp3 mp4 mpc mpeg mpg mts oga ogg ogm ogv opus qt ra rf64 rm snd spx tak ts "
+    "tta vob voc w64 wav wave weba webm wma wmv wv"
 )
 AUDIO_EXTENSIONS = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""Lower-case file extensions of audio files and of video files, which may have sound."""
+"""Lower-case endings of audio files, and of video files, which may have sound: no look inside is needed."""
+
+# What other programs keep beside someone's files: trash, versions, indexes, thumbnails.
+_COMPANION_FOLDERS = frozenset(
+    (
+        *(
+            ".git",
+            ".hg",
+            ".svn",
+            ".bzr",
+            "_darcs",
+            ".trash",
+            ".trashes",
+            ".dtrash",
+            "$recycle.bin",
+            "#recycle",
+        ),
+        *(
+            "@recycle",
+            ".recycle",
+            ".spotlight-v100",
+            ".fseventsd",
+            ".temporaryitems",
+            ".documentrevisions-v100",
+        ),
+        *(
+            ".appledouble",
+            "__macosx",
+            "@eadir",
+            ".@__thumb",
+            ".thumbnails",
+            ".xvpics",
+            ".stfolder",
+            ".stversions",
+        ),
+        *(".dropbox.cache", "system volume information", "lost+found"),
+    )
+)
+_COMPANION_FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory", ".localized"))
+_UNFINISHED = re.compile(r"\.tmp-[0-9a-f]{32}")  # what a kill leaves of `atomic_write`
+_APPLE_DOUBLE = b"\0\x05\x16\x07"  # what macOS keeps beside a file on other systems' disks: RFC 1740
+# Files that begin so hold no sound and need no decoder to tell: pictures, documents, archives, programs.
+_OTHER_CONTENT = (
+    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"%PDF", b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"),
+    *(b"SQLite format 3", b"\x7fELF", b"MZ", b"<?xml", b"<!DOCTYPE", b"{\\rtf", b"\x93NUMPY", _APPLE_DOUBLE),
+)
+_NAMED = 3  # of what is passed over
 
 OnFailure = Callable[[Failure], None]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The files below a folder, as paths relative to it, separated by "/", sorted.
+
+    Attributes:
+        audio: those that hold sound, or should by their name.
+        passed_over: files that hold none, and folders (with "/" behind) of other programs.
+    """
+
+    audio: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+
+
 def is_audio_name(name: str) -> bool:
-    """Whether `name` is that of an audio or video file and not hidden (".name", "._name", ".tmp-...")."""
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in AUDIO_EXTENSIONS
+    """Whether `name` has the ending of an audio or video file; blanks behind it do not count."""
+    return PurePosixPath(f"_{name.strip().lower()}").suffix in AUDIO_EXTENSIONS
 
 
-def find_audio(root: Path, on_failure: OnFailure | None = None) -> tuple[str, ...]:
-    """Paths of all audio files under `root`, relative to it, separated by "/", sorted.
+def find_audio(root: Path, on_failure: OnFailure | None = None) -> Listing:
+    """All audio files under `root`.
 
-    Hidden files and folders are passed over. Symbolic links are followed, except to a folder that
-    they lie in.
+    A name may be anything: ".38 Special" is a singer. What is a companion of other programs is passed over
+    (AppleDouble files, .DS_Store, thumbnails, folders of trash and of version control), and what has no
+    ending of an audio or video file where its content does not decode. Symbolic links are followed, except
+    to a folder that they lie in.
 
     Args:
         root: a folder.
@@ -39,12 +103,14 @@ def find_audio(root: Path, on_failure: OnFailure | None = None) -> tuple[str, ..
     if not root.is_dir():
         problem = "is a file" if root.exists() else "does not exist"
         raise SingeridError(f"{printable(root)}: {problem}; give the folder that holds the recordings")
+    passed_over: list[str] = []
     try:
-        return tuple(sorted(_walk(root, (), frozenset(), on_failure or raise_failure)))
+        audio = sorted(_walk(root, (), frozenset(), on_failure or raise_failure, passed_over))
     except OSError as error:
         raise SingeridError(
             f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions"
         ) from error
+    return Listing(tuple(audio), tuple(sorted(passed_over)))
 
 
 def raise_failure(failure: Failure) -> None:
@@ -52,8 +118,19 @@ def raise_failure(failure: Failure) -> None:
     raise SingeridError(str(failure))
 
 
+def passed_over_text(names: Sequence[str]) -> str:
+    """What to say of names that were passed over, with a few of them: "passed over 12 without sound: ..."."""
+    few = ", ".join(printable(name) for name in names[:_NAMED])
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"passed over {len(names):,} without sound: {few}{more}"
+
+
 def _walk(
-    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], fail: OnFailure
+    folder: Path,
+    parts: tuple[str, ...],
+    above: frozenset[tuple[int, int]],
+    fail: OnFailure,
+    passed_over: list[str],
 ) -> Iterator[str]:
     """Audio files below `folder`, whose path from the root is `parts`; it lies in the folders `above`."""
     status = folder.stat()
@@ -61,38 +138,87 @@ def _walk(
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
-        if entry.name.startswith("."):
-            continue
         path = (*parts, entry.name)
         try:
             if entry.is_dir():
+                if _is_companion_folder(folder / entry.name):
+                    passed_over.append("/".join(path) + "/")
+                    continue
                 status = entry.stat()
                 if (status.st_dev, status.st_ino) not in above:
-                    yield from _walk(folder / entry.name, path, above, fail)
-            elif is_audio_name(entry.name):
-                if entry.is_file():
-                    yield "/".join(path)
-                elif entry.is_symlink():
+                    yield from _walk(folder / entry.name, path, above, fail, passed_over)
+            elif not entry.is_file():
+                if entry.is_symlink() and is_audio_name(entry.name):
                     fail(Failure("/".join(path), "is a link to nothing; mend or remove it"))
+            elif _holds_sound(folder / entry.name):
+                yield "/".join(path)
+            else:
+                passed_over.append("/".join(path))
         except OSError as error:
             reason = f"cannot be listed ({error.strerror}); check its permissions"
             fail(Failure("/".join(path), reason))
 
 
-def find_files(paths: Sequence[Path], on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:
+def _is_companion_folder(folder: Path) -> bool:
+    name = folder.name.lower()
+    if name == "cvs":  # a band might be called that
+        return (folder / "Entries").is_file()
+    return name in _COMPANION_FOLDERS or name.startswith(".trash-")
+
+
+def _holds_sound(path: Path) -> bool:
+    """Whether a file is to be taken: by its ending, else by its content."""
+    if path.name.lower() in _COMPANION_FILES or _UNFINISHED.fullmatch(path.name):
+        return False
+    named = is_audio_name(path.name)
+    if named and not path.name.startswith("._"):
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError:
+        return named  # that it cannot be read is told when it is to be decoded
+    if not start or start.startswith(_APPLE_DOUBLE):
+        return False
+    if named:
+        return True
+    if start.startswith(_OTHER_CONTENT) or _is_text(start):
+        return False
+    from singerid.sound.decoding.decode import is_sound
+
+    return is_sound(path)
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file that begins so is text: UTF-8 without control characters."""
+    try:
+        text = start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.end < len(start) or error.start < len(start) - 4:  # not just cut in a character
+            return False
+        text = start[: error.start].decode("utf-8")
+    return not any(ord(character) < 32 and character not in "\t\n\r\f\x1b" for character in text)
+
+
+def find_files(paths: Sequence[Path], on_failure: OnFailure) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Files as they are, and all audio and video files below folders, sorted within each folder.
 
     Args:
         paths: files and folders.
         on_failure: is called with what cannot be listed, and with folders that hold no such file.
+
+    Returns:
+        The files, and the names of what was passed over in the folders.
     """
     files: list[Path] = []
+    passed_over: list[str] = []
     for path in paths:
         if not path.is_dir():
             files.append(path)
             continue
-        found = [path / name for name in find_audio(path, on_failure)]
-        if not found:
+        listing = find_audio(path, on_failure)
+        if not listing.audio:
             on_failure(Failure(str(path), "holds no audio file; give another folder"))
-        files += found
-    return tuple(dict.fromkeys(files))
+        files += [path / name for name in listing.audio]
+        passed_over += listing.passed_over
+    return tuple(dict.fromkeys(files)), tuple(passed_over)

@@ -68,7 +68,9 @@ def course_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
     deviations += _some(paths - listed, "in neither train.json nor val.json, so in no part of the split")
     test = _beside(root) / "test"
     if test.is_dir():
-        deviations.append(f"test: {len(find_audio(test)):,} tracks are passed over, for they have no labels")
+        deviations.append(
+            f"test: {len(find_audio(test).audio):,} tracks are passed over, for they have no labels"
+        )
     return tuple(deviations)
 
 

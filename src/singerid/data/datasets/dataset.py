@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from singerid.data.splits import Split
-from singerid.data.tracks import Track, scan_tree
+from singerid.data.tracks import OnNotice, Track, scan_tree
 from singerid.errors import SingeridError
 from singerid.sound.listing import OnFailure
 from singerid.text import printable
@@ -35,7 +35,7 @@ class DataSet:
         root: `root(folder)` -> the folder that the tracks' paths are relative to: the folder that the user
             gave, or one inside it in a layout in which the data set comes. Raises SingeridError, which
             names the remedy, where the folder holds something else.
-        tracks: `tracks(root, on_failure)` -> its labelled tracks, sorted by path.
+        tracks: `tracks(root, on_failure, on_notice)` -> its labelled tracks, sorted by path, as `scan_tree`.
         deviations: `deviations(root, tracks)` -> how these differ from what the makers describe, and what
             was passed over, each in one line; none: it is complete. Raises SingeridError where a file that
             comes with the data set is damaged.
@@ -48,7 +48,7 @@ class DataSet:
     terms: str
     how_to_get: str
     root: Callable[[Path], Path]
-    tracks: Callable[[Path, OnFailure | None], tuple[Track, ...]] = scan_tree
+    tracks: Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]] = scan_tree
     deviations: Callable[[Path, Sequence[Track]], tuple[str, ...]] = _no_deviations
     split: Callable[[Path, Sequence[Track]], Split | None] = _no_split
 
@@ -63,7 +63,7 @@ class DataSet:
             SingeridError: the folder does not hold this data set, or holds no track of it.
         """
         root = self.root(folder)
-        return root, self.tracks(root, on_failure)
+        return root, self.tracks(root, on_failure, None)
 
 
 def find_root(folder: Path, is_root: Callable[[Path], bool], wrappers: Iterable[str], problem: str) -> Path:

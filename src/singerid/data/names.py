@@ -1,0 +1,121 @@
+"""Names of singers and albums: one spelling of blanks and of Unicode, and what is told of the others."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from singerid.text import printable
+
+# Blanks of every width; line breaks are no blanks, for a name may hold any character.
+_BLANKS = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+# What shows nothing: zero-width characters, marks of direction and of byte order.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_NAMED = 3  # of what is told
+# Names that stand for nobody in particular, as taggers and players write them; without punctuation.
+_NOBODY = frozenset(
+    (
+        *(
+            "various artists",
+            "various",
+            "various artist",
+            "va",
+            "v a",
+            "unknown artist",
+            "unknown",
+            "unknown singer",
+        ),
+        *("no artist", "untitled artist", "compilation", "compilations", "soundtrack", "original soundtrack"),
+        *("ost", "verschiedene interpreten", "verschiedene", "diverse", "diverse interpreten"),
+        *(
+            "unbekannter kunstler",
+            "unbekannter interpret",
+            "varios artistas",
+            "varios",
+            "artista desconocido",
+        ),
+        *(
+            "artistes divers",
+            "divers",
+            "artiste inconnu",
+            "artisti vari",
+            "autori vari",
+            "aa vv",
+            "varios interpretes",
+        ),
+        *("artista sconosciuto", "vários artistas", "artista desconhecido", "diverse artiesten", "diversen"),
+        *(
+            "onbekende artiest",
+            "various interprets",
+            "ruzni",
+            "ruzni interpreti",
+            "rozni wykonawcy",
+            "rozni artysci",
+        ),
+        *(
+            "сборник",
+            "разные исполнители",
+            "неизвестный исполнитель",
+            "неизвестен",
+            "群星",
+            "未知艺术家",
+            "未知歌手",
+        ),
+        *(
+            "オムニバス",
+            "ヴァリアス アーティスト",
+            "不明なアーティスト",
+            "여러 아티스트",
+            "알 수 없는 음악가",
+        ),
+    )
+)
+
+
+def clean_name(name: str) -> str:
+    """A name in Unicode's composed form (NFC), without outer blanks, and with one where there were several.
+
+    >>> clean_name("  The   Beatles ")
+    'The Beatles'
+    """
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", name)).strip()
+
+
+def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
+    """What to say of names of singers, each in one line; nothing is changed.
+
+    Told are those that differ from each other in case, in invisible characters or in Unicode's form only
+    (full width, ligatures), for they count as different singers; and those that stand for nobody.
+
+    >>> notices_of(["The Beatles", "the beatles"])[0].split(":")[0]
+    'singers that differ in case or Unicode form only'
+    """
+    spellings = defaultdict(set)
+    for singer in singers:
+        spellings[_key(singer)].add(singer)
+    told = []
+    alike = [sorted(names) for names in spellings.values() if len(names) > 1]
+    if alike:
+        groups = "; ".join(" and ".join(_quoted(name) for name in names) for names in sorted(alike)[:_NAMED])
+        more = f"; and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+        told.append(
+            f"singers that differ in case or Unicode form only: {groups}{more}: "
+            "they count as different singers; rename one where they are the same"
+        )
+    nobody = sorted(name for names in spellings.values() for name in names if _key(name) in _NOBODY)
+    if nobody:
+        told.append(
+            f"{', '.join(map(_quoted, nobody[:_NAMED]))}: is no singer but stands for several or for none; "
+            "leave these recordings out, or sort them by who sings"
+        )
+    return tuple(told)
+
+
+def _key(name: str) -> str:
+    """What spellings of one name have in common."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return clean_name(re.sub(r"[./,_\-()\[\]]+", " ", _INVISIBLE.sub("", folded)))
+
+
+def _quoted(name: str) -> str:
+    return f"'{printable(name)}'"

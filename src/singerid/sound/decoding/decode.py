@@ -1,0 +1,138 @@
+"""Which decoder: libsndfile or FFmpeg, and both where the first does not come to the end.
+
+What a file is, its content decides, never its name.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from singerid.sound.decoding.ffmpeg import NotDecoded, by_ffmpeg, has_sound
+from singerid.sound.decoding.lengths import mended
+from singerid.sound.decoding.ogg import links
+from singerid.sound.decoding.pieces import Piece, Progress, Samples, Warn
+from singerid.sound.decoding.sndfile import by_sndfile, open_sndfile
+from singerid.sound.decoding.view import FileView
+from singerid.sound.files import AudioError, open_file
+from singerid.sound.levels import full_scale, scale_notice
+
+# Beyond these it is the header that is damaged: samples at 1 Hz would become millions each.
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
+# Full scale is 1. The power spectrum of what is larger than this overflows float32.
+_HUGE = 1e15
+
+
+def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
+    """Yield the sound of a file: (rate, samples of shape (samples, channels)); both may change in between.
+
+    Args:
+        path: the file.
+        warn: is called at the end, once, where the file is damaged or cut short; and at the start where its
+            numbers are not at full scale.
+
+    Raises:
+        AudioError: as `audio.read_blocks`.
+    """
+    with open_file(path) as opened:
+        progress = Progress()
+        scale: float | None = None
+        for rate, samples in _sound(path, FileView(opened), progress):
+            if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+                raise AudioError(path, f"tells a sample rate of {rate:,} Hz; export it again")
+            _check(path, samples)
+            if scale is None:
+                scale = 1.0
+                if progress.is_float:
+                    peak = max(_peak(part) for _, part in _sound(path, FileView(opened), Progress()))
+                    scale = full_scale(peak)
+                    if scale != 1:
+                        warn(scale_notice(peak, scale))
+            yield rate, samples / np.float32(scale) if scale != 1 else samples
+        if progress.damaged or progress.missing:
+            warn(
+                f"is damaged or cut short; used as far as it decodes ({progress.seconds:.1f} s): "
+                "copy it again if you can"
+            )
+
+
+def is_sound(path: Path) -> bool:
+    """Whether some sound decodes of a file, whatever its name."""
+    try:
+        with open_file(path) as opened:
+            file = FileView(opened)
+            if open_sndfile(file) is not None:
+                return True
+            return has_sound(file, _ending(path))
+    except (AudioError, OSError):
+        return False
+
+
+def _sound(path: Path, file: FileView, progress: Progress) -> Iterator[Piece]:
+    parts = links(file) if file.at(0, 4) == b"OggS" else [file]
+    failure = None
+    for part in parts:
+        own = Progress(progress.frames, progress.seconds)
+        pieces = _whole(part, _ending(path), own)
+        try:
+            for piece in pieces:
+                progress.is_float = progress.is_float or own.is_float
+                yield piece
+        except NotDecoded as error:
+            failure, own.damaged = failure or error, True
+        progress.frames, progress.seconds = own.frames, own.seconds
+        progress.damaged, progress.missing = (
+            progress.damaged or own.damaged,
+            progress.missing or own.missing,
+        )
+    if failure is not None and progress.frames == 0:
+        raise AudioError(path, str(failure)) from failure
+
+
+def _whole(file: FileView, ending: str, progress: Progress) -> Iterator[Piece]:
+    better = mended(file)
+    if better is not None and not better.length_fits:
+        yield from by_ffmpeg(better.file, ending, progress, {"ignore_length": "1"})
+        return
+    view = file if better is None else better.file
+    sound = open_sndfile(view)
+    if sound is None:
+        yield from by_ffmpeg(view, ending, progress)
+        return
+    before, expected = progress.frames, sound.frames
+    yield from by_sndfile(sound, view, progress)
+    given = progress.frames - before
+    if not progress.damaged and (given >= expected or not progress.missing):
+        return
+    # FFmpeg goes on behind damage, and is not confused by tags behind the sound.
+    own = Progress()
+    try:
+        for rate, samples in _behind(by_ffmpeg(view, ending, own), given):
+            progress.heard(len(samples), rate)
+            yield rate, samples
+    except NotDecoded:
+        return
+    if progress.frames - before >= expected and not own.damaged:
+        progress.damaged = progress.missing = False
+
+
+def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
+    """The pieces without so many frames at their start."""
+    for rate, samples in pieces:
+        if frames < len(samples):
+            yield rate, samples[frames:]
+        frames = max(0, frames - len(samples))
+
+
+def _check(path: Path, samples: Samples) -> None:
+    if not -_HUGE < samples.min() <= samples.max() < _HUGE:  # not so for NaN either
+        raise AudioError(path, "holds samples that are NaN, infinite or absurd; export it again")
+
+
+def _peak(samples: Samples) -> float:
+    return float(max(samples.max(), -samples.min()))
+
+
+def _ending(path: Path) -> str:
+    """The ending of a file's name, as programs mean it: in lower case, blanks behind it left out."""
+    return Path(path.name.strip().lower()).suffix.removeprefix(".")

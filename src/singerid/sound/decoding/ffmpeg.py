@@ -1,0 +1,224 @@
+"""Decoding by FFmpeg (PyAV): mp3, m4a, wma, the sound of video files, and what libsndfile errs on."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from singerid.sound.decoding import mpeg
+from singerid.sound.decoding.pieces import MISSING_SECONDS, PIECE_FRAMES, Piece, Progress, Samples
+from singerid.sound.decoding.view import FileView
+
+# Containers of bare frames: FFmpeg estimates their duration, and takes any other byte for damaged sound.
+_BARE_FRAMES = frozenset(("mp3", "aac", "ac3", "eac3", "dts", "loas", "truehd"))
+# Their clock may start anywhere and jump: a duration made of it means nothing.
+_TRANSPORTS = frozenset(("mpegts", "mpeg"))
+# Their duration is the time of their end, not that of their sound: it may start later than at 0.
+_FROM_ZERO = frozenset(("matroska", "webm", "asf", "flv", "nut"))
+# For a second try by name: what has no sign at its start, or one that is easily lost.
+_FORMAT_OF_ENDING = {
+    **dict.fromkeys(("mp1", "mp2", "mp3", "mpa", "m2a", "m3a"), "mp3"),
+    **dict.fromkeys(("aac", "adts"), "aac"),
+    **dict.fromkeys(("ts", "m2ts", "mts", "tp"), "mpegts"),
+    **dict.fromkeys(("mpg", "mpeg", "vob", "m2p", "ps"), "mpeg"),
+    **{name: name for name in ("ac3", "eac3", "dts", "flac", "gsm", "g722", "sln", "amr", "thd", "loas")},
+    "thd": "truehd",
+}
+
+
+class NotDecoded(Exception):
+    """FFmpeg gets no sound out of a file; the message is the reason and the remedy."""
+
+
+def by_ffmpeg(
+    file: FileView, ending: str, progress: Progress, options: Mapping[str, str] | None = None
+) -> Iterator[Piece]:
+    """Yield the pieces of a file's sound; damaged ones are passed over.
+
+    What the file is, its content decides. Where that gives nothing, frames are looked for behind what the
+    file begins with, and at last the name is asked.
+
+    Args:
+        file: where to read.
+        ending: of the file's name, "mp3" for example.
+        progress: is told what becomes of it.
+        options: of FFmpeg's demuxer.
+
+    Raises:
+        NotDecoded: no sound decodes.
+    """
+    reason: NotDecoded | None = None
+    for view, name in _tries(file, ending):
+        own = Progress(progress.frames, progress.seconds)
+        pieces = _decoded(view, name, own, options or {})
+        try:
+            first = next(pieces, None)
+        except NotDecoded as error:
+            reason = reason or error
+            continue
+        if first is None:
+            reason = reason or NotDecoded("holds no sound; remove it or make it again")
+            continue
+        progress.is_float = progress.is_float or own.is_float
+        yield first
+        yield from pieces
+        progress.frames, progress.seconds = own.frames, own.seconds
+        progress.damaged, progress.missing = own.damaged, own.missing
+        return
+    assert reason is not None  # there was a first try
+    raise reason
+
+
+def _tries(file: FileView, ending: str) -> Iterator[tuple[FileView, str | None]]:
+    """What to open, and as which format; None: what FFmpeg finds."""
+    start = mpeg.sound_start(file)
+    if start is not None:
+        yield _frames_from(file, start)
+    yield file, None
+    start = mpeg.first_frame(file)
+    if start is not None:
+        yield _frames_from(file, start)
+    if ending in _FORMAT_OF_ENDING:
+        yield file, _FORMAT_OF_ENDING[ending]
+
+
+def _frames_from(file: FileView, start: int) -> tuple[FileView, str]:
+    return file.part(start), "aac" if mpeg.is_adts(file, start) else "mp3"
+
+
+def has_sound(file: FileView, ending: str) -> bool:
+    """Whether FFmpeg decodes some sound of a file."""
+    try:
+        return next(by_ffmpeg(file, ending, Progress()), None) is not None
+    except NotDecoded:
+        return False
+
+
+def _decoded(
+    file: FileView, name: str | None, progress: Progress, options: Mapping[str, str]
+) -> Iterator[Piece]:
+    import av
+
+    file.seek(0)
+    try:
+        # An open file instead of a name, and no protocol allowed: a playlist that names other files
+        # or addresses stays unread.
+        container: Any = av.open(
+            file,
+            format=name,
+            options={**options, "protocol_whitelist": "none"},
+            metadata_errors="ignore",
+        )
+    except (av.FFmpegError, ValueError) as error:
+        raise NotDecoded("is no sound file that can be decoded; remove or convert it") from error
+    with container:
+        stream = container.streams.best("audio")
+        if stream is None:
+            raise NotDecoded("has no sound track; remove it or choose another file")
+        if stream.codec_context is None:
+            raise NotDecoded("holds sound of a kind that FFmpeg cannot decode; convert it")
+        progress.is_float = stream.codec_context.name.startswith("pcm_f")
+        before = progress.seconds
+        for rate, frame in _joined(_frames(container, stream, file, progress)):
+            yield rate, _channels(frame)
+        given = progress.seconds - before
+        if given == 0 and progress.damaged:
+            raise NotDecoded("is damaged or encrypted: none of its sound decodes; copy it again")
+        progress.missing = _declared_seconds(container, stream, file) - given > MISSING_SECONDS
+
+
+def _frames(container: Any, stream: Any, file: FileView, progress: Progress) -> Iterator[Any]:
+    """Yield the `av.AudioFrame`s of a sound track; a damaged packet is passed over."""
+    import av
+
+    packets = container.demux(stream)
+    rest = _Rest(file) if _names(container) & _BARE_FRAMES else None
+    more = True
+    while more:
+        packet = None
+        try:
+            packet = next(packets, None)
+            decoded = packet.decode() if packet else []
+            more = packet is not None
+        except av.FFmpegError:
+            progress.damaged = progress.damaged or rest is None or not rest.explains(packet)
+            continue
+        for frame in decoded:
+            progress.heard(frame.samples, frame.sample_rate)
+            yield frame
+
+
+class _Rest:
+    """What lies between the frames of a file, looked at when something does not decode."""
+
+    def __init__(self, file: FileView) -> None:
+        self._file = file
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[int, int], ...]:
+        return mpeg.no_sound(self._file)
+
+    def explains(self, packet: Any) -> bool:
+        """Whether a packet that does not decode is no sound at all."""
+        if packet is None or packet.pos is None:
+            return False
+        first, end = packet.pos, packet.pos + packet.size
+        return any(start < end and first < stop for start, stop in self._parts)
+
+
+def _joined(frames: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield (rate, `av.AudioFrame`) of many short frames each, of one kind."""
+    import av
+
+    for (rate, *_), group in groupby(frames, key=_kind):
+        queue = av.AudioFifo()
+        for frame in group:
+            frame.pts = None  # whether there are gaps in time is not asked
+            queue.write(frame)
+            if queue.samples >= PIECE_FRAMES:
+                yield rate, queue.read()
+        if queue.samples:
+            yield rate, queue.read()
+
+
+def _kind(frame: Any) -> tuple[int, str, str]:
+    """What an `av.AudioFifo` wants to be the same of all its frames."""
+    return frame.sample_rate, frame.format.name, frame.layout.name
+
+
+def _channels(frame: Any) -> Samples:
+    """Samples of an `av.AudioFrame`, shape (samples, channels), full scale +-1."""
+    samples = frame.to_ndarray()
+    channels = len(frame.layout.channels)
+    samples = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
+    if samples.dtype == np.uint8:  # 8-bit samples are unsigned, in wav as in FFmpeg
+        samples = samples.astype(np.float32) / 128 - 1
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return np.asarray(samples, np.float32)
+
+
+def _declared_seconds(container: Any, stream: Any, file: FileView) -> float:
+    """Duration of the sound by the file's headers; 0 where they do not say."""
+    names = _names(container)
+    if names & _BARE_FRAMES:
+        return mpeg.declared_seconds(file)
+    if names & _TRANSPORTS:
+        return 0.0
+    if stream.duration is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif len(container.streams) == 1 and container.duration is not None:
+        seconds = container.duration / 1_000_000
+    else:
+        return 0.0
+    if names & _FROM_ZERO and stream.start_time:
+        seconds -= float(stream.start_time * stream.time_base)
+    # Without a header FFmpeg guesses from the file's size and its first bit rate.
+    guess = container.size * 8 / stream.bit_rate if stream.bit_rate else 0.0
+    return 0.0 if abs(seconds - guess) < 0.01 * seconds else seconds
+
+
+def _names(container: Any) -> frozenset[str]:
+    return frozenset(container.format.name.split(","))

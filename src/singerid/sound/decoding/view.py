@@ -1,0 +1,98 @@
+"""A part of an open file that decoders take for the whole of one, with bytes of it replaced.
+
+It has no name: both decoders would take that as a hint at what the file is, and its content decides.
+"""
+
+import io
+import os
+from collections.abc import Mapping
+from typing import BinaryIO
+
+
+class FileView:
+    """Bytes `start` to `end` of an open file.
+
+    Args:
+        file: open for reading; it stays with its owner.
+        start: first byte.
+        end: the byte behind the last; None: the file's end.
+        patches: bytes to read in place of those at a position of the *file*.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int = 0,
+        end: int | None = None,
+        patches: Mapping[int, bytes] | None = None,
+    ) -> None:
+        size = file.seek(0, os.SEEK_END)
+        self._file = file
+        self._start = start
+        self._end = size if end is None else min(end, size)
+        self._patches = dict(patches or {})
+        self._position = start
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self._end - self._start
+
+    def part(self, start: int, end: int | None = None) -> "FileView":
+        """A view of a part of this one, read independently of it; positions are this view's."""
+        stop = self._end if end is None else min(self._start + end, self._end)
+        return FileView(self._file, self._start + start, stop, self._patches)
+
+    def patched(self, position: int, content: bytes) -> "FileView":
+        """The same with other bytes at a position."""
+        return FileView(
+            self._file, self._start, self._end, {**self._patches, self._start + position: content}
+        )
+
+    def at(self, position: int, count: int) -> bytes:
+        """Bytes from a position on, fewer at the end; where the next `read` begins does not change."""
+        before = self._position
+        self._position = self._start + position
+        try:
+            return self.read(count)
+        finally:
+            self._position = before
+
+    def read(self, count: int = -1) -> bytes:
+        """The next bytes; all there are where `count` is negative."""
+        left = max(0, self._end - self._position)
+        wanted = left if count < 0 else min(count, left)
+        first = self._position
+        self._file.seek(first)
+        content = self._file.read(wanted)
+        self._position += len(content)
+        for position, patch in self._patches.items():
+            if first < position + len(patch) and position < first + len(content):
+                mended = bytearray(content)
+                for index, byte in enumerate(patch, position - first):
+                    if 0 <= index < len(mended):
+                        mended[index] = byte
+                content = bytes(mended)
+        return content
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer with the next bytes and return how many there were."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Choose where to read next; returns the position."""
+        origin = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        if origin + offset < self._start:
+            raise io.UnsupportedOperation("a position before the file's start")
+        self._position = origin + offset
+        return self.tell()
+
+    def tell(self) -> int:
+        """Where the next bytes are read."""
+        return self._position - self._start
+
+    def seekable(self) -> bool:
+        """Whether `seek` works: always."""
+        return True

@@ -1,0 +1,29 @@
+"""Full scale: what the numbers of a sound are measured against."""
+
+# Above this no mix is merely hot: it is 30 dB above full scale.
+_LOUDEST = 32.0
+_FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)  # of integers of 16, 24 and 32 bits
+
+
+def full_scale(peak: float) -> float:
+    """Full scale of floating-point samples whose largest magnitude is `peak`.
+
+    It is 1, and a mix may well go beyond it. Some programs write the values of integers as they are: a peak
+    above 32 (30 dB above full scale) is taken for that, and full scale for that of the first kind of integers
+    (16, 24, 32 bits) that it exceeds by no more than those 30 dB. What exceeds them all is left alone.
+
+    >>> [full_scale(peak) for peak in (0.01, 1.5, 32.0, 900.0, 40_000.0, 8e6, 2e9, float("nan"))]
+    [1.0, 1.0, 1.0, 32768.0, 32768.0, 8388608.0, 2147483648.0, 1.0]
+    """
+    if not peak > _LOUDEST:
+        return 1.0
+    return next((scale for scale in _FULL_SCALES if peak <= _LOUDEST * scale), 1.0)
+
+
+def scale_notice(peak: float, scale: float) -> str:
+    """What to say of a sound with another full scale than 1."""
+    bits = 1 + scale.bit_length() - 1 if isinstance(scale, int) else 1 + int(scale).bit_length() - 1
+    return (
+        f"its numbers reach {peak:,.0f}, as those of {bits}-bit integers do, where full scale is 1; "
+        f"they are divided by {scale:,.0f}"
+    )
