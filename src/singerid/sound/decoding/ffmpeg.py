@@ -1,6 +1,7 @@
 """Decoding by FFmpeg (PyAV): mp3, m4a, wma, the sound of video files, and what libsndfile errs on."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -37,8 +38,8 @@ def by_ffmpeg(
 ) -> Iterator[Piece]:
     """Yield the pieces of a file's sound; damaged ones are passed over.
 
-    What the file is, its content decides. Where that gives nothing, frames are looked for behind what the
-    file begins with, and at last the name is asked.
+    What the file is, its content decides. Where that gives nothing from the start on, frames are looked for
+    behind what the file begins with, and then the name is asked.
 
     Args:
         file: where to read.
@@ -50,9 +51,9 @@ def by_ffmpeg(
         NotDecoded: no sound decodes.
     """
     reason: NotDecoded | None = None
-    for view, name in _tries(file, ending):
+    for way in _tries(file, ending):
         own = Progress(progress.frames, progress.seconds)
-        pieces = _decoded(view, name, own, options or {})
+        pieces = _decoded(way, own, options or {})
         try:
             first = next(pieces, None)
         except NotDecoded as error:
@@ -71,21 +72,36 @@ def by_ffmpeg(
     raise reason
 
 
-def _tries(file: FileView, ending: str) -> Iterator[tuple[FileView, str | None]]:
-    """What to open, and as which format; None: what FFmpeg finds."""
+@dataclass(frozen=True)
+class _Try:
+    """How to open a file.
+
+    Attributes:
+        file: where to read.
+        format: which FFmpeg is told; None: it finds out.
+        from_start: it must decode from its start on.
+    """
+
+    file: FileView
+    format: str | None = None
+    from_start: bool = False
+
+
+def _tries(file: FileView, ending: str) -> Iterator[_Try]:
     start = mpeg.sound_start(file)
     if start is not None:
         yield _frames_from(file, start)
-    yield file, None
+    yield _Try(file, from_start=True)
     start = mpeg.first_frame(file)
     if start is not None:
         yield _frames_from(file, start)
     if ending in _FORMAT_OF_ENDING:
-        yield file, _FORMAT_OF_ENDING[ending]
+        yield _Try(file, _FORMAT_OF_ENDING[ending])
+    yield _Try(file)
 
 
-def _frames_from(file: FileView, start: int) -> tuple[FileView, str]:
-    return file.part(start), "aac" if mpeg.is_adts(file, start) else "mp3"
+def _frames_from(file: FileView, start: int) -> _Try:
+    return _Try(file.part(start), "aac" if mpeg.is_adts(file, start) else "mp3")
 
 
 def has_sound(file: FileView, ending: str) -> bool:
@@ -96,18 +112,17 @@ def has_sound(file: FileView, ending: str) -> bool:
         return False
 
 
-def _decoded(
-    file: FileView, name: str | None, progress: Progress, options: Mapping[str, str]
-) -> Iterator[Piece]:
+def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Iterator[Piece]:
     import av
 
+    file = way.file
     file.seek(0)
     try:
         # An open file instead of a name, and no protocol allowed: a playlist that names other files
         # or addresses stays unread.
         container: Any = av.open(
             file,
-            format=name,
+            format=way.format,
             options={**options, "protocol_whitelist": "none"},
             metadata_errors="ignore",
         )
@@ -121,7 +136,7 @@ def _decoded(
             raise NotDecoded("holds sound of a kind that FFmpeg cannot decode; convert it")
         progress.is_float = stream.codec_context.name.startswith("pcm_f")
         before = progress.seconds
-        for rate, frame in _joined(_frames(container, stream, file, progress)):
+        for rate, frame in _joined(_frames(container, stream, way, progress)):
             yield rate, _channels(frame)
         given = progress.seconds - before
         if given == 0 and progress.damaged:
@@ -129,12 +144,13 @@ def _decoded(
         progress.missing = _declared_seconds(container, stream, file) - given > MISSING_SECONDS
 
 
-def _frames(container: Any, stream: Any, file: FileView, progress: Progress) -> Iterator[Any]:
+def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Iterator[Any]:
     """Yield the `av.AudioFrame`s of a sound track; a damaged packet is passed over."""
     import av
 
     packets = container.demux(stream)
-    rest = _Rest(file) if _names(container) & _BARE_FRAMES else None
+    rest = _Rest(way.file) if _names(container) & _BARE_FRAMES else None
+    before = progress.frames
     more = True
     while more:
         packet = None
@@ -143,7 +159,11 @@ def _frames(container: Any, stream: Any, file: FileView, progress: Progress) -> 
             decoded = packet.decode() if packet else []
             more = packet is not None
         except av.FFmpegError:
-            progress.damaged = progress.damaged or rest is None or not rest.explains(packet)
+            if way.from_start and rest is not None and progress.frames == before:
+                raise NotDecoded("does not begin with sound; remove what stands before it") from None
+            is_empty = packet is not None and packet.size == 0  # as a container's index is
+            is_rest = rest is not None and rest.explains(packet)
+            progress.damaged = progress.damaged or not (is_empty or is_rest)
             continue
         for frame in decoded:
             progress.heard(frame.samples, frame.sample_rate)
