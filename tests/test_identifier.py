@@ -17,11 +17,14 @@ import soxr
 import torch
 
 from conftest import SAMPLE_RATE, voice
+from singerid.data.tracks import scan_tree
 from singerid.errors import Failure, SingeridError
 from singerid.identifier import Identifier, identify_files
+from singerid.identify.report import timeline_bar
 from singerid.identify.scores import hear
 from singerid.listening import ahead
 from singerid.models.weights import save_model
+from singerid.preparation.prepare import prepare
 from singerid.runs.part import part_of
 from singerid.runs.run import Run
 from singerid.sound.audio import AudioError, load, read_blocks
@@ -150,6 +153,51 @@ def test_vote_and_timeline_of_known_answers(identifier, tmp_path):
         (round(3 * clip, 3), round(5 * clip, 3), "alto", 0.6),
     ]
     assert torch.cat(scores.seen).shape == (5, 128, 32)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("level", [0.0, 2e-6])
+def test_silence_is_refused_as_prepare_refuses_it(identifier, tmp_path, subtype, level):
+    path = tmp_path / "silence.wav"
+    samples = level * np.random.default_rng(0).standard_normal(10 * SAMPLE_RATE)
+    soundfile.write(path, samples, SAMPLE_RATE, subtype=subtype)
+    (outcome,) = identify_files(identifier, [path])
+    assert outcome == Failure(str(path), "is silent; remove it or record it again")
+    with pytest.raises(AudioError, match="is silent"):
+        identifier.identify(samples.astype(np.float32))
+    tree = tmp_path / "tree/singer/album"
+    tree.mkdir(parents=True)
+    path.rename(tree / "silence.wav")
+    report = prepare(scan_tree(tmp_path / "tree"), tmp_path / "tree", tmp_path / "store")
+    assert [failure.reason for failure in report.failures] == [outcome.reason]
+
+
+def test_silence_within_a_song_votes_for_nobody(identifier, tmp_path):
+    clip = 32 * 512
+    loud, quiet = voice(200.0, 2.2 * clip / SAMPLE_RATE, 1), np.zeros(5 * clip, np.float32)
+    samples = np.concatenate([loud, quiet, loud])
+    soundfile.write(tmp_path / "song.wav", samples, SAMPLE_RATE)
+    # The windows of silence would win by far: 3 and 4 and 5 hold nothing at all.
+    answers = [[0.9, 0.1, 0.0]] * 3 + [[0.0, 1.0, 0.0]] * 4 + [[0.9, 0.1, 0.0]] * 2
+    told, _ = scripted(identifier, answers)
+    result = told.identify(tmp_path / "song.wav")
+    assert (result.singer, result.vote_share, result.clips) == ("alto", 1.0, 5)
+    assert [span.singer for span in result.timeline] == ["alto", "alto"]
+    first, second = result.timeline
+    assert first.end_s == pytest.approx(3 * clip / SAMPLE_RATE, abs=1e-3)
+    assert second.start_s == pytest.approx(7 * clip / SAMPLE_RATE, abs=1e-3)
+    bar = timeline_bar(result)
+    assert bar.strip("█ ") == ""
+    assert " " in bar
+
+
+def test_samples_in_memory_at_the_scale_of_integers_are_told_of(identifier):
+    samples = voice(330.0, 5.0, 3)
+    expected = identifier.identify(samples)
+    result = identifier.identify(samples * np.float32(32_768))
+    assert result.warning
+    assert "16-bit" in result.warning
+    assert replace(result, warning="") == expected
 
 
 def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):

@@ -18,7 +18,7 @@ from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
 from singerid.runs.trained import open_trained
-from singerid.sound.audio import AudioError
+from singerid.sound.audio import AudioError, one_warning
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]
@@ -91,7 +91,7 @@ class Identifier:
             name = str(Path(sound)) if isinstance(sound, Path | str) else ""
         warnings: list[str] = []
         heard = hear(self.listener, self.scorer, sound, warnings.append)
-        return self.decide(name, heard, warnings[0] if warnings else "")
+        return self.decide(name, heard, one_warning(warnings))
 
 
 def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Result | Failure]:
@@ -107,7 +107,7 @@ def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Re
     for file in decoded_ahead(files, listener.sample_rate):
         outcome = _outcome(identifier, file.read, file.path)
         if file.warnings and isinstance(outcome, Result):
-            outcome = replace(outcome, warning=file.warnings[0])
+            outcome = replace(outcome, warning=one_warning(file.warnings))
         yield outcome
 
 

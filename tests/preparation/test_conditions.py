@@ -364,7 +364,7 @@ def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_
         if find_spec("openunmix") is None:
             pytest.skip("openunmix is not installed")
         write_weights(tmp_path / "weights")
-    decoded = audio._decoded
+    decoded = audio.decoded
     store = tmp_path / "store"
     read: list[Path] = []
     kept: list[int] = []  # scratch files there are
@@ -374,7 +374,7 @@ def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_
         kept.append(len(list(store.glob(".incoming/*/*-decoded"))))
         return decoded(path, warn)
 
-    monkeypatch.setattr(audio, "_decoded", counted)
+    monkeypatch.setattr(audio, "decoded", counted)
     tracks = scan_tree(tree)[:2]
     report = prepare(
         tracks,

@@ -7,8 +7,11 @@ from singerid.identify.timeline import spans
 
 
 def by_vote(path: str, heard: Heard, warning: str = "") -> Result:
-    """The singer whom most windows name that are sure enough: the paper's decision, and that of networks."""
-    outcome = vote(heard.scores)
+    """The singer whom most windows name that are sure enough: the paper's decision, and that of networks.
+
+    Windows in which nothing is heard do not vote.
+    """
+    outcome = vote(heard.scores[~heard.silent])
     return Result(
         path=path,
         singer=heard.singers[outcome.singer],

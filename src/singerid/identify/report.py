@@ -53,11 +53,16 @@ def timeline_table(result: Result) -> Table:
 
 
 def timeline_bar(result: Result, cells: int = BAR_CELLS) -> str:
-    """A file from start to end: full cells where the winner is the one named, dots elsewhere."""
+    """A file from start to end: full cells where the winner is named, dots for others, blanks for silence."""
     end = result.timeline[-1].end_s
     centres = ((cell + 0.5) * end / cells for cell in range(cells))
-    return "".join("█" if _at(result.timeline, t).singer == result.singer else "·" for t in centres)
+    return "".join(_cell(_at(result.timeline, seconds), result.singer) for seconds in centres)
 
 
-def _at(timeline: Sequence[Span], seconds: float) -> Span:
-    return next(span for span in timeline if seconds < span.end_s)
+def _cell(singer: str | None, named: str) -> str:
+    return " " if singer is None else "█" if singer == named else "·"
+
+
+def _at(timeline: Sequence[Span], seconds: float) -> str | None:
+    """Who is heard at a time; None: nobody is."""
+    return next((span.singer for span in timeline if span.start_s <= seconds < span.end_s), None)

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.listening.listener import Listener, Sound
-from singerid.sound.audio import Warn
+from singerid.listening.listener import Listener, Sound, name_of
+from singerid.sound.audio import AudioError, Warn
 from singerid.sound.features import frames_to_seconds
+from singerid.sound.levels import SILENT
 
 
 class Scorer(Protocol):
@@ -35,6 +36,7 @@ class Heard:
         singers: names, in the order of the scores.
         scores: (N, S) float32.
         starts_s: (N,) where each window starts, in seconds.
+        silent: (N,) whether nothing is heard in a window: it has no say.
         window_s: length of a window in seconds.
         short: the sound is shorter than a window of the network, so less was heard than it learned on.
     """
@@ -42,6 +44,7 @@ class Heard:
     singers: tuple[str, ...]
     scores: NDArray[np.float32]
     starts_s: NDArray[np.float64]
+    silent: NDArray[np.bool_]
     window_s: float
     short: bool
 
@@ -51,21 +54,25 @@ def hear(listener: Listener, scorer: Scorer, sound: Sound, warn: Warn = lambda _
     """Listen to a sound from its start to its end.
 
     Raises:
-        AudioError: as `Listener.batches`.
+        AudioError: as `Listener.batches`; or nothing is heard in any window.
     """
     spec = listener.spec
     # In one piece: kept one by one among the large pieces that come and go, results would keep the
     # gaps between them from being used again, 0.3 MB a batch.
-    found, starts = bytearray(), bytearray()
+    found, starts, silent = bytearray(), bytearray(), bytearray()
     length = spec.window_frames
     for windows in listener.batches(sound, warn=warn):
         found.extend(scorer(*windows.inputs).float().cpu().numpy().tobytes())
         starts.extend(windows.starts.tobytes())
+        silent.extend(windows.silent.tobytes())
         length = windows.inputs[0].shape[-1]
+    if all(silent):
+        raise AudioError(name_of(sound), SILENT)
     return Heard(
         scorer.singers,
         np.frombuffer(found, np.float32).reshape(-1, len(scorer.singers)),
         np.array([frames_to_seconds(int(start), spec.features) for start in np.frombuffer(starts, np.int64)]),
+        np.frombuffer(silent, np.bool_),
         frames_to_seconds(length, spec.features),
         length < spec.window_frames,
     )

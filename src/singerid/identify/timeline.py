@@ -8,9 +8,15 @@ from singerid.identify.scores import Heard
 
 
 def spans(heard: Heard) -> Iterator[Span]:
-    """One span for each run of windows that name the same singer."""
+    """One span for each run of windows that name the same singer; none where nothing is heard."""
     named = heard.scores.argmax(1)
-    for singer, group in groupby(range(len(named)), lambda window: int(named[window])):
+
+    def kind(window: int) -> tuple[bool, int]:
+        return bool(heard.silent[window]), int(named[window])
+
+    for (silent, singer), group in groupby(range(len(named)), kind):
+        if silent:
+            continue
         windows = list(group)
         yield Span(
             start_s=round(float(heard.starts_s[windows[0]]), 3),

@@ -21,6 +21,7 @@ from singerid.config import VOCALS
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
+from singerid.sound.levels import full_scale, scale_notice
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
@@ -29,6 +30,7 @@ from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 
 BATCH_SIZE = 8  # windows at a time: bounds the memory
+_SAMPLES = Path("the samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,16 @@ class Windows:
 
     inputs: tuple[Tensor, ...]
     starts: NDArray[np.int64]
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """(B,) whether nothing is heard in a window: no cell of it rises above the others.
+
+        That is so of digital silence, and of what lies below the spectrogram's floor throughout.
+        """
+        cells = self.inputs[0].flatten(1)
+        is_even: NDArray[np.bool_] = (cells.amin(1) == cells.amax(1)).cpu().numpy()
+        return is_even
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +119,12 @@ class Listener:
             return
         with self._reading(sound, warn) as read:
             f0 = None if self.tracker is None else self.tracker.contour(read()).f0
-            yield from self._windows(self._frames(read), f0, hop, batch_size, _name_of(sound))
+            yield from self._windows(self._frames(read), f0, hop, batch_size, name_of(sound))
 
     def _reading(self, sound: Path | str | Samples | Read, warn: Warn | None) -> AbstractContextManager[Read]:
         """How to read a sound, as often as needed."""
         if isinstance(sound, np.ndarray):
-            samples = _checked(sound)
+            samples = _checked(sound, warn or python_warning(_SAMPLES))
             return nullcontext(lambda: [samples])
         if callable(sound):
             return nullcontext(sound)
@@ -183,16 +195,21 @@ def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> It
         yield parts[VOCALS]
 
 
-def _checked(samples: NDArray[Any]) -> Samples:
+def _checked(samples: NDArray[Any], warn: Warn) -> Samples:
     """Samples as a file would give them; raises AudioError where they cannot be those of a sound."""
-    name = Path("the samples")
+    name = _SAMPLES
     if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
         raise AudioError(name, f"are {samples.dtype} {samples.shape}; give mono float32, full scale +-1")
     if not len(samples) or not np.isfinite(samples).all():
         raise AudioError(name, "are none, or not finite; give a sound")
+    peak = float(max(samples.max(), -samples.min()))
+    scale = full_scale(peak)
+    if scale != 1:
+        warn(scale_notice(peak, scale))
+        samples = samples / scale
     return samples.astype(np.float32, copy=False)
 
 
-def _name_of(sound: Path | str | Samples | Read) -> Path:
+def name_of(sound: Sound) -> Path:
     """What an error calls a sound."""
     return Path(sound) if isinstance(sound, Path | str) else Path("the sound")

@@ -14,8 +14,9 @@ import torch
 from singerid.config import MIXTURE, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import Failure
-from singerid.sound.audio import AudioError, Read, Samples, read_blocks
+from singerid.sound.audio import AudioError, Read, Samples, one_warning, read_blocks
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
+from singerid.sound.levels import SILENT
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep
 from singerid.sound.separation.separated import separated
@@ -83,13 +84,17 @@ class _Recording:
         path: the file.
         sample_rate: of what is given, in Hz.
         samples: how many there were, once it was read to its end.
-        warning: what is wrong with the file, though it could be used; "" if nothing.
     """
 
     path: Path
     sample_rate: int
     samples: int = 0
-    warning: str = ""
+    _reasons: list[str] = field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with the file, though it could be used; "" if nothing."""
+        return one_warning(self._reasons)
 
     def __call__(self) -> Iterator[Samples]:
         self.samples = 0
@@ -98,7 +103,7 @@ class _Recording:
             yield block
 
     def _warn(self, reason: str) -> None:
-        self.warning = self.warning or reason
+        self._reasons.append(reason)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ class Extraction:
         if frames < seconds_to_frames(self.min_seconds, self.config):
             raise AudioError(recording.path, too_short(duration_s, self.min_seconds))
         if loudest <= 20 * math.log10(self.config.amin):
-            raise AudioError(recording.path, "is silent; remove it or record it again")
+            raise AudioError(recording.path, SILENT)
         return Extracted(frames, duration_s, recording.warning, {features_of(MIXTURE): file})
 
     def _separated(self, path: Path, mixture: Read, parts: list[str], job: Job, made: Extracted) -> None:

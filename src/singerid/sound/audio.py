@@ -18,6 +18,7 @@ from singerid.sound.decoding.pieces import Samples as Samples
 from singerid.sound.decoding.pieces import Warn as Warn
 from singerid.sound.files import AudioError as AudioError
 from singerid.sound.files import AudioWarning as AudioWarning
+from singerid.sound.files import one_warning as one_warning
 from singerid.sound.files import open_file as open_file
 from singerid.sound.files import python_warning as python_warning
 

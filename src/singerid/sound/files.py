@@ -2,6 +2,7 @@
 
 import stat
 import warnings
+from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
 
@@ -56,3 +57,8 @@ def open_file(path: Path) -> BufferedReader:
 def python_warning(path: Path) -> Warn:
     """Issues an `AudioWarning` that names the file."""
     return lambda reason: warnings.warn(f"{printable(path)}: {reason}", AudioWarning, stacklevel=4)
+
+
+def one_warning(reasons: Iterable[str]) -> str:
+    """What is wrong with a file in one line, each reason once; "" if nothing."""
+    return "; ".join(dict.fromkeys(reasons))

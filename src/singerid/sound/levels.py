@@ -2,6 +2,9 @@
 
 # Above this no mix is merely hot: it is 30 dB above full scale.
 _LOUDEST = 32.0
+SILENT = "is silent; remove it or record it again"
+"""Why a recording without sound is of no use."""
+
 _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)  # of integers of 16, 24 and 32 bits
 
 
@@ -22,7 +25,7 @@ def full_scale(peak: float) -> float:
 
 def scale_notice(peak: float, scale: float) -> str:
     """What to say of a sound with another full scale than 1."""
-    bits = 1 + scale.bit_length() - 1 if isinstance(scale, int) else 1 + int(scale).bit_length() - 1
+    bits = int(scale).bit_length()
     return (
         f"its numbers reach {peak:,.0f}, as those of {bits}-bit integers do, where full scale is 1; "
         f"they are divided by {scale:,.0f}"
