@@ -20,6 +20,17 @@ def near_names(name: str, known: Iterable[str]) -> str:
     return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known)
 
 
+def names_text(names: Iterable[str], most: int = 5) -> str:
+    """Names on one line, of many the first few: "a, b, c and 7 more".
+
+    >>> names_text("abcdefgh", most=3)
+    'a, b, c and 5 more'
+    """
+    shown = [printable(name) for name in names]
+    more = f" and {len(shown) - most:,} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
+
+
 def clock(seconds: float) -> str:
     """Seconds as 1:05 or 2:00:07."""
     minutes, rest = divmod(int(seconds), 60)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import librosa
@@ -20,16 +21,21 @@ import pytest
 import soundfile
 import torch
 
-from singerid.config import FeatureConfig
+from conftest import voice
+from singerid.config import MIXTURE, FeatureConfig
 from singerid.data.tracks import Track, scan_tree
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.preparation import worker
-from singerid.preparation.prepare import PrepareReport, _workers, drop_duplicates, find_tracks, prepare
+from singerid.preparation.duplicates import SameSound, drop_duplicates
+from singerid.preparation.prepare import PrepareReport, _workers, find_tracks, prepare
 from singerid.preparation.worker import Extraction, Job, Source
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split
 from singerid.sound.audio import load
+from singerid.sound.features import DEFAULT_FEATURES
 from singerid.sound.separation.separators import open_separator
+from singerid.store.arrays import features_of
+from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.store.writer import open_writer
 
@@ -302,6 +308,89 @@ def test_duplicates() -> None:
     kept, left_out = drop_duplicates(sources)
     assert [item.track.path for item in kept] == ["a/1", "b/2"]
     assert sorted(failure.path for failure in left_out) == ["a/2", "a/3", "b/1"]
+
+
+def tagged(source: Path, target: Path, title: str) -> Path:
+    """The same sound with another tag in front, under another name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = title.encode()
+    frame = b"TIT2" + (len(text) + 1).to_bytes(4, "big") + b"\0\0\0" + text
+    content = source.read_bytes()
+    target.write_bytes(b"ID3\x03\0\0\0\0\0" + bytes([len(frame)]) + frame + content)
+    return target
+
+
+@pytest.fixture
+def mp3_tree(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    for singer in "abc":
+        song = tree / singer / "first/song.mp3"
+        song.parent.mkdir(parents=True)
+        soundfile.write(song, voice(100.0 + ord(singer), 4.0, ord(singer)), 16_000)
+    return tree
+
+
+def test_the_same_sound_under_another_tag_or_in_another_file_is_kept_once(mp3_tree: Path) -> None:
+    song = mp3_tree / "a/first/song.mp3"
+    tagged(song, mp3_tree / "a/second/song.mp3", "Best of")
+    tagged(song, mp3_tree / "a/0/song.mp3", "Single")
+    report = run(mp3_tree)
+    reason = "has the same sound as a/0/song.mp3, which is kept; remove one of them"
+    assert [(failure.path, failure.reason) for failure in report.failures] == [
+        ("a/first/song.mp3", reason),
+        ("a/second/song.mp3", reason),
+    ]
+    assert paths(mp3_tree) == ["a/0/song.mp3", "b/first/song.mp3", "c/first/song.mp3"]
+    again = run(mp3_tree)
+    assert again.failures == report.failures
+    assert (again.done, again.unchanged, again.removed) == (0, 3, 0)
+
+
+def test_the_same_sound_under_two_singers_is_left_out_of_both(mp3_tree: Path) -> None:
+    assert run(mp3_tree).done == 3
+    tagged(mp3_tree / "a/first/song.mp3", mp3_tree / "b/second/song.mp3", "Cover")
+    samples, rate = soundfile.read(mp3_tree / "c/first/song.mp3", dtype="float32")
+    soundfile.write(mp3_tree / "c/first/song.flac", samples, rate, subtype="PCM_24")  # not the same: rounded
+    report = run(mp3_tree)
+    assert [(failure.path, failure.reason) for failure in report.failures] == [
+        ("a/first/song.mp3", "has the same sound as b/second/song.mp3; keep it under one singer only"),
+        ("b/second/song.mp3", "has the same sound as a/first/song.mp3; keep it under one singer only"),
+    ]
+    assert (report.done, report.unchanged, report.removed) == (1, 2, 1)
+    assert paths(mp3_tree) == ["b/first/song.mp3", "c/first/song.flac", "c/first/song.mp3"]
+    assert run(mp3_tree).failures == report.failures
+    (mp3_tree / "b/second/song.mp3").unlink()
+    assert run(mp3_tree).failures == ()
+    assert "a/first/song.mp3" in paths(mp3_tree)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "AIFF", "CAF", "W64"])
+def test_the_same_sound_in_another_container(mp3_tree: Path, format: str) -> None:
+    samples = (32_767 * voice(300.0, 4.0, 7)).astype(np.int16)
+    for number, container in enumerate(("WAV", format)):
+        soundfile.write(mp3_tree / f"a/first/{number}.x", samples, 16_000, format=container, subtype="PCM_16")
+    if format == "WAV":
+        with (mp3_tree / "a/first/1.x").open("ab") as file:
+            file.write(b"LIST\4\0\0\0INFO")
+    report = run(mp3_tree)
+    assert [failure.path for failure in report.failures] == ["a/first/1.x"]
+    assert "has the same sound as a/first/0.x" in report.failures[0].reason
+
+
+@pytest.mark.parametrize("order", list(permutations(["a/1", "a/2", "b/1"])))
+def test_which_is_kept_does_not_depend_on_who_is_done_first(tmp_path: Path, order: tuple[str, ...]) -> None:
+    with open_writer(tmp_path / "store", DEFAULT_FEATURES) as writer:
+        same = SameSound(writer)
+        for path in order:
+            writer.incoming.mkdir(parents=True, exist_ok=True)
+            file = writer.incoming / "features.npy"
+            np.save(file, np.arange(128 * 100, dtype=np.float16).reshape(100, 128))
+            made = StoredTrack(path, path[0], "", 3.2, 100, path, 1, 1)
+            if same.admit(made, file):
+                writer.put(made, {features_of(MIXTURE): file})
+            assert len(writer.tracks) <= 1  # at no moment both
+        assert writer.tracks == {}
+        assert sorted(failure.path for failure in same.failures()) == ["a/1", "a/2", "b/1"]
 
 
 def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:

@@ -2,19 +2,27 @@
 
 import math
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
+from conftest import SAMPLE_RATE, voice
+from singerid.data.splits import Split
+from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
+from singerid.preparation.prepare import prepare
+from singerid.runs.config import SplitConfig
 from singerid.runs.history import Epoch, read_history
+from singerid.runs.new import configure, make_split
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.training.learner import sequence
@@ -220,6 +228,46 @@ def test_what_cannot_be_trained_is_named_before_a_folder_is_made(
     with pytest.raises(SingeridError, match=message):
         train(Store.open(recordings.store), tmp_path / "run", config, trained.split, CPU)
     assert not (tmp_path / "run").exists()
+
+
+def short_singer(recordings, folder, part):
+    """A store in which bass's recordings of one part are half a second long; and the split."""
+    tree = folder / "tree"
+    shutil.copytree(recordings.tree, tree)
+    store = Store.open(recordings.store)
+    split, how = make_split(store, SplitConfig())
+    for path in getattr(split, part):
+        if path.startswith("bass/"):
+            soundfile.write(tree / path, voice(95.0, 0.8, len(path) + ord(path[-6])), SAMPLE_RATE)
+    prepare(scan_tree(tree), tree, folder / "store", min_seconds=0.5)
+    return Store.open(folder / "store"), split, how
+
+
+def test_a_singer_without_a_clip_to_train_on_is_refused_by_name(trained, recordings, tmp_path):
+    store, split, how = short_singer(recordings, tmp_path, "train")
+    config = configure(store, split, how, "crnn", trained.config.training, options=trained.config.options)
+    message = r"no recording to train on of bass is as long as a clip of 1 s \(the longest has 0.8 s\)"
+    with pytest.raises(SingeridError, match=message):
+        train(store, tmp_path / "run", config, split)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+def test_a_singer_without_a_clip_elsewhere_is_told(trained, recordings, tmp_path, part):
+    store, split, how = short_singer(recordings, tmp_path, part)
+    training = replace(trained.config.training, epochs=1)
+    config = configure(store, split, how, "crnn", training, options=trained.config.options)
+    told = []
+    train(store, tmp_path / "run", config, split, on_warning=told.append)
+    assert told == [f"bass: no recording in the {part} part is as long as a clip, so none counts there"]
+
+
+def test_one_singer_alone_is_refused(trained, recordings, tmp_path):
+    store = Store.open(recordings.store)
+    split, how = make_split(store, SplitConfig())
+    alone = Split(*(tuple(path for path in part if path.startswith("alto/")) for part in astuple(split)))
+    with pytest.raises(SingeridError, match=r"all recordings to train on are by alto; .* needs two or more"):
+        configure(store, alone, how, "crnn", trained.config.training)
 
 
 def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):

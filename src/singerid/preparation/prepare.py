@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
 from singerid.data.tracks import OnNotice, Track, read_manifest, scan_tree
 from singerid.errors import Failure, SingeridError
+from singerid.preparation.duplicates import SameSound, drop_duplicates
 from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.sound.audio import AudioError, open_file
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
@@ -144,8 +144,8 @@ def prepare(
 
     What is in the store and unchanged stays; what is new or changed is extracted; what is not in
     `tracks` any more is taken out. Vocals and melody that are there already stay, also where this call
-    does not ask for them; where one cannot be made, the track stays with the rest. Of byte-identical
-    recordings the first in sorted order is kept, or none where they stand under several singers. A
+    does not ask for them; where one cannot be made, the track stays with the rest. Of recordings of the
+    same bytes or of the same sound one is kept, or none where they stand under several singers. A
     recording that cannot be opened this time keeps the features that it has. A run that is killed loses
     only the tracks it was at.
 
@@ -201,19 +201,21 @@ def prepare(
         for track in known:
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
-        unchanged = len(known) - sum(job.stored is not None for job in pending)
+        unchanged = {track.id for track in known} - {job.source.track.id for job in pending}
         if workers is None:
             workers = _workers(pending, work)
         outcomes = each_in_processes(work, pending, workers)
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
-        done = 0
+        same_sound, done = SameSound(writer), set[str]()
         for job, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
             match outcome:
                 case Extracted():
                     incomplete += outcome.failures
-                    if outcome.arrays:
-                        writer.put(_stored(job.source, outcome), outcome.arrays)
-                        done += 1
+                    made = _stored(job.source, outcome)
+                    features = outcome.arrays.get(features_of(MIXTURE))
+                    if outcome.arrays and (features is None or same_sound.admit(made, features)):
+                        writer.put(made, outcome.arrays)
+                        done.add(made.id)
                 case WorkerDied() if job.keeps_mixture:
                     reason = "its process died making vocals or melody; is memory too small? see --workers"
                     incomplete.append(Failure(job.source.track.path, reason))
@@ -222,6 +224,7 @@ def prepare(
                     failures.append(Failure(job.source.track.path, reason))
                 case Failure():
                     (incomplete if job.keeps_mixture else failures).append(outcome)
+        failures += same_sound.failures()
 
         wanted = {track.path for track in tracks} - {failure.path for failure in failures}
         gone = [
@@ -231,32 +234,10 @@ def prepare(
         ]
         writer.remove(gone)
         warnings = [Failure(track.path, track.warning) for track in writer.tracks.values() if track.warning]
+        there = writer.tracks.keys()
+        counts = len(done & there), len(unchanged & there), len(stored.keys() - there)
     failures += incomplete
-    return PrepareReport(done, unchanged, len(gone), tuple(sorted(failures)), tuple(sorted(warnings)))
-
-
-def drop_duplicates(sources: Sequence[Source]) -> tuple[list[Source], list[Failure]]:
-    """Leave out what is byte-identical to another recording.
-
-    The first in the order of paths is kept, unless the same recording stands under several singers:
-    then all are left out, for no one knows who sings.
-
-    Returns:
-        What is kept, sorted by path, and what is left out, with the reason.
-    """
-    kept, left_out = [], []
-    by_content = sorted(sources, key=lambda source: (source.source_hash, source.track.path))
-    for _, group in groupby(by_content, key=attrgetter("source_hash")):
-        first, *others = group
-        if any(other.track.singer != first.track.singer for other in others):
-            for source, twin in zip((first, *others), (others[-1], *([first] * len(others))), strict=True):
-                reason = f"is byte-identical to {printable(twin.track.path)}; keep it under one singer only"
-                left_out.append(Failure(source.track.path, reason))
-            continue
-        kept.append(first)
-        reason = f"is byte-identical to {printable(first.track.path)}, which is kept; remove one of them"
-        left_out += [Failure(other.track.path, reason) for other in others]
-    return sorted(kept, key=lambda source: source.track.path), left_out
+    return PrepareReport(*counts, tuple(sorted(failures)), tuple(sorted(warnings)))
 
 
 def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:

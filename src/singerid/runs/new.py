@@ -17,6 +17,7 @@ from singerid.sound.melody.trackers import TRACKERS
 from singerid.store.arrays import f0_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
+from singerid.text import printable
 
 
 def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
@@ -67,8 +68,14 @@ def configure(
         melody: whose melody it reads, for a network that reads one; None: the best that the store has.
 
     Raises:
-        SingeridError: the model is unknown, or the store lacks what it needs.
+        SingeridError: the model is unknown, the store lacks what it needs, or there is one singer only.
     """
+    singers = singers_in(store, split)
+    if len(singers) < 2:
+        raise SingeridError(
+            f"{store.path}: all recordings to train on are by {printable(', '.join(singers))}; a network "
+            "tells singers apart and needs two or more: add recordings by others"
+        )
     origins = store.origins
     separator = origins.separator if audio == "vocals" else None
     if audio == "vocals" and separator is None:
@@ -83,7 +90,7 @@ def configure(
     return RunConfig(
         model=model,
         options=options or {},
-        singers=singers_in(store, split),
+        singers=singers,
         spec=InputSpec(
             features=store.config,
             inputs=inputs,

@@ -14,6 +14,7 @@ from singerid.runs.config import RunConfig
 from singerid.store.arrays import f0_of, features_of, options_for, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
+from singerid.text import names_text
 
 PartName = Literal["test", "valid", "train", "all"]
 
@@ -125,6 +126,33 @@ def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
     check_split(split, store.tracks)
     for paths in (split.train, split.valid, split.test):
         yield part_of(store, paths, config)
+
+
+def require_clips_of_everyone(part: Part, config: RunConfig, store: Store) -> None:
+    """Refuse a part to train on that has no clip of some singer: nobody of that name could ever be found."""
+    lacking = _without_clips(part)
+    if lacking:
+        longest = max(track.duration_s for track in part.tracks if track.singer in lacking)
+        raise SingeridError(
+            f"{store.path}: no recording to train on of {names_text(lacking)} is as long as a clip of "
+            f"{config.training.clip_seconds:g} s (the longest has {longest:.1f} s); choose a shorter "
+            "--clip-seconds, or leave them out with --split-file"
+        )
+
+
+def clips_notice(part: Part, name: str) -> str:
+    """What to say of a part to validate or test on in which some singers have no clip; "" if nothing."""
+    lacking = _without_clips(part)
+    if not lacking:
+        return ""
+    return (
+        f"{names_text(lacking)}: no recording in the {name} part is as long as a clip, so none counts there"
+    )
+
+
+def _without_clips(part: Part) -> list[str]:
+    heard = {part.singers[label] for label in part.clips.labels}
+    return sorted({track.singer for track in part.tracks} - heard)
 
 
 def require_same_makers(store: Store, config: RunConfig) -> None:

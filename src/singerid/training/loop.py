@@ -18,7 +18,7 @@ from singerid.figures import draw_curves, save_figure
 from singerid.runs.config import RunConfig
 from singerid.runs.history import Epoch, best_epoch, out_of_patience
 from singerid.runs.new import open_run, require_run_or_nothing
-from singerid.runs.part import parts_of
+from singerid.runs.part import clips_notice, parts_of, require_clips_of_everyone
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.allocator import memory_kept
@@ -54,7 +54,8 @@ def train(
         compiling: whether the network is compiled (`torch.compile`) before it is trained: "yes", "no", or
             "auto", on a GPU where there are steps enough to repay it. Sums are then rounded in another order,
             and dropout draws other numbers. A network that cannot be compiled is trained as it is.
-        on_warning: told of a network that cannot be compiled, in one line.
+        on_warning: told of a network that cannot be compiled, and of singers without a clip in the parts to
+            validate and test on, in one line each.
 
     Raises:
         SingeridError: the folder holds another run, the store does not have what the run needs, or
@@ -63,7 +64,8 @@ def train(
     path = Path(path)
     check_training(config.training, device)
     model = fresh_model(config)
-    train_part, valid_part, _ = parts_of(store, split, config)
+    train_part, valid_part, test_part = parts_of(store, split, config)
+    require_clips_of_everyone(train_part, config, store)
     require_run_or_nothing(path)
     with (
         locked(path, "is being trained by another process; wait for it or stop it"),
@@ -76,6 +78,9 @@ def train(
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = adam(model, settings, device)
         history = resume(run, model, optimizer)
+        for part, name in ((valid_part, "valid"), (test_part, "test")):
+            if notice := clips_notice(part, name):
+                on_warning(notice)
         learner = Learner(model, optimizer, settings, device)
         steps = math.ceil(len(train_part.clips) / settings.batch_size)
         # Of the whole run, so that one that was interrupted goes on as it began.
