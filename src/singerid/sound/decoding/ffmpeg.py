@@ -28,6 +28,9 @@ _FORMAT_OF_ENDING = {
     "thd": "truehd",
 }
 
+# Packets in a row that do not decode, before nothing more is hoped for: four minutes of AAC have as many.
+_MOST_FAILED = 10_000
+
 
 class NotDecoded(Exception):
     """FFmpeg gets no sound out of a file; the message is the reason and the remedy."""
@@ -151,8 +154,9 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
     packets = container.demux(stream)
     rest = _Rest(way.file) if _names(container) & _BARE_FRAMES else None
     before = progress.frames
+    failed = 0  # packets in a row
     more = True
-    while more:
+    while more and failed < _MOST_FAILED:
         packet = None
         try:
             packet = next(packets, None)
@@ -164,7 +168,9 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
             is_empty = packet is not None and packet.size == 0  # as a container's index is
             is_rest = rest is not None and rest.explains(packet)
             progress.damaged = progress.damaged or not (is_empty or is_rest)
+            failed += 1
             continue
+        failed = 0
         for frame in decoded:
             progress.heard(frame.samples, frame.sample_rate)
             yield frame

@@ -3,25 +3,31 @@
 Each link of the chain is a whole Ogg file. Source: RFC 3533, sections 4 and 6.
 """
 
+from dataclasses import dataclass
+
 from singerid.sound.decoding.view import FileView
 
 _HEADER_BYTES = 27
 _FIRST, _LAST = 2, 4  # flags of a page: the first of its stream, the last of its stream
 _BLOCK = 2**20
+# What the first page of a stream holds, by its codec.
+_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ", b"fishead\0", b"\x80theora", b"BBCD")
 
 
 def links(file: FileView) -> list[FileView]:
     """The files that a chain is made of; the file itself where it is none."""
-    starts, in_headers = [0], True
+    starts, in_headers, serials = [0], True, set[bytes]()
     position = 0
     while (page := _page(file, position)) is not None:
-        flags, length = page
-        is_first = bool(flags & _FIRST)
+        # Streams that sound at the same time begin together: their first pages come before all others. The
+        # flag alone may be damage: a new stream has another number, or the header of a codec.
+        is_first = page.is_first and (page.begins_codec or page.serial not in serials)
         if is_first and not in_headers:
             starts.append(position)
-        # Streams that sound at the same time begin together: their first pages come before all others.
+            serials.clear()
+        serials.add(page.serial)
         in_headers = is_first
-        position += length
+        position += page.length
         if file.at(position, 4) != b"OggS":
             position = _next_page(file, position)
     ends = [*starts[1:], file.size]
@@ -35,13 +41,31 @@ def ends_early(file: FileView) -> bool:
     return page < 0 or len(end) <= page + 5 or not end[page + 5] & _LAST
 
 
-def _page(file: FileView, position: int) -> tuple[int, int] | None:
-    """(flags, length in bytes) of the page that begins there."""
-    header = file.at(position, _HEADER_BYTES + 255)
+@dataclass(frozen=True)
+class _Page:
+    """What is asked of a page.
+
+    Attributes:
+        is_first: it says that it is the first of its stream.
+        begins_codec: it begins with what the first page of a codec's stream begins with.
+        serial: number of its stream.
+        length: in bytes.
+    """
+
+    is_first: bool
+    begins_codec: bool
+    serial: bytes
+    length: int
+
+
+def _page(file: FileView, position: int) -> _Page | None:
+    """The page that begins there; None where none does."""
+    header = file.at(position, _HEADER_BYTES + 255 + 8)
     if len(header) < _HEADER_BYTES or header[:4] != b"OggS":
         return None
-    segments = header[26]
-    return header[5], _HEADER_BYTES + segments + sum(header[_HEADER_BYTES : _HEADER_BYTES + segments])
+    end = _HEADER_BYTES + header[26]
+    length = end + sum(header[_HEADER_BYTES:end])
+    return _Page(bool(header[5] & _FIRST), header[end:].startswith(_CODECS), header[14:18], length)
 
 
 def _next_page(file: FileView, position: int) -> int:

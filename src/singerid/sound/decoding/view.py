@@ -62,6 +62,8 @@ class FileView:
         """The next bytes; all there are where `count` is negative."""
         left = max(0, self._end - self._position)
         wanted = left if count < 0 else min(count, left)
+        if not wanted:  # a damaged header may name any position
+            return b""
         first = self._position
         self._file.seek(first)
         content = self._file.read(wanted)
