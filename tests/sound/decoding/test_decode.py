@@ -372,6 +372,16 @@ def test_a_transport_stream_whose_clock_jumps(tmp_path: Path) -> None:
     assert abs(len(load(tmp_path / "x", warn=pytest.fail)) - 12 * 16_000) < 0.3 * 16_000
 
 
+def test_a_stream_that_begins_in_the_middle_costs_nothing(tmp_path: Path) -> None:
+    content = encoded("aac", "mpegts", seconds=8.0)
+    # A packet of 188 bytes: stream 0x321, begins a PES packet of "private stream 1".
+    packet = b"\x47\x43\x21\x10" + b"\0\0\1\xbd\0\0\x80\x80\x05\x21\0\1\0\1"
+    middle = len(content) // 188 // 2 * 188
+    (tmp_path / "x").write_bytes(content[:middle] + 3 * packet.ljust(188, b"\xff") + content[middle:])
+    got = load(tmp_path / "x", warn=pytest.fail)
+    assert abs(len(got) - 8 * 16_000) < 0.1 * 16_000
+
+
 # --- Phase ------------------------------------------------------------
 
 

@@ -151,10 +151,10 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
     """Yield the `av.AudioFrame`s of a sound track; a damaged packet is passed over."""
     import av
 
-    packets = container.demux(stream)
     rest = _Rest(way.file) if _names(container) & _BARE_FRAMES else None
     before = progress.frames
     failed = 0  # packets in a row
+    packets = container.demux(stream)
     more = True
     while more and failed < _MOST_FAILED:
         packet = None
@@ -162,6 +162,9 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
             packet = next(packets, None)
             decoded = packet.decode() if packet else []
             more = packet is not None
+        except IndexError:  # of a stream that begins in the middle, PyAV knows nothing
+            packets = container.demux(stream)
+            continue
         except av.FFmpegError:
             if way.from_start and rest is not None and progress.frames == before:
                 raise NotDecoded("does not begin with sound; remove what stands before it") from None

@@ -3,7 +3,6 @@
 It has no name: both decoders would take that as a hint at what the file is, and its content decides.
 """
 
-import io
 import os
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -84,11 +83,15 @@ class FileView:
         return len(content)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Choose where to read next; returns the position."""
-        origin = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
-        if origin + offset < self._start:
-            raise io.UnsupportedOperation("a position before the file's start")
-        self._position = origin + offset
+        """Choose where to read next; returns the position.
+
+        A damaged header may send a decoder to a position before the start, or a decoder may ask for what
+        this does not know: the position stays then, for decoders print what is raised in here.
+        """
+        origins = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}
+        wanted = origins.get(whence, -1) + offset
+        if whence in origins and wanted >= self._start:
+            self._position = wanted
         return self.tell()
 
     def tell(self) -> int:
