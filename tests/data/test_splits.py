@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from singerid.data.splits import (
     check_split,
     leave_one_album_out,
     read_split,
+    spelled_as,
     split_around,
     stratified_folds,
     track_split,
@@ -213,6 +215,21 @@ def test_a_split_file_of_another_form(tmp_path: Path, value: object, message: st
     (tmp_path / "split.json").write_text(json.dumps(value))
     with pytest.raises(SingeridError, match=message):
         read_split(tmp_path / "split.json")
+
+
+def test_a_split_that_was_written_on_another_system() -> None:
+    names = [unicodedata.normalize("NFD", f"Beyoncé/É/{number}.wav") for number in range(3)]
+    tracks = [Track(name, "Beyoncé", "É") for name in names]
+    written = [[unicodedata.normalize("NFC", name).replace("/", "\\")] for name in names]
+    split = spelled_as(Split(*(tuple(part) for part in written)), tracks)
+    assert split == Split(*((name,) for name in names))
+    check_split(split, tracks)
+    twice = spelled_as(Split((names[0],), (written[0][0],), (names[2], "x")), tracks)
+    assert twice.test == (names[2], "x")
+    with pytest.raises(SingeridError, match="'x', which is no track"):
+        check_split(twice, tracks)
+    with pytest.raises(SingeridError, match="twice; keep one of them"):
+        check_split(Split(twice.train, twice.valid, (names[2],)), tracks)
 
 
 def test_a_split_must_suit_the_tracks() -> None:

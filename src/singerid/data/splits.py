@@ -5,6 +5,7 @@ production (the album effect; Nasrullah and Zhao 2019): the paper's split. A tra
 """
 
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -14,6 +15,7 @@ from typing import Any
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.system.files import read_json
+from singerid.system.lookup import PathLookup
 from singerid.text import printable
 
 PARTS = ("train", "valid", "test")
@@ -231,11 +233,22 @@ def read_split(path: Path) -> Split:
     return Split(*(tuple(sorted(value[part])) for part in PARTS))
 
 
+def spelled_as(split: Split, tracks: Iterable[Track]) -> Split:
+    """A split with the paths of these tracks, where its own were written on another system (`PathLookup`).
+
+    Paths that are no track's stay as they are.
+    """
+    lookup = PathLookup(track.path for track in tracks)
+    parts = ([lookup.find(path) or path for path in getattr(split, part)] for part in PARTS)
+    return Split(*(tuple(sorted(paths)) for paths in parts))
+
+
 def check_split(split: Split, tracks: Iterable[Track]) -> None:
     """Check that a split that someone else wrote suits these tracks; they need not all be in it.
 
     Raises:
-        SingeridError: a path is no track, or a singer is in valid or test but not in train.
+        SingeridError: a path is no track, or a track is in two places, or a singer is in valid or test but
+            not in train.
     """
     singer_of = {track.path: track.singer for track in tracks}
     for part in PARTS:
@@ -244,6 +257,10 @@ def check_split(split: Split, tracks: Iterable[Track]) -> None:
                 raise SingeridError(
                     f"the split names {path!r}, which is no track here; prepare it or take it out of {part!r}"
                 )
+    every = [path for part in PARTS for path in getattr(split, part)]
+    twice = next((path for path, count in Counter(every).items() if count > 1), None)
+    if twice is not None:
+        raise SingeridError(f"the split names {twice!r} twice; keep one of them")
     known = {singer_of[path] for path in split.train}
     for path in split.valid + split.test:
         if singer_of[path] not in known:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from singerid.data.lookup import FileLookup
 from singerid.data.names import clean_name, notices_of
 from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import OnFailure, find_audio, passed_over_text, raise_failure
+from singerid.system.lookup import FileLookup
 from singerid.text import printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")

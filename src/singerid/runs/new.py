@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from singerid.config import AudioCondition, TrainingConfig
-from singerid.data.splits import Split, album_split, check_split, read_split, track_split, with_min_albums
+from singerid.data.splits import (
+    Split,
+    album_split,
+    check_split,
+    read_split,
+    spelled_as,
+    track_split,
+    with_min_albums,
+)
 from singerid.data.tracks import singers_of
 from singerid.errors import SingeridError
 from singerid.models.registry import MODELS
@@ -27,7 +35,7 @@ def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> t
         SingeridError: a singer has too few albums or tracks, or the file does not suit the store.
     """
     if file is not None:
-        split = read_split(file)
+        split = spelled_as(read_split(file), store.tracks)
         check_split(split, store.tracks)
         return split, SplitConfig("file", 0)
     tracks: Sequence[StoredTrack] = store.tracks

@@ -1,6 +1,7 @@
 """True stems: found beside the recording's path, cut or padded to it, and missed by name."""
 
 import pickle
+import unicodedata
 from functools import partial
 
 import numpy as np
@@ -50,6 +51,17 @@ def test_both_stems_are_read_whatever_their_suffix(folders):
     vocals, accompaniment = separate(folders)
     np.testing.assert_allclose(vocals, sung, atol=2e-7)
     np.testing.assert_allclose(accompaniment, played, atol=2e-7)
+
+
+def test_stems_whose_names_are_spelled_as_another_system_spells_them(folders):
+    tree, stems = folders
+    name = "Beyoncé/É/song.wav"
+    mixture = write(tree / unicodedata.normalize("NFC", name), noise(12, 0))
+    sung = noise(12, 1)
+    write(stems / "vocals" / unicodedata.normalize("NFD", name).replace(".wav", ".FLAC"), sung)
+    separator = open_separator("stems", tree=tree, stems=stems)
+    blocks = separator.blocks(mixture, partial(read_blocks, mixture), pytest.fail)
+    np.testing.assert_allclose(np.concatenate([vocals for vocals, _ in blocks]), sung, atol=2e-7)
 
 
 def test_without_accompaniment_it_is_the_mixture_without_the_vocals(folders):

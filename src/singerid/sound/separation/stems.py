@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from singerid.errors import SingeridError
 from singerid.sound.audio import AudioError, Read, Samples, read_blocks
-from singerid.sound.listing import is_audio_name
+from singerid.sound.listing import AUDIO_EXTENSIONS
 from singerid.sound.separation.pieces import SampleReader
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
+from singerid.system.lookup import FileLookup
 from singerid.text import printable
 
 _TOLERANCE_SECONDS = 1.0  # encoders pad; what differs by more is of another recording
@@ -55,7 +56,7 @@ class TrueStems:
         """
         vocals_file, accompaniment_file = self._find(path, "vocals"), self._find(path, "accompaniment")
         if vocals_file is None:
-            expected = printable(self._expected(path, "vocals"))
+            expected = printable(self.folder / "vocals" / self._relative(path))
             raise AudioError(
                 path,
                 f"has no stem {expected} (nor one of another suffix); put it there, or leave the song out",
@@ -69,20 +70,20 @@ class TrueStems:
         if accompaniment_file and accompaniment:
             self._check_length(path, accompaniment_file, accompaniment)
 
-    def _expected(self, path: Path, part: str) -> Path:
+    def _relative(self, path: Path) -> Path:
         if not path.is_relative_to(self.tree):
             raise AudioError(
                 path, f"has no stems: it is not in {printable(self.tree)}; separate it otherwise"
             )
-        return self.folder / part / path.relative_to(self.tree)
+        return path.relative_to(self.tree)
 
     def _find(self, path: Path, part: str) -> Path | None:
         """The stem of the recording's own name, or else the first with another suffix."""
-        expected = self._expected(path, part)
-        if expected.is_file():
-            return expected
-        beside = sorted(expected.parent.iterdir()) if expected.parent.is_dir() else []
-        return next((file for file in beside if file.stem == path.stem and is_audio_name(file.name)), None)
+        relative = self._relative(path)
+        lookup = FileLookup(self.folder / part)
+        endings = (relative.suffix, *sorted(AUDIO_EXTENSIONS))
+        tried = (lookup.find(relative.with_suffix(ending).as_posix()) for ending in endings)
+        return next((self.folder / part / found for found in tried if found is not None), None)
 
     def _read(self, path: Path, file: Path, warn: Callable[[str], None]) -> Iterator[Samples]:
         """A stem's sound; what is wrong with it is said of its recording, with the stem's name."""

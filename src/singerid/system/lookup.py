@@ -1,7 +1,8 @@
-"""Finding files by paths that were written on another system or by hand."""
+"""Finding files and tracks by paths that were written on another system or by hand."""
 
 import unicodedata
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -59,6 +60,37 @@ class FileLookup:
             return path.is_file()
         except (OSError, ValueError):  # a name too long, a folder that may not be entered; a NUL
             return False
+
+
+class PathLookup:
+    r"""Finds known paths by written ones, as `FileLookup` finds files.
+
+    >>> PathLookup(["Ann/x/1.wav"]).find("ann\\x\\1.wav")
+    'Ann/x/1.wav'
+
+    Args:
+        known: paths separated by "/".
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = frozenset(known)
+        self._alike: list[tuple[Callable[[str], str], dict[str, list[str]]]] = []
+        for alike in (_composed, _folded):
+            paths: dict[str, list[str]] = defaultdict(list)
+            for path in sorted(self._known):
+                paths[alike(path)].append(path)
+            self._alike.append((alike, paths))
+
+    def find(self, path: str) -> str | None:
+        """The known path that is meant; None: there is none, or more than one."""
+        if path in self._known:
+            return path
+        written = "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+        for alike, paths in self._alike:
+            found = paths.get(alike(written), [])
+            if len(found) == 1:
+                return found[0]
+        return None
 
 
 def _composed(name: str) -> str:
