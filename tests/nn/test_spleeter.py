@@ -1,10 +1,10 @@
-"""Spleeter's networks: against TensorFlow's operations written out as loops; the folded form, the plain one."""
+"""Spleeter's networks: against TensorFlow's operations written as loops; the folded form, the plain one."""
 
 import numpy as np
 import pytest
 import torch
 
-from singerid.nn.spleeter import Spleeter, SpleeterUNet
+from singerid.nn.spleeter import SpleeterUNet, VocalsMask
 from singerid.nn.spleeter_folded import FoldedUNet
 from small_spleeter import small_unet
 
@@ -117,10 +117,10 @@ def test_what_is_sung_is_a_share_of_squares():
 
     x = magnitudes(1, 2, 4, 4) + 0.1
     x[..., 0] = 0
-    share = Spleeter(Times(0.6), Times(0.3))(x)
+    share = VocalsMask(Times(0.6), Times(0.3))(x)
     torch.testing.assert_close(share[..., 1:], torch.full((1, 2, 4, 3), 0.8))
     assert (share[..., 0] == 0.5).all()  # silence
-    tiny = Spleeter(Times(0.6), Times(0.3))(torch.full((1, 2, 1, 1), 1e-5))
+    tiny = VocalsMask(Times(0.6), Times(0.3))(torch.full((1, 2, 1, 1), 1e-5))
     torch.testing.assert_close(tiny, torch.full((1, 2, 1, 1), (36e-12 + 50e-12) / (45e-12 + 100e-12)))
 
 

@@ -70,7 +70,7 @@ class SpleeterUNet(nn.Module):
         return magnitudes * mask
 
 
-class Spleeter(nn.Module):
+class VocalsMask(nn.Module):
     """Magnitudes of a mixture -> the share of them that is sung.
 
     Args:

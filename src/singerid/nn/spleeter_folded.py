@@ -128,7 +128,7 @@ def _convolution(kernel: Tensor, bias: Tensor, **how: int) -> nn.Conv2d:
     """A convolution with these weights, its kernel channels last."""
     size = (int(kernel.shape[2]), int(kernel.shape[3]))
     conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], size, **how)  # type: ignore[arg-type]
-    conv.weight.data = kernel.contiguous(memory_format=torch.channels_last)
+    conv.weight.data = kernel.clone(memory_format=torch.channels_last)
     conv.bias.data = bias.clone()  # type: ignore[union-attr]
     return conv
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -104,7 +104,9 @@ def _opened_member(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]
     """A member of an archive to read, and its size in bytes; raises DownloadError where there is none."""
     if archive.name.endswith(TAR_SUFFIXES):
         with tarfile.open(archive) as tar:
-            entry = next((entry for entry in tar if entry.name == member and entry.isfile()), None)
+            # As a path: some who pack a folder's files call one "./model".
+            entries = (entry for entry in tar if PurePosixPath(entry.name) == PurePosixPath(member))
+            entry = next((entry for entry in entries if entry.isfile()), None)
             packed = tar.extractfile(entry) if entry else None
             if entry is None or packed is None:
                 raise DownloadError(f"holds no {member}")
