@@ -100,19 +100,17 @@ def resident_bytes() -> int:
     return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
 
 
-def measure_memory(hours: float) -> list[Row]:
-    """Resident memory while a long sound is separated by small networks: sound and spectra are the same."""
-    small = (2, 3, 4, 3, 4, 5)
-    nets = [FoldedUNet(SpleeterUNet(small).eval()) for _ in range(2)]
-    rows, done, told = [], 0, 0.1
-    for piece in separator(VocalsMask(*nets)).separate(noise(3600 * hours)):
+def measure_memory(network: torch.nn.Module, hours: float) -> list[Row]:
+    """Resident memory while a long sound is separated."""
+    rows, done, told = [], 0, hours / 10
+    for piece in separator(network).separate(noise(3600 * hours)):
         done += len(piece)
         if done >= 3600 * RATE * told:
             rows.append(
                 {"what": "memory", "hours": round(told, 2), "resident_mb": round(resident_bytes() / 1e6)}
             )
-            print(f"after {told:.1f} h: {rows[-1]['resident_mb']} MB resident", flush=True)
-            told += max(0.1, hours / 10)
+            print(f"after {told:.2f} h: {rows[-1]['resident_mb']} MB resident", flush=True)
+            told += hours / 10
     return rows
 
 
@@ -131,7 +129,7 @@ def main() -> None:
         rows = measure_network(forms, 1, arguments.repeats) + measure_network(forms, 4, arguments.repeats)
     rows += measure_song(forms, arguments.material, arguments.seconds, max(1, arguments.repeats // 2))
     if arguments.hours:
-        rows += measure_memory(arguments.hours)
+        rows += measure_memory(forms["folded"], arguments.hours)
     write(arguments.json, about, rows)
 
 

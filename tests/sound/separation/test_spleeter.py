@@ -147,6 +147,15 @@ def test_memory_does_not_grow_with_the_length(small):
     assert peak(140) < 1.1 * peak(40)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_same_to_rounding(small):
+    stereo = noise(PIECE + 1000)
+    expected = together(small.separate([stereo]))
+    found = together(replace(small, device=torch.device("cuda", 0)).separate([stereo]))
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
 @real
 def test_the_golden_magnitudes(test_data):
     reference = np.load(test_data / "reference" / "spleeter.npz")

@@ -1,9 +1,9 @@
 """Spleeter: vocals by two U-Nets on the magnitudes of pieces of 12 s, and masks of their ratio.
 
 Source: Hennequin, Khlif, Voituret and Moussallam, "Spleeter: a fast and efficient music source separation
-tool with pre-trained models", JOSS 2020. As there, zeros stand before the sound, and behind it up to a whole
-piece; what lies above the bins that the networks see belongs to no stem. Channels are averaged while they
-are still spectra, so there is one sound to put together.
+tool with pre-trained models", JOSS 2020. As there, a window of zeros stands before the sound, and the frames
+of its last piece that begin behind its end are zeros; what lies above the bins that the networks see belongs
+to no stem. Channels are averaged while they are still spectra, so there is one sound to put together.
 
 A piece of the sound comes in with the beginning of the next, and the end of what its frames give is kept for
 the next: memory does not grow with the length, and there is no seam, for frames depend on each other within
