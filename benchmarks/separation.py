@@ -1,18 +1,21 @@
-"""How far a separator gets the vocals out of the synthetic corpus, and how fast.
+"""How far separators get the vocals out of recordings whose stems are known, and how fast.
 
-    singerid synth CORPUS
-    python benchmarks/separation.py CORPUS [--vocals repet] [--songs 1]
+    singerid synth CORPUS --albums 1 --songs 1
+    python benchmarks/separation.py CORPUS [--vocals repet spleeter] [--songs 1] [--json FILE]
 
-Takes the first songs of every singer. SDR: signal to distortion (BSS Eval, `mir_eval.separation`), which
-forgives a filter; SI-SDR: scale-invariant, which forgives the level alone. Both of the vocals, in dB, for
-the mixture itself as estimate and for the separator's vocals.
+CORPUS holds mixture/, vocals/ and accompaniment/, each laid out singer/album/song. The first songs of every
+singer are taken. SDR: signal to distortion (BSS Eval, `mir_eval.separation`), which forgives a filter;
+SI-SDR: scale-invariant, which forgives the level alone. Both of the vocals, in dB, for the mixture itself as
+estimate and for each separator's vocals.
 """
 
 import argparse
+import json
 import time
 import warnings
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mir_eval.separation import bss_eval_sources
@@ -21,6 +24,8 @@ from singerid.config import FeatureConfig
 from singerid.data.tracks import Track, scan_tree, singers_of
 from singerid.sound.audio import Samples, load
 from singerid.sound.separation.separators import SEPARATORS, Separator, open_separator
+
+MIXTURE = "mixture"
 
 
 def sdr(stems: tuple[Samples, Samples], estimates: tuple[Samples, Samples]) -> float:
@@ -37,56 +42,79 @@ def si_sdr(reference: Samples, estimate: Samples) -> float:
     return float(10 * np.log10((target @ target) / ((estimate - target) @ (estimate - target))))
 
 
-def measure(separator: Separator, corpus: Path, track: Track) -> tuple[dict[str, float], float]:
-    """Measures of a song, and how many times its length goes into the CPU time of separating it."""
-    mixture, vocals, accompaniment = (
-        load(corpus / part / track.path) for part in ("mixture", "vocals", "accompaniment")
-    )
-    start = time.process_time()
-    path = corpus / "mixture" / track.path
-    blocks = list(separator.blocks(path, lambda: [mixture], print))
-    speed = len(mixture) / FeatureConfig.sample_rate / (time.process_time() - start)
-    sung, rest = (np.concatenate(part) for part in zip(*blocks, strict=True))
-    stems = (vocals, accompaniment)
-    measures = {
-        "SDR of the mixture": sdr(stems, (mixture, mixture)),
-        f"SDR with {separator.name}": sdr(stems, (sung, rest)),
-        "SI-SDR of the mixture": si_sdr(vocals, mixture),
-        f"SI-SDR with {separator.name}": si_sdr(vocals, sung),
+def measure(separators: dict[str, Separator], corpus: Path, track: Track) -> dict[str, dict[str, float]]:
+    """Measures of a song by estimate; speed: how often the CPU time of making it goes into its length."""
+    sounds = [load(corpus / part / track.path) for part in ("mixture", "vocals", "accompaniment")]
+    length = min(map(len, sounds))  # encoders pad
+    mixture, vocals, accompaniment = (sound[:length] for sound in sounds)
+    estimates = {MIXTURE: (mixture, mixture)}
+    speeds = {MIXTURE: float("nan")}
+    for name, separator in separators.items():
+        start = time.process_time()
+        blocks = list(separator.blocks(corpus / "mixture" / track.path, lambda: [mixture], print))
+        speeds[name] = length / FeatureConfig.sample_rate / (time.process_time() - start)
+        sung, rest = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        estimates[name] = sung, rest
+    return {
+        name: {
+            "SDR": sdr((vocals, accompaniment), estimate),
+            "SI-SDR": si_sdr(vocals, estimate[0]),
+            "speed": speeds[name],
+        }
+        for name, estimate in estimates.items()
     }
-    return measures, speed
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Mean, standard deviation and range over songs, as docs/results.md has it; gains are of each song."""
+    lines = ["| estimate of the vocals | SDR | gain (range) | SI-SDR | gain (range) | times real time |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name in rows[0]["measures"]:
+        cells = []
+        for kind in ("SDR", "SI-SDR"):
+            values = np.array([row["measures"][name][kind] for row in rows])
+            gains = values - np.array([row["measures"][MIXTURE][kind] for row in rows])
+            deviation = values.std(ddof=1) if len(values) > 1 else float("nan")
+            cells.append(f"{values.mean():.2f} ({deviation:.2f})")
+            shown = f"{gains.mean():.2f} ({gains.min():.2f} to {gains.max():.2f})"
+            cells.append("" if name == MIXTURE else shown)
+        speed = np.median([row["measures"][name]["speed"] for row in rows])
+        cells.append("" if name == MIXTURE else f"{speed:.1f}")
+        lines.append(f"| {'the mixture itself' if name == MIXTURE else name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--vocals", choices=list(SEPARATORS), default="repet")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--vocals", choices=list(SEPARATORS), nargs="+", default=["repet"])
+    parser.add_argument("--weights", type=Path, help="of the separators that have some")
     parser.add_argument("--songs", type=int, default=1, help="of each singer")
+    parser.add_argument("--json", type=Path, help="what was measured of each song")
     arguments = parser.parse_args()
     tree = arguments.corpus / "mixture"
-    stems = arguments.corpus if arguments.vocals == "stems" else None
-    separator = open_separator(arguments.vocals, tree=tree, stems=stems, weights=arguments.weights)
+    separators = {}
+    for name in arguments.vocals:
+        entry = SEPARATORS[name]
+        stems = arguments.corpus if entry.stems else None
+        weights = arguments.weights if entry.weights else None
+        separators[name] = open_separator(name, tree=tree, stems=stems, weights=weights)
     tracks = scan_tree(tree)
     chosen = [
         track
         for _, own in groupby(tracks, key=lambda track: track.singer)
         for track in islice(own, arguments.songs)
     ]
-    rows, speeds = [], []
+    rows: list[dict[str, Any]] = []
     for track in chosen:
-        row, speed = measure(separator, arguments.corpus, track)
-        print(track.path, ", ".join(f"{name} {value:.1f} dB" for name, value in row.items()), flush=True)
-        rows.append(list(row.values()))
-        speeds.append(speed)
-    table = np.array(rows)
-    print(f"{len(chosen)} songs of {len(singers_of(tracks))} singers: mean and standard deviation over songs")
-    for name, values in zip(row, table.T, strict=True):
-        print(f"  {name:<24} {values.mean():6.2f} +- {values.std(ddof=1):.2f} dB")
-    for measure_name, before in (("SDR", 0), ("SI-SDR", 2)):
-        gain = table[:, before + 1] - table[:, before]
-        print(f"  {measure_name} raised by {gain.mean():.2f} dB ({gain.min():.2f} to {gain.max():.2f})")
-    print(f"  {np.median(speeds):.1f} times real time of one core (median)")
+        rows.append({"path": track.path, "measures": measure(separators, arguments.corpus, track)})
+        shown = (f"{name} {of['SDR']:.1f} dB" for name, of in rows[-1]["measures"].items())
+        print(f"{track.path}: SDR {', '.join(shown)}", flush=True)
+    print(f"\n{len(chosen)} songs of {len(singers_of(tracks))} singers: mean (standard deviation), dB\n")
+    print(table(rows))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":

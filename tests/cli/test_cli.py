@@ -42,8 +42,8 @@ def test_importing_the_package_is_cheap_and_lists_its_names():
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ("prepare", ("open-unmix|umxl|repet|stems", "crepe|crepe-tiny|pyin")),
-        ("identify", ("open-unmix|umxl|repet|stems",)),
+        ("prepare", ("open-unmix|umxl|spleeter|repet|stems", "crepe|crepe-tiny|pyin")),
+        ("identify", ("open-unmix|umxl|spleeter|repet|stems",)),
         ("train", ("crepe|crepe-tiny|pyin",)),
     ],
 )

@@ -134,7 +134,7 @@ def test_vocals_of_a_network_on_mixtures_are_told_the_remedy(site):
     entry, _ = published(site)
     register_pretrained("duet", entry)
     with pytest.raises(
-        SingeridError, match=r"duet: .*--audio vocals.*; choose --separator open-unmix or repet"
+        SingeridError, match=r"duet: .*--audio vocals.*; choose --separator spleeter, open-unmix or"
     ):
         Identifier.load("duet", audio="vocals")
     assert "duet learned on the mixture" in Identifier.load("duet", audio="vocals", separator="repet").notice

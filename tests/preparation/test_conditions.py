@@ -31,11 +31,13 @@ from singerid.sound import audio
 from singerid.sound.audio import load
 from singerid.sound.features import LogMel
 from singerid.sound.melody.trackers import open_tracker
+from singerid.sound.separation import spleeter
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import open_separator
 from singerid.store.reader import Store
 from singerid.training.loop import train
 from small_open_unmix import write_weights
+from small_spleeter import write_small_spleeter
 
 CPU = torch.device("cpu")
 SINGERS = (("alto", 330.0), ("bass", 110.0))
@@ -350,7 +352,7 @@ class _Constant:
         return Contour(np.full(frames, 1000.0, np.float32), np.ones(frames, np.float32))
 
 
-@pytest.mark.parametrize(("name", "most"), [("repet", 1), ("stems", 1), ("open-unmix", 2)])
+@pytest.mark.parametrize(("name", "most"), [("repet", 1), ("stems", 1), ("open-unmix", 2), ("spleeter", 2)])
 def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_rate(
     name, most, stems, tmp_path, monkeypatch
 ):
@@ -359,7 +361,11 @@ def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_
         "repet": {},
         "stems": {"tree": tree, "stems": folder},
         "open-unmix": {"weights": tmp_path / "weights"},
+        "spleeter": {"weights": tmp_path / "weights"},
     }
+    if name == "spleeter":
+        published = write_small_spleeter(tmp_path / "weights")
+        monkeypatch.setattr(spleeter, "SPLEETER_2STEMS", published)
     if name == "open-unmix":
         if find_spec("openunmix") is None:
             pytest.skip("openunmix is not installed")

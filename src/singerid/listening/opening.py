@@ -66,12 +66,12 @@ def _separator(
     if wanted is None:
         raise SingeridError(
             f"{name}: learned on the mixture, and does not say how to take out the vocals for "
-            "--audio vocals; choose --separator open-unmix or repet, or leave out --audio vocals"
+            "--audio vocals; choose --separator spleeter, open-unmix or repet, or leave out --audio vocals"
         )
     if wanted == "stems":
         raise SingeridError(
             f"{name}: learned on true stems, which a recording has none of; "
-            "choose --separator open-unmix or repet"
+            "choose --separator spleeter, open-unmix or repet"
         )
     rate = spec.features.sample_rate
     return open_separator(wanted, weights=weights, device=device, sample_rate=rate)

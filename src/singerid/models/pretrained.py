@@ -16,7 +16,9 @@ from singerid.errors import SingeridError
 from singerid.models.hsieh import load_hsieh_crnn
 from singerid.models.spec import InputSpec
 from singerid.registry import Registry
-from singerid.system.downloads import Download, check_file, fetch, is_cached
+from singerid.system.downloads import check_file
+from singerid.system.sources import Addresses, PublishedFile
+from singerid.system.weights import Published, fetch_files, is_cached
 from singerid.text import near_names
 
 
@@ -118,7 +120,7 @@ def load_pretrained(name: str, weights: Path | str | None = None) -> Pretrained:
     """
     entry = pretrained_entry(name)
     if weights is None:
-        path = fetch(_download(name, entry))
+        (path,) = fetch_files(_published(name, entry))
     else:
         path = check_file(Path(weights), entry.sha256, f"give the file of {entry.url}")
     return Pretrained(name, entry, entry.build(path))
@@ -135,17 +137,19 @@ def describe_pretrained() -> list[dict[str, Any]]:
             "source": entry.source,
             "url": entry.url,
             "sha256": entry.sha256,
-            "cached": is_cached(_download(name, entry)),
+            "cached": is_cached(_published(name, entry)),
         }
         for name, entry in sorted(PRETRAINED.items())
     ]
 
 
-def _download(name: str, entry: PretrainedEntry) -> Download:
+def _published(name: str, entry: PretrainedEntry) -> Published:
     suffix = PurePosixPath(urlsplit(entry.url).path).suffix
-    return Download(
-        url=entry.url,
-        sha256=entry.sha256,
-        file_name=f"{name}-{entry.sha256[:8]}{suffix}",
+    file = PublishedFile(f"{name}-{entry.sha256[:8]}{suffix}", entry.sha256)
+    return Published(
+        name,
+        files=(file,),
+        sources=(Addresses({file.name: entry.url}),),
+        licence=entry.licence,
         remedy="fetch it on another machine and give the file: --pretrained-weights FILE",
     )

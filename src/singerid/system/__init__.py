@@ -1,1 +1,1 @@
-"""The machine: files, downloads, devices, processes, terminals."""
+"""The machine: files, downloads, weights of others, devices, processes, terminals."""

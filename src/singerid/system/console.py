@@ -1,7 +1,8 @@
 """What a person sees of a command: a progress bar, and at the end what failed, on standard error."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Literal, TextIO, TypeVar
 
 from singerid.errors import ExitCode, Failure
@@ -34,6 +35,24 @@ def progress(
     )
     with Progress(*columns, console=console, disable=not (show and console.is_terminal)) as bar:
         yield from bar.track(items, total=total, description=description)
+
+
+@contextmanager
+def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error for bytes; gives what is called with the number of those that were added.
+
+    Args:
+        description: what is being done.
+        total: bytes, where they are known.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def print_rich(renderable: object, file: TextIO | None = None) -> None:

@@ -165,15 +165,15 @@ def test_a_release_is_fetched_and_checked(site, weights, tmp_path, monkeypatch):
         target, digests_of = file.stem.split("-")
         digests[target] = digests_of
         (folder / file.name).write_bytes(file.read_bytes())
-    release = Release(address, digests)
-    files = fetch_release(release)
+    release = Release(address, digests, licence="MIT")
+    files = fetch_release("small", release)
     assert [file.name for file in files] == [release.file_name(target) for target in TARGETS]
     network = load_open_unmix(files, Spectrograms(44_100, 1024, 512))
     for seed, target in enumerate(TARGETS):
         for key, value in small_network(seed).state_dict().items():
             assert torch.equal(network.target_models[target].state_dict()[key], value)
     with pytest.raises(SingeridError, match=r"cannot be downloaded .*bass-00000000\.pth.*--weights") as error:
-        fetch_release(Release(address, {**digests, "bass": "00000000"}))
+        fetch_release("small", Release(address, {**digests, "bass": "00000000"}, licence="MIT"))
     assert address in str(error.value)
 
 

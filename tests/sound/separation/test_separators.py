@@ -13,7 +13,7 @@ def test_options_that_a_separator_has_no_use_for_are_refused(tmp_path: Path) -> 
     for name in ("repet", "stems"):
         with pytest.raises(SingeridError, match=f"--weights: {name} has none; "):
             open_separator(name, tree=tmp_path, stems=tmp_path, weights=tmp_path)
-    for name in ("repet", "open-unmix", "umxl"):
+    for name in ("repet", "open-unmix", "umxl", "spleeter"):
         with pytest.raises(SingeridError, match=f"--stems-dir: {name} separates by itself; "):
             open_separator(name, tree=tmp_path, stems=tmp_path)
 

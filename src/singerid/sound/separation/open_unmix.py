@@ -134,7 +134,7 @@ def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
     """
     import_without_torchaudio("openunmix.model", extra="vocals")  # fails before anything is downloaded
     release, weights = RELEASES[name], options.weights
-    files = fetch_release(release) if weights is None else find_weights(weights, release)
+    files = fetch_release(name, release) if weights is None else find_weights(weights, release)
     spectrograms = Spectrograms() if weights is None else read_spectrograms(weights)
     digests = [file_hash(file)[:8] for file in files]
     for other in RELEASES:

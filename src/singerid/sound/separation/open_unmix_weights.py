@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from singerid.errors import SingeridError
 from singerid.nn.layers import shape_text
-from singerid.system.downloads import Download, check_file, fetch
+from singerid.system.downloads import check_file
 from singerid.system.files import read_json
+from singerid.system.sources import Addresses, PublishedFile
 from singerid.system.torch_files import read_torch_file
 from singerid.system.torchaudio_stub import import_without_torchaudio
+from singerid.system.weights import Published, fetch_files
 from singerid.text import printable
 
 TARGETS = ("vocals", "drums", "bass", "other")
@@ -26,11 +28,13 @@ class Release:
     Attributes:
         address: the URL that the files' names are put after.
         digests: by target, the first digits of the SHA-256 of its file.
+        licence: of the weights, or where it is told.
         notice: what their user should know; "" if nothing.
     """
 
     address: str
     digests: Mapping[str, str]
+    licence: str
     notice: str = ""
 
     @property
@@ -51,10 +55,12 @@ RELEASES: Mapping[str, Release] = {
     "open-unmix": Release(
         "https://zenodo.org/records/3370489/files",
         {"vocals": "b62c91ce", "drums": "9619578f", "bass": "8d85a5bd", "other": "b52fbbf7"},
+        licence="see zenodo.org/records/3370489",
     ),
     "umxl": Release(
         "https://zenodo.org/records/5069601/files",
         {"vocals": "bccbd9aa", "drums": "69e0ebd4", "bass": "2ca1ce51", "other": "c8c5b3e6"},
+        licence="CC-BY-NC-SA-4.0",
         notice="the weights of umxl are for non-commercial use only; those of open-unmix are free",
     ),
 }
@@ -74,17 +80,14 @@ class Spectrograms:
         return self.n_fft // 2 + 1
 
 
-def fetch_release(release: Release) -> tuple[Path, ...]:
+def fetch_release(name: str, release: Release) -> tuple[Path, ...]:
     """The published files, downloaded where they are not in the cache, in the order of TARGETS."""
-    names = {target: release.file_name(target) for target in TARGETS}
-    return tuple(
-        fetch(
-            Download(
-                f"{release.address}/{names[target]}", release.digests[target], names[target], release.remedy
-            )
-        )
-        for target in TARGETS
-    )
+    found: list[Path] = []
+    for target in TARGETS:  # one by one: what is there already stays
+        file = PublishedFile(release.file_name(target), release.digests[target])
+        source = Addresses({file.name: f"{release.address}/{file.name}"})
+        found += fetch_files(Published(name, (file,), (source,), release.licence, release.remedy))
+    return tuple(found)
 
 
 def find_weights(folder: Path, release: Release) -> tuple[Path, ...]:

@@ -66,7 +66,7 @@ class SeparatorOptions:
     Attributes:
         tree: folder of the recordings.
         stems: folder with vocals/ and, if wished, accompaniment/, each laid out as `tree`.
-        weights: folder with the weights of a network; None: they are downloaded.
+        weights: where the weights of a network are, a folder or a file; None: they are fetched.
         device: where networks compute; None: the CPU.
         sample_rate: of the mixture that is given, and of the parts, in Hz.
     """
@@ -100,6 +100,7 @@ SEPARATORS: Registry[SeparatorEntry] = Registry(
     {
         "open-unmix": "singerid.sound.separation.open_unmix:OPEN_UNMIX",
         "umxl": "singerid.sound.separation.open_unmix:UMXL",
+        "spleeter": "singerid.sound.separation.spleeter:SPLEETER",
         "repet": "singerid.sound.separation.repet:REPET",
         "stems": "singerid.sound.separation.stems:STEMS",
     },
