@@ -103,8 +103,8 @@ class Listener:
             ValueError: windows a `hop` apart would leave something out.
         """
         hop = self.spec.hop if hop is None else hop
-        if not 0 < hop <= self.spec.window_frames:
-            raise ValueError(f"hop must be 1 to {self.spec.window_frames} frames, not {hop}")
+        if not 0 < hop <= self.spec.largest_hop:
+            raise ValueError(f"hop must be 1 to {self.spec.largest_hop} frames, not {hop}")
         if isinstance(sound, Stored):
             yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
             return
@@ -135,7 +135,7 @@ class Listener:
         spec = self.spec
         held = torch.zeros(spec.columns, 0, device=self.device)
         first = 0  # frame of the sound that `held` begins with
-        full = spec.window_frames + (batch_size - 1) * hop
+        full = max(spec.window_frames, hop) + (batch_size - 1) * hop
 
         def cut(count: int, length: int) -> Windows:
             """The first windows of what is held."""

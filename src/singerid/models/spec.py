@@ -1,13 +1,14 @@
 """What a model is, said once: how to build it again, and what it must be given."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
 
 from singerid.config import AudioCondition, FeatureConfig, Features, FilterBankConfig
-from singerid.sound.features import heard_seconds
+from singerid.sound.features import frames_to_seconds, heard_seconds, seconds_to_frames
 
 Input = Literal["mel", "melody", "waveform"]
 
@@ -53,6 +54,38 @@ class InputSpec:
     def hop(self) -> int:
         """Frames from one window to the next."""
         return self.window_frames if self.hop_frames is None else self.hop_frames
+
+    @property
+    def largest_hop(self) -> int:
+        """Frames from one window to the next that leaves no sound out between them."""
+        seconds = heard_seconds(self.window_frames, self.features)
+        return math.ceil(round(seconds * self.features.sample_rate) / self.features.hop_length)
+
+    def with_windows(self, seconds: float | None, hop_seconds: float | None) -> "InputSpec":
+        """The same with other windows.
+
+        Args:
+            seconds: length of a window; None: as it is.
+            hop_seconds: from the start of one to the start of the next; None: as it is or, of another
+                length, half of that where windows overlap.
+
+        Raises:
+            ValueError: windows of that length are too short for the network, or so far apart that
+                something is left out.
+        """
+        spec, hop = self, hop_seconds
+        if seconds is not None:
+            spec = replace(spec, window_frames=seconds_to_frames(seconds, self.features))
+            if spec.window_frames < spec.smallest_frames:
+                raise ValueError(f"a window must be {spec.smallest_seconds:.2f} s at least, not {seconds:g}")
+            if hop is None and self.hop_frames is not None:
+                hop = seconds / 2
+        if hop is not None:
+            spec = replace(spec, hop_frames=round(hop / self.features.frame_seconds))
+        if not 0 < spec.hop <= spec.largest_hop:
+            longest = frames_to_seconds(spec.largest_hop, spec.features)
+            raise ValueError(f"windows must start {longest:g} s apart at most, and more than 0, not {hop:g}")
+        return spec
 
     @property
     def removes_mean(self) -> bool:
