@@ -34,6 +34,18 @@ def test_data() -> Path:
     return Path(folder)
 
 
+def require_weights(name: str) -> None:
+    """Skip without an encoder's weights in the cache; where SINGERID_REQUIRE_WEIGHTS is set: fail."""
+    from singerid.encoders.registry import ENCODERS
+
+    provenance = ENCODERS[name].provenance
+    if provenance is not None and not provenance.are_here():
+        reason = f"the weights of {name} are not in the cache: singerid encoders --fetch {name}"
+        if os.environ.get("SINGERID_REQUIRE_WEIGHTS"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def singerid() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `singerid ARGUMENTS` as a real process and returns it with its output as text."""

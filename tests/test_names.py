@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from singerid.data.datasets.registry import DATASETS
-from singerid.encoders.encoder import ENCODERS
+from singerid.encoders.registry import ENCODERS
 from singerid.identify.formats import FORMATS
 from singerid.models.pretrained import PRETRAINED
 from singerid.models.registry import MODELS

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from singerid.config import FeatureConfig as FeatureConfig
     from singerid.config import TrainingConfig as TrainingConfig
     from singerid.encoders.encoder import Encoder as Encoder
-    from singerid.encoders.encoder import open_encoder as open_encoder
+    from singerid.encoders.encoder import Voices as Voices
+    from singerid.encoders.registry import open_encoder as open_encoder
     from singerid.errors import SingeridError as SingeridError
     from singerid.evaluation.evaluate import evaluate as evaluate
     from singerid.identifier import Identifier as Identifier
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "analysis.audit.audit": ("audit",),
     "config": ("FeatureConfig", "TrainingConfig"),
-    "encoders.encoder": ("Encoder", "open_encoder"),
+    "encoders.encoder": ("Encoder", "Voices"),
+    "encoders.registry": ("open_encoder",),
     "errors": ("SingeridError",),
     "evaluation.evaluate": ("evaluate",),
     "identifier": ("Identifier",),

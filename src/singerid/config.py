@@ -43,6 +43,40 @@ class FeatureConfig:
         return self.hop_length / self.sample_rate
 
 
+FilterBankWindow = Literal["povey", "hanning", "hamming", "rectangular"]
+
+
+@dataclass(frozen=True)
+class FilterBankConfig:
+    """Settings of Kaldi's filter bank, which speaker networks read. The defaults are those of CAM++.
+
+    One frame is `hop_length` samples (10 ms); it hears `frame_length` of them. None reaches beyond the sound.
+    """
+
+    sample_rate: int = 16_000  # Hz
+    frame_length: int = 400  # samples
+    hop_length: int = 160  # samples
+    n_mels: int = 80  # bands, from low_hz to sample_rate / 2
+    low_hz: float = 20.0
+    preemphasis: float = 0.97
+    window: FilterBankWindow = "povey"
+    scale: float = 1.0  # what full scale is to the network: 32,768 where it learned from 16-bit numbers
+    remove_mean: bool = True  # of each band, over what the network hears at once
+
+    @property
+    def n_fft(self) -> int:
+        """Length of the spectrum's transform: the next power of two, in samples."""
+        return 1 << (self.frame_length - 1).bit_length()
+
+    @property
+    def frame_seconds(self) -> float:
+        """From one frame to the next, in seconds."""
+        return self.hop_length / self.sample_rate
+
+
+Features = FeatureConfig | FilterBankConfig  # how frames are made from sound
+
+
 AttentionKind = Literal["none", "nl", "fgnl", "se", "cbam", "scse"]
 ExcitationKind = Literal["mose", "se", "none"]
 

@@ -301,7 +301,7 @@ def _song(identifier: Identifier, corpus: Path, test: Part) -> dict[str, Any]:
     samples = load(path[track], listener.sample_rate)
     heard = hear(listener, identifier.scorer, samples)
     figure = draw_timeline(
-        LogMel(spec.features)(torch.from_numpy(samples)).numpy(),
+        LogMel(spec.log_mel)(torch.from_numpy(samples)).numpy(),
         heard.scores,
         spec.window_frames,
         spec.features.frame_seconds,

@@ -126,7 +126,7 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     from onnx.helper import make_graph, make_node, make_tensor_value_info
 
     sound = torch.zeros(1, 2 * spec.window_frames * spec.features.hop_length)
-    cut = CutClips(spec, _GraphLogMel(spec.features))
+    cut = CutClips(spec, _GraphLogMel(spec.log_mel))
     whole = _trace(cut, sound, "waveform", "clips", varying={1: "samples"})
     network = _trace(
         _NameOne(model), torch.zeros(spec.columns, spec.window_frames), "clip", "row", varying={}

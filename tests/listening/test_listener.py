@@ -1,5 +1,6 @@
 """The one way from sound to windows: a file, samples and a stored track give the same, whatever the cuts."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -11,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import SAMPLE_RATE, voice
+from singerid.config import FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Stored
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, AudioWarning, read_blocks
 from singerid.sound.features import LogMel, melody_map
+from singerid.sound.filter_bank import FilterBank
 from singerid.sound.melody.contour import Contour
+from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separators import open_separator
 from singerid.store.reader import Store
 
 CPU = torch.device("cpu")
@@ -83,6 +88,50 @@ def test_a_stored_track_is_heard_as_its_file_but_for_half_precision(recordings):
     melody = Listener(InputSpec(32, inputs=("mel", "melody"), melody="pyin"), CPU)
     with pytest.raises(SingeridError, match=r"has no pyin melody of the mixture"):
         next(melody.batches(Stored(store, store.tracks[0])))
+
+
+FILTER_BANK = InputSpec(298, FilterBankConfig(), hop_frames=150, smallest_frames=50)  # 3 s every 1.5 s
+
+
+def test_windows_of_a_filter_bank_have_their_own_mean_taken_off(tmp_path):
+    path, samples = tmp_path / "song.wav", voice(150.0, 20.0, 2)
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+    whole = FilterBank()(torch.from_numpy(samples))
+    for sound in (path, samples, partial(read_blocks, path, SAMPLE_RATE, 0.7)):
+        (found,), starts = joined(Listener(FILTER_BANK, CPU).batches(sound, batch_size=3))
+        assert starts.tolist() == list(range(0, 1998 - 298 + 1, 150))
+        for start, window in zip(starts, found, strict=True):
+            expected = whole[:, start : start + 298]
+            expected = expected - expected.mean(1, keepdim=True)
+            torch.testing.assert_close(window, expected, atol=1e-4, rtol=0)
+    kept = replace(FILTER_BANK, features=FilterBankConfig(remove_mean=False))
+    (found,), _ = joined(Listener(kept, CPU).batches(samples))
+    torch.testing.assert_close(found[0], whole[:, :298], atol=1e-4, rtol=0)
+
+
+def test_a_short_sound_is_one_filter_bank_and_a_shorter_one_none():
+    (windows,) = Listener(FILTER_BANK, CPU).batches(voice(150.0, 1.0, 1))
+    assert windows.inputs[0].shape == (1, 80, 98)
+    for samples in (np.zeros(399, np.float32), voice(150.0, 0.4, 1)):
+        with pytest.raises(AudioError, match=r"is shorter than 0\.52 s, the least the network takes"):
+            list(Listener(FILTER_BANK, CPU).batches(samples))
+
+
+def test_vocals_by_a_separator_are_what_a_filter_bank_is_made_of(tmp_path):
+    path, samples = tmp_path / "song.wav", voice(150.0, 6.0, 2)
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+    separator = open_separator("repet")
+    listener = Listener(replace(FILTER_BANK, audio="vocals"), CPU, separator)
+    (found,), _ = joined(listener.batches(path))
+    with separated(separator, path, parts=("vocals",)) as parts:
+        (expected,), _ = joined(Listener(FILTER_BANK, CPU).batches(parts["vocals"]))
+    assert torch.equal(found, expected)
+
+
+def test_of_a_store_no_filter_bank_can_be_made(recordings):
+    store = Store.open(recordings.store)
+    with pytest.raises(SingeridError, match="of which no filter bank can be made; listen to the recordings"):
+        next(Listener(FILTER_BANK, CPU).batches(Stored(store, store.tracks[0])))
 
 
 def test_a_rest_is_left_out_unless_there_is_nothing_else(tmp_path):

@@ -58,6 +58,16 @@ def test_one_thread_takes_clip_after_clip(threads):
     assert seen == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("number", "clips", "expected"), [(1, 7, [3, 3, 1]), (2, 8, [2, 3, 3]), (4, 3, [3])])
+def test_several_clips_may_go_at_once(threads, number, clips, expected):
+    threads(number)
+    seen = []
+    x = torch.randn(clips, 4)
+    y = run_clips(lambda clip: seen.append(len(clip)) or clip * 2, x, at_once=3)
+    assert torch.equal(y, x * 2)
+    assert (sorted(seen) if number > 1 else seen) == expected
+
+
 def test_threads_that_are_left_over_help_with_the_clips(threads):
     threads(4)
     seen = []

@@ -171,7 +171,7 @@ def look(
         if hasattr(block.excitation, "weights"):
             excitation.append(_excitation(block, maps))
         loudness.append(nn.functional.avg_pool2d(windows.inputs[0], strides[0]))
-    features = spec.features
+    features = spec.log_mel
     clips = _heard(run, sum(map(len, loudness)))
     clip, band, frame = _resolve(
         where, torch.cat(loudness)[:clips].cpu().numpy(), strides[0], spec.window_frames, features

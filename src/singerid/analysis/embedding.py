@@ -19,7 +19,7 @@ from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
 from singerid.config import AudioCondition
-from singerid.encoders.network import NetworkEncoder
+from singerid.encoders.network import network_encoder
 from singerid.errors import SingeridError
 from singerid.evaluation.comparison import names_of, path_tails, require_same_tracks
 from singerid.figures import Plane, draw_planes
@@ -143,7 +143,7 @@ def embed(
     Raises:
         SingeridError: the network gives no embeddings, or some that are not finite; or the store lacks some.
     """
-    encoder = NetworkEncoder(trained_network(run, device))
+    encoder = network_encoder(trained_network(run, device))
     run = run.hearing(audio)
     part = run.part(part_name)
     batches = part.clips.batches(BATCH_SIZE, device)

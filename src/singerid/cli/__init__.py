@@ -9,6 +9,7 @@ from singerid.cli.audit import audit
 from singerid.cli.demo import demo
 from singerid.cli.doctor import doctor
 from singerid.cli.embed import embed
+from singerid.cli.encoders import encoders
 from singerid.cli.evaluate import evaluate
 from singerid.cli.export import export
 from singerid.cli.identify import identify
@@ -22,7 +23,7 @@ __all__ = ["app", "main"]
 
 _PANELS = {  # of --help, in its order
     "Your music": (identify,),
-    "Networks": (prepare, train, evaluate, export, models),
+    "Networks": (prepare, train, evaluate, export, models, encoders),
     "Research": (reproduce, audit, embed, attention, synth),
     "This machine": (demo, doctor),
 }

@@ -1,40 +1,126 @@
-"""What an encoder is, and encoders by name.
+"""What an encoder is, and what it makes of a sound.
 
-Letters in shapes: B windows, D size of a vector.
+Letters in shapes: B windows at a time, N windows of a sound, D size of a vector.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from singerid.listening.listener import Listener, Sound, name_of
+from singerid.listening.opening import open_listener
+from singerid.listening.predict import ask
 from singerid.models.spec import InputSpec
-from singerid.registry import Registry
+from singerid.sound.audio import AudioError, Warn
+from singerid.sound.levels import SILENT
 from singerid.system.devices import CPU
+from singerid.system.provenance import Provenance
+
+_GPU_BATCH = 64  # windows
 
 
-class Encoder(Protocol):
-    """Turns windows into vectors. Vectors compare with those of the same identity alone."""
+@dataclass(frozen=True, eq=False)
+class Voices:
+    """What an encoder makes of a sound.
 
-    @property
-    def name(self) -> str:
-        """What its user calls it."""
+    Attributes:
+        vectors: (N, D) float32, each of unit length.
+        starts: (N,) float64, where each window starts, in seconds.
+    """
 
-    @property
-    def identity(self) -> str:
-        """Which weights, read how: another identity, other vectors."""
+    vectors: NDArray[np.float32]
+    starts: NDArray[np.float64]
 
-    @property
-    def spec(self) -> InputSpec:
-        """What it must be given."""
+    def __len__(self) -> int:
+        return len(self.vectors)
 
-    @property
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Turns windows into vectors. Vectors compare with those of the same identity alone.
+
+    Attributes:
+        name: what its user calls it.
+        identity: which weights, read how: another identity, other vectors.
+        spec: what it must be given.
+        network: windows as `spec` says -> vectors (B, D); in evaluation mode.
+        device: where that is.
+        at_once: windows that a CPU is best given at a time.
+    """
+
+    name: str
+    identity: str
+    spec: InputSpec
+    network: Callable[..., Tensor]
+    device: torch.device = CPU
+    at_once: int = 1
+
+    @cached_property
     def size(self) -> int:
         """D."""
+        silence = torch.zeros(1, self.spec.columns, self.spec.window_frames, device=self.device)
+        return self(*(silence for _ in self.spec.inputs)).shape[1]
+
+    @cached_property
+    def listener(self) -> Listener:
+        """Cuts sound into windows as `spec` says; opened when it is first used.
+
+        Raises:
+            SingeridError: what takes the vocals out for it, or follows the melody, cannot be opened.
+        """
+        return open_listener(self.name, self.spec, self.device)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Vectors (B, D), float32, of windows as `spec` says."""
+        """Vectors (B, D), float32, of windows as `spec` says; not normalised."""
+        return ask(self.network, *inputs, at_once=self.at_once).float()
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        sound: Sound,
+        window_seconds: float | None = None,
+        hop_seconds: float | None = None,
+        *,
+        listener: Listener | None = None,
+        warn: Warn | None = None,
+    ) -> Voices:
+        """The vectors of a sound of any length, window by window; a rest shorter than a window is left out.
+
+        Args:
+            sound: a file, mono samples at the listener's rate, or how to read them.
+            window_seconds: length of a window; None: as `spec` says.
+            hop_seconds: from the start of one window to the next, see `InputSpec.with_windows`.
+            listener: what it hears by, where vocals are to be taken out first; None: its own.
+            warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
+
+        Raises:
+            AudioError: the file cannot be decoded or separated, is too short, or silent throughout.
+            ValueError: the network takes no such windows.
+        """
+        listener = listener or self.listener
+        spec = listener.spec.with_windows(window_seconds, hop_seconds)
+        on_cpu = self.device.type == "cpu"
+        batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
+        # In one piece each: small results among the large pieces that come and go keep gaps from being used.
+        vectors, starts = bytearray(), bytearray()
+        size, silent = 0, True
+        for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
+            found = torch.nn.functional.normalize(self(*windows.inputs))
+            size = found.shape[1]
+            vectors.extend(found.cpu().numpy().tobytes())
+            starts.extend(windows.starts.tobytes())
+            silent = silent and bool(windows.silent.all())
+        if silent:
+            raise AudioError(name_of(sound), SILENT)
+        seconds = np.frombuffer(starts, np.int64) * spec.features.frame_seconds
+        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds.astype(np.float64))
 
 
 class OpenEncoder(Protocol):
@@ -48,26 +134,18 @@ class OpenEncoder(Protocol):
         """
 
 
-ENCODERS: Registry[OpenEncoder] = Registry(
-    "encoder",
-    {"hsieh-artist20": "singerid.encoders.network:open_network_encoder"},
-    remedy="or give the folder of a run",
-)
+@dataclass(frozen=True)
+class EncoderEntry:
+    """What is known of an encoder before it is opened.
 
-
-def open_encoder(which: Path | str, device: torch.device | str = CPU, weights: Path | None = None) -> Encoder:
-    """An encoder: the network of a run's folder or, where there is none, an entry of `ENCODERS`.
-
-    Args:
-        which: folder or name.
-        device: where it is to run.
-        weights: file of weights of an entry; None: fetched on first use.
-
-    Raises:
-        SingeridError: there is no such run or encoder, or it cannot be opened.
+    Attributes:
+        description: one line.
+        open: opens it.
+        size: D; None: another one for each file.
+        provenance: of its weights; None: they are a file that the user names.
     """
-    if Path(which).exists():
-        from singerid.encoders.network import open_network_encoder
 
-        return open_network_encoder(str(which), torch.device(device), weights)
-    return ENCODERS[str(which)](str(which), torch.device(device), weights)
+    description: str
+    open: OpenEncoder
+    size: int | None
+    provenance: Provenance | None

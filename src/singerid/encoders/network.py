@@ -5,78 +5,57 @@ The vector of a window is the last GRU's state (`hsieh-artist20`: the states of 
 Letters in shapes: B windows, D size of a vector.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from singerid.encoders.encoder import Encoder, EncoderEntry
 from singerid.errors import SingeridError
-from singerid.listening.predict import ask
-from singerid.models.spec import InputSpec
+from singerid.models.pretrained import PRETRAINED, published_weights
 from singerid.runs.trained import TrainedNetwork, open_trained
+from singerid.system.devices import CPU
+from singerid.system.provenance import Provenance
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkEncoder:
-    """A trained network as an encoder; see `Encoder`.
+def network_encoder(network: TrainedNetwork) -> Encoder:
+    """A trained network as an encoder, whose identity is the SHA-256 of its weights' file.
 
     Raises:
-        SingeridError: the network has no method `embed`.
+        SingeridError: the network has no method `embed`; when it is used: that gives more than one axis a
+            window.
     """
+    spec = getattr(network.model, "spec", None)
+    model_name = getattr(spec, "name", type(network.model).__name__)
+    embed = getattr(network.model, "embed", None)
+    if not callable(embed):
+        raise SingeridError(
+            f"{network.name}: its model {model_name} gives no embeddings; "
+            "write a method embed(mel) for it (docs/add_a_model.md)"
+        )
 
-    network: TrainedNetwork
-
-    def __post_init__(self) -> None:
-        if not callable(getattr(self.network.model, "embed", None)):
+    def vectors(*inputs: Tensor) -> Tensor:
+        found: Tensor = embed(*inputs)
+        if found.ndim != 2:
             raise SingeridError(
-                f"{self.name}: its model {self._model_name} gives no embeddings; "
-                "write a method embed(mel) for it (docs/add_a_model.md)"
-            )
-
-    @property
-    def name(self) -> str:
-        """What its user calls it: the run's folder, or the pretrained network's name."""
-        return self.network.name
-
-    @property
-    def identity(self) -> str:
-        """SHA-256 of its weights' file."""
-        return self.network.identity
-
-    @property
-    def spec(self) -> InputSpec:
-        """What it must be given."""
-        return self.network.spec
-
-    @cached_property
-    def size(self) -> int:
-        """D."""
-        spec, device = self.spec, next(self.network.model.parameters()).device
-        silence = (torch.zeros(1, spec.columns, spec.window_frames, device=device) for _ in spec.inputs)
-        return self(*silence).shape[1]
-
-    def __call__(self, *inputs: Tensor) -> Tensor:
-        """Vectors (B, D), float32.
-
-        Raises:
-            SingeridError: the network gives more than one axis a window.
-        """
-        vectors = ask(self.network.model.embed, *inputs).float()  # type: ignore[arg-type]
-        if vectors.ndim != 2:
-            raise SingeridError(
-                f"{self.name}: embed of its model {self._model_name} gives {vectors.ndim - 1} axes a clip; "
+                f"{network.name}: embed of its model {model_name} gives {found.ndim - 1} axes a clip; "
                 "one is wanted: (B, size)"
             )
-        return vectors
+        return found
 
-    @property
-    def _model_name(self) -> str:
-        spec = getattr(self.network.model, "spec", None)
-        return getattr(spec, "name", type(self.network.model).__name__)
+    device = next((parameter.device for parameter in network.model.parameters()), CPU)
+    return Encoder(network.name, network.identity, network.spec, vectors, device)
 
 
-def open_network_encoder(name: str, device: torch.device, weights: Path | None) -> NetworkEncoder:
+def open_network_encoder(name: str, device: torch.device, weights: Path | None) -> Encoder:
     """The network of a run's folder, or the pretrained one of a name, as an encoder."""
-    return NetworkEncoder(open_trained(name, device, pretrained_weights=weights))
+    return network_encoder(open_trained(name, device, pretrained_weights=weights))
+
+
+_HSIEH = "hsieh-artist20"
+HSIEH_ARTIST20 = EncoderEntry(
+    PRETRAINED[_HSIEH].description,
+    open=open_network_encoder,
+    size=288,
+    provenance=Provenance("artist20: 120 albums by 20 singers", (published_weights(_HSIEH),)),
+)

@@ -17,10 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.config import VOCALS
+from singerid.config import VOCALS, FilterBankConfig
+from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
+from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
@@ -28,6 +30,7 @@ from singerid.sound.separation.separators import Separator
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
+from singerid.text import printable
 
 BATCH_SIZE = 8  # windows at a time: bounds the memory
 _SAMPLES = Path("the samples")
@@ -96,12 +99,12 @@ class Listener:
         """Yield the windows of a sound from its start.
 
         A rest shorter than a window is left out, unless there is nothing else: then the only window is as
-        long as the sound.
+        long as the sound. Where the spec says so, each window has its own mean taken off.
 
         Args:
             sound: a file, samples, how to read them, or a track of a store. Vocals are taken out of files
                 only: samples are heard as they are.
-            hop: frames from one window to the next; None: they do not overlap.
+            hop: frames from one window to the next; None: as the spec says.
             batch_size: windows at a time.
             warn: is called with what is wrong with a file (without its name), though it can be used; None:
                 an `AudioWarning` is issued.
@@ -111,9 +114,9 @@ class Listener:
             SingeridError: the store lacks what the network reads.
             ValueError: windows a `hop` apart would leave something out.
         """
-        hop = self.spec.window_frames if hop is None else hop
-        if not 0 < hop <= self.spec.window_frames:
-            raise ValueError(f"hop must be 1 to {self.spec.window_frames} frames, not {hop}")
+        hop = self.spec.hop if hop is None else hop
+        if not 0 < hop <= self.spec.largest_hop:
+            raise ValueError(f"hop must be 1 to {self.spec.largest_hop} frames, not {hop}")
         if isinstance(sound, Stored):
             yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
             return
@@ -144,12 +147,14 @@ class Listener:
         spec = self.spec
         held = torch.zeros(spec.columns, 0, device=self.device)
         first = 0  # frame of the sound that `held` begins with
-        full = spec.window_frames + (batch_size - 1) * hop
+        full = max(spec.window_frames, hop) + (batch_size - 1) * hop
 
         def cut(count: int, length: int) -> Windows:
             """The first windows of what is held."""
             end = length + (count - 1) * hop
             sounds = held[:, :end].unfold(1, length, hop).transpose(0, 1).contiguous()
+            if spec.removes_mean:
+                sounds -= sounds.mean(-1, keepdim=True)
             inputs: tuple[Tensor, ...] = (sounds,)
             if f0 is not None:
                 contours = torch.from_numpy(f0[first : first + end]).unfold(0, length, hop)
@@ -173,13 +178,21 @@ class Listener:
 
     def _frames(self, read: Read) -> Iterator[Tensor]:
         """What windows of a sound are cut from, in chunks (H, frames)."""
+        features = self.spec.features
+        if isinstance(features, FilterBankConfig):
+            return stream_filter_bank(read(), FilterBank(features).to(self.device))
         if self.spec.reads_waveform:
-            return stream_waveform(read(), self.spec.features)
-        return stream_log_mel(read, LogMel(self.spec.features).to(self.device))
+            return stream_waveform(read(), features)
+        return stream_log_mel(read, LogMel(features).to(self.device))
 
     def _stored(self, sound: Stored) -> tuple[Iterable[Tensor], NDArray[np.float32] | None]:
         """The frames and the F0 of a stored track."""
         spec, store, track = self.spec, sound.store, sound.track
+        if isinstance(spec.features, FilterBankConfig):
+            raise SingeridError(
+                f"{printable(store.path)}: holds log-mel spectrograms, of which no filter bank can be made; "
+                "listen to the recordings themselves"
+            )
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
         array = store.features(track, condition)
         chunks = (

@@ -16,14 +16,15 @@ BATCH_SIZE = 16  # clips; results do not depend on it
 
 @torch.inference_mode()
 @gpu_arithmetic()
-def ask(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def ask(function: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> Tensor:
     """What a network in evaluation mode, or a method of it, gives for clips or windows.
 
     Args:
         function: (B, ...) inputs -> (B, ...); rows do not depend on each other.
         *inputs: as the network reads them, `*batch.inputs`, on its device.
+        at_once: clips or windows that a CPU is given at a time.
     """
-    return run_clips(function, *inputs)
+    return run_clips(function, *inputs, at_once=at_once)
 
 
 @torch.inference_mode()

@@ -26,7 +26,7 @@ class CutClips(nn.Module):
         if len(spec.inputs) != 1:
             raise ValueError(f"of a waveform alone {' and '.join(spec.inputs)} cannot be made")
         self.spec = spec
-        self.log_mel = None if spec.reads_waveform else log_mel or LogMel(spec.features)
+        self.log_mel = None if spec.reads_waveform else log_mel or LogMel(spec.log_mel)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, H, W)."""

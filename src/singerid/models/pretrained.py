@@ -120,7 +120,7 @@ def load_pretrained(name: str, weights: Path | str | None = None) -> Pretrained:
     """
     entry = pretrained_entry(name)
     if weights is None:
-        (path,) = fetch_files(_published(name, entry))
+        (path,) = fetch_files(published_weights(name))
     else:
         path = check_file(Path(weights), entry.sha256, f"give the file of {entry.url}")
     return Pretrained(name, entry, entry.build(path))
@@ -137,13 +137,15 @@ def describe_pretrained() -> list[dict[str, Any]]:
             "source": entry.source,
             "url": entry.url,
             "sha256": entry.sha256,
-            "cached": is_cached(_published(name, entry)),
+            "cached": is_cached(published_weights(name)),
         }
         for name, entry in sorted(PRETRAINED.items())
     ]
 
 
-def _published(name: str, entry: PretrainedEntry) -> Published:
+def published_weights(name: str) -> Published:
+    """The weights of a pretrained network; raises SingeridError for an unknown one."""
+    entry = pretrained_entry(name)
     suffix = PurePosixPath(urlsplit(entry.url).path).suffix
     file = PublishedFile(f"{name}-{entry.sha256[:8]}{suffix}", entry.sha256)
     return Published(

@@ -1,13 +1,14 @@
 """What a model is, said once: how to build it again, and what it must be given."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
 
-from singerid.config import AudioCondition, FeatureConfig
-from singerid.sound.features import frames_to_seconds
+from singerid.config import AudioCondition, FeatureConfig, Features, FilterBankConfig
+from singerid.sound.features import frames_to_seconds, heard_seconds, seconds_to_frames
 
 Input = Literal["mel", "melody", "waveform"]
 
@@ -19,21 +20,77 @@ class InputSpec:
     Attributes:
         window_frames: frames of what it hears at once, a clip or a window.
         features: how frames are made from sound.
-        inputs: what `forward` takes, in order: "mel" and "melody" are (B, n_mels, frames), "waveform" is
-            (B, hop_length, frames), full scale +-1, its columns being the frames.
+        inputs: what `forward` takes, in order: "mel" (the bands of its features) and "melody" are
+            (B, n_mels, frames), "waveform" is (B, hop_length, frames), full scale +-1, its columns being
+            the frames.
         audio: what it listens to.
         separator: what takes the vocals out of the mixture for it; None: nothing does, or it is not known.
         melody: whose melody it reads; None: it reads none.
         smallest_frames: the shortest window that it takes.
+        hop_frames: frames from one window to the next; None: as many as it hears, they do not overlap.
     """
 
     window_frames: int = 157  # 5 s
-    features: FeatureConfig = field(default_factory=FeatureConfig)
+    features: Features = field(default_factory=FeatureConfig)
     inputs: tuple[Input, ...] = ("mel",)
     audio: AudioCondition = "mixture"
     separator: str | None = None
     melody: str | None = None
     smallest_frames: int = 1
+    hop_frames: int | None = None
+
+    @property
+    def log_mel(self) -> FeatureConfig:
+        """Its features, where they are the log-mel spectrogram that stores and runs hold.
+
+        Raises:
+            ValueError: they are made otherwise.
+        """
+        if not isinstance(self.features, FeatureConfig):
+            raise ValueError(f"a log-mel spectrogram is wanted, not {type(self.features).__name__}")
+        return self.features
+
+    @property
+    def hop(self) -> int:
+        """Frames from one window to the next."""
+        return self.window_frames if self.hop_frames is None else self.hop_frames
+
+    @property
+    def largest_hop(self) -> int:
+        """Frames from one window to the next that leaves no sound out between them."""
+        seconds = heard_seconds(self.window_frames, self.features)
+        return math.ceil(round(seconds * self.features.sample_rate) / self.features.hop_length)
+
+    def with_windows(self, seconds: float | None, hop_seconds: float | None) -> "InputSpec":
+        """The same with other windows.
+
+        Args:
+            seconds: length of a window; None: as it is.
+            hop_seconds: from the start of one to the start of the next; None: as it is or, of another
+                length, half of that where windows overlap.
+
+        Raises:
+            ValueError: windows of that length are too short for the network, or so far apart that
+                something is left out.
+        """
+        spec, hop = self, hop_seconds
+        if seconds is not None:
+            spec = replace(spec, window_frames=seconds_to_frames(seconds, self.features))
+            if spec.window_frames < spec.smallest_frames:
+                raise ValueError(f"a window must be {spec.smallest_seconds:.2f} s at least, not {seconds:g}")
+            if hop is None and self.hop_frames is not None:
+                hop = seconds / 2
+        if hop is not None:
+            spec = replace(spec, hop_frames=round(hop / self.features.frame_seconds))
+        if not 0 < spec.hop <= spec.largest_hop:
+            longest = frames_to_seconds(spec.largest_hop, spec.features)
+            raise ValueError(f"windows must start {longest:g} s apart at most, and more than 0, not {hop:g}")
+        return spec
+
+    @property
+    def removes_mean(self) -> bool:
+        """What it hears has the mean of each band over the window taken off."""
+        return isinstance(self.features, FilterBankConfig) and self.features.remove_mean
 
     @property
     def reads_waveform(self) -> bool:
@@ -48,7 +105,7 @@ class InputSpec:
     @property
     def smallest_seconds(self) -> float:
         """Length of the shortest window that it takes, in seconds."""
-        return frames_to_seconds(self.smallest_frames, self.features)
+        return heard_seconds(self.smallest_frames, self.features)
 
 
 @dataclass(frozen=True)

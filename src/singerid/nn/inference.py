@@ -8,26 +8,27 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def run_clips(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def run_clips(network: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> Tensor:
     """What a network in evaluation mode, or a method of it, gives for clips; without gradients.
 
     On a CPU the clips are shared out among threads that wait for nobody. Were the threads to share every
     operation on a clip, they would meet after each of them, and on cores that others use too most of their
     time would go into waiting. What is given for a clip does not depend on its neighbours, nor, while there
-    are no more threads than clips, on the number of threads.
+    are no more threads than clips, on the number of threads (of several at once: but for rounding).
 
     Args:
         network: (B, ...) inputs -> (B, ...); rows do not depend on each other.
         *inputs: of the clips, each (B, ...), on one device.
+        at_once: clips that a CPU is given at a time: more than one where a clip's maps are small.
 
     Returns:
         (B, ...), on that device.
     """
     if inputs[0].device.type != "cpu" or len(inputs[0]) < 2:
         return network(*inputs)
-    clips = [x.split(1) for x in inputs]
+    clips = [x.split(at_once) for x in inputs]
     threads = torch.get_num_threads()
-    workers = min(threads, len(inputs[0]))
+    workers = min(threads, len(clips[0]))
     if workers == 1:
         return torch.cat([network(*clip) for clip in zip(*clips, strict=True)])
 

@@ -83,7 +83,9 @@ def current_versions() -> dict[str, str]:
 
 def config_to_json(config: RunConfig) -> dict[str, Any]:
     """The content of RUN/config.json."""
-    return {"format": FORMAT} | asdict(config)
+    content = {"format": FORMAT} | asdict(config)
+    del content["spec"]["hop_frames"]  # clips of a run do not overlap
+    return content
 
 
 def config_from_json(content: Mapping[str, Any]) -> RunConfig:

@@ -119,7 +119,7 @@ class Run:
                 f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
                 "--store, or make it again: singerid prepare TREE STORE"
             )
-        return Store.open(self.config.store, self.config.spec.features)
+        return Store.open(self.config.store, self.config.spec.log_mel)
 
     @property
     def changed(self) -> bool:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from singerid.config import FeatureConfig, PadMode
+from singerid.config import FeatureConfig, Features, FilterBankConfig, PadMode
 from singerid.sound.audio import Read, Samples
 from singerid.sound.mel import mel_filters, mel_frequencies
 
@@ -31,14 +31,26 @@ CACHED_FRAMES = 128
 HOLD_SECONDS = 15 * 60.0
 
 
-def seconds_to_frames(seconds: float, config: FeatureConfig = DEFAULT_FEATURES) -> int:
-    """Frames of a clip of `seconds`, rounded up as the paper does: 3, 5, 10 s are 94, 157, 313."""
-    return -(-round(seconds * config.sample_rate) // config.hop_length)
+def seconds_to_frames(seconds: float, config: Features = DEFAULT_FEATURES) -> int:
+    """Frames of a clip of `seconds`, rounded up as the paper does: 3, 5, 10 s are 94, 157, 313.
+
+    Of a filter bank: the frames that lie within it, 298 of 3 s.
+    """
+    samples = round(seconds * config.sample_rate)
+    if isinstance(config, FilterBankConfig):
+        return 1 + (samples - config.frame_length) // config.hop_length
+    return -(-samples // config.hop_length)
 
 
-def frames_to_seconds(frames: int, config: FeatureConfig = DEFAULT_FEATURES) -> float:
-    """Duration of `frames` in seconds."""
+def frames_to_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
+    """Duration of `frames` in seconds, each counted as long as the way to the next one."""
     return frames * config.hop_length / config.sample_rate
+
+
+def heard_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
+    """Duration of the sound that `frames` are made of: 298 of a filter bank hear 2.995 s."""
+    beyond = config.frame_length - config.hop_length if isinstance(config, FilterBankConfig) else 0
+    return frames_to_seconds(frames, config) + beyond / config.sample_rate
 
 
 def floor(decibels: Tensor, maximum: Tensor | float, top_db: float = FeatureConfig.top_db) -> Tensor:
@@ -214,10 +226,16 @@ def padded_spans(
     Raises:
         ValueError: there are no samples.
     """
+    padded = _padded_stream(map(torch.from_numpy, blocks), window // 2, pad_mode)
+    yield from spans(padded, window, hop_length, frames)
+
+
+def spans(pieces: Iterable[Tensor], window: int, hop_length: int, frames: int) -> Iterator[Tensor]:
+    """Yield a waveform that comes in pieces (samples,) as spans, see `padded_spans`, without padding it."""
     step = frames * hop_length
     length = step - hop_length + window
     held = torch.zeros(0)
-    for piece in _padded_stream(map(torch.from_numpy, blocks), window // 2, pad_mode):
+    for piece in pieces:
         held = torch.cat((held, piece))
         while len(held) >= length:
             yield held[:length]

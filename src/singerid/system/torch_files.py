@@ -1,9 +1,11 @@
 """Reading other people's PyTorch files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from singerid.errors import SingeridError
 
@@ -22,3 +24,13 @@ def read_torch_file(path: Path | str) -> Any:
         raise SingeridError(
             f"{path}: is no whole PyTorch file of weights alone; fetch it again, or give another file"
         ) from error
+
+
+def read_state(path: Path | str, key: str | None = None) -> dict[str, Tensor]:
+    """The tensors by name that a file of `torch.save` holds, or holds under a key; as `read_torch_file`."""
+    state = read_torch_file(path)
+    if key is not None:
+        state = state.get(key) if isinstance(state, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise SingeridError(f"{path}: holds no state of a network; give another file")
+    return dict(state)

@@ -70,19 +70,23 @@ def is_cached(published: Published) -> bool:
         return False
 
 
-def fetch_files(published: Published) -> tuple[Path, ...]:
+def fetch_files(published: Published, given: Path | None = None) -> tuple[Path, ...]:
     """The files as they were published, checked, in their order: from the cache, or fetched into it first.
 
     A file in the cache is checked too, and fetched anew when it is damaged. Interrupted or without a
     network, no part of a file is left under its name.
 
+    Args:
+        published: the weights.
+        given: where they are, see `load_tensors`; they are copied into the cache. None: from their sources.
+
     Raises:
         SingeridError: they cannot be fetched, or are not what they should be.
     """
     kept = tuple(cache_folder() / file.name for file in published.files)
-    if not is_cached(published):
-        _check_cache(kept[0].parent)
-        with _fetched(published) as files:
+    if given is not None or not is_cached(published):
+        _check_cache(cache_folder())
+        with _given(published, given) if given is not None else _fetched(published) as files:
             for path in kept:
                 with files[path.name].open("rb") as source, atomic_write(path) as target:
                     shutil.copyfileobj(source, target)

