@@ -35,12 +35,14 @@ def test_data() -> Path:
 
 
 def require_weights(name: str) -> None:
-    """Skip without an encoder's weights in the cache; where SINGERID_REQUIRE_WEIGHTS is set: fail."""
+    """Skip without the weights of an encoder or a separator in the cache; SINGERID_REQUIRE_WEIGHTS: fail."""
     from singerid.encoders.registry import ENCODERS
+    from singerid.sound.separation.separators import SEPARATORS
 
-    provenance = ENCODERS[name].provenance
+    provenance = (ENCODERS if name in ENCODERS else SEPARATORS)[name].provenance
     if provenance is not None and not provenance.are_here():
-        reason = f"the weights of {name} are not in the cache: singerid encoders --fetch {name}"
+        option = "" if name in ENCODERS else "--separators "
+        reason = f"the weights of {name} are not in the cache: singerid encoders {option}--fetch {name}"
         if os.environ.get("SINGERID_REQUIRE_WEIGHTS"):
             pytest.fail(reason)
         pytest.skip(reason)

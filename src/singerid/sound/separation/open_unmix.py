@@ -24,12 +24,14 @@ from singerid.sound.separation.open_unmix_weights import (
     fetch_release,
     find_weights,
     load_open_unmix,
+    published_targets,
     read_spectrograms,
 )
 from singerid.sound.separation.pieces import process_in_pieces, with_rest
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
 from singerid.system.devices import CPU
 from singerid.system.files import file_hash
+from singerid.system.provenance import Provenance
 from singerid.system.torchaudio_stub import import_without_torchaudio
 from singerid.text import printable
 
@@ -151,9 +153,14 @@ def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
     return OpenUnmix(name, origin, release.notice, files, spectrograms, device, options.sample_rate)
 
 
-OPEN_UNMIX = SeparatorEntry(
-    "the paper's: Open-Unmix (umxhq)", open=partial(open_open_unmix, "open-unmix"), weights=True
-)
-UMXL = SeparatorEntry(
-    "its larger, later network, for non-commercial use", open=partial(open_open_unmix, "umxl"), weights=True
-)
+def _entry(name: str, description: str, learned_on: str) -> SeparatorEntry:
+    return SeparatorEntry(
+        description,
+        open=partial(open_open_unmix, name),
+        weights=True,
+        provenance=Provenance(learned_on, published_targets(name, RELEASES[name])),
+    )
+
+
+OPEN_UNMIX = _entry("open-unmix", "the paper's: Open-Unmix (umxhq)", "MUSDB18-HQ: 150 songs with stems")
+UMXL = _entry("umxl", "its larger, later network, for non-commercial use", "more songs, of its makers' own")

@@ -80,14 +80,19 @@ class Spectrograms:
         return self.n_fft // 2 + 1
 
 
-def fetch_release(name: str, release: Release) -> tuple[Path, ...]:
-    """The published files, downloaded where they are not in the cache, in the order of TARGETS."""
-    found: list[Path] = []
-    for target in TARGETS:  # one by one: what is there already stays
+def published_targets(name: str, release: Release) -> tuple[Published, ...]:
+    """The published files of a release, one by one, in the order of TARGETS: what is there already stays."""
+    found = []
+    for target in TARGETS:
         file = PublishedFile(release.file_name(target), release.digests[target])
         source = Addresses({file.name: f"{release.address}/{file.name}"})
-        found += fetch_files(Published(name, (file,), (source,), release.licence, release.remedy))
+        found.append(Published(name, (file,), (source,), release.licence, release.remedy))
     return tuple(found)
+
+
+def fetch_release(name: str, release: Release) -> tuple[Path, ...]:
+    """The published files, downloaded where they are not in the cache, in the order of TARGETS."""
+    return tuple(path for target in published_targets(name, release) for path in fetch_files(target))
 
 
 def find_weights(folder: Path, release: Release) -> tuple[Path, ...]:

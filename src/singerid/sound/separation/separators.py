@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the command line lists the names: nothing heavy is imported
     import torch
 
     from singerid.sound.audio import Read, Samples
+    from singerid.system.provenance import Provenance
 
 
 class Separator(Protocol):
@@ -87,12 +88,14 @@ class SeparatorEntry:
         open: opens it; what it needs is there then, downloaded first where it must be.
         weights: whether it is a network, with weights that may be given.
         stems: whether it reads stems, which must be given.
+        provenance: of its weights; None: it has none.
     """
 
     description: str
     open: Callable[[SeparatorOptions], Separator]
     weights: bool = False
     stems: bool = False
+    provenance: Provenance | None = None
 
 
 SEPARATORS: Registry[SeparatorEntry] = Registry(
@@ -140,3 +143,12 @@ def open_separator(
     if entry.stems and (tree is None or stems is None):
         raise SingeridError(f"{name}: give the folder that holds vocals/ with --stems-dir")
     return entry.open(SeparatorOptions(tree, stems, weights, device, sample_rate))
+
+
+def describe_separators() -> list[dict[str, Any]]:
+    """Of every separator: name, description, and what `Provenance` tells of its weights."""
+    return [
+        {"name": name, "description": entry.description}
+        | (entry.provenance.to_json() if entry.provenance else {})
+        for name, entry in SEPARATORS.items()
+    ]

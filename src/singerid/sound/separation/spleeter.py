@@ -24,8 +24,9 @@ from singerid.nn.spleeter import VocalsMask
 from singerid.sound.audio import AudioError, Read, Samples, in_blocks, read_stereo_blocks, resample
 from singerid.sound.separation.pieces import with_rest
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
-from singerid.sound.separation.spleeter_weights import SPLEETER_2STEMS, load_spleeter
+from singerid.sound.separation.spleeter_weights import SPLEETER_2STEMS, load_spleeter, read_checkpoint
 from singerid.system.devices import CPU, gpu_arithmetic
+from singerid.system.provenance import Provenance
 from singerid.system.weights import Published
 
 # What the networks were trained for.
@@ -140,5 +141,8 @@ def open_spleeter(options: SeparatorOptions) -> Spleeter:
 
 
 SPLEETER = SeparatorEntry(
-    "Spleeter's two stems (Deezer): networks, quick on a CPU", open=open_spleeter, weights=True
+    "Spleeter's two stems (Deezer): networks, quick on a CPU",
+    open=open_spleeter,
+    weights=True,
+    provenance=Provenance("songs with stems that its makers own", (SPLEETER_2STEMS,), read_checkpoint),
 )
