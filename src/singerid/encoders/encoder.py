@@ -4,6 +4,7 @@ Letters in shapes: B windows at a time, N windows of a sound, D size of a vector
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from singerid.listening.opening import open_listener
 from singerid.listening.predict import ask
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import Warn
+from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
 
@@ -110,11 +112,12 @@ class Encoder:
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
         vectors, starts = bytearray(), bytearray()
         size = 0
-        for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
-            found = torch.nn.functional.normalize(self(*windows.inputs))
-            size = found.shape[1]
-            vectors.extend(found.cpu().numpy().tobytes())
-            starts.extend(windows.starts.tobytes())
+        with memory_kept() if on_cpu else nullcontext():
+            for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
+                found = torch.nn.functional.normalize(self(*windows.inputs))
+                size = found.shape[1]
+                vectors.extend(found.cpu().numpy().tobytes())
+                starts.extend(windows.starts.tobytes())
         seconds = np.frombuffer(starts, np.int64) * spec.features.frame_seconds
         return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds.astype(np.float64))
 
