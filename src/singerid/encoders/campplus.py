@@ -66,9 +66,10 @@ def load_campplus(weights: Path | None = None) -> CAMPlusPlus:
     Raises:
         SingeridError: they are damaged, those of another network, or cannot be fetched.
     """
-    network = CAMPlusPlus()
+    with torch.device("meta"):  # no numbers are drawn for weights that are read at once
+        network = CAMPlusPlus()
     try:
-        network.load_state_dict(load_tensors(WEIGHTS, _read, weights))
+        network.load_state_dict(load_tensors(WEIGHTS, _read, weights), assign=True)
     except RuntimeError as error:
         raise SingeridError(f"{WEIGHTS.name}: weights do not fit ({one_line(error)})") from error
     return network

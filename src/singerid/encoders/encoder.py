@@ -4,6 +4,7 @@ Letters in shapes: B windows at a time, N windows of a sound, D size of a vector
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from singerid.listening.predict import ask
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Warn
 from singerid.sound.levels import SILENT
+from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
 
@@ -111,12 +113,13 @@ class Encoder:
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
         vectors, starts = bytearray(), bytearray()
         size, silent = 0, True
-        for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
-            found = torch.nn.functional.normalize(self(*windows.inputs))
-            size = found.shape[1]
-            vectors.extend(found.cpu().numpy().tobytes())
-            starts.extend(windows.starts.tobytes())
-            silent = silent and bool(windows.silent.all())
+        with memory_kept() if on_cpu else nullcontext():
+            for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
+                found = torch.nn.functional.normalize(self(*windows.inputs))
+                size = found.shape[1]
+                vectors.extend(found.cpu().numpy().tobytes())
+                starts.extend(windows.starts.tobytes())
+                silent = silent and bool(windows.silent.all())
         if silent:
             raise AudioError(name_of(sound), SILENT)
         seconds = np.frombuffer(starts, np.int64) * spec.features.frame_seconds
