@@ -12,7 +12,6 @@ split. Interrupted, the same command goes on.
 """
 
 import argparse
-import os
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -26,6 +25,7 @@ from singerid.runs.new import make_split
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.system.processors import usable_processors
 
 NETWORKS: dict[str, tuple[AudioCondition, AugmentMode]] = {
     "cheat": ("mixture", "none"),
@@ -65,7 +65,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cells = [(name, kind) for kind in SPLITS for name in NETWORKS]
     work = partial(train_cell, **vars(arguments))
-    for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
+    for cell, outcome in each_in_processes(work, cells, usable_processors()):
         if isinstance(outcome, WorkerDied):
             raise SystemExit(f"{cell} ended without a word; is there too little memory?")
 

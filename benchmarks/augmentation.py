@@ -9,7 +9,6 @@ the test albums. Interrupted, the same command goes on.
 """
 
 import argparse
-import os
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from singerid.runs.part import part_of
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.system.processors import usable_processors
 
 TESTED = ("none", "all")  # the others are compared on validation only
 
@@ -65,7 +65,7 @@ def main() -> None:
     modes = (*TESTED, *arguments.others, *(f"allx{strength:g}" for strength in arguments.strengths))
     cells = [(mode, seed) for seed in arguments.seeds for mode in modes]
     work = partial(train_cell, store=arguments.store, runs=arguments.runs, epochs=arguments.epochs)
-    for cell, outcome in each_in_processes(work, cells, os.cpu_count() or 1):
+    for cell, outcome in each_in_processes(work, cells, usable_processors()):
         if isinstance(outcome, WorkerDied):
             raise SystemExit(f"{cell} ended without a word; is there too little memory?")
     for mode in modes:

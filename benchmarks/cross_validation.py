@@ -10,7 +10,6 @@ validation tracks. Interrupted, the same command goes on.
 """
 
 import argparse
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from singerid.runs.part import part_of
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.system.processors import usable_processors
 
 FOLDS = 5
 
@@ -97,7 +97,7 @@ def main() -> None:
     store = Store.open(arguments.store)
     folds = folds_of(store, arguments.by)
     for fold, outcome in each_in_processes(
-        partial(train_fold, arguments=arguments), folds, os.cpu_count() or 1
+        partial(train_fold, arguments=arguments), folds, usable_processors()
     ):
         if isinstance(outcome, WorkerDied):
             raise SystemExit(f"fold {fold.number} ended without a word; is there too little memory?")

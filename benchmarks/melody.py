@@ -17,14 +17,14 @@ from pathlib import Path
 import mir_eval
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from singerid.config import FeatureConfig
 from singerid.data.tracks import scan_tree
 from singerid.sound.audio import load
 from singerid.sound.melody.contour import Contour, Tracker
 from singerid.sound.melody.trackers import TRACKERS, open_tracker
+from singerid.system.console import print_rich
+from singerid.system.tables import Table
 
 VOICED = 0.5  # confidence of CREPE
 MEASURES = ("raw pitch", "raw chroma", "voicing recall", "false alarm")
@@ -73,7 +73,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     songs = songs_of(arguments.corpus, arguments.singers)
-    table = Table("tracker", "audio", "songs", *MEASURES, "lowest raw pitch", "x real time")
+    table = Table(
+        "tracker", "audio", "songs", *MEASURES, "lowest raw pitch", "x real time", right=range(2, 9)
+    )
     for name in arguments.trackers:
         tracker = open_tracker(name)
         tracker.contour([np.zeros(2 * FeatureConfig.sample_rate, np.float32)])  # loads, compiles
@@ -83,7 +85,7 @@ def main() -> None:
             table.add_row(
                 name, condition, str(len(songs)), *(f"{value:.3f}" for value in values), f"{speed:.1f}"
             )
-    Console(width=120).print(table)
+    print_rich(table)
 
 
 if __name__ == "__main__":

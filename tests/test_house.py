@@ -40,6 +40,7 @@ HOUSE = (
     "doctor",
     "export",
     "cli",
+    "__main__",
 )
 
 

@@ -23,11 +23,12 @@ from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.system.console import progress
 from singerid.system.files import file_hash
+from singerid.system.processors import usable_processors
 from singerid.text import one_line, printable
 from singerid.version import __version__
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from singerid.system.tables import Table
 
 State = Literal["ok", "absent", "broken"]
 
@@ -126,8 +127,9 @@ def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
 
 def machine_table(findings: Iterable[Finding]) -> "Table":
     """The findings for a person to read."""
-    from rich.table import Table
     from rich.text import Text
+
+    from singerid.system.tables import Table
 
     table = Table("", "what", "state", "found", "remedy")
     colours = {"ok": "green", "absent": "yellow", "broken": "red"}
@@ -137,26 +139,27 @@ def machine_table(findings: Iterable[Finding]) -> "Table":
             table.add_section()
         state = Text(finding.state, style=colours[finding.state])
         head = "" if finding.group == group else finding.group
-        table.add_row(head, finding.name, state, Text(finding.detail), Text(finding.remedy))
+        table.add_row(head, finding.name, state, finding.detail, finding.remedy)
         group = finding.group
     return table
 
 
 def store_table(check: StoreCheck) -> "Table":
     """A store's contents and troubles for a person to read."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_header=False)
-    table.add_row("store", Text(printable(check.path)))
+    from singerid.system.tables import Table
+
+    table = Table()
+    table.add_row("store", printable(check.path))
     table.add_row("tracks", f"{check.tracks:,} by {check.singers:,} singers on {check.albums:,} albums")
     table.add_row("sound", f"{check.hours:.1f} hours")
     for name, count in check.arrays.items():
         table.add_row(name, f"{count:,} of {check.tracks:,} tracks")
     for leftover in check.leftovers:
-        table.add_row("leftover", Text(f"{printable(leftover)} (harmless; may be deleted)"))
+        table.add_row("leftover", f"{printable(leftover)} (harmless; may be deleted)")
     for problem in check.problems:
-        table.add_row(Text("problem", style="red"), Text(str(problem)))
+        table.add_row(Text("problem", style="red"), str(problem))
     if not check.problems:
         table.add_row("", Text("whole", style="green"))
     return table
@@ -214,7 +217,14 @@ def _ffmpeg_version() -> str:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    yield Finding("devices", "cpu", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads used")
+    from singerid.system.devices import use_threads
+
+    use_threads(None)
+    cores, usable, threads = os.cpu_count() or 1, usable_processors(), torch.get_num_threads()
+    detail = f"{cores} core{'s' * (cores != 1)}"
+    detail += f", of which this process may use {usable}" * (usable < cores)
+    detail += f", {threads} thread{'s' * (threads != 1)} used"
+    yield Finding("devices", "cpu", "ok", detail)
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         sizes = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"

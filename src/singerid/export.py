@@ -27,6 +27,7 @@ from singerid.models.spec import InputSpec
 from singerid.runs.run import Run
 from singerid.sound.features import LogMel
 from singerid.system.files import atomic_write
+from singerid.system.processors import usable_processors
 from singerid.version import __version__
 
 if TYPE_CHECKING:
@@ -237,7 +238,10 @@ def _difference(content: bytes, model: nn.Module, spec: InputSpec) -> float:
 
     samples = 5 * spec.window_frames * spec.features.hop_length // 2
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, samples), dtype=np.float32)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # It would bind a thread to every processor, and complain of those that this process may not use.
+    options.intra_op_num_threads = usable_processors()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (found,) = session.run(["probabilities"], {"waveform": noise})
     with torch.inference_mode():
         expected = WaveformModel(model, spec)(torch.from_numpy(noise)).numpy()

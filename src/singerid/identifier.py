@@ -73,7 +73,8 @@ class Identifier:
         listener = open_listener(
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights
         )
-        return cls(listener, network, notice=notice_of(network.name, network.spec, listener, network.origins))
+        notice = notice_of(network.name, network.spec, listener, network.origins, network.notice)
+        return cls(listener, network, notice=notice)
 
     def identify(self, sound: Sound, name: str | None = None) -> Result:
         """Name the singer of one file of any format and length, or of samples in memory.

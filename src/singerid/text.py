@@ -1,7 +1,10 @@
-"""Text for people: names on one line, near names, numbers, times."""
+"""Text for people: names on one line, near names, numbers, times, and what an output can carry."""
 
+import codecs
 import difflib
+import os
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -12,6 +15,62 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def printable(name: str | PurePath) -> str:
     """`name` on one line and fit for any UTF-8 output: what is neither is written as an escape."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
+
+
+def shell_word(path: str | PurePath) -> str:
+    """A path as it is typed on a command line: quoted where it must be, and no option where it begins so.
+
+    >>> print("singerid evaluate", shell_word("my run (1)"))
+    singerid evaluate 'my run (1)'
+    """
+    text = str(path)
+    if text.startswith("-"):
+        text = f".{os.sep}{text}"
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline([text])
+    if printable(text) == text:
+        return shlex.quote(text)
+    # The quotes of bash and zsh that know escapes; bytes that are no UTF-8 are read as lone surrogates.
+    escaped = text.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + _UNPRINTABLE.sub(lambda found: _bytes_escaped(found[0]), escaped) + "'"
+
+
+def _bytes_escaped(character: str) -> str:
+    is_byte = "\udc80" <= character <= "\udcff"
+    encoded = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    # Three octal digits: hexadecimal ones would go on into what follows.
+    return "".join(f"\\{byte:03o}" for byte in encoded)
+
+
+PLAIN = "singerid-plain"
+"""Name of how output is written whose encoding cannot carry it: in plain characters, else in escapes."""
+
+_PLAIN = {"█": "#", "·": ".", "✓": "+", "…": "~", "\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " "}
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, _escaped(character)) for character in found), error.end
+
+
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+codecs.register_error(PLAIN, _in_plain_characters)
+
+
+def carried(text: str, encoding: str) -> str:
+    r"""A text as an output of this encoding shows it.
+
+    >>> carried("Beyoncé █", "ascii")
+    'Beyonc\\xe9 #'
+    """
+    return text.encode(encoding, PLAIN).decode(encoding)
 
 
 def near_names(name: str, known: Iterable[str]) -> str:

@@ -107,7 +107,7 @@ def test_hears_what_its_entry_says(name, given, audio, tmp_path):
     identifier = Identifier.load("duet", pretrained_weights=path)
     separator = identifier.listener.separator
     assert (separator.name if separator else None) == entry.spec.separator
-    assert identifier.notice == ""  # nothing is said of a separator that is the one it learned on
+    assert "hears vocals by" not in identifier.notice  # its separator is the one that it learned on
     assert identifier.identify(song).clips >= 1
     # Given the sound itself, so that what a separator makes of it does not matter.
     heard = hear(identifier.listener, identifier.scorer, sound).scores

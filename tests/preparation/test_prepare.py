@@ -115,7 +115,7 @@ def test_as_many_workers_as_the_work_is_worth(
     separator: str | None,
     expected: int,
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr("singerid.preparation.prepare.usable_processors", lambda: 8)
     source = Source(Track("a", "b", "c"), "", megabytes * 1_000_000, 0)
     jobs = [Job(source, None, frozenset({"features/mixture"}))] * songs
     made_by = None if separator is None else open_separator(separator)

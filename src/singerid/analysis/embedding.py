@@ -33,6 +33,7 @@ from singerid.system.files import atomic_write
 Vectors = NDArray[np.float32]
 PERPLEXITY = 30.0  # scikit-learn's default
 SEED = 0
+_WILD = 1e6  # scikit-learn's t-SNE crashes where squares overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,22 +188,43 @@ def project(embeddings: Embeddings) -> Projection:
         )
 
 
-def _tsne(vectors: Vectors) -> tuple[NDArray[np.float32], float]:
+def _tsne(vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], float]:
     """Points (clips, 2) and the perplexity."""
     count = len(vectors)
     # t-SNE needs more points than the perplexity, and should have three times as many.
     perplexity = PERPLEXITY if count > PERPLEXITY else float(max(1, (count - 1) // 3))
-    if not np.ptp(vectors, axis=0).any():  # one clip, or a network to which all clips are one
+    if _all_one(vectors):
         return np.zeros((count, 2), np.float32), perplexity
+    vectors = _tame(vectors)
+    if vectors.shape[1] == 1:  # it wants two axes to start from
+        vectors = np.pad(vectors, ((0, 0), (0, 1)))
     tsne = TSNE(perplexity=perplexity, random_state=SEED)
     points: NDArray[np.float32] = tsne.fit_transform(vectors)
     return points, perplexity
 
 
+def _all_one(vectors: NDArray[np.floating[Any]]) -> bool:
+    """Whether there is one clip, or a network to which all clips are one but for rounding."""
+    rounding = 16 * np.finfo(np.float32).eps * np.abs(vectors).max()
+    return bool(_spread(vectors) <= rounding)
+
+
+def _tame(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Vectors whose squares are float32 numbers; neither t-SNE nor silhouettes know of scale."""
+    spread = _spread(vectors)
+    if not spread or 1 / _WILD < spread < _WILD:
+        return vectors
+    return (vectors.astype(np.float64) / spread).astype(np.float32)
+
+
+def _spread(vectors: NDArray[np.floating[Any]]) -> float:
+    return float(np.ptp(vectors.astype(np.float64), axis=0).max())
+
+
 def silhouette(vectors: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float | None:
     """Mean silhouette coefficient of points by class, Euclidean; None where it is not defined."""
     classes = len(np.unique(labels))
-    return float(silhouette_score(vectors, labels)) if 2 <= classes < len(labels) else None
+    return float(silhouette_score(_tame(vectors), labels)) if 2 <= classes < len(labels) else None
 
 
 def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Figure:

@@ -3,29 +3,26 @@
 from collections.abc import Sequence
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from singerid.analysis.attention import Look, Spot
 from singerid.analysis.embedding import Embeddings, Projection
-from singerid.evaluation.report import align_right
+from singerid.system.tables import Table
 from singerid.text import clock, decimal_text, printable
 
 
 def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Group:
     """One row a run: how many embeddings, and how well the singers keep apart."""
-    table = Table(
-        "run", "model", "hears", "clips", "tracks", "size", "silhouette: clips", "tracks", "t-SNE of clips"
-    )
-    align_right(table, first=3)
+    counts, silhouettes = ("clips", "tracks", "size"), ("silhouette: clips", "tracks", "t-SNE of clips")
+    table = Table("run", "model", "hears", *counts, *silhouettes, right=range(3, 9))
     for each, projection in zip(runs, projections, strict=True):
-        silhouettes = (projection.silhouette, projection.track_silhouette, projection.plane_silhouette)
+        values = (projection.silhouette, projection.track_silhouette, projection.plane_silhouette)
         table.add_row(
-            Text(printable(each.run.path), overflow="fold"),
+            printable(each.run.path),
             each.run.config.model,
             each.run.config.spec.audio,
             *map(str, (len(each.clips), len(each.track_indices), each.clips.shape[1])),
-            *("-" if value is None else f"{value:.3f}" for value in silhouettes),
+            *("-" if value is None else f"{value:.3f}" for value in values),
         )
     return Group(table, Text("silhouette: 1 singers far apart, 0 mixed, below 0 nearer to another singer"))
 
@@ -33,8 +30,7 @@ def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection
 def attention_table(look: Look) -> Group:
     """One row a response: its weight in the clip, and for each layer its share and strongest position."""
     columns = [text for layer in look.layers for text in (f"share of {layer.name}", "strongest at")]
-    table = Table("response", "weight", *columns)
-    align_right(table, first=1)
+    table = Table("response", "weight", *columns, right=range(1, 2 + len(columns)))
     for response in range(look.responses):
         cells = []
         for layer, shares in zip(look.layers, look.shares, strict=True):

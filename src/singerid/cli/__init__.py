@@ -12,6 +12,7 @@ from singerid.cli.embed import embed
 from singerid.cli.encoders import encoders
 from singerid.cli.evaluate import evaluate
 from singerid.cli.export import export
+from singerid.cli.folding import FoldingCommand
 from singerid.cli.identify import identify
 from singerid.cli.models import models
 from singerid.cli.prepare import prepare
@@ -30,5 +31,5 @@ _PANELS = {  # of --help, in its order
 
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        _class = ReproduceCommand if _command is reproduce else None
+        _class = ReproduceCommand if _command is reproduce else FoldingCommand
         app.command(cls=_class, rich_help_panel=_panel)(_command)

@@ -1,20 +1,24 @@
 """The program: its global options, and how it ends."""
 
-import io
 import os
-import select
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from singerid.cli.folding import FoldingGroup
 from singerid.errors import ExitCode, SingeridError
+from singerid.system.caches import set_cache_folders
+from singerid.system.streams import complain, drop_output, guard_streams, output_failure, output_message
 from singerid.text import printable
 from singerid.version import __version__
 
+NAME = "singerid"  # however it was started
+
 app = typer.Typer(
-    name="singerid",
+    name=NAME,
+    cls=FoldingGroup,
     help="Know who is singing: train, evaluate and use singer-identification networks.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -53,59 +57,61 @@ def _options(
 
 def main() -> None:
     """Run the command line: errors in one line on standard error, exit codes as `ExitCode` says."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # an output that is no UTF-8 gets escapes
-            stream.reconfigure(errors="backslashreplace")
+    guard_streams()
+    set_cache_folders()
     try:
-        code = app(standalone_mode=False)
+        code = _run()
+    finally:
+        drop_output()
+    sys.exit(code)
+
+
+def _run() -> int | None:
+    try:
+        code: int | None = app(prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted; run the same command again to go on")
         code = ExitCode.INTERRUPTED
-    except (BrokenPipeError, SystemExit) as error:
+    except (OSError, SystemExit) as error:
         code = _ended(error)
     except SingeridError as error:
         if os.environ.get("SINGERID_DEBUG"):
             raise
-        _complain(str(error))
+        complain(str(error))
         code = ExitCode.UNUSABLE
     except Exception as error:
         # Typer's own errors of usage; their class moved between its versions, their method did not.
         explain = getattr(error, "format_message", None)
         if os.environ.get("SINGERID_DEBUG"):
             raise
-        unexpected = f"unexpected {type(error).__name__}: {printable(str(error))}; --debug shows where"
-        _complain(f"{explain()} See --help." if explain else unexpected)
+        complain(f"{explain()} See --help." if explain else _unexpected(error))
         code = ExitCode.UNUSABLE
-    if code == ExitCode.INTERRUPTED:
-        _complain("interrupted; run the same command again to go on")
-    sys.exit(code)
+    return code
 
 
-def _ended(error: BrokenPipeError | SystemExit) -> int:
-    """The exit code where output is not read to its end, or something has ended the program.
+def _ended(error: OSError | SystemExit) -> int:
+    """The exit code where standard output cannot be written, or something has ended the program.
 
-    Whoever reads, as in `singerid ... | head`, has seen enough: that is no failure. Typer makes a SystemExit
-    of it. After any other one no command succeeds, whatever its code: something gave up before the end.
+    Whoever reads no more, as in `singerid ... | head`, has seen enough: that is no failure. Typer and Rich
+    make a SystemExit of it. After any other one no command succeeds, whatever its code: something gave up
+    before the end.
     """
-    pipe = error if isinstance(error, BrokenPipeError) else error.__context__
-    if isinstance(pipe, BrokenPipeError) and _output_is_closed():
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    failure = output_failure()
+    if isinstance(failure, BrokenPipeError):
         return ExitCode.DONE
     if os.environ.get("SINGERID_DEBUG"):
         raise error
-    _complain(f"ended before it was done, by {type(error).__name__} {error}; --debug shows where")
+    if failure is not None:
+        complain(output_message(failure))
+        return ExitCode.UNUSABLE
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        complain(_unexpected(error))
+        return ExitCode.UNUSABLE
+    complain(f"ended before it was done, by {type(error).__name__} {error}; --debug shows where")
     code = error.code if isinstance(error, SystemExit) else None
     return code if isinstance(code, int) and code else ExitCode.UNUSABLE
 
 
-def _output_is_closed() -> bool:
-    """Whether nobody reads standard output any more; where the system does not tell, it is taken to be so."""
-    if not hasattr(select, "poll"):
-        return True
-    poll = select.poll()
-    poll.register(1, select.POLLOUT)
-    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
-
-
-def _complain(message: str) -> None:
-    print(f"singerid: {message}", file=sys.stderr)
+def _unexpected(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {printable(str(error))}; --debug shows where"

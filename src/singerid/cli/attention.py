@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json, warn_of
+from singerid.cli.printing import print_json, warn, warn_of
 from singerid.errors import SingeridError
 from singerid.system.console import print_rich
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -51,9 +52,9 @@ def attention(
     found = look(
         Run.open(run).over(store), track, where, choose_device(device), on_warning=warn_of(Path(track))
     )
-    save_figure(draw_look(found), picture)
+    save_figure(draw_look(found), picture, warn)
     if json_output:
         print_json(found.to_json())
     else:
         print_rich(attention_table(found))
-        print(f"picture: {printable(picture)}")
+        say(f"picture: {printable(picture)}")

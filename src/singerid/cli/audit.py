@@ -8,6 +8,7 @@ import typer
 from singerid.cli.options import Device, Json, RunFolder, StoreNow, Threads
 from singerid.cli.printing import print_json, warn
 from singerid.system.console import conclude, print_rich
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -35,10 +36,10 @@ def audit(
     check_figure_name(picture)
     opened = Run.open(run).over(store)
     found = audit(opened, choose_device(device), retrain, display="auto", on_warning=warn)
-    save_figure(draw_audit(found), picture)
+    save_figure(draw_audit(found), picture, warn)
     if json_output:
         print_json(audit_json(found))
     else:
         print_rich(audit_tables(found))
-        print(f"picture: {printable(picture)}")
+        say(f"picture: {printable(picture)}")
     raise typer.Exit(conclude(len(found.conditions), found.missing))

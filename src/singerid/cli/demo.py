@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Threads
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -20,4 +21,4 @@ def demo(
 
     use_threads(threads)
     report = run_demo(out, DemoConfig(), choose_device(device), threads, show_progress=True)
-    print(f"{printable(report)}: open it in a browser")
+    say(f"{printable(report)}: open it in a browser")

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from singerid.cli.options import Audio, Device, Json, StoreNow, Threads
-from singerid.cli.printing import print_json
+from singerid.cli.printing import print_json, warn
 from singerid.system.console import print_rich
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -45,10 +46,10 @@ def embed(
     for each, own in zip(embedded, folders, strict=True):
         embedding.write_embeddings(each, own)
     projections = [embedding.project(each) for each in embedded]
-    save_figure(embedding.draw_embeddings(embedded, projections), picture)
+    save_figure(embedding.draw_embeddings(embedded, projections), picture, warn)
     if json_output:
         pairs = zip(embedded, projections, strict=True)
         print_json([each.to_json() | projection.to_json() for each, projection in pairs])
     else:
         print_rich(embedding_table(embedded, projections))
-        print(f"embeddings: {printable(folder)}; picture: {printable(picture)}")
+        say(f"embeddings: {printable(folder)}; picture: {printable(picture)}")

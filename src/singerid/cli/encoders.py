@@ -12,7 +12,7 @@ from singerid.registry import Registry
 from singerid.system.console import conclude, print_rich
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from singerid.system.tables import Table
 
 
 def encoders(
@@ -64,17 +64,16 @@ def encoders(
 
 
 def _table(rows: list[dict[str, Any]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+    from singerid.system.tables import Table
 
-    table = Table("name", "what it is", "size", "code", "weights", "learned on", "where from", "here")
+    table = Table(
+        "name", "what it is", "size", "code", "weights", "learned on", "where from", "here", right=(2,)
+    )
     for row in rows:
         keys = ("name", "description", "size", "code_licence", "licence", "learned_on")
         cells = ["" if row.get(key) is None else str(row[key]) for key in keys]
         if row.get("bytes"):
             cells[4] += f", {row['bytes'] / 1e6:.0f} MB"
         here = "" if row.get("cached") is None else "yes" if row["cached"] else "no"
-        table.add_row(*map(Text, cells), Text("\n".join(row.get("sources", ()))), here)
-    for column in table.columns:
-        column.overflow = "fold"
+        table.add_row(*cells, "\n".join(row.get("sources", ())), here)
     return table

@@ -10,6 +10,7 @@ from singerid.cli.printing import print_json, warn
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
 from singerid.system.console import print_rich
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -52,16 +53,14 @@ def evaluate(
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
     opened = Run.open(run).over(store)
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio, on_warning=warn)
-    if json_output:
-        print_json(evaluation.to_json())
-    else:
-        print_rich(evaluation_tables(evaluation))
     reported = evaluation.states[REPORTED_STATE]
-    save_figure(
-        draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers), picture
-    )
+    try:
+        print_json(evaluation.to_json()) if json_output else print_rich(evaluation_tables(evaluation))
+    finally:  # also where nothing can be printed
+        confusions = draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers)
+        save_figure(confusions, picture, warn)
     if not json_output:
-        print(f"confusion matrices: {printable(picture)}")
+        say(f"confusion matrices: {printable(picture)}")
 
 
 def _compare(
@@ -81,9 +80,9 @@ def _compare(
     check_figure_name(picture)
     first, second = (Run.open(run).over(store) for run in runs)
     comparison = compare_runs(first, second, choose_device(device), audio)
-    save_figure(draw_comparison(comparison), picture)
+    save_figure(draw_comparison(comparison), picture, warn)
     if json_output:
         print_json(comparison.to_json())
     else:
         print_rich(comparison_tables(comparison))
-        print(f"both runs side by side: {printable(picture)}")
+        say(f"both runs side by side: {printable(picture)}")

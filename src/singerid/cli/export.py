@@ -7,6 +7,7 @@ import typer
 
 from singerid.cli.options import RunFolder
 from singerid.cli.printing import warn
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -20,7 +21,7 @@ def export(
     exported = export(run, file)
     if exported.notice:
         warn(f"{printable(file)}: {exported.notice}")
-    print(
+    say(
         f"{printable(file)}: {exported.size / 1e6:.1f} MB; ONNX Runtime and torch differ by "
         f"{exported.difference:.0e} at most"
     )

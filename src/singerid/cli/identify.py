@@ -13,6 +13,7 @@ from singerid.errors import Failure, SingeridError
 from singerid.identify.formats import FORMATS
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, progress
+from singerid.system.streams import require_output
 
 
 def identify(
@@ -44,7 +45,10 @@ def identify(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Name the singer of recordings in any format: who, how sure, and when."""
+    """Name the singer of recordings in any format: who, how sure, and when.
+
+    A network knows the singers alone that it learned from, and names one of them whoever sings.
+    """
     from singerid.identifier import Identifier, identify_files
     from singerid.identify.result import Result
     from singerid.sound.listing import find_files, passed_over_text
@@ -58,6 +62,7 @@ def identify(
             else "--format says it all: leave out --json and --csv"
         )
     write = FORMATS["json" if json_output else "csv" if csv_output else format]
+    require_output()
     identifier = Identifier.load(
         run,
         choose_device(device),

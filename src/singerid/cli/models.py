@@ -9,7 +9,7 @@ from singerid.cli.printing import print_json
 from singerid.system.console import print_rich
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from singerid.system.tables import Table
 
 
 def models(
@@ -30,22 +30,19 @@ def models(
 
 
 def _pretrained_table(rows: list[dict[str, Any]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+    from singerid.system.tables import Table
 
     table = Table("name", "what it is", "singers", "licence", "source", "fetched")
     for row in rows:
         cells = (row["name"], row["description"], str(len(row["singers"])), row["licence"], row["source"])
-        table.add_row(*map(Text, cells), "yes" if row["cached"] else "no")
+        table.add_row(*cells, "yes" if row["cached"] else "no")
     return table
 
 
 def _models_table(rows: list[dict[str, Any]]) -> "Table":
-    from rich.table import Table
+    from singerid.system.tables import Table
 
-    table = Table("model", "parameters", "trainable", "tables", "what it is")
-    for column in table.columns[1:3]:
-        column.justify = "right"
+    table = Table("model", "parameters", "trainable", "tables", "what it is", right=(1, 2))
     for row in rows:
         counts = (f"{row[key]:,}" for key in ("parameters", "trainable_parameters"))
         table.add_row(row["name"], *counts, " ".join(map(str, row["tables"])), row["description"])

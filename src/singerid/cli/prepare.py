@@ -15,6 +15,7 @@ from singerid.sound.melody.trackers import TRACKERS, open_tracker
 from singerid.sound.separation.separators import SEPARATORS, open_separator
 from singerid.system.console import conclude
 from singerid.system.files import write_json
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -98,7 +99,7 @@ def prepare(
     )
     made = Store.open(store)
     counts = f"{report.done} new, {report.unchanged} unchanged, {report.removed} removed"
-    print(f"{printable(store)}: {made.summary} ({counts})")
+    say(f"{printable(store)}: {made.summary} ({counts})")
     if found.split is not None:
         _write_split(store / "split.json", found.split.within({track.path for track in made.tracks}))
     warnings = [*found.deviations, *report.warnings]
@@ -113,4 +114,4 @@ def _write_split(file: Path, split: Split) -> None:
         return
     write_json(file, split.to_json())
     counts = ", ".join(f"{part} {count:,}" for part, count in parts.items())
-    print(f"{printable(file)}: the data set's own split ({counts}), for `train --split-file`")
+    say(f"{printable(file)}: the data set's own split ({counts}), for `train --split-file`")

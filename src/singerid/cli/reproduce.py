@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperCommand
 
+from singerid.cli.folding import FoldingCommand
 from singerid.cli.options import Device, Threads
 from singerid.config import SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
 from singerid.errors import SingeridError
 from singerid.system.console import conclude, print_rich
 from singerid.system.ray_cluster import LOCAL
+from singerid.system.streams import closing
 from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()
@@ -28,7 +29,7 @@ _ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+")
 Number = TypeVar("Number", int, float)
 
 
-class ReproduceCommand(TyperCommand):
+class ReproduceCommand(FoldingCommand):
     """Lets --ray stand without an address, which Typer's options cannot."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -123,8 +124,10 @@ def reproduce(
         plumbing=smoke,
         show_progress=True,
     )
-    print_rich(terminal_tables(made.report))
-    print(f"{printable(made.page)}: open it in a browser; the same as .md and .csv beside it")
+    pages = f"{printable(made.page)}: open it in a browser; the same as .md and .csv beside it"
+    with closing(pages):
+        print_rich(terminal_tables(made.report))
+        print(pages, flush=True)
     raise typer.Exit(conclude(len(made.results), made.report.failures))
 
 

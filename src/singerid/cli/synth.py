@@ -7,6 +7,7 @@ import typer
 
 from singerid.cli.options import Workers
 from singerid.config import CorpusConfig
+from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -24,4 +25,4 @@ def synth(
 
     config = CorpusConfig(singers, albums, songs, seconds, seed)
     made = write_corpus(folder, config, workers, show_progress=True)
-    print(f"{printable(folder)}: {singers * albums * songs} songs of {singers} singers ({made} new)")
+    say(f"{printable(folder)}: {singers * albums * songs} songs of {singers} singers ({made} new)")

@@ -19,7 +19,8 @@ from singerid.config import (
 )
 from singerid.errors import SingeridError
 from singerid.sound.melody.trackers import TRACKERS
-from singerid.text import printable
+from singerid.system.streams import say
+from singerid.text import printable, shell_word
 
 _TRAINING = TrainingConfig()
 
@@ -133,9 +134,9 @@ def train(
     )
     history = read_history(trained)
     best = best_epoch(history)
-    print(
+    say(
         f"{printable(run)}: best validation F1 {best.valid_f1:.3f} in epoch {best.epoch} of {len(history)}. "
-        f"Next: singerid evaluate {printable(run)}"
+        f"Next: singerid evaluate {shell_word(run)}"
     )
 
 

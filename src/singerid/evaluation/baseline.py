@@ -3,7 +3,8 @@
 A network that does not beat it has learnt nothing that 80 averages do not tell.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,14 +32,27 @@ class Baseline:
 
     n_mfcc: int = 20
     inverse_regularisation: float = 1.0  # scikit-learn's C
+    steps: int = 1000  # of the optimiser, at most
     classifier: Any = None  # scikit-learn's pipeline, once fitted
 
-    def fit(self, clips: FloatArray, labels: Sequence[int] | npt.NDArray[np.integer[Any]]) -> "Baseline":
+    def fit(
+        self,
+        clips: FloatArray,
+        labels: Sequence[int] | npt.NDArray[np.integer[Any]],
+        on_warning: Callable[[str], None] = warnings.warn,
+    ) -> "Baseline":
         """Return a copy fitted to log-mel clips (N, n_mels, W) in dB and their singers 0, 1, ... (N,).
 
+        Args:
+            clips: what to learn from.
+            labels: who sings in each.
+            on_warning: told in one line of a fit that did not come to its end.
+
         Raises:
-            SingeridError: fewer than two singers, or as many labels as clips are not given.
+            SingeridError: fewer than two singers, or as many labels as clips are not given, or clips that
+                are not finite.
         """
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -48,23 +62,39 @@ class Baseline:
             raise SingeridError(f"{len(clips)} clips with {len(labels)} labels; give each clip one label")
         if len(np.unique(labels)) < 2:
             raise SingeridError("the baseline needs clips of at least two singers; add another singer")
-        classifier = make_pipeline(
-            StandardScaler(), LogisticRegression(C=self.inverse_regularisation, max_iter=1000)
-        )
-        return replace(self, classifier=classifier.fit(mfcc_statistics(clips, self.n_mfcc), labels))
+        regression = LogisticRegression(C=self.inverse_regularisation, max_iter=self.steps)
+        classifier = make_pipeline(StandardScaler(), regression)
+        statistics = self._statistics(clips)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # told below, in words
+            classifier.fit(statistics, labels)
+        if regression.n_iter_.max() >= self.steps:
+            on_warning(
+                f"the classical baseline had not settled after {self.steps} steps; more clips might score "
+                "otherwise"
+            )
+        return replace(self, classifier=classifier)
 
     def probabilities(self, clips: FloatArray) -> npt.NDArray[np.float64]:
         """Return each clip's probabilities (N, singers); a singer without training clips gets 0.
 
         Raises:
-            SingeridError: not fitted.
+            SingeridError: not fitted, or clips that are not finite.
         """
         if self.classifier is None:
             raise SingeridError("the baseline is not fitted; call fit first")
         known = self.classifier.classes_
         probabilities = np.zeros((len(clips), int(known.max()) + 1))
-        probabilities[:, known] = self.classifier.predict_proba(mfcc_statistics(clips, self.n_mfcc))
+        probabilities[:, known] = self.classifier.predict_proba(self._statistics(clips))
         return probabilities
+
+    def _statistics(self, clips: FloatArray) -> npt.NDArray[np.float64]:
+        if not np.isfinite(clips).all():
+            raise SingeridError(
+                "features are not finite, so the classical baseline cannot use them; check the store: "
+                "singerid doctor STORE"
+            )
+        return mfcc_statistics(clips, self.n_mfcc)
 
 
 def mfcc_statistics(clips: FloatArray, n_mfcc: int = 20) -> npt.NDArray[np.float64]:
@@ -85,9 +115,11 @@ def mfcc(log_mel: FloatArray, n_mfcc: int = 20) -> FloatArray:
     return np.asarray(dct(log_mel, type=2, axis=-2, norm="ortho")[..., :n_mfcc, :])
 
 
-def baseline_probabilities(train: Part, test: Part) -> NDArray[np.float64]:
-    """Probabilities (clips, singers) of the classical baseline, fitted to the clips of `train`."""
-    fitted = Baseline().fit(_mel(train.clips), train.clips.labels)
+def baseline_probabilities(
+    train: Part, test: Part, on_warning: Callable[[str], None] = warnings.warn
+) -> NDArray[np.float64]:
+    """Probabilities (clips, singers) of the classical baseline, fitted to the clips of `train`; see `fit`."""
+    fitted = Baseline().fit(_mel(train.clips), train.clips.labels, on_warning)
     probabilities = fitted.probabilities(_mel(test.clips))
     missing = len(test.singers) - probabilities.shape[1]
     return np.pad(probabilities, ((0, 0), (0, missing)))

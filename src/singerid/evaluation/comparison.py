@@ -20,6 +20,7 @@ from singerid.evaluation.voting import Vote, vote_tracks
 from singerid.figures import RivalLevel, draw_rivals
 from singerid.runs.part import Part
 from singerid.runs.run import Run
+from singerid.text import shell_word
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def require_same_tracks(runs: Sequence[tuple[Run, Part]], same_clips: bool = Fal
         if [track.path for track in own.tracks] != [track.path for track in part.tracks]:
             raise SingeridError(
                 f"{both}: have different tracks in this part of their splits; "
-                f"train one again with --split-file {first.path / 'split.json'}"
+                f"train one again with --split-file {shell_word(first.path / 'split.json')}"
             )
         if [track.source_hash for track in own.tracks] != [track.source_hash for track in part.tracks]:
             raise SingeridError(

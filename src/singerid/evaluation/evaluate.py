@@ -36,7 +36,8 @@ def evaluate(
         baseline: also fit the classical baseline to the training clips and score it on the test clips.
         audio: what to listen to; None: to what the run learned on. The baseline learns on it, too.
         keep: whether to keep the scores; False: the run's folder is left as it is.
-        on_warning: told of scores that are not kept, and of recordings that have changed, in one line.
+        on_warning: told of scores that are not kept, of recordings that have changed, and of a baseline that
+            did not settle, in one line each.
 
     Raises:
         SingeridError: a state, the store or one of its tracks is missing or damaged.
@@ -48,7 +49,7 @@ def evaluate(
     fitted = None
     if baseline:
         learned, tested = listening.part("train", heard), listening.part("test", heard)
-        fitted = score_part(baseline_probabilities(learned, tested), tested)
+        fitted = score_part(baseline_probabilities(learned, tested, on_warning), tested)
     tracks = tracks_named(part, probabilities)
     evaluation = Evaluation(
         audio=heard,

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from singerid.config import REPORTED_STATE
@@ -13,6 +11,7 @@ from singerid.evaluation.counts import MEASURES, Interval
 from singerid.evaluation.outcome import Evaluation, LevelScores
 from singerid.evaluation.scores import Scores
 from singerid.evaluation.significance import Comparison
+from singerid.system.tables import Table
 from singerid.text import decimal_text, interval_text, printable
 
 MEASURE_NAMES = {"f1_weighted": "weighted F1", "f1_macro": "macro F1", "accuracy": "accuracy"}
@@ -40,14 +39,13 @@ def score_text(scores: Scores, measure: str) -> str:
 
 def singer_table(levels: LevelScores) -> Table:
     """Precision, recall and F1 of every singer."""
-    table = Table("singer", "clips", "precision", "recall", "F1", "tracks", "precision", "recall", "F1")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    measures = ("precision", "recall", "F1")
+    table = Table("singer", "clips", *measures, "tracks", *measures, right=range(1, 9))
     for clip, track in zip(levels.clip.singers, levels.track.singers, strict=True):
         cells = []
         for row in (clip, track):
             cells += [str(row.count), *(decimal_text(value) for value in (row.precision, row.recall, row.f1))]
-        table.add_row(Text(printable(clip.singer)), *cells)
+        table.add_row(printable(clip.singer), *cells)
     return table
 
 
@@ -60,9 +58,7 @@ def comparison_tables(comparison: RunComparison) -> Group:
     """Scores of both runs, their difference with its interval, F1 by singer, and where they disagree."""
     names = [printable(name) for name in comparison.names]
     levels = [("clips", "clip", comparison.clip), ("tracks", "track", comparison.track)]
-    scores = Table(
-        "", *(f"{escape(name)}: {plural}" for plural, _, _ in levels for name in (*names, "difference"))
-    )
+    scores = Table("", *(f"{name}: {plural}" for plural, _, _ in levels for name in (*names, "difference")))
     for index, (measure, title) in enumerate(MEASURE_NAMES.items()):
         cells = []
         for _, level, differences in levels:
@@ -78,20 +74,16 @@ def comparison_tables(comparison: RunComparison) -> Group:
 def _singers(comparison: RunComparison) -> Table:
     table = Table(
         "singer",
-        *(
-            f"{escape(printable(name))}: {level} F1"
-            for level in ("clip", "track")
-            for name in comparison.names
-        ),
+        *(f"{printable(name)}: {level} F1" for level in ("clip", "track") for name in comparison.names),
+        right=range(1, 5),
     )
-    align_right(table, first=1)
     columns = [
         [row.f1 for row in getattr(each, level).singers]
         for level in ("clip", "track")
         for each in comparison.scores
     ]
     for singer, *values in zip(comparison.singers, *columns, strict=True):
-        table.add_row(Text(printable(singer)), *map(decimal_text, values))
+        table.add_row(printable(singer), *map(decimal_text, values))
     return table
 
 
@@ -105,11 +97,11 @@ def _disagreements(comparison: RunComparison, names: Sequence[str]) -> list[Tabl
     )
     if not found:
         return [summary]
-    table = Table("track", "truth", *(f"{escape(name)} says" for name in names))
+    table = Table("track", "truth", *(f"{name} says" for name in names))
     for each in found:
         first = _said(each, each.first, each.first_confidence)
         second = _said(each, each.second, each.second_confidence)
-        table.add_row(Text(printable(each.path), overflow="fold"), Text(printable(each.truth)), first, second)
+        table.add_row(printable(each.path), printable(each.truth), first, second)
     return [summary, table]
 
 
@@ -121,9 +113,3 @@ def _said(disagreement: Disagreement, singer: str, confidence: float) -> Text:
 def _difference(comparison: Comparison) -> str:
     low, high = comparison.interval.low, comparison.interval.high
     return f"{comparison.difference:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def align_right(table: Table, first: int) -> None:
-    """Align the columns from `first` on to the right, as numbers stand."""
-    for column in table.columns[first:]:
-        column.justify = "right"

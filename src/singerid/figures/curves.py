@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from singerid.figures.fonts import lay_out
 from singerid.figures.style import TRAIN_COLOUR, VALID_COLOUR
 
 
@@ -41,5 +42,5 @@ def draw_curves(history: Sequence[Mapping[str, Any]], kept: int | None = None, t
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if title:
         figure.suptitle(title)
-    figure.tight_layout()
+    lay_out(figure)
     return figure

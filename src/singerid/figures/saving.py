@@ -1,6 +1,8 @@
 """Saving figures: the same bytes for the same data, and text that stays text."""
 
 import io
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from singerid.errors import SingeridError
+from singerid.figures.fonts import boxes_accepted, boxes_text, give_fonts
 from singerid.system.files import atomic_write
+from singerid.text import printable
 
 FORMATS = (".svg", ".png", ".pdf")
 PNG_DPI = 150
@@ -21,9 +25,10 @@ _STYLE: Any = {
 
 
 def figure_svg(figure: Figure) -> str:
-    """A figure as an SVG element, to stand in a page."""
+    """A figure as an SVG element, to stand in a page; who shows it chooses the fonts."""
     buffer = io.StringIO()
-    with rc_context(_STYLE):
+    give_fonts(figure)
+    with rc_context(_STYLE), boxes_accepted():
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -35,13 +40,25 @@ def check_figure_name(path: Path) -> None:
         raise SingeridError(f"{path}: a picture is saved as .svg, .png or .pdf; end its name so")
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure atomically as what its name ends in: SVG, PNG or PDF; SingeridError if it cannot."""
+def save_figure(figure: Figure, path: Path, on_warning: Callable[[str], None] = warnings.warn) -> None:
+    """Write a figure atomically as what its name ends in: SVG, PNG or PDF.
+
+    Args:
+        figure: a figure; its texts fall back on installed fonts that have their characters.
+        path: the file.
+        on_warning: told of characters that no font has, in one line; in an SVG they stay text.
+
+    Raises:
+        SingeridError: its name ends otherwise, or it cannot be written.
+    """
     check_figure_name(path)
     if path.suffix == ".svg":
         with atomic_write(path, "w") as file:
             file.write('<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure))
         return
+    missing = give_fonts(figure)
+    if missing:
+        on_warning(f"{printable(path)}: {boxes_text(missing)}")
     undated: Any = {"CreationDate": None} if path.suffix == ".pdf" else {}
-    with atomic_write(path) as file, rc_context(_STYLE):
+    with atomic_write(path) as file, rc_context(_STYLE), boxes_accepted():
         figure.savefig(file, format=path.suffix[1:], bbox_inches="tight", dpi=PNG_DPI, metadata=undated)

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from singerid.figures.style import marker_of, shortened
+from singerid.figures.fonts import lay_out
+from singerid.figures.style import marker_of, shortened, width_of
 
 
 def draw_confusions(
@@ -17,15 +18,16 @@ def draw_confusions(
 
     Cells hold counts and are shaded by their share of the row.
     """
-    size = max(3.2, 0.42 * len(singers) + 1.8)
-    figure = Figure(figsize=(2 * size, size))
     labels = [shortened(name) for name in singers]
+    room = max(1.8, 0.9 + 0.09 * max(map(width_of, labels), default=0))  # for titles and the longest label
+    size = max(3.2, 0.42 * max(3, len(singers)) + room)
+    figure = Figure(figsize=(2 * size, size))
     for axes, matrix, level in zip(figure.subplots(1, 2), (clips, tracks), ("clips", "tracks"), strict=True):
         _matrix(axes, matrix, labels)
         axes.set(ylabel="true singer", title=level)
     if title:
         figure.suptitle(title)
-    figure.tight_layout()
+    lay_out(figure)
     return figure
 
 
@@ -59,9 +61,10 @@ class RivalLevel:
 
 def draw_rivals(levels: Sequence[RivalLevel], singers: Sequence[str], names: Sequence[str]) -> Figure:
     """Two systems side by side: confusion matrices, and each singer's F1 by either, one row a level."""
-    size = max(3.2, 0.32 * len(singers) + 1.2)
-    figure = Figure(figsize=(3 * size, size * len(levels) + 0.6), layout="constrained")
     labels = [shortened(name, 18) for name in singers]
+    room = max(1.2, 0.3 + 0.09 * max(map(width_of, labels), default=0))
+    size = max(3.2, 0.32 * max(5, len(singers)) + room)
+    figure = Figure(figsize=(3 * size, size * len(levels) + 0.6), layout="constrained")
     grid = figure.subplots(len(levels), 3, squeeze=False, sharey=True)
     for (first, second, scores), level in zip(grid, levels, strict=True):
         for axes, confusion, name in zip((first, second), level.confusions, names, strict=True):

@@ -1,5 +1,6 @@
 """What the pictures share: colours, markers, names and axes."""
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ def shortened(name: str, length: int = 24) -> str:
     """A name cut to so many characters, the last of which says so; `$` stays itself in a figure."""
     cut = name if len(name) <= length else name[: length - 1] + "…"
     return cut.replace("$", r"\$")
+
+
+def width_of(text: str) -> int:
+    """About how wide a text is, in letters: a Chinese character counts for two."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def label_hertz(axes: Axes, frequencies: NDArray[np.floating[Any]]) -> None:

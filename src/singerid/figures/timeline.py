@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from singerid.figures.fonts import lay_out
 from singerid.figures.style import VALID_COLOUR, shortened
 
 
@@ -49,5 +50,5 @@ def draw_timeline(
         if singer == truth:
             label.set(fontweight="bold", color=VALID_COLOUR)
     lower.set(xlabel="seconds", xlim=(0, end))
-    figure.tight_layout()
+    lay_out(figure)
     return figure

@@ -4,17 +4,19 @@ Apart from the tables of scores: an answer needs none of the libraries that thos
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TextIO
 
-from rich.table import Table
 from rich.text import Text
 
 from singerid.errors import Failure
 from singerid.identify.result import Result, Span
 from singerid.system.console import print_rich
+from singerid.system.tables import Picture, Table
 from singerid.text import clock, printable
 
-BAR_CELLS = 30
+BAR_CELLS = 30  # at most
+_LEAST_CELLS = 10
 
 
 def write_tables(outcomes: Iterable[Result | Failure], file: TextIO) -> None:
@@ -33,12 +35,12 @@ def identification_table(results: Sequence[Result]) -> Table:
     for result in results:
         remark = " (short)" if result.short else ""
         table.add_row(
-            Text(printable(result.path), overflow="fold"),
-            Text(printable(result.singer)),
+            printable(result.path),
+            printable(result.singer),
             f"{result.vote_share:.0%}",
             f"{result.confidence:.0%}",
             f"{result.clips}{remark}",
-            Text(timeline_bar(result)),
+            Picture(partial(timeline_bar, result), _LEAST_CELLS, BAR_CELLS),
         )
     return table
 

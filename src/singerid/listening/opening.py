@@ -77,19 +77,26 @@ def _separator(
     return open_separator(wanted, weights=weights, device=device, sample_rate=rate)
 
 
-def notice_of(name: str, spec: InputSpec, listener: Listener, origins: Mapping[str, str]) -> str:
-    """What to say of vocals that are not made as those that a network learned on; "" if nothing.
+def notice_of(
+    name: str, spec: InputSpec, listener: Listener, origins: Mapping[str, str], own: str = ""
+) -> str:
+    """What the user of a network should know, in one line; "" if nothing.
+
+    That is what is said of the network itself, and of vocals that are not made as those that it learned on.
 
     Args:
         name: of the network.
         spec: what it learned on.
         listener: what it hears by.
         origins: for what made the input that it learned on which version, as far as known.
+        own: what is said of the network itself.
     """
+    notices = [own] if own else []
     separator = listener.separator
     if separator is None:
-        return ""
-    notices = [separator.notice] if separator.notice else []
+        return "; ".join(notices)
+    if separator.notice:
+        notices.append(separator.notice)
     now, learned = (separator.name, separator.origin), spec.separator or "the mixture"
     # Of a pretrained network the version is not known.
     if now != (learned, origins.get(learned, now[1])):

@@ -34,6 +34,7 @@ from singerid.store.writer import StoreWriter, open_writer
 from singerid.system.console import progress
 from singerid.system.devices import CPU
 from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.system.processors import usable_processors
 from singerid.text import printable
 
 # Starting a process takes about as long as it takes to extract so many bytes of recordings: 10 songs.
@@ -188,7 +189,7 @@ def prepare(
             )
         writer.claim(separator, trackers)
         inspect = partial(_inspect, root=root, known={} if check_contents else stored)
-        with ThreadPoolExecutor(workers or os.cpu_count()) as threads:
+        with ThreadPoolExecutor(workers or usable_processors()) as threads:
             found = threads.map(inspect, tracks)
             inspected = list(progress(found, "Reading", len(tracks), show_progress))
         sources = [item for item in inspected if isinstance(item, Source)]
@@ -300,7 +301,7 @@ def _workers(jobs: Sequence[Job], work: Extraction) -> int:
         worthwhile = min(len(jobs), 1 + size // _BYTES_A_WORKER)
     else:
         worthwhile = 1 if work.device.type == "cuda" else 1 + len(jobs)
-    return min(os.cpu_count() or 1, worthwhile)
+    return min(usable_processors(), worthwhile)
 
 
 def _stored(source: Source, extracted: Extracted) -> StoredTrack:

@@ -1,11 +1,12 @@
 """The one view of all runs: how far they are, and when they will be done."""
 
-import sys
 from collections.abc import Mapping
 
 from singerid.reproduce.results import CellResult
 from singerid.reproduce.tables import Cell
 from singerid.runs.history import Epoch
+from singerid.system.console import folding_text, progress_bar
+from singerid.system.streams import tell
 from singerid.text import clock
 
 
@@ -44,19 +45,14 @@ class ReproduceDisplay:
     """
 
     def __init__(self, done: Mapping[Cell, CellResult], waiting: Mapping[Cell, int], show: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        console = Console(stderr=True)
         self._slots = 1
         self._pace = Pace()
         for cell, result in done.items():
             self._pace.note(cell.model, result.seconds, result.epochs)
         self._left = dict(waiting)
         self._runs = len(done) + len(waiting)
-        self._lines = show and not console.is_terminal
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        self._bar: Progress = Progress(*columns, console=console, disable=self._lines or not show)
+        self._bar = progress_bar(folding_text("fields[left]"), show, time_left=False)
+        self._lines = show and self._bar.disable
         self._task = self._bar.add_task(self._counts(), total=sum(waiting.values()), left=self._time())
 
     def __enter__(self) -> "ReproduceDisplay":
@@ -84,11 +80,7 @@ class ReproduceDisplay:
             self._pace.note(cell.model, result.seconds, result.epochs)
         self._bar.update(self._task, advance=unseen, description=self._counts(), left=self._time())
         if self._lines:
-            print(
-                f"{self._counts()}: {cell.name}: {_words(result)}; {self._time()}",
-                file=sys.stderr,
-                flush=True,
-            )
+            tell(f"{self._counts()}: {cell.name}: {_words(result)}; {self._time()}")
 
     def _counts(self) -> str:
         return f"{self._runs - len(self._left)} of {self._runs} runs done"

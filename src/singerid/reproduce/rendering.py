@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from singerid.figures.pages import render_page
@@ -17,6 +16,7 @@ from singerid.reproduce.report import Line, Report, lines
 from singerid.reproduce.summary import Row, Summary
 from singerid.reproduce.tables import Column
 from singerid.system.files import atomic_write
+from singerid.system.tables import Table
 
 PAGE, MARKDOWN, CSV = "tables.html", "tables.md", "tables.csv"
 REPORT = (PAGE, MARKDOWN, CSV)
@@ -63,7 +63,7 @@ def column_spans(columns: Sequence[Column]) -> tuple[tuple[tuple[str, int], ...]
 
 def terminal_tables(report: Report) -> Group:
     """The tables for a terminal: only the columns in which something was run."""
-    parts: list[RichTable | Text] = []
+    parts: list[Table | Text] = []
     for summary in report.summaries:
         parts += [Text(report.table_title(summary.table), style="bold"), _terminal_table(summary)]
         if summary.table.note:
@@ -71,17 +71,16 @@ def terminal_tables(report: Report) -> Group:
     return Group(*parts, Text("\n".join(report.notes)))
 
 
-def _terminal_table(summary: Summary) -> RichTable:
+def _terminal_table(summary: Summary) -> Table:
     shown = [
         index
         for index, column in enumerate(summary.columns)
         if any(row.entries[column].ours for row in summary.rows)
     ]
-    table = RichTable("network", "F1", box=SIMPLE_HEAD, padding=(0, 1))
-    for index in shown:
-        column = summary.columns[index]
-        table.add_column(f"{column.audio}\n{column.level}\n{column.clip_seconds:g} s", justify="right")
-    table.add_column("parameters", justify="right")
+    columns = [summary.columns[index] for index in shown]
+    heads = [f"{column.audio}\n{column.level}\n{column.clip_seconds:g} s" for column in columns]
+    right = range(2, 3 + len(heads))
+    table = Table("network", "F1", *heads, "parameters", right=right, box=SIMPLE_HEAD)
     for row in summary.rows:
         counts = _parameter_lines(row)
         told = [line for line in lines(summary, row) if any(line.cells[index].text for index in shown)]

@@ -27,6 +27,7 @@ class TrainedNetwork:
         spec: what it must be given.
         identity: SHA-256 of its weights' file.
         origins: for what made the input that it learned on which version, as far as known.
+        notice: what its user should know of it; "" if nothing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class TrainedNetwork:
     spec: InputSpec
     identity: str
     origins: Mapping[str, str] = field(default_factory=dict)
+    notice: str = ""
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Probabilities (B, singers), float32, of windows as `spec` says, on the network's device."""
@@ -79,7 +81,11 @@ def open_trained(
         pretrained = load_pretrained(str(which), pretrained_weights)
         model, entry = pretrained.model, pretrained.entry
         spec = spec_for(model, entry.spec)
-        trained = TrainedNetwork(pretrained.name, model, entry.singers, spec, entry.sha256)
+        notice = (
+            f"{pretrained.name} knows its {len(entry.singers)} singers alone: it names one of them whoever "
+            "sings, and strangers as surely as them"
+        )
+        trained = TrainedNetwork(pretrained.name, model, entry.singers, spec, entry.sha256, notice=notice)
     # Channels last suits convolutions on CPU and GPU alike.
     moved = trained.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return replace(trained, model=moved)

@@ -1,13 +1,20 @@
 """What a person sees of a command: a progress bar, and at the end what failed, on standard error."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Literal, TextIO, TypeVar
 
 from singerid.errors import ExitCode, Failure
+from singerid.system.streams import complain, tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
+_NO_TERMINAL = 200  # columns of what is printed on no terminal
+_NARROWEST = 20  # a terminal of fewer columns breaks lines by itself
 
 
 def progress(
@@ -21,19 +28,11 @@ def progress(
         total: number of items where `len(items)` does not tell.
         show: draw the bar; it is never drawn when standard error is no terminal.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn
 
-    console = Console(stderr=True)
     if total is None and isinstance(items, Sized):
         total = len(items)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=console, disable=not (show and console.is_terminal)) as bar:
+    with progress_bar(MofNCompleteColumn(), show=show) as bar:
         yield from bar.track(items, total=total, description=description)
 
 
@@ -46,21 +45,53 @@ def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[in
         total: bytes, where they are known.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn())
+    columns = (folding_text("description"), BarColumn(), TaskProgressColumn(), DownloadColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
         yield lambda count: bar.advance(task, count)
 
 
+def progress_bar(measures: "ProgressColumn", show: bool, time_left: bool = True) -> "Progress":
+    """A bar on standard error, with a description before it and measures behind; its texts fold.
+
+    Args:
+        measures: what stands behind the bar.
+        show: draw it; it is never drawn when standard error is no terminal.
+        time_left: the time that is left stands at the end, as the bar finds it.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [folding_text("description"), BarColumn(), measures]
+    if time_left:
+        columns.append(TimeRemainingColumn(elapsed_when_finished=True))
+    return Progress(*columns, console=console, disable=not (show and console.is_terminal))
+
+
+def folding_text(field: str) -> "ProgressColumn":
+    """A text of a bar, `{task.FIELD}`, that folds where it has no room."""
+    from rich.progress import TextColumn
+    from rich.table import Column
+
+    return TextColumn(f"{{task.{field}}}", markup=False, table_column=Column(overflow="fold"))
+
+
 def print_rich(renderable: object, file: TextIO | None = None) -> None:
-    """Print for a person on a file, by default standard output; where that is no terminal, wide enough."""
+    """Print for a person on a file, by default standard output.
+
+    It is as wide as the terminal or, where it is none, as COLUMNS says, else wide enough for most.
+    """
     from rich.console import Console
 
     file = file or sys.stdout
-    Console(file=file, highlight=False, width=None if file.isatty() else 200).print(renderable)
+    width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else _NO_TERMINAL
+    console = Console(file=file, highlight=False, width=width)
+    console.width = max(console.width, _NARROWEST)
+    console.print(renderable)
 
 
 def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failure] = ()) -> ExitCode:
@@ -72,12 +103,12 @@ def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failur
         warnings: those that were, but not as they should be.
     """
     for warning in sorted(warnings):
-        print(f"singerid: warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     failed = sorted(failures)
     for failure in failed:
-        print(f"singerid: {failure}", file=sys.stderr)
+        complain(str(failure))
     if not usable:
-        print("singerid: nothing of that can be used", file=sys.stderr)
+        complain("nothing of that can be used")
         return ExitCode.UNUSABLE
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
@@ -97,20 +128,10 @@ class TrainingDisplay:
     """
 
     def __init__(self, title: str, epochs: int, steps: int, done: int, display: Display) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
         self._name = title
         self._epochs = epochs
-        self._lines = display == "lines" or (display == "auto" and not console.is_terminal)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[measures]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-        )
-        self._bar = Progress(*columns, console=console, disable=self._lines or display == "none")
+        self._bar = progress_bar(folding_text("fields[measures]"), show=display == "auto")
+        self._lines = display == "lines" or (display == "auto" and self._bar.disable)
         self._task = self._bar.add_task(
             self._title(done + 1), total=epochs * steps, completed=done * steps, measures=""
         )
@@ -131,7 +152,7 @@ class TrainingDisplay:
         measures = f"loss {loss:.3f}  validation: loss {valid_loss:.3f}, F1 {valid_f1:.3f}"
         self._bar.update(self._task, description=self._title(number + 1), measures=measures)
         if self._lines:
-            print(f"{self._name}: epoch {number}/{self._epochs}  {measures}", file=sys.stderr, flush=True)
+            tell(f"{self._name}: epoch {number}/{self._epochs}  {measures}")
 
     def _title(self, number: int) -> str:
         return f"{self._name}: epoch {min(number, self._epochs)}/{self._epochs}"

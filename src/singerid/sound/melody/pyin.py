@@ -19,6 +19,7 @@ from singerid.sound.audio import Samples
 from singerid.sound.features import padded_spans
 from singerid.sound.melody.contour import Contour
 from singerid.sound.melody.trackers import TrackerEntry
+from singerid.system.caches import import_librosa
 
 FMIN, FMAX = 65.4, 1046.5  # Hz: C2 to C6
 FRAME_LENGTH = 2048  # samples at 16 kHz
@@ -61,8 +62,7 @@ class Pyin:
 
 def _pyin(samples: Samples) -> NDArray[np.float32]:
     """F0 and confidence of samples that are padded already, (2, frames)."""
-    import librosa  # takes two seconds: only when a melody is followed
-
+    librosa = import_librosa()  # takes two seconds: only when a melody is followed
     f0, _, confidence = librosa.pyin(
         samples,
         fmin=FMIN,

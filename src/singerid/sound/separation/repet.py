@@ -16,6 +16,7 @@ import numpy as np
 from singerid.sound.audio import Read, Samples, in_blocks
 from singerid.sound.separation.pieces import process_in_pieces, with_rest
 from singerid.sound.separation.separators import SeparatorEntry
+from singerid.system.caches import import_librosa
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ class Repet:
 
     def separate(self, mixture: Samples) -> Samples:
         """The vocals (samples,) of a mixture (samples,); all of it where it is too short to repeat."""
-        import librosa
-
+        librosa = import_librosa()
         n_fft = round(self.window_seconds * self.sample_rate)
         hop_length = n_fft // 4
         if len(mixture) < n_fft:

@@ -1,0 +1,47 @@
+"""Help in which no name is cut: Typer's tables fold, however narrow the terminal is."""
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class FoldingCommand(TyperCommand):
+    """A command whose help folds."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        _fold()
+        super().format_help(ctx, formatter)
+
+
+class FoldingGroup(TyperGroup):
+    """The program, whose help folds."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        _fold()
+        super().format_help(ctx, formatter)
+
+
+def _fold() -> None:
+    """Let Typer make its tables of columns that fold; they end names with an ellipsis otherwise."""
+    from rich.columns import Columns
+    from rich.table import Table
+    from typer import rich_utils
+
+    def folded(table: Any) -> Any:
+        for column in table.columns:
+            column.overflow = "fold"
+        return table
+
+    class FoldingTable(Table):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*cells, **options)
+            folded(self)
+
+    class FoldingColumns(Columns):
+        def __rich_console__(self, console: Any, options: Any) -> Any:
+            yield from map(folded, super().__rich_console__(console, options))
+
+    rich_utils.Table = FoldingTable  # type: ignore[attr-defined]
+    rich_utils.Columns = FoldingColumns  # type: ignore[attr-defined]

@@ -1,0 +1,193 @@
+"""Standard streams that are closed, full or read no more: real processes, started by a shell."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from singerid.doctor import check_store
+from singerid.runs.history import read_history
+from singerid.runs.run import Run
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+FULL = "/dev/full"
+full = pytest.mark.skipif(not Path(FULL).exists(), reason=f"this system has no {FULL}")
+
+
+def shell(command, redirected, **environment):
+    """Run `singerid COMMAND` with its streams redirected, as a shell does it."""
+    line = f"{shlex.quote(sys.executable)} -m singerid {command} {redirected}"
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+LIGHT = ("--help", "--version", "models", "models --json", "identify --help")
+
+
+@pytest.mark.parametrize("command", LIGHT)
+@pytest.mark.parametrize(
+    ("redirected", "reason"),
+    [
+        (">&-", "standard output is closed"),
+        pytest.param(f">{FULL}", "standard output cannot be written (No space left", marks=full),
+    ],
+)
+def test_without_an_output_it_is_one_line_and_exit_code_2(command, redirected, reason):
+    ended = shell(command, redirected)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"singerid: {reason}")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["--version", "models --json"])
+@pytest.mark.parametrize(
+    "redirected",
+    [
+        ">&- 2>&-",
+        pytest.param(f">{FULL} 2>{FULL}", marks=full),
+        pytest.param(f">&- 2>{FULL}", marks=full),
+    ],
+)
+def test_where_nothing_can_be_said_the_exit_code_still_does(command, redirected):
+    ended = shell(command, redirected)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")
+
+
+@pytest.mark.parametrize("redirected", ["2>&-", pytest.param(f"2>{FULL}", marks=full)])
+def test_without_standard_error_the_output_is_as_ever(redirected):
+    """Above all what would have stood on standard error is not in it."""
+    assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", shell("--version", redirected).stdout)
+    assert json.loads(shell("models --json", redirected).stdout)
+    wrong = shell("modls", redirected)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("command", LIGHT)
+@pytest.mark.parametrize("reader", ["true", "head -n 1"])
+def test_whoever_reads_no_more_has_seen_enough(command, reader):
+    ended = shell(command, f"| {reader}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_closed_input_is_no_matter():
+    assert shell("--version", "<&-").stdout.startswith("singerid ")
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", ""])
+@pytest.mark.parametrize("redirected", [">&-", pytest.param(f">{FULL}", marks=full), "| true"])
+def test_identify(option, redirected, trained, recordings):
+    song = recordings.tree / "alto" / "first" / "0.flac"
+    ended = shell(f"identify {trained.path} {song} {option}", redirected)
+    assert ended.returncode == (0 if redirected == "| true" else 2)
+    assert ended.stderr.count("\n") == (0 if redirected == "| true" else 1)
+    assert "unexpected" not in ended.stderr
+
+
+def test_identify_does_not_listen_for_nothing(trained, tmp_path):
+    """It is known before that nothing can be printed: no missing file is told of."""
+    ended = shell(f"identify {trained.path} {tmp_path / 'missing.mp3'}", ">&-")
+    assert ended.stderr.startswith("singerid: standard output is closed")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "redirected", "code"),
+    [
+        ("doctor STORE", ">&-", 2),
+        ("doctor STORE --json", ">&-", 2),
+        pytest.param("doctor STORE", f">{FULL}", 2, marks=full),
+        ("doctor STORE", "| true", 0),
+        ("evaluate RUN --figure FIGURE", ">&-", 2),
+        pytest.param("evaluate RUN --json --figure FIGURE", f">{FULL}", 2, marks=full),
+        ("evaluate RUN --figure FIGURE", "| true", 0),
+        ("embed RUN --out FOLDER --figure FIGURE", ">&-", 2),
+    ],
+)
+def test_commands_that_print_what_they_found(command, redirected, code, trained, recordings, tmp_path):
+    figure = tmp_path / "figure.svg"
+    places = {"STORE": recordings.store, "RUN": trained.path, "FIGURE": figure, "FOLDER": tmp_path}
+    ended = shell(" ".join(str(places.get(word, word)) for word in command.split()), redirected)
+    assert ended.returncode == code
+    assert ended.stderr.count("\n") == (code > 0)
+    assert "unexpected" not in ended.stderr
+    assert figure.exists() == ("FIGURE" in command)  # what can be kept is kept
+
+
+@pytest.mark.parametrize(
+    ("redirected", "told"),
+    [(">&-", True), (">&- 2>&-", False), pytest.param(f">{FULL}", True, marks=full), ("| true", False)],
+)
+def test_work_is_done_and_its_closing_line_goes_to_standard_error(redirected, told, recordings, tmp_path):
+    """With workers too: no file may have fallen on the number of a closed stream, which they write to."""
+    ended = shell(f"prepare {recordings.tree} {tmp_path / 'store'} --workers 2", redirected)
+    assert ended.returncode == 0
+    assert ended.stdout == ""
+    if told:
+        assert re.fullmatch(r"singerid: .*store: 18 tracks of 3 singers .*\n", ended.stderr)
+    else:
+        assert ended.stderr == ""
+    check = check_store(tmp_path / "store")
+    assert (check.tracks, check.problems, check.leftovers) == (18, (), ())
+
+
+@pytest.mark.parametrize("redirected", [">&-", ">&- 2>&-", pytest.param(f"2>{FULL}", marks=full)])
+def test_training_is_done(redirected, recordings, tmp_path):
+    options = "--model crnn --clip-seconds 1 --epochs 2 --width 0.0625 --device cpu --threads 1"
+    ended = shell(f"train {recordings.store} {tmp_path / 'run'} {options}", redirected)
+    assert ended.returncode == 0
+    assert len(read_history(Run.open(tmp_path / "run"))) == 2
+
+
+NOBODY = """
+import os, sys
+from singerid.system.streams import guard_streams, say, output_failure
+guard_streams()
+number = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+assert number > 2, number
+os.write(1, b"library"), os.write(2, b"library")  # as code in C does
+say("done")
+"""
+
+
+def test_no_file_falls_on_the_number_of_a_closed_stream(tmp_path):
+    script, file = tmp_path / "script.py", tmp_path / "precious"
+    script.write_text(NOBODY, encoding="utf-8")
+    ended = subprocess.run(["bash", "-c", f'"$0" {script} {file} >&- 2>&- <&-', sys.executable], check=False)
+    assert ended.returncode == 0
+    assert file.read_bytes() == b""
+
+
+@pytest.mark.parametrize("option", [[], ["-u"]])
+def test_what_an_encoding_cannot_carry_is_plain_or_escaped(option):
+    code = (
+        "from singerid.system.streams import guard_streams, complain; guard_streams()\n"
+        "print('█·✓ é 宇 \\udcff'); complain('é')"
+    )
+    done = subprocess.run(
+        [sys.executable, *option, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert done.stdout == b"#.+ \\xe9 \\u5b87 \\udcff\n"
+    assert done.stderr == b"singerid: \\xe9\n"
+
+
+def test_what_a_library_warns_of_is_one_line(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import warnings\nwarnings.warn('first line\\n   second line')\n", encoding="utf-8"
+    )
+    done = shell(f"--plugin {tmp_path / 'mine.py'} --version", "")
+    assert done.stderr == ""  # --version comes first
+    done = shell(f"--plugin {tmp_path / 'mine.py'} models", "")
+    assert done.stderr == "singerid: warning: first line second line\n"
