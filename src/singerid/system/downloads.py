@@ -23,7 +23,7 @@ LARGEST = 2**31  # bytes of a file whose size is not known beforehand
 _TIMEOUT = 30.0  # seconds without a byte
 _PIECE = 2**18  # bytes
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
-_ANOTHER_FOLDER = "set SINGERID_CACHE to a folder that you may write to"
+ANOTHER_FOLDER = "set SINGERID_CACHE to a folder that you may write to"
 
 
 class DownloadError(Exception):
@@ -42,7 +42,7 @@ def cache_folder() -> Path:
     try:
         return Path("~/.cache/singerid").expanduser()
     except RuntimeError as error:
-        raise SingeridError(f"there is no home folder to keep downloads in; {_ANOTHER_FOLDER}") from error
+        raise SingeridError(f"there is no home folder to keep downloads in; {ANOTHER_FOLDER}") from error
 
 
 def is_offline() -> bool:

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from singerid.errors import SingeridError
-from singerid.system.downloads import DownloadError, cache_folder, check_file, has_digest, is_offline
+from singerid.system.downloads import (
+    ANOTHER_FOLDER,
+    DownloadError,
+    cache_folder,
+    check_file,
+    has_digest,
+    is_offline,
+)
 from singerid.system.files import atomic_write
 from singerid.system.sources import PublishedFile, Source
 from singerid.system.streams import complain
@@ -228,6 +235,5 @@ def _check_cache(folder: Path) -> None:
             pass
     except OSError as error:
         raise SingeridError(
-            f"{printable(folder)}: cannot be made or written to ({error.strerror or error}); "
-            "set SINGERID_CACHE to a folder that you may write to"
+            f"{printable(folder)}: cannot be made or written to ({error.strerror or error}); {ANOTHER_FOLDER}"
         ) from error
