@@ -109,6 +109,17 @@ def test_windows_of_a_filter_bank_have_their_own_mean_taken_off(tmp_path):
     torch.testing.assert_close(found[0], whole[:, :298], atol=1e-4, rtol=0)
 
 
+def test_windows_as_far_apart_as_their_sound_is_long_stay_where_they_should():
+    """13 frames of a filter bank hear what 15 lie apart; now and then just 13 are left of what was read."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 80 * SAMPLE_RATE).astype(np.float32)
+    spec = InputSpec(13, FilterBankConfig(remove_mean=False), hop_frames=15)
+    (found,), starts = joined(Listener(spec, CPU).batches(samples, batch_size=1))
+    whole = FilterBank()(torch.from_numpy(samples))
+    assert starts.tolist() == list(range(0, whole.shape[1] - 13 + 1, 15))
+    expected = torch.stack([whole[:, start : start + 13] for start in starts])
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 def test_a_short_sound_is_one_filter_bank_and_a_shorter_one_none():
     (windows,) = Listener(FILTER_BANK, CPU).batches(voice(150.0, 1.0, 1))
     assert windows.inputs[0].shape == (1, 80, 98)

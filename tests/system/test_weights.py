@@ -275,6 +275,14 @@ def test_interrupted_while_it_is_kept_nothing_half_is_left(published, cache, mon
     same(load_tensors(published, read))
 
 
+def test_tensors_of_another_form_are_made_anew(published, cache):
+    load_tensors(published, read)
+    later = replace(published, form=2)
+    assert not has_tensors(later)
+    same(load_tensors(later, lambda files: {"a": read(files)["a"]}), {"a": WEIGHTS["a"]})
+    assert has_tensors(later)
+
+
 def test_what_does_not_read_is_not_kept(published, cache):
     def refuse(files):
         raise SingeridError("is of another kind")

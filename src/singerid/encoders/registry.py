@@ -25,7 +25,7 @@ ENCODERS: Registry[EncoderEntry] = Registry(
 
 
 def open_encoder(
-    which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | None = None
+    which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | str | None = None
 ) -> Encoder:
     """An encoder: the network of a run's folder or, where there is none, an entry of `ENCODERS`.
 
@@ -37,6 +37,7 @@ def open_encoder(
     Raises:
         SingeridError: there is no such run or encoder, or it cannot be opened.
     """
+    weights = None if weights is None else Path(weights)
     if Path(which).exists():
         return open_network_encoder(str(which), torch.device(device), weights)
     kind, _, file = str(which).partition(":")

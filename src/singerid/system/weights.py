@@ -47,6 +47,7 @@ class Published:
         sources: where they may be had, in the order in which they are tried.
         licence: of the weights, by its SPDX name where it has one.
         remedy: how to do without fetching: ends the error where that fails. "": to give the file.
+        form: number of the form of the tensors that are made of them; another one is made anew.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Published:
     sources: Sequence[Source]
     licence: str
     remedy: str = ""
+    form: int = 1
 
     @property
     def identity(self) -> str:
@@ -139,7 +141,7 @@ def _tensors_path(published: Published) -> Path:
 def _keep_tensors(published: Published, tensors: Tensors) -> None:
     from safetensors.torch import save
 
-    note = {"published": published.identity, "tensors": _digest(tensors)}
+    note = _note(published, tensors)
     with atomic_write(_tensors_path(published)) as file:
         file.write(save(dict(tensors), metadata={_NOTE: json.dumps(note)}))
 
@@ -156,8 +158,12 @@ def _cached_tensors(published: Published) -> Tensors | None:
         tensors: Tensors = load_file(path)
     except (OSError, SafetensorError, SingeridError, ValueError):
         return None
-    whole = note == {"published": published.identity, "tensors": _digest(tensors)}
-    return tensors if whole else None
+    return tensors if note == _note(published, tensors) else None
+
+
+def _note(published: Published, tensors: Tensors) -> dict[str, str | int]:
+    """What the file of tensors says of itself."""
+    return {"published": published.identity, "form": published.form, "tensors": _digest(tensors)}
 
 
 def _digest(tensors: Tensors) -> str:
