@@ -104,7 +104,16 @@ def test_a_folder_of_blanks_is_no_singer(tmp_path: Path) -> None:
 
 
 def test_names_that_are_alike_and_names_of_nobody_are_told(tmp_path: Path) -> None:
-    names = ("ABBA", "Abba", "ＡＢＢＡ", "Beyoncé", "Various Artists", "V.A.", "Madonna")
+    names = (
+        "ABBA",
+        "Abba",
+        "ＡＢＢＡ",
+        "Beyoncé",
+        "Various Artists",
+        "V.A.",
+        "Unbekannter Künstler",
+        "Madonna",
+    )
     touch(tmp_path, *(f"{name}/x/1.wav" for name in names))
     told: list[str] = []
     tracks = scan_tree(tmp_path, on_notice=told.append)
@@ -117,7 +126,7 @@ def test_names_that_are_alike_and_names_of_nobody_are_told(tmp_path: Path) -> No
     assert told == told_of_manifest
     alike, nobody = told
     assert "'ABBA' and 'Abba' and 'ＡＢＢＡ'" in alike
-    assert "'V.A.', 'Various Artists'" in nobody
+    assert "'Unbekannter Künstler', 'V.A.', 'Various Artists'" in nobody
     assert not any(name in line for line in told for name in ("Beyoncé", "Madonna"))
 
 
@@ -240,6 +249,16 @@ def test_a_path_that_two_files_answer_to_is_none(tmp_path: Path) -> None:
     failures: list[Failure] = []
     assert [track.path for track in read_manifest(manifest, tmp_path, failures.append)] == ["b.wav"]
     assert [failure.path for failure in failures] == ["A/x.wav", r"..\b.wav"]
+
+
+def test_a_file_that_another_row_names_is_that_rows(tmp_path: Path) -> None:
+    touch(tmp_path, "Ann/x/1.wav")
+    manifest = write_manifest(
+        tmp_path / "m.csv", "path,singer,album", "Ann/x/1.WAV,Ann,x", "Ann/x/1.wav,Ann,x"
+    )
+    failures: list[Failure] = []
+    assert [track.path for track in read_manifest(manifest, tmp_path, failures.append)] == ["Ann/x/1.wav"]
+    assert [failure.path for failure in failures] == ["Ann/x/1.WAV"]
 
 
 def test_a_manifest_none_of_whose_files_is_there_names_the_first_rows(tmp_path: Path) -> None:

@@ -380,7 +380,7 @@ def test_the_same_sound_in_another_container(mp3_tree: Path, format: str) -> Non
 @pytest.mark.parametrize("order", list(permutations(["a/1", "a/2", "b/1"])))
 def test_which_is_kept_does_not_depend_on_who_is_done_first(tmp_path: Path, order: tuple[str, ...]) -> None:
     with open_writer(tmp_path / "store", DEFAULT_FEATURES) as writer:
-        same = SameSound(writer)
+        same = SameSound(writer, ())
         for path in order:
             writer.incoming.mkdir(parents=True, exist_ok=True)
             file = writer.incoming / "features.npy"
@@ -391,6 +391,25 @@ def test_which_is_kept_does_not_depend_on_who_is_done_first(tmp_path: Path, orde
             assert len(writer.tracks) <= 1  # at no moment both
         assert writer.tracks == {}
         assert sorted(failure.path for failure in same.failures()) == ["a/1", "a/2", "b/1"]
+
+
+def test_recordings_that_were_renamed_or_moved_are_no_duplicates(mp3_tree: Path) -> None:
+    soundfile.write(mp3_tree / "a/first/2.mp3", voice(222.0, 4.0, 9), 16_000)
+    assert run(mp3_tree).done == 4
+    (mp3_tree / "a/first/song.mp3").rename(mp3_tree / "a/first/z.mp3")  # to a later name
+    assert run(mp3_tree).failures == ()
+    assert "a/first/z.mp3" in paths(mp3_tree)
+    (mp3_tree / "a/first/z.mp3").rename(mp3_tree / "swap")
+    (mp3_tree / "a/first/2.mp3").rename(mp3_tree / "a/first/z.mp3")
+    (mp3_tree / "swap").rename(mp3_tree / "a/first/2.mp3")
+    report = run(mp3_tree)
+    assert (report.failures, len(paths(mp3_tree))) == ((), 4)
+    (mp3_tree / "a").rename(mp3_tree / "zoe")  # the singer has another name
+    report = run(mp3_tree)
+    assert (report.failures, len(paths(mp3_tree))) == ((), 4)
+    (mp3_tree / "zoe/first/2.mp3").rename(mp3_tree / "b/first/2.mp3")  # and a song another singer
+    report = run(mp3_tree)
+    assert (report.failures, len(paths(mp3_tree))) == ((), 4)
 
 
 def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:

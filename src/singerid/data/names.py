@@ -102,7 +102,9 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
             f"singers that differ in case or Unicode form only: {groups}{more}: "
             "they count as different singers; rename one where they are the same"
         )
-    nobody = sorted(name for names in spellings.values() for name in names if _key(name) in _NOBODY)
+    everyone = (name for names in spellings.values() for name in names)
+    nobodies = {_plain(name) for name in _NOBODY}
+    nobody = sorted(name for name in everyone if _plain(name) in nobodies)
     if nobody:
         told.append(
             f"{', '.join(map(_quoted, nobody[:_NAMED]))}: is no singer but stands for several or for none; "
@@ -115,6 +117,12 @@ def _key(name: str) -> str:
     """What spellings of one name have in common."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return clean_name(re.sub(r"[./,_\-()\[\]]+", " ", _INVISIBLE.sub("", folded)))
+
+
+def _plain(name: str) -> str:
+    """The key without accents and signs."""
+    letters = unicodedata.normalize("NFKD", _key(name))
+    return clean_name("".join(c for c in letters if not unicodedata.combining(c) and c not in "<>!?*"))
 
 
 def _quoted(name: str) -> str:

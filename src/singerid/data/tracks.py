@@ -118,10 +118,14 @@ def read_manifest(
     lookup = FileLookup(root)
     lines: dict[str, int] = {}
     tracks, missing, respelled = [], [], []
-    for line, row in _manifest_rows(manifest):
+    rows = list(_manifest_rows(manifest))
+    every = {row["path"] for _, row in rows}
+    for line, row in rows:
         where = f"{printable(manifest)}, line {line}"
         written = _path_in(base, row["path"], where)
         found = lookup.find(written)
+        if found != written and found in every:
+            found = None  # another row names that file as it is
         path = found or written
         if path in lines:
             raise SingeridError(

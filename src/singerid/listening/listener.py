@@ -23,7 +23,7 @@ from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
 from singerid.sound.filter_bank import FilterBank, stream_filter_bank
-from singerid.sound.levels import full_scale, scale_notice
+from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
@@ -215,7 +215,7 @@ def _checked(samples: NDArray[Any], warn: Warn) -> Samples:
         raise AudioError(name, f"are {samples.dtype} {samples.shape}; give mono float32, full scale +-1")
     if not len(samples) or not np.isfinite(samples).all():
         raise AudioError(name, "are none, or not finite; give a sound")
-    peak = float(max(samples.max(), -samples.min()))
+    peak = usual_peak(samples)
     scale = full_scale(peak)
     if scale != 1:
         warn(scale_notice(peak, scale))

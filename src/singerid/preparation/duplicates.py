@@ -79,12 +79,13 @@ class SameSound:
 
     Args:
         writer: of the store.
+        known: what it has of recordings that are still there and unchanged; what else it has is stale.
     """
 
-    def __init__(self, writer: StoreWriter) -> None:
+    def __init__(self, writer: StoreWriter, known: Iterable[StoredTrack]) -> None:
         self._writer = writer
         self._groups: dict[str, dict[str, StoredTrack]] = defaultdict(dict)
-        for track in writer.tracks.values():
+        for track in known:
             if features_of(MIXTURE) in track.arrays:
                 self._groups[track.arrays[features_of(MIXTURE)]][track.path] = track
 

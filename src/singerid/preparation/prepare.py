@@ -207,7 +207,7 @@ def prepare(
             workers = _workers(pending, work)
         outcomes = each_in_processes(work, pending, workers)
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
-        same_sound, done = SameSound(writer), set[str]()
+        same_sound, done = SameSound(writer, known), set[str]()
         for job, outcome in progress(outcomes, "Extracting", len(pending), show_progress):
             match outcome:
                 case Extracted():

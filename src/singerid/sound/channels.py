@@ -19,6 +19,7 @@ from singerid.sound.decoding.pieces import Samples
 _TURN, _TURN_BACK = 8.0, 4.0
 _PIECES = 4  # that are judged together: about 3 s
 _EVERY = 4  # samples: a judgement on every fourth is the same and costs nothing
+_NOTHING = 1e-12  # energy of a sample: what rounding leaves of an offset
 _FADE = 1024  # samples from one way of adding to the other
 _TOLD_SHARE = 0.1  # of the sound: less is not worth a word
 
@@ -71,8 +72,9 @@ class Channels:
             before = self._signs = None
             self._products.clear()
         some = samples[::_EVERY]
+        some = some - some.mean(0)  # an offset is no sound
         products = (some.T @ some).astype(np.float64)  # (C, C)
-        if products.trace() > 0:
+        if products.trace() > _NOTHING * len(some):
             self._products.append(products)
             self._signs = self._judged(before)
             self._frames += len(samples)

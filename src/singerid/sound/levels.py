@@ -1,15 +1,28 @@
 """Full scale: what the numbers of a sound are measured against."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 # Above this no mix is merely hot: it is 30 dB above full scale.
 _LOUDEST = 32.0
 SILENT = "is silent; remove it or record it again"
 """Why a recording without sound is of no use."""
 
+_RARE = 1000
 _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)  # of integers of 16, 24 and 32 bits
 
 
+def usual_peak(samples: NDArray[np.floating[Any]]) -> float:
+    """The magnitude that one sample in a thousand exceeds: what a click or two do not change."""
+    magnitudes = np.abs(samples, dtype=samples.dtype).ravel()
+    rank = len(magnitudes) - 1 - len(magnitudes) // _RARE
+    return float(np.partition(magnitudes, rank)[rank])
+
+
 def full_scale(peak: float) -> float:
-    """Full scale of floating-point samples whose largest magnitude is `peak`.
+    """Full scale of floating-point samples whose `usual_peak` is `peak`.
 
     It is 1, and a mix may well go beyond it. Some programs write the values of integers as they are: a peak
     above 32 (30 dB above full scale) is taken for that, and full scale for that of the first kind of integers

@@ -99,6 +99,14 @@ def test_the_links_of_a_chain_may_be_of_other_rates_and_codecs(tmp_path: Path) -
     assert np.corrcoef(got, expected[: len(got)])[0, 1] > 0.995
 
 
+def test_a_link_behind_one_that_was_cut_is_read(tmp_path: Path) -> None:
+    first = sounding("OGG", "VORBIS", 3.0)
+    (tmp_path / "x").write_bytes(first[:-5000] + sounding("OGG", "OPUS", 4.0, rate=48_000))
+    warned: list[str] = []
+    assert len(load(tmp_path / "x", warn=warned.append)) > 4.5 * 16_000  # all of the second one
+    assert len(warned) == 1
+
+
 def test_a_damaged_link_costs_itself_alone(tmp_path: Path) -> None:
     middle = bytearray(sounding("OGG", "VORBIS", 3.0))
     middle[30:300] = bytes(270)  # its headers
@@ -251,6 +259,19 @@ def test_a_wav_whose_length_does_not_fit_is_read_to_its_end(
     check(tmp_path / "x", tones(4.0, 16_000), LOSSLESS)
 
 
+CUT_TAILS = {
+    "cut id3": b"id3 " + (150_000).to_bytes(4, "little") + RANDOM.bytes(100_000),
+    "LIST of a wrong size": b"LIST" + (2**31).to_bytes(4, "little") + RANDOM.bytes(100_000),
+    "text": b"\r\n",
+}
+
+
+@pytest.mark.parametrize("tail", CUT_TAILS)
+def test_a_chunk_that_is_cut_is_no_sound(tmp_path: Path, tail: str) -> None:
+    (tmp_path / "x").write_bytes(sounding("WAV", "PCM_16") + CUT_TAILS[tail])
+    assert len(load(tmp_path / "x", warn=pytest.fail)) == 4 * 16_000
+
+
 # --- Frames with something before, between and behind them ------------------------------------------------
 
 
@@ -387,9 +408,13 @@ def test_a_stream_that_begins_in_the_middle_costs_nothing(tmp_path: Path) -> Non
 
 def other_channel(name: str, signal: np.ndarray) -> np.ndarray:
     noise = 0.01 * np.random.default_rng(1).normal(size=len(signal)).astype(np.float32)
-    return {"opposite": -signal, "nearly": -0.97 * signal, "quieter": -0.5 * signal, "noisy": noise - signal}[
-        name
-    ]
+    others = {
+        "opposite": -signal,
+        "nearly": -0.97 * signal,
+        "quieter": -0.5 * signal,
+        "noisy": noise - signal,
+    }
+    return others[name]
 
 
 @pytest.mark.parametrize("name", ["opposite", "nearly", "quieter", "noisy"])
@@ -479,6 +504,14 @@ def test_integers_in_floats_that_ffmpeg_decodes(tmp_path: Path) -> None:
     warned: list[str] = []
     np.testing.assert_allclose(load(tmp_path / "x", RATE, warn=warned.append), tones(), atol=1e-6)
     assert "16-bit" in warned[0]
+
+
+@pytest.mark.parametrize("glitch", [60.0, 1e9])
+def test_a_click_is_no_full_scale(tmp_path: Path, glitch: float) -> None:
+    signal = tones()
+    signal[RATE] = glitch
+    soundfile.write(tmp_path / "x.wav", signal, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(load(tmp_path / "x.wav", RATE, warn=pytest.fail), signal, rtol=1e-6)
 
 
 @pytest.mark.parametrize("peak", [1e-6, 0.5, 1.5, 8.0])

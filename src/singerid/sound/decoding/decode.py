@@ -15,7 +15,7 @@ from singerid.sound.decoding.pieces import Piece, Progress, Samples, Warn
 from singerid.sound.decoding.sndfile import by_sndfile, open_sndfile
 from singerid.sound.decoding.view import FileView
 from singerid.sound.files import AudioError, open_file
-from singerid.sound.levels import full_scale, scale_notice
+from singerid.sound.levels import full_scale, scale_notice, usual_peak
 
 # Beyond these it is the header that is damaged: samples at 1 Hz would become millions each.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
@@ -44,7 +44,8 @@ def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
             if scale is None:
                 scale = 1.0
                 if progress.is_float:
-                    peak = max(_peak(part) for _, part in _sound(path, FileView(opened), Progress()))
+                    pieces = (part for _, part in _sound(path, FileView(opened), Progress()))
+                    peak = max(usual_peak(part) for part in pieces)
                     scale = full_scale(peak)
                     if scale != 1:
                         warn(scale_notice(peak, scale))
@@ -127,10 +128,6 @@ def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
 def _check(path: Path, samples: Samples) -> None:
     if not -_HUGE < samples.min() <= samples.max() < _HUGE:  # not so for NaN either
         raise AudioError(path, "holds samples that are NaN, infinite or absurd; export it again")
-
-
-def _peak(samples: Samples) -> float:
-    return float(max(samples.max(), -samples.min()))
 
 
 def _ending(path: Path) -> str:

@@ -15,6 +15,24 @@ _CHUNK_ID = re.compile(rb"[A-Za-z0-9_.\-()]{3}[A-Za-z0-9_.\-() ]")
 _CHUNKS = 1000  # more than any file has
 _WRAP = 2**32
 _BLOCK = 2**20
+# Chunks that stand behind the sound: they end it also where they are cut short or tell a wrong size.
+_TAILS = frozenset(
+    (
+        b"LIST",
+        b"id3 ",
+        b"ID3 ",
+        b"bext",
+        b"cue ",
+        b"smpl",
+        b"iXML",
+        b"_PMX",
+        b"axml",
+        b"JUNK",
+        b"junk",
+        b"PAD ",
+    )
+)
+_FEW_BYTES = 256  # a line of text, a remainder: no sound
 _EXTENSIBLE = 0xFFFE  # the number is that of a sub-format, further behind
 # Sizes that programs write while they do not know better (FFmpeg, SoX).
 _UNKNOWN_LENGTHS = (range(0x7FFF_F000, 0x8000_0000), range(0xFFFF_F000, 0x1_0000_0000))
@@ -155,6 +173,8 @@ def _is_chunks(file: FileView, position: int) -> bool:
     for _ in range(_CHUNKS):
         header = file.at(position, 4 + width)
         if header.startswith((b"TAG", b"ID3", b"APETAGEX")):
+            return True
+        if header[:4] in _TAILS or file.size - position < _FEW_BYTES:
             return True
         if not header.strip(b"\0"):
             return _is_zero(file, position)

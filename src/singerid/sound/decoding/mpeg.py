@@ -25,7 +25,6 @@ _RATES_V2 = {
 _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _SYNC = re.compile(rb"\xff[\xe0-\xff]")
 _HEADER_BYTES = 7
-_LARGEST_FRAME = 8191
 # So many frames in a row are no accident: a header has about 14 bits that must agree.
 _RUN = 6
 _SEARCHED_BYTES = 2**25  # a cover picture is smaller
@@ -67,24 +66,24 @@ def sound_start(file: FileView) -> int | None:
 
 def first_frame(file: FileView, start: int = 0) -> int | None:
     """Position of the first of several frames in a row, from `start` on; None where there are none."""
-    overlap = 2
     for position in range(start, min(file.size, start + _SEARCHED_BYTES), _BLOCK):
-        for found in _SYNC.finditer(file.at(position, _BLOCK + overlap)):
-            if is_run(file, position + found.start()):
+        content = file.at(position, _BLOCK + _HEADER_BYTES)
+        for found in _SYNC.finditer(content, 0, _BLOCK + 1):
+            header = content[found.start() : found.start() + _HEADER_BYTES]
+            if _frame(header) is not None and is_run(file, position + found.start()):
                 return position + found.start()
     return None
 
 
 def is_run(file: FileView, position: int) -> bool:
     """Whether several frames of one kind follow each other from a position on, as many as there are."""
-    content = file.at(position, _RUN * _LARGEST_FRAME)
-    here, kind = 0, None
+    kind = None
     for count in range(_RUN):
-        frame = _frame(content[here : here + _HEADER_BYTES])
+        frame = _frame(file.at(position, _HEADER_BYTES))
         if frame is None or (kind is not None and frame[1] != kind):
-            return count > 1 and position + here == file.size
+            return count > 1 and position == file.size
         kind = frame[1]
-        here += frame[0]
+        position += frame[0]
     return True
 
 

@@ -27,9 +27,9 @@ def links(file: FileView) -> list[FileView]:
             serials.clear()
         serials.add(page.serial)
         in_headers = is_first
-        position += page.length
-        if file.at(position, 4) != b"OggS":
-            position = _next_page(file, position)
+        end = position + page.length
+        # A page that was cut is followed by another one within the length that it tells.
+        position = end if file.at(end, 4) == b"OggS" else _next_page(file, position + _HEADER_BYTES)
     ends = [*starts[1:], file.size]
     return [file.part(start, end) for start, end in zip(starts, ends, strict=True)]
 
