@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,6 @@ def test_the_handler_is_for_writing_alone():
         b"\xff".decode("utf-8", PLAIN)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="of Linux's terminals")
-def test_columns_keep_their_width():
-    """What is drawn with them stays in line: each plain character is one, as what it stands for."""
+def test_what_is_drawn_stays_in_line():
+    """Each plain character is one, as what it stands for."""
     assert len(carried("█·✓…", "ascii")) == 4

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,46 @@ def test_thirty_one_clips_are_enough_for_the_default_perplexity():
     for count in (1, 2, 3):
         assert em._tsne(vectors[:count])[0].shape == (count, 2)
     np.testing.assert_array_equal(em._tsne(np.ones((9, 3), np.float32))[0], np.zeros((9, 2)))
+
+
+SCALES = {"huge": 1e30, "tiny": 1e-30, "denormal": 1e-41}
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+def test_vectors_of_any_scale_are_laid_out_without_a_word(scale):
+    """scikit-learn's t-SNE warns of some, and crashes of others."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(20, 3)) + np.arange(20)[:, None] % 2 * 9
+    labels = np.arange(20) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        points, _ = em._tsne((scale * vectors).astype(np.float32))
+        found = em.silhouette((scale * vectors).astype(np.float32), labels)
+    assert np.isfinite(points).all()
+    assert np.ptp(points, axis=0).all()
+    assert em.silhouette(points, labels) > 0
+    assert found == pytest.approx(em.silhouette(vectors.astype(np.float32), labels), abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 30, 40])
+@pytest.mark.parametrize("size", [1, 2, 32])
+def test_clips_that_are_one_but_for_rounding_are_one(count, size):
+    """As of a network that hears no difference: batches of another size round otherwise."""
+    rng = np.random.default_rng(1)
+    vectors = (0.3 + 3e-8 * rng.integers(-1, 2, (count, size))).astype(np.float32)
+    vectors[0], vectors[1] = 0.3, 0.3 + 3e-8
+    assert 0 < np.ptp(vectors) < 1e-7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        points, _ = em._tsne(vectors)
+    np.testing.assert_array_equal(points, np.zeros((count, 2)))
+
+
+@pytest.mark.parametrize("count", [2, 9, 40])
+def test_vectors_of_one_number_are_laid_out(count):
+    points, _ = em._tsne(np.arange(count, dtype=np.float32)[:, None])
+    assert np.isfinite(points).all()
+    assert points.shape == (count, 2)
 
 
 def test_silhouettes_equal_their_definition(embedded):

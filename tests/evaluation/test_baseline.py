@@ -89,3 +89,34 @@ def test_what_cannot_be_fitted_is_said(clips: np.ndarray) -> None:
         Baseline().fit(clips, [0, 1, 0, 1])
     with pytest.raises(SingeridError, match="not fitted"):
         Baseline().probabilities(clips)
+
+
+def test_a_fit_that_does_not_settle_is_one_line_of_ours(singers, recwarn) -> None:
+    clips, labels = singers
+    told: list[str] = []
+    Baseline(steps=2).fit(clips, labels, told.append)
+    assert told == ["the classical baseline had not settled after 2 steps; more clips might score otherwise"]
+    Baseline().fit(clips, labels, told.append)
+    assert len(told) == 1
+    assert list(recwarn) == []  # none of scikit-learn's
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_named(singers, value) -> None:
+    clips, labels = singers
+    fitted = Baseline().fit(clips, labels)
+    broken = clips.copy()
+    broken[3, 2, 1] = value
+    for ask in (lambda: Baseline().fit(broken, labels), lambda: fitted.probabilities(broken)):
+        with pytest.raises(SingeridError, match=r"not finite.*singerid doctor STORE"):
+            ask()
+
+
+@pytest.mark.parametrize("frames", [1, 94])
+@pytest.mark.parametrize("level", [-100.0, 0.0])
+@pytest.mark.parametrize("clips", [2, 20])
+def test_clips_that_are_all_equal_are_taken_without_a_word(frames, level, clips, recwarn) -> None:
+    equal = np.full((clips, 128, frames), level)
+    probabilities = Baseline().fit(equal, np.arange(clips) % 2).probabilities(equal)
+    np.testing.assert_allclose(probabilities, 0.5, atol=1e-6)
+    assert list(recwarn) == []

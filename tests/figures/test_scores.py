@@ -1,6 +1,7 @@
 """Confusion matrices and two systems side by side."""
 
 import numpy as np
+import pytest
 
 from singerid.figures import RivalLevel, draw_confusions, draw_rivals, figure_svg
 
@@ -27,3 +28,16 @@ def test_rivals_share_their_rows_and_show_both_f1():
     np.testing.assert_allclose(points[0], [[0.25, 0], [0.5, 1]])
     np.testing.assert_allclose(points[1], [[0.75, 0], [0.5, 1]])
     assert scores.get_ylim() == first.get_ylim()
+
+
+LONG = ("W" * 40, "宇" * 40, "ab")
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("singers", [1, 2, 5])
+def test_there_is_room_for_long_names_without_a_word(name, singers, recwarn):
+    counts = np.eye(singers, dtype=int).tolist()
+    figure_svg(draw_confusions(counts, counts, [name] * singers, name))
+    level = RivalLevel("clips", (counts, counts), ([0.5] * singers,) * 2)
+    figure_svg(draw_rivals([level, level], [name] * singers, (name, name)))
+    assert [str(each.message) for each in recwarn] == []

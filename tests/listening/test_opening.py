@@ -21,6 +21,15 @@ def test_the_separator_gives_what_the_network_is_made_for():
     assert "net learned on the mixture and hears vocals by repet" in notice_of("net", spec, listener, {})
 
 
+def test_what_is_said_of_a_network_itself_comes_first():
+    mixture = open_listener("net", InputSpec(), CPU)
+    assert notice_of("net", InputSpec(), mixture, {}) == ""
+    assert notice_of("net", InputSpec(), mixture, {}, "it knows two singers") == "it knows two singers"
+    vocals = open_listener("net", InputSpec(), CPU, audio="vocals", separator="repet")
+    said = notice_of("net", InputSpec(), vocals, {}, "it knows two singers")
+    assert said.startswith("it knows two singers; net learned on the mixture")
+
+
 def test_a_melody_of_other_frames_is_refused():
     spec = InputSpec(features=FeatureConfig(hop_length=256), inputs=("mel", "melody"), melody="pyin")
     with pytest.raises(SingeridError, match="followed at 16000 Hz every 512 samples"):
