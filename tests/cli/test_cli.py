@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -152,11 +153,70 @@ def test_odd_options_are_one_line(arguments, message, recordings, tmp_path, sing
     assert not (tmp_path / "run").exists()
 
 
-def test_an_output_that_is_no_utf8_gets_escapes(singerid, trained, recordings):
-    song = recordings.tree / "alto" / "first" / "0.flac"
-    result = singerid("identify", trained.path, song, PYTHONIOENCODING="ascii")
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, ASCII])
+def test_an_output_that_is_no_utf8_gets_plain_characters_and_escapes(
+    environment, singerid, trained, recordings, tmp_path
+):
+    song = tmp_path / "宇多田.flac"
+    shutil.copy(recordings.tree / "alto" / "first" / "0.flac", song)
+    result = singerid("identify", trained.path, song, **environment)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii()
     assert "alto" in result.stdout
+    assert re.search(r" [#.]{30} ", result.stdout)  # the timeline's bar
+    assert "\\u2588" not in result.stdout
+    assert re.search(r"\\u5b87\\u591a\\u7530|\\udce5", result.stdout)
+    lines = [line for line in result.stdout.splitlines() if "|" in line or "+" in line]
+    assert lines[0].startswith("+--")
+    assert len({len(line) for line in lines[:3]}) == 1
+
+
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["models"], ["doctor"]])
+def test_what_is_drawn_on_an_ascii_terminal(command, singerid):
+    result = singerid(*command, **ASCII)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii()
+    assert "\\u" not in result.stdout
+
+
+def test_python_m_runs_the_same_program(tmp_path):
+    """By the same name, wherever Python was started."""
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "singerid", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    assert run("--version").stdout.startswith("singerid ")
+    assert "Usage: singerid [OPTIONS] COMMAND" in run("--help").stdout
+    assert "Usage: singerid train [OPTIONS]" in run("train", "--help").stdout
+    wrong = run("modls")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith("singerid: No such command")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize("name", ["my run (1)", "it's; $HOME", "-run"])
+def test_the_next_command_can_be_pasted(name, singerid, recordings, tmp_path):
+    options = ["--model", "crnn", "--clip-seconds", "1", "--epochs", "1", "--width", "0.0625"]
+    options += ["--device", "cpu", "--threads", "1"]
+    code = "import sys; from singerid.cli import main; main()"
+    command = [sys.executable, "-c", code, "train", *options, "--", str(recordings.store), name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pasted = re.search(r"Next: (singerid .*)", done.stdout)[1]
+    told = subprocess.run(
+        ["bash", "-c", f"singerid() {{ printf '%s\\n' \"$@\"; }}; {pasted}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    command, folder = told.stdout.splitlines()
+    assert command == "evaluate"
+    assert not folder.startswith("-")
+    assert (tmp_path / folder / "config.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,14 @@ def test_models(registered, run, columns):
     check(run("models", "--pretrained"), columns, MODEL, LONG)
 
 
+def test_encoders(run, columns):
+    for options in ((), ("--separators",)):
+        text = run("encoders", *options)
+        check(text, columns)
+        for row in json.loads(run("encoders", *options, "--json")):
+            assert row["name"] in text or columns < 40
+
+
 def test_embed(folder, run, columns, tmp_path):
     text = run("embed", folder / FOLDER, folder / "other", "--out", tmp_path)
     check(text, columns, FOLDER, MODEL, lines=-1)

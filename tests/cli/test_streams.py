@@ -13,6 +13,7 @@ import pytest
 from singerid.doctor import check_store
 from singerid.runs.history import read_history
 from singerid.runs.run import Run
+from singerid.system.streams import complain
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 FULL = "/dev/full"
@@ -165,6 +166,13 @@ def test_no_file_falls_on_the_number_of_a_closed_stream(tmp_path):
     ended = subprocess.run(["bash", "-c", f'"$0" {script} {file} >&- 2>&- <&-', sys.executable], check=False)
     assert ended.returncode == 0
     assert file.read_bytes() == b""
+
+
+def test_without_standard_error_nothing_falls_on_the_output(monkeypatch, capsys):
+    """In a program of another's, too: Python prints on standard output what has no other place."""
+    monkeypatch.setattr(sys, "stderr", None)
+    complain("a warning")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("option", [[], ["-u"]])

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,6 +184,16 @@ def test_runs_that_cannot_be_compared_are_one_line(trained, recordings, tmp_path
     (tmp_path / "store" / "index.jsonl").write_text("\n".join(changed) + "\n")
     with pytest.raises(SingeridError, match="different recordings of the same tracks"):
         compare_runs(trained, make(trained, tmp_path / "c", store=str(tmp_path / "store")), CPU)
+
+
+def test_a_remedy_can_be_pasted(trained, tmp_path):
+    split = trained.split
+    first = make(trained, tmp_path / "my run (1)")
+    moved = make(trained, tmp_path / "a", split=Split(split.train, split.test, split.valid))
+    with pytest.raises(SingeridError) as error:
+        compare_runs(first, moved, CPU)
+    words = shlex.split(str(error.value).partition("; ")[2])
+    assert words[words.index("--split-file") + 1] == str(first.path / "split.json")
 
 
 def test_the_picture_holds_both_matrices_of_both_levels(comparison):

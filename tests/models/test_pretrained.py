@@ -123,6 +123,36 @@ def test_hears_what_its_entry_says(name, given, audio, tmp_path):
         np.testing.assert_allclose(heard[0], model(*inputs).softmax(-1)[0], atol=1e-4)
 
 
+def test_a_pretrained_network_says_that_it_knows_no_strangers(site, trained):
+    entry, _ = published(site)
+    register_pretrained("duet", entry)
+    notice = Identifier.load("duet").notice
+    assert notice.startswith(f"duet knows its {len(entry.singers)} singers alone: it names one of them")
+    assert "\n" not in notice
+    assert Identifier.load(trained.path).notice == ""  # whose singers its user has chosen
+
+
+def test_identify_tells_it_in_one_line_whatever_it_prints(site, tmp_path, singerid):
+    entry, _ = published(site)
+    soundfile.write(tmp_path / "song.wav", voice(200.0, 5.0, 1), SAMPLE_RATE)
+    (tmp_path / "duet.py").write_text(
+        "from singerid import InputSpec, PretrainedEntry, register_pretrained\n"
+        "from singerid.models.weights import load_model_file\n"
+        f"register_pretrained('duet', PretrainedEntry(load_model_file, 'two', {entry.singers!r}, "
+        f"{entry.url!r}, {entry.sha256!r}, 'CC0-1.0', '', InputSpec({entry.spec.window_frames})))\n",
+        encoding="utf-8",
+    )
+    for option in ("--json", "--csv"):
+        done = singerid("--plugin", tmp_path / "duet.py", "identify", "duet", tmp_path / "song.wav", option)
+        assert done.returncode == 0, done.stderr
+        told = [line for line in done.stderr.splitlines() if "fetching" not in line]
+        assert len(told) == 1
+        assert told[0].startswith("singerid: warning: duet knows its 2 singers alone")
+        assert "alone" not in done.stdout
+    shown = " ".join(singerid("identify", "--help", COLUMNS="200").stdout.split())
+    assert "knows the singers alone that it learned from, and names one of them whoever sings" in shown
+
+
 def test_vocals_go_with_a_separator():
     entry = PRETRAINED["hsieh-artist20"]
     for changes in ({"audio": "vocals"}, {"separator": "repet"}):

@@ -90,6 +90,13 @@ def test_the_form_that_has_room_is_taken():
     ]
 
 
+def test_a_name_folds_before_the_form_is_given_up():
+    text = printed(table_of(UNBROKEN), 80)
+    assert text.startswith("┏━")
+    assert UNBROKEN not in text
+    assert UNBROKEN in "".join(line.split("│")[1].strip() for line in text.splitlines() if "│" in line)
+
+
 def test_cells_are_text_and_no_markup():
     table = Table("[red]head[/red]")
     table.add_row("[bold]Ana[/bold] :smile:")

@@ -319,6 +319,18 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_fetched(
     assert capfd.readouterr().err == ""
 
 
+def test_without_a_home_folder_it_says_how(published, monkeypatch):
+    def none(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SINGERID_CACHE")
+    monkeypatch.setattr(Path, "expanduser", none)
+    assert not is_cached(published)
+    for ask in (fetch_files, lambda published: load_tensors(published, lambda _: {})):
+        with pytest.raises(SingeridError, match=r"there is no home folder.*set SINGERID_CACHE"):
+            ask(published)
+
+
 def test_killed_in_the_middle_nothing_half_is_left(published, site, cache, tmp_path):
     """A server that stops in the middle; the process is killed there."""
     import socket

@@ -199,7 +199,7 @@ class Wheel:
 
 def _pip(*arguments: str, folder: str) -> None:
     """Run this environment's pip, whose bar is seen on a terminal; raises DownloadError with what it says."""
-    seen = sys.stderr.isatty()
+    seen = sys.stderr is not None and sys.stderr.isatty()
     done = subprocess.run(
         [
             sys.executable,

@@ -206,6 +206,22 @@ def test_baselines_show_what_albums_give(store, tmp_path):
     assert shuffled.value < found["baseline", "track"].clip.value  # voices do not help now
 
 
+def test_a_split_with_one_singer_to_learn_from_is_listed(store, tmp_path, monkeypatch):
+    """As where the albums of two singers are exchanged; the rest is done."""
+
+    def shuffled(given, seed):
+        one = given.tracks[0].singer
+        return replace(given, tracks=tuple(replace(track, singer=one) for track in given.tracks))
+
+    monkeypatch.setattr("singerid.analysis.audit.splits.shuffle_albums", shuffled)
+    failures = []
+    found = baselines(begun(store, tmp_path / "run"), failures.append)
+    assert [(each.system, each.split) for each in found] == [("baseline", "album"), ("baseline", "track")]
+    (failure,) = failures
+    assert failure.path == "track split"
+    assert "at least two singers" in failure.reason
+
+
 def test_shuffling_gives_whole_albums_to_singers(store):
     shuffled = shuffle_albums(store, 0)
     before = {track.path: track for track in store.tracks}
