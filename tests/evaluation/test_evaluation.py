@@ -62,11 +62,11 @@ def test_whoever_asks_a_gpu_would_compute_in_exact_float32(ask, trained, recordi
     shutil.copytree(trained.path, tmp_path / "other")
     seen, real = set(), predict.run_clips
 
-    def watching(*arguments):
+    def watching(*arguments, **options):
         cudnn = torch.backends.cudnn
         places = torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
         seen.add(tuple(place.fp32_precision for place in places))
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(predict, "run_clips", watching)
     ask(Run.open(tmp_path / "run"), recordings.tree / "alto" / "first" / "0.flac")
@@ -120,7 +120,9 @@ def test_json_has_the_form_of_the_contract(result):
 
 
 def test_command_prints_tables_and_draws_the_matrices(trained, result, tmp_path, singerid):
-    output = singerid("evaluate", trained.path, "--baseline", "--figure", tmp_path / "matrix.svg")
+    output = singerid(
+        "evaluate", trained.path, "--baseline", "--figure", tmp_path / "matrix.svg", COLUMNS="200"
+    )
     assert output.returncode == 0, output.stderr
     for text in ("best_f1: clips", "baseline: tracks", "weighted F1", "tenor", "95 % intervals"):
         assert text in output.stdout

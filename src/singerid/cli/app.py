@@ -71,7 +71,6 @@ def _run() -> int | None:
         code: int | None = app(prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted; run the same command again to go on")
         code = ExitCode.INTERRUPTED
     except (OSError, SystemExit) as error:
         code = _ended(error)
@@ -87,6 +86,8 @@ def _run() -> int | None:
             raise
         complain(f"{explain()} See --help." if explain else _unexpected(error))
         code = ExitCode.UNUSABLE
+    if code == ExitCode.INTERRUPTED:  # Typer, too, makes this code of Ctrl-C
+        complain("interrupted; run the same command again to go on")
     return code
 
 
