@@ -147,6 +147,17 @@ class WaveNetConfig:
     batch_norm_momentum: float = ModelConfig.batch_norm_momentum
 
 
+# C of the probe's settings, as scikit-learn calls it: from strong regularisation to weak. Validation chooses.
+PROBE_STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-8, 3))  # 1e-4 to 10
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """What names singers by vectors (`singerid.nn.heads`)."""
+
+    size: int = 192  # of the vectors; those of CAM++
+
+
 @dataclass(frozen=True)
 class AugmentConfig:
     """Random changes of training clips against the album effect (the paper trains without).
@@ -165,7 +176,8 @@ class AugmentConfig:
     mel_share: float = 0.1  # of the mel bands
 
 
-AudioCondition = Literal["mixture", "vocals"]  # what a network hears
+# What is heard; "both" are the two side by side, which only vectors of an encoder can be.
+AudioCondition = Literal["mixture", "vocals", "both"]
 SplitKind = Literal["album", "track"]
 StateName = Literal["best_loss", "best_accuracy", "best_f1", "last"]
 REPORTED_STATE: StateName = "best_f1"  # the state that tables, evaluation and identification report

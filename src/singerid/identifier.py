@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
+from singerid.encoders.trained import open_trained
 from singerid.errors import Failure
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
@@ -17,7 +18,6 @@ from singerid.identify.scores import Heard, Scorer, hear
 from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
-from singerid.runs.trained import open_trained
 from singerid.sound.audio import AudioError, one_warning
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer

@@ -20,14 +20,13 @@ from threadpoolctl import threadpool_limits
 
 from singerid.config import AudioCondition
 from singerid.encoders.network import network_encoder
+from singerid.encoders.trained import trained_network
 from singerid.errors import SingeridError
 from singerid.evaluation.comparison import names_of, path_tails, require_same_tracks
 from singerid.figures import Plane, draw_planes
 from singerid.listening.predict import BATCH_SIZE
 from singerid.runs.part import Part, PartName
 from singerid.runs.run import Run
-from singerid.runs.trained import trained_network
-from singerid.sound.features import frames_to_seconds
 from singerid.system.files import atomic_write
 
 Vectors = NDArray[np.float32]
@@ -66,11 +65,11 @@ class Embeddings:
     @property
     def clip_rows(self) -> list[dict[str, Any]]:
         """What is known of each clip: path, singer, album, its number in the track, start in seconds."""
-        clips, features = self.part.clips, self.run.config.spec.features
+        clips = self.part.clips
+        seconds = self.run.config.spec.seconds_of(clips.start).tolist()
         return [
-            self._track_row(track)
-            | {"clip": int(start) // clips.clip_frames, "start_s": frames_to_seconds(int(start), features)}
-            for track, start in zip(clips.track, clips.start, strict=True)
+            self._track_row(track) | {"clip": int(start) // clips.clip_frames, "start_s": start_s}
+            for track, start, start_s in zip(clips.track, clips.start, seconds, strict=True)
         ]
 
     @property

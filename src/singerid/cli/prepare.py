@@ -54,16 +54,29 @@ def prepare(
         str | None,
         one_of(TRACKERS, "Also follow the melody, of the mixture and of the vocals."),
     ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also keep its vectors, of the mixture and of the vocals; `singerid encoders` lists them.",
+        ),
+    ] = None,
     waveform: Annotated[
-        bool, typer.Option("--waveform", help="Also keep the waveform, for networks that read it (wavenet).")
+        bool,
+        typer.Option(
+            "--waveform", help="Also keep the waveform: networks read it (wavenet), audits of vectors mix it."
+        ),
     ] = False,
     check_contents: Annotated[
         bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
     ] = False,
     workers: Workers = None,
-    device: Annotated[str, typer.Option(help="Where spectrograms, vocals and melody are made.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Where spectrograms, vocals, melody and vectors are made.")
+    ] = "cpu",
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
+    from singerid.encoders.registry import open_encoder
     from singerid.preparation.prepare import find_tracks, prepare
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device
@@ -82,6 +95,7 @@ def prepare(
         if separator.notice:
             warn(separator.notice)
     trackers = [open_tracker(melody, where)] if melody else []
+    encoders = [open_encoder(name, where) for name in dict.fromkeys(encoder or [])]
     report = prepare(
         found.tracks,
         found.root,
@@ -91,6 +105,7 @@ def prepare(
         device=where,
         separator=separator,
         trackers=trackers,
+        encoders=encoders,
         waveform=waveform,
         min_seconds=min_seconds,
         check_contents=check_contents,

@@ -1,6 +1,7 @@
 """singerid train."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,12 @@ def train(
     model: Annotated[
         str, typer.Option(help="Name of a network; `singerid models` lists them.")
     ] = "crnn_fgnl",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="For --model probe or centroids: whose vectors; `singerid prepare --encoder` keeps them."
+        ),
+    ] = None,
     clip_seconds: Annotated[float, typer.Option(min=0.1, help="Length of a clip.")] = _TRAINING.clip_seconds,
     split: Annotated[
         SplitKind, typer.Option(help="Keep albums whole (the paper's split), or mix tracks.")
@@ -66,7 +73,10 @@ def train(
         typer.Option(metavar="NAME=VALUE", help="A strength of --augment: time_share=0.2, for example."),
     ] = None,
     audio: Annotated[
-        AudioCondition, typer.Option(help="What to learn from: all that sounds, or the vocals alone.")
+        AudioCondition,
+        typer.Option(
+            help="What to learn from: all that sounds, the vocals alone, or (vectors) both side by side."
+        ),
     ] = "mixture",
     melody: Annotated[
         str | None,
@@ -87,6 +97,8 @@ def train(
     threads: Threads = None,
 ) -> None:
     """Train a network. Interrupted, the same command goes on where it stopped."""
+    from singerid.encoders.registry import open_encoder
+    from singerid.models.registry import MODELS
     from singerid.runs.config import SplitConfig
     from singerid.runs.history import best_epoch, read_history
     from singerid.runs.new import configure, make_split
@@ -112,6 +124,8 @@ def train(
         patience=patience,
         precision=precision,
     )
+    if MODELS[model].settings:
+        _require_defaults(model, training, width, compiling)
     config = configure(
         opened,
         parts,
@@ -121,6 +135,7 @@ def train(
         options=_options_of(option or [], width),
         audio=audio,
         melody=melody,
+        encoder=None if encoder is None else open_encoder(encoder),
     )
     trained = train(
         opened,
@@ -134,10 +149,23 @@ def train(
     )
     history = read_history(trained)
     best = best_epoch(history)
+    what = "setting" if MODELS[model].settings else "epoch"
     say(
-        f"{printable(run)}: best validation F1 {best.valid_f1:.3f} in epoch {best.epoch} of {len(history)}. "
+        f"{printable(run)}: best validation F1 {best.valid_f1:.3f} in {what} {best.epoch} of {len(history)}. "
         f"Next: singerid evaluate {shell_word(run)}"
     )
+
+
+def _require_defaults(
+    model: str, training: TrainingConfig, width: float | None, compiling: CompileChoice
+) -> None:
+    """Refuse options that have no say where nothing is trained step by step."""
+    values, defaults = asdict(training), asdict(_TRAINING)
+    given = [name for name, value in values.items() if value != defaults[name] and name != "seed"]
+    given += ["width"] * (width is not None) + ["compile"] * (compiling != "auto")
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise SingeridError(f"model {model} is fitted, not trained: {options} would do nothing; leave it out")
 
 
 def _options_of(texts: list[str], width: float | None) -> dict[str, object]:

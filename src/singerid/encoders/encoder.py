@@ -35,10 +35,12 @@ class Voices:
     Attributes:
         vectors: (N, D) float32, each of unit length.
         starts: (N,) float64, where each window starts, in seconds.
+        voice_share: TEMP
     """
 
     vectors: NDArray[np.float32]
     starts: NDArray[np.float64]
+    voice_share: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -63,6 +65,14 @@ class Encoder:
     network: Callable[..., Tensor]
     device: torch.device = CPU
     at_once: int = 1
+
+    @property
+    def address(self) -> str:
+        """Its name, by which it can be opened from any folder."""
+        kind, colon, file = self.name.partition(":")
+        if colon:
+            return f"{kind}:{Path(file).resolve()}"
+        return str(Path(self.name).resolve()) if Path(self.name).exists() else self.name
 
     @cached_property
     def size(self) -> int:
@@ -91,6 +101,7 @@ class Encoder:
         hop_seconds: float | None = None,
         *,
         listener: Listener | None = None,
+        silent: bool = False,
         warn: Warn | None = None,
     ) -> Voices:
         """The vectors of a sound of any length, window by window; a rest shorter than a window is left out.
@@ -100,6 +111,7 @@ class Encoder:
             window_seconds: length of a window; None: as `spec` says.
             hop_seconds: from the start of one window to the next, see `InputSpec.with_windows`.
             listener: what it hears by, where vocals are to be taken out first; None: its own.
+            silent: whether a sound in which nothing is heard throughout is taken, too.
             warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
 
         Raises:
@@ -112,18 +124,22 @@ class Encoder:
         batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
         vectors, starts = bytearray(), bytearray()
-        size, silent = 0, True
+        size, nothing = 0, True
         with memory_kept() if on_cpu else nullcontext():
             for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
                 found = torch.nn.functional.normalize(self(*windows.inputs))
                 size = found.shape[1]
                 vectors.extend(found.cpu().numpy().tobytes())
                 starts.extend(windows.starts.tobytes())
-                silent = silent and bool(windows.silent.all())
-        if silent:
+                nothing = nothing and bool(windows.silent.all())
+        if nothing and not silent:
             raise AudioError(name_of(sound), SILENT)
         seconds = np.frombuffer(starts, np.int64) * spec.features.frame_seconds
-        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds.astype(np.float64))
+        return Voices(
+            np.frombuffer(vectors, np.float32).reshape(-1, size),
+            seconds.astype(np.float64),
+            np.ones(len(seconds), np.float32),
+        )
 
 
 class OpenEncoder(Protocol):

@@ -5,15 +5,16 @@ The vector of a window is the last GRU's state (`hsieh-artist20`: the states of 
 Letters in shapes: B windows, D size of a vector.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from singerid.encoders.encoder import Encoder, EncoderEntry
+from singerid.encoders.trained import TrainedNetwork, open_trained
 from singerid.errors import SingeridError
 from singerid.models.pretrained import PRETRAINED, published_weights
-from singerid.runs.trained import TrainedNetwork, open_trained
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
 
@@ -34,17 +35,28 @@ def network_encoder(network: TrainedNetwork) -> Encoder:
             "write a method embed(mel) for it (docs/add_a_model.md)"
         )
 
-    def vectors(*inputs: Tensor) -> Tensor:
-        found: Tensor = embed(*inputs)
-        if found.ndim != 2:
-            raise SingeridError(
-                f"{network.name}: embed of its model {model_name} gives {found.ndim - 1} axes a clip; "
-                "one is wanted: (B, size)"
-            )
-        return found
-
     device = next((parameter.device for parameter in network.model.parameters()), CPU)
-    return Encoder(network.name, network.identity, network.spec, vectors, device)
+    vectors = _Embedding(network.model, f"{network.name}: embed of its model {model_name}")
+    return Encoder(network.name, network.identity, network.spec, vectors, device, network.at_once)
+
+
+@dataclass(frozen=True)
+class _Embedding:
+    """The method `embed` of a model, as a function that another process can be sent.
+
+    Attributes:
+        model: has it.
+        name: what an error calls it.
+    """
+
+    model: nn.Module
+    name: str
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        found: Tensor = self.model.embed(*inputs)  # type: ignore[operator]
+        if found.ndim != 2:
+            raise SingeridError(f"{self.name} gives {found.ndim - 1} axes a clip; one is wanted: (B, size)")
+        return found
 
 
 def open_network_encoder(name: str, device: torch.device, weights: Path | None) -> Encoder:

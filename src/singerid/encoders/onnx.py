@@ -9,7 +9,8 @@ Letters in shapes: B windows, H bands, W frames, D size of a vector.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,25 +58,52 @@ def open_onnx(name: str, device: torch.device, weights: Path | None) -> Encoder:
     except (TypeError, ValueError) as error:
         raise SingeridError(f"{name}: cannot be given what is said of it ({error}); say {EXAMPLE}") from error
     identity = hashlib.sha256(f"{file_hash(path)} {spec} {scale}".encode()).hexdigest()
-    outputs = [output.name for output in session.get_outputs()]
-    wanted = next((output for output in outputs if "emb" in output.lower()), outputs[0])
-    bands_first = not spec.reads_waveform and given.shape[1:2] == [spec.columns]
+    # Windows are shared out among threads, each of which asks the graph by itself.
+    return Encoder(name, identity, spec, _Graph(name, path, spec, scale), CPU)
 
-    def vectors(windows: Tensor) -> Tensor:
+
+@dataclass(frozen=True)
+class _Graph:
+    """The graph of a file as a function from windows to vectors, which another process can be sent.
+
+    Attributes:
+        name: what an error calls it.
+        path: the file.
+        spec: what it is given.
+        scale: what a waveform is multiplied by.
+    """
+
+    name: str
+    path: Path
+    spec: InputSpec
+    scale: float
+
+    @cached_property
+    def _session(self) -> Any:
+        return _open_session(self.name, self.path)
+
+    @cached_property
+    def _wanted(self) -> str:
+        outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        return next((output for output in outputs if "emb" in output.lower()), outputs[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process opens the file itself."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        given, spec = self._session.get_inputs()[0], self.spec
         if spec.reads_waveform:
-            windows = windows.transpose(1, 2).flatten(1) * scale
-        elif not bands_first:
+            windows = windows.transpose(1, 2).flatten(1) * self.scale
+        elif given.shape[1:2] != [spec.columns]:
             windows = windows.transpose(1, 2)
         try:
-            (found,) = session.run([wanted], {given.name: windows.contiguous().numpy()})
+            (found,) = self._session.run([self._wanted], {given.name: windows.contiguous().numpy()})
         except Exception as error:  # onnxruntime has an exception of its own for each trouble
             raise SingeridError(
-                f"{name}: does not take what it is said to take ({one_line(error)}); say {EXAMPLE}"
+                f"{self.name}: does not take what it is said to take ({one_line(error)}); say {EXAMPLE}"
             ) from error
         return torch.from_numpy(found).reshape(len(windows), -1)
-
-    # Windows are shared out among threads, each of which asks the graph by itself.
-    return Encoder(name, identity, spec, vectors, CPU)
 
 
 def _open_session(name: str, path: Path) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 
 from singerid.encoders.encoder import Encoder, EncoderEntry
-from singerid.encoders.network import open_network_encoder
 from singerid.registry import Registry
 from singerid.system.devices import CPU
 
@@ -39,6 +38,9 @@ def open_encoder(
     """
     weights = None if weights is None else Path(weights)
     if Path(which).exists():
+        # A run may itself stand on an encoder of this registry.
+        from singerid.encoders.network import open_network_encoder
+
         return open_network_encoder(str(which), torch.device(device), weights)
     kind, _, file = str(which).partition(":")
     entry = ENCODERS[kind if file and kind in ENCODERS else str(which)]

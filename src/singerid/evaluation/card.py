@@ -201,17 +201,31 @@ def _network(run: Run) -> dict[str, str]:
         "parameters": f"{parameters:,} ({trainable:,} trainable)",
         "hears": spec.audio + (f", separated by {spec.separator}" if spec.separator else ""),
         "melody": spec.melody or "none",
-        "log-mel features": _pairs(asdict(spec.features)),
+        **({"encoder": _encoder(run)} if spec.encoder else {}),
+        "features": _pairs(asdict(spec.features)),
     }
+
+
+def _encoder(run: Run) -> str:
+    """Whose vectors it reads."""
+    name = run.config.spec.encoder
+    assert name is not None
+    return f"{name}, frozen; weights with the SHA-256 {run.config.origins[name]}"
 
 
 def _settings(run: Run) -> dict[str, str]:
     history = read_history(run)
     best = best_epoch(history)
+    by = f"best weighted F1 on validation clips, {best.valid_f1:.3f}"
+    if MODELS[run.config.model].settings:
+        return {
+            "settings tried": f"{len(history)}",
+            "reported state": f"setting {best.epoch}, {by}",
+        }
     return {
         "settings": _pairs(_training(run.config.training)),
         "epochs done": f"{len(history)}",
-        "reported state": f"epoch {best.epoch}, best weighted F1 on validation clips, {best.valid_f1:.3f}",
+        "reported state": f"epoch {best.epoch}, {by}",
     }
 
 

@@ -48,7 +48,9 @@ def evaluate(
     probabilities = {state: run.predict(part, device, state) for state in states}
     fitted = None
     if baseline:
-        learned, tested = listening.part("train", heard), listening.part("test", heard)
+        learned, tested = (
+            listening.part(name, listening.config.spec.sounds[0]) for name in ("train", "test")
+        )
         fitted = score_part(baseline_probabilities(learned, tested, on_warning), tested)
     tracks = tracks_named(part, probabilities)
     evaluation = Evaluation(

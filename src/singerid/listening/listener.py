@@ -5,7 +5,7 @@ Memory is bounded whatever the length of the sound.
 Letters in shapes: B windows, H mel bands (or samples of a frame of the waveform), W frames of a window.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.config import VOCALS, FilterBankConfig
+from singerid.config import FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
@@ -120,20 +120,33 @@ class Listener:
         if isinstance(sound, Stored):
             yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
             return
-        with self._reading(sound, warn) as read:
-            f0 = None if self.tracker is None else self.tracker.contour(read()).f0
-            yield from self._windows(self._frames(read), f0, hop, batch_size, name_of(sound))
+        with self._reading(sound, warn) as reads:
+            windows = [self._of(read, hop, batch_size, name_of(sound)) for read in reads]
+            yield from windows[0] if len(windows) == 1 else map(_side_by_side, *windows)
 
-    def _reading(self, sound: Path | str | Samples | Read, warn: Warn | None) -> AbstractContextManager[Read]:
-        """How to read a sound, as often as needed."""
+    def _of(self, read: Read, hop: int, batch_size: int, name: Path) -> Iterator[Windows]:
+        """Windows of one sound."""
+        f0 = None if self.tracker is None else self.tracker.contour(read()).f0
+        return self._windows(self._frames(read), f0, hop, batch_size, name)
+
+    def _reading(
+        self, sound: Path | str | Samples | Read, warn: Warn | None
+    ) -> AbstractContextManager[Sequence[Read]]:
+        """How to read what is heard, as often as needed: one sound, or mixture and vocals."""
+        if len(self.spec.sounds) > 1 and not isinstance(sound, Path | str):
+            raise SingeridError(
+                "the sound: mixture and vocals are heard side by side, and vocals are taken out of files; "
+                "give a file"
+            )
         if isinstance(sound, np.ndarray):
             samples = _checked(sound, warn or python_warning(_SAMPLES))
-            return nullcontext(lambda: [samples])
-        if callable(sound):
-            return nullcontext(sound)
+            return nullcontext([lambda: [samples]])
+        if not isinstance(sound, Path | str):
+            return nullcontext([sound])
+        path = Path(sound)
         if self.separator is None:
-            return nullcontext(partial(read_blocks, Path(sound), self.sample_rate, warn=warn))
-        return _vocals(self.separator, Path(sound), warn or python_warning(Path(sound)))
+            return nullcontext([partial(read_blocks, path, self.sample_rate, warn=warn)])
+        return _parts(self.separator, path, warn or python_warning(path), self.spec.sounds)
 
     def _windows(
         self,
@@ -203,9 +216,18 @@ class Listener:
 
 
 @contextmanager
-def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
-    with separated(separator, path, warn=warn, parts=(VOCALS,)) as parts:
-        yield parts[VOCALS]
+def _parts(
+    separator: Separator, path: Path, warn: Callable[[str], None], wanted: Sequence[str]
+) -> Iterator[Sequence[Read]]:
+    with separated(separator, path, warn=warn, parts=wanted) as parts:
+        yield [parts[part] for part in wanted]
+
+
+def _side_by_side(mixture: Windows, vocals: Windows) -> Windows:
+    """The same windows of two sounds; one of them may end a few samples earlier."""
+    count = min(len(mixture.starts), len(vocals.starts))
+    inputs = tuple(each[:count] for each in (*mixture.inputs, *vocals.inputs))
+    return Windows(inputs, mixture.starts[:count])
 
 
 def _checked(samples: NDArray[Any], warn: Warn) -> Samples:

@@ -1,7 +1,6 @@
 """From what a network must be given to a listener: its separator and its tracker are opened here."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,7 +34,8 @@ def open_listener(
 
     Raises:
         SingeridError: it is not known how to take the vocals out, or `separator` or `weights` are given
-            for the mixture; or the separator or the tracker cannot be opened.
+            for the mixture; it would hear one sound in place of two, or two in place of one; or the
+            separator or the tracker cannot be opened.
     """
     opened = _separator(name, spec, audio or spec.audio, separator, weights, device)
     tracker = None
@@ -47,7 +47,7 @@ def open_listener(
                 f"{default.hop_length} samples; its features are made otherwise"
             )
         tracker = open_tracker(spec.melody, device)
-    return Listener(replace(spec, audio=audio or spec.audio), device, opened, tracker)
+    return Listener(spec.hearing(audio or spec.audio, name), device, opened, tracker)
 
 
 def _separator(

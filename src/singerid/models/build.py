@@ -12,12 +12,14 @@ from singerid.config import (
     BLSTMConfig,
     ExcitationKind,
     FeatureConfig,
+    HeadConfig,
     ModelConfig,
     WaveNetConfig,
 )
 from singerid.nn.crnn import CRNN
 from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation
 from singerid.nn.fgnl import FGNL2d
+from singerid.nn.heads import Centroids, Probe
 from singerid.nn.non_local import NonLocal2d
 from singerid.nn.operation import SOFTMAX_AXES
 from singerid.nn.recurrent import BLSTM
@@ -39,7 +41,7 @@ _OPTIONS_OF_KIND: dict[str, frozenset[str]] = {
 _ATTENTION_OPTIONS = frozenset[str]().union(*_OPTIONS_OF_KIND.values())
 
 
-Config = TypeVar("Config", ModelConfig, BLSTMConfig, WaveNetConfig)
+Config = TypeVar("Config", ModelConfig, BLSTMConfig, WaveNetConfig, HeadConfig)
 
 _CHOICES = {
     "attention": get_args(AttentionKind),
@@ -192,3 +194,8 @@ def build_wavenet(singers: int, **overrides: Any) -> nn.Module:
         eps=config.batch_norm_eps,
         momentum=config.batch_norm_momentum,
     )
+
+
+def build_head(kind: type[Probe] | type[Centroids], singers: int, **overrides: Any) -> nn.Module:
+    """A head of `singerid.nn.heads` by the options of `HeadConfig`; raises ValueError as `build_crnn`."""
+    return kind(singers, _overridden(HeadConfig(), overrides).size)

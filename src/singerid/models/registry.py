@@ -11,9 +11,10 @@ from typing import Any
 
 from torch import nn
 
-from singerid.config import SQUARE_POOLS, ModelConfig
-from singerid.models.build import build_blstm, build_crnn, build_wavenet
+from singerid.config import PROBE_STRENGTHS, SQUARE_POOLS, ModelConfig
+from singerid.models.build import build_blstm, build_crnn, build_head, build_wavenet
 from singerid.models.spec import Input, ModelSpec
+from singerid.nn.heads import Centroids, Probe
 from singerid.registry import Registry
 
 PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
@@ -27,14 +28,17 @@ class ModelEntry:
         build: `build(singers, **options)` -> a module whose `forward(*inputs)` gives logits (B, singers)
             and whose `embed(*inputs)` gives embeddings (B, size).
         description: one line.
-        tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7) it is in.
+        tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7, 8) it is in.
         inputs: what forward takes, see `InputSpec`.
+        settings: it is fitted (`singerid.training.fitting`), once for each of so many settings, of which
+            validation chooses; 0: it is trained.
     """
 
     build: Callable[..., nn.Module]
     description: str
     tables: tuple[int, ...] = ()
     inputs: tuple[Input, ...] = ("mel",)
+    settings: int = 0
 
 
 # name -> (what differs from the plain CRNN, description, tables); "crnnm..." follows from it.
@@ -74,6 +78,11 @@ def _entries() -> dict[str, ModelEntry]:
     entries["blstm"] = ModelEntry(build_blstm, "MFCCs, bidirectional LSTM, in the manner of Van et al. 2019")
     text = "raw waveform, gated residual units, in the manner of Zhang et al. 2020"
     entries["wavenet"] = ModelEntry(build_wavenet, text, inputs=("waveform",))
+    text = "logistic regression on the vectors of an encoder"
+    build = partial(build_head, Probe)
+    entries["probe"] = ModelEntry(build, text, (8,), ("vectors",), settings=len(PROBE_STRENGTHS))
+    text = "means of the vectors of an encoder, centred and whitened"
+    entries["centroids"] = ModelEntry(partial(build_head, Centroids), text, (8,), ("vectors",), settings=1)
     return entries
 
 

@@ -3,14 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
 from torch import nn
 
-from singerid.config import AudioCondition, FeatureConfig, Features, FilterBankConfig
+from singerid.config import MIXTURE, VOCALS, AudioCondition, FeatureConfig, Features, FilterBankConfig
+from singerid.errors import SingeridError
 from singerid.sound.features import frames_to_seconds, heard_seconds, seconds_to_frames
+from singerid.text import printable
 
-Input = Literal["mel", "melody", "waveform"]
+Input = Literal["mel", "melody", "waveform", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,12 @@ class InputSpec:
         features: how frames are made from sound.
         inputs: what `forward` takes, in order: "mel" (the bands of its features) and "melody" are
             (B, n_mels, frames), "waveform" is (B, hop_length, frames), full scale +-1, its columns being
-            the frames.
+            the frames. "vectors" is (B, D, 1), what `encoder` makes of windows as said here; of "both" the
+            two vectors of a window follow each other.
         audio: what it listens to.
         separator: what takes the vocals out of the mixture for it; None: nothing does, or it is not known.
         melody: whose melody it reads; None: it reads none.
+        encoder: whose vectors it reads, see `singerid.encoders`; None: it hears windows themselves.
         smallest_frames: the shortest window that it takes.
         hop_frames: frames from one window to the next; None: as many as it hears, they do not overlap.
     """
@@ -36,6 +44,7 @@ class InputSpec:
     audio: AudioCondition = "mixture"
     separator: str | None = None
     melody: str | None = None
+    encoder: str | None = None
     smallest_frames: int = 1
     hop_frames: int | None = None
 
@@ -49,6 +58,28 @@ class InputSpec:
         if not isinstance(self.features, FeatureConfig):
             raise ValueError(f"a log-mel spectrogram is wanted, not {type(self.features).__name__}")
         return self.features
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """The audio conditions of which there is one input each: two for "both"."""
+        return (MIXTURE, VOCALS) if self.audio == "both" else (self.audio,)
+
+    def hearing(self, audio: AudioCondition, name: str | PurePath) -> "InputSpec":
+        """The same listening to another audio condition.
+
+        Args:
+            audio: what to listen to.
+            name: of the network, for the error.
+
+        Raises:
+            SingeridError: it would hear one sound in place of two, or two in place of one.
+        """
+        if (audio == "both") != (self.audio == "both"):
+            heard, other = "one sound", "mixture or vocals"
+            if self.audio == "both":
+                heard, other = "two sounds", "both"
+            raise SingeridError(f"{printable(name)}: hears {heard} at a time; choose --audio {other}")
+        return replace(self, audio=audio)
 
     @property
     def hop(self) -> int:
@@ -86,6 +117,16 @@ class InputSpec:
             longest = frames_to_seconds(spec.largest_hop, spec.features)
             raise ValueError(f"windows must start {longest:g} s apart at most, and more than 0, not {hop:g}")
         return spec
+
+    def seconds_of(self, columns: npt.ArrayLike) -> NDArray[np.float64]:
+        """Where columns of what it reads begin, in seconds: those of frames, or of vectors of windows."""
+        samples = np.asarray(columns) * (1 if self.encoder is None else self.hop) * self.features.hop_length
+        return np.asarray(samples / self.features.sample_rate, np.float64)
+
+    @property
+    def clip_columns(self) -> int:
+        """Columns of a clip."""
+        return self.window_frames if self.encoder is None else 1
 
     @property
     def removes_mean(self) -> bool:

@@ -20,6 +20,7 @@ from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, Feature
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
 from singerid.data.tracks import OnNotice, Track, read_manifest, scan_tree
+from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
 from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
@@ -28,7 +29,7 @@ from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.sound.listing import OnFailure
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separators import Separator
-from singerid.store.arrays import f0_of, features_of, waveform_of
+from singerid.store.arrays import encoder_part, f0_of, features_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.writer import StoreWriter, open_writer
 from singerid.system.console import progress
@@ -138,14 +139,15 @@ def prepare(
     device: torch.device = CPU,
     separator: Separator | None = None,
     trackers: Sequence[Tracker] = (),
+    encoders: Sequence[Encoder] = (),
     waveform: bool = False,
     show_progress: bool = False,
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
 
     What is in the store and unchanged stays; what is new or changed is extracted; what is not in
-    `tracks` any more is taken out. Vocals and melody that are there already stay, also where this call
-    does not ask for them; where one cannot be made, the track stays with the rest. Of recordings of the
+    `tracks` any more is taken out. Vocals, melody and vectors that are there already stay, also where this
+    call does not ask for them; where one cannot be made, the track stays with the rest. Of recordings of the
     same bytes or of the same sound one is kept, or none where they stand under several singers. A
     recording that cannot be opened this time keeps the features that it has. A run that is killed loses
     only the tracks it was at.
@@ -165,13 +167,15 @@ def prepare(
         separator: what takes the vocals out of the mixtures; the features of both parts are stored
             beside those of the mixture.
         trackers: what follows the melody, of the mixture and of the vocals where they are separated.
-        waveform: also store the waveform, of the mixture and of the vocals where they are separated, for
-            networks that read it.
+        encoders: what makes vectors of the mixture, and of the vocals where they are separated.
+        waveform: also store the waveform, of the mixture and of its parts where they are separated, for
+            networks that read it and for audits of vectors.
         show_progress: draw progress bars on standard error.
 
     Raises:
         SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
-            another tree, or vocals or melody made by something else.
+            another tree, or vocals, melody or vectors made by something else; an encoder hears sound at
+            another rate.
         ValueError: the separator gives another sample rate than the features are made of.
     """
     root, store_path = Path(root), Path(store_path)
@@ -179,6 +183,13 @@ def prepare(
         raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
     if separator is not None and separator.sample_rate != config.sample_rate:
         raise ValueError(f"a separator at {separator.sample_rate} Hz for features at {config.sample_rate} Hz")
+    for encoder in encoders:
+        if encoder.listener.sample_rate != config.sample_rate:
+            raise SingeridError(
+                f"{printable(encoder.name)}: hears sound at {encoder.listener.sample_rate} Hz, a store's is "
+                f"at {config.sample_rate} Hz; choose another --encoder"
+            )
+    by_part = {encoder_part(encoder.address, encoder.identity): encoder for encoder in encoders}
     tracks = sorted(tracks, key=attrgetter("path"))
     with open_writer(store_path, config) as writer:
         stored = dict(writer.tracks)
@@ -187,7 +198,8 @@ def prepare(
                 f"{printable(store_path)}: holds the tracks of another tree, none of {printable(root)}; "
                 "give another folder as STORE"
             )
-        writer.claim(separator, trackers)
+        identities = {part: encoder.identity for part, encoder in by_part.items()}
+        writer.claim(separator, trackers, identities)
         inspect = partial(_inspect, root=root, known={} if check_contents else stored)
         with ThreadPoolExecutor(workers or usable_processors()) as threads:
             found = threads.map(inspect, tracks)
@@ -196,7 +208,14 @@ def prepare(
         unreadable = [*unlisted, *(item for item in inspected if isinstance(item, Failure))]
         kept, duplicates = drop_duplicates(sources)
         work = Extraction(
-            root, writer.incoming, config, min_seconds, device, separator, tuple(sorted(trackers, key=_name))
+            root,
+            writer.incoming,
+            config,
+            min_seconds,
+            device,
+            separator,
+            tuple(sorted(trackers, key=_name)),
+            by_part,
         )
         known, pending, short = _compare(kept, writer, work, waveform)
         for track in known:
@@ -218,7 +237,10 @@ def prepare(
                         writer.put(made, outcome.arrays)
                         done.add(made.id)
                 case WorkerDied() if job.keeps_mixture:
-                    reason = "its process died making vocals or melody; is memory too small? see --workers"
+                    reason = (
+                        "its process died making vocals, melody or vectors; is memory too small? see "
+                        "--workers"
+                    )
                     incomplete.append(Failure(job.source.track.path, reason))
                 case WorkerDied():
                     reason = "crashes the decoder; convert or remove it"
@@ -289,14 +311,15 @@ def _wanted(work: Extraction, waveform: bool) -> frozenset[str]:
     sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
     heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
     names = [features_of(part) for part in heard]
-    names += [features_of(waveform_of(part)) for part in sung if waveform]
+    names += [features_of(waveform_of(part)) for part in heard if waveform]
     names += [f0_of(part, tracker.name) for part in sung for tracker in work.trackers]
+    names += [vectors_of(part, encoder) for part in sung for encoder in work.encoders]
     return frozenset(names)
 
 
 def _workers(jobs: Sequence[Job], work: Extraction) -> int:
     """Processes worth starting; networks on a GPU have one, for each would load its own copy."""
-    if work.separator is None and not work.trackers:
+    if work.separator is None and not work.trackers and not work.encoders:
         size = sum(job.source.source_size for job in jobs)
         worthwhile = min(len(jobs), 1 + size // _BYTES_A_WORKER)
     else:

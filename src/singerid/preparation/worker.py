@@ -1,7 +1,7 @@
 """What one process does: the arrays of one recording, into files."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,6 +13,7 @@ import torch
 
 from singerid.config import MIXTURE, FeatureConfig
 from singerid.data.tracks import Track
+from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure
 from singerid.sound.audio import AudioError, Read, Samples, one_warning, read_blocks
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
@@ -21,7 +22,7 @@ from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
-from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, waveform_of
+from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU
 from singerid.system.files import atomic_write, file_hash
@@ -118,6 +119,7 @@ class Extraction:
         device: where spectrograms are made.
         separator: what takes the vocals out of the mixture.
         trackers: what follows the melody.
+        encoders: what makes vectors, by what stands for each in the names of arrays.
     """
 
     root: Path
@@ -127,6 +129,7 @@ class Extraction:
     device: torch.device = CPU
     separator: Separator | None = None
     trackers: tuple[Tracker, ...] = ()
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
     @cached_property
     def log_mel(self) -> LogMel:
@@ -154,6 +157,7 @@ class Extraction:
             made = self._mixture(recording, mixture, job)
             self._f0(mixture, MIXTURE, job, made)
             self._waveform(mixture, MIXTURE, job, made)
+            self._vectors(mixture, MIXTURE, job, made)
             parts = sorted({condition_of(name) for name in job.wanted} - {MIXTURE})
             if parts:
                 self._separated(recording.path, mixture, parts, job, made)
@@ -195,6 +199,7 @@ class Extraction:
                     self._features_of_part(path, reads[condition], condition, job, made)
                     self._f0(reads[condition], condition, job, made)
                     self._waveform(reads[condition], condition, job, made)
+                    self._vectors(reads[condition], condition, job, made)
         except AudioError as error:
             made.failures.append(Failure(job.source.track.path, error.reason))
 
@@ -224,6 +229,28 @@ class Extraction:
                 with atomic_write(file) as output:
                     np.savez(output, f0=found.f0, confidence=found.confidence)
                 made.arrays[name] = file
+
+    def _vectors(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
+        for key, encoder in self.encoders.items():
+            name = vectors_of(condition, key)
+            if name not in job.wanted:
+                continue
+            try:
+                voices = encoder.encode(read, silent=True)  # vocals may be, where nobody sings
+            except AudioError as error:  # of the recording the rest is of use all the same
+                made.failures.append(
+                    Failure(job.source.track.path, f"no vectors of the {condition}: {error.reason}")
+                )
+                continue
+            file = self._file(job, name)
+            with atomic_write(file) as output:
+                np.savez(
+                    output,
+                    vectors=voices.vectors.astype(np.float16),
+                    starts=voices.starts.astype(np.float32),
+                    voice_share=voices.voice_share.astype(np.float32),
+                )
+            made.arrays[name] = file
 
     def _features(self, read: Read, file: Path) -> tuple[int, float]:
         with atomic_write(file) as output:

@@ -44,7 +44,7 @@ class CellJob:
     threads: int | None
 
 
-def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> None:
+def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) -> None:
     """Train the network of a cell, going on where an earlier call stopped, score it and keep the result.
 
     Raises:
@@ -59,7 +59,7 @@ def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> No
     write_card(run)
 
 
-def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] | None = None) -> Failure | None:
+def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Failure | None:
     """`run_job`; what went wrong, if anything did.
 
     Any error is taken, out of memory for example: hours of other runs must not depend on one of them.

@@ -11,6 +11,7 @@ from singerid.config import (
     AudioCondition,
     AugmentConfig,
     FeatureConfig,
+    FilterBankConfig,
     SplitKind,
     TrainingConfig,
 )
@@ -50,7 +51,8 @@ class RunConfig:
         options: the model's overridden options.
         split: how the split was made; the split itself is in split.json.
         training: how it was trained.
-        origins: for what made its input (a separator, a melody tracker) which version, with which weights.
+        origins: for what made its input (a separator, a melody tracker, an encoder) which version, with which
+            weights.
         versions: of what computed.
     """
 
@@ -67,6 +69,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         seconds = self.training.clip_seconds
+        if self.spec.encoder is not None:
+            return  # its windows are the encoder's
         if (
             isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
         ):  # else training says so
@@ -84,7 +88,8 @@ def current_versions() -> dict[str, str]:
 def config_to_json(config: RunConfig) -> dict[str, Any]:
     """The content of RUN/config.json."""
     content = {"format": FORMAT} | asdict(config)
-    del content["spec"]["hop_frames"]  # clips of a run do not overlap
+    if config.spec.hop_frames is None:
+        del content["spec"]["hop_frames"]  # clips of a network do not overlap
     return content
 
 
@@ -130,7 +135,8 @@ def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spec(values: Mapping[str, Any]) -> InputSpec:
-    features = _checked(FeatureConfig(**values["features"]), FeatureConfig())
+    kind = FilterBankConfig if "frame_length" in values["features"] else FeatureConfig
+    features = _checked(kind(**values["features"]), kind())
     spec = InputSpec(**{**values, "features": features, "inputs": tuple(values["inputs"])})
     choices = {
         "audio": get_args(AudioCondition),
@@ -140,7 +146,7 @@ def _spec(values: Mapping[str, Any]) -> InputSpec:
     for name, allowed in choices.items():
         if getattr(spec, name) not in allowed:
             raise TypeError(f"{name} {getattr(spec, name)!r}")
-    return _checked(spec, InputSpec())
+    return _checked(spec, InputSpec(features=features))
 
 
 def _training(values: Mapping[str, Any]) -> TrainingConfig:

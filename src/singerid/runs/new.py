@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from singerid.config import AudioCondition, TrainingConfig
 from singerid.data.splits import (
@@ -21,11 +21,36 @@ from singerid.models.registry import MODELS
 from singerid.models.spec import InputSpec
 from singerid.runs.config import RunConfig, SplitConfig, current_versions
 from singerid.runs.run import Run, plain
+from singerid.sound.features import heard_seconds
 from singerid.sound.melody.trackers import TRACKERS
-from singerid.store.arrays import f0_of
+from singerid.store.arrays import encoder_part, f0_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.text import printable
+
+
+class EncoderUsed(Protocol):
+    """What a run must know of an encoder whose vectors it reads, see `singerid.encoders`."""
+
+    @property
+    def name(self) -> str:
+        """What its user calls it."""
+
+    @property
+    def address(self) -> str:
+        """Its name, by which it is found from any folder."""
+
+    @property
+    def identity(self) -> str:
+        """Which weights, read how."""
+
+    @property
+    def spec(self) -> InputSpec:
+        """What it hears."""
+
+    @property
+    def size(self) -> int:
+        """Of a vector."""
 
 
 def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
@@ -62,6 +87,7 @@ def configure(
     options: Mapping[str, Any] | None = None,
     audio: AudioCondition = "mixture",
     melody: str | None = None,
+    encoder: EncoderUsed | None = None,
 ) -> RunConfig:
     """The configuration of a new run over a store.
 
@@ -74,6 +100,7 @@ def configure(
         options: of the network, as for `build_model`.
         audio: what it hears.
         melody: whose melody it reads, for a network that reads one; None: the best that the store has.
+        encoder: whose vectors it reads, for a model that reads vectors.
 
     Raises:
         SingeridError: the model is unknown, the store lacks what it needs, or there is one singer only.
@@ -85,8 +112,8 @@ def configure(
             "tells singers apart and needs two or more: add recordings by others"
         )
     origins = store.origins
-    separator = origins.separator if audio == "vocals" else None
-    if audio == "vocals" and separator is None:
+    separator = origins.separator if audio != "mixture" else None
+    if audio != "mixture" and separator is None:
         raise SingeridError(
             f"{store.path}: has no vocals; extract them: singerid prepare TREE STORE --vocals ..."
         )
@@ -95,24 +122,62 @@ def configure(
         tracker = _tracker_of(store, audio, melody)
     elif melody is not None:
         raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
+    spec = InputSpec(features=store.config, inputs=inputs, audio=audio, separator=separator, melody=tracker)
+    options = dict(options or {})
+    if "vectors" in inputs:
+        spec, training, size = _of_vectors(store, spec, training, model, encoder)
+        options["size"] = size
+    elif audio == "both":
+        raise SingeridError(f"model {model} reads one sound at a time; choose --audio mixture or vocals")
+    elif encoder is not None:
+        raise SingeridError(
+            f"model {model} reads no vectors; leave out --encoder, or choose --model probe or centroids"
+        )
     return RunConfig(
         model=model,
-        options=options or {},
+        options=options,
         singers=singers,
-        spec=InputSpec(
-            features=store.config,
-            inputs=inputs,
-            audio=audio,
-            separator=separator,
-            melody=tracker,
-        ),
+        spec=spec,
         split=how,
         training=training,
         store=str(store.path.resolve()),
         store_identity=store.identity,
-        origins={maker: origins.version_of(maker) or "" for maker in (separator, tracker) if maker},
+        origins={maker: origins.version_of(maker) or "" for maker in (separator, tracker) if maker}
+        | ({encoder.address: encoder.identity} if encoder else {}),
         versions=current_versions(),
     )
+
+
+def _of_vectors(
+    store: Store, spec: InputSpec, training: TrainingConfig, model: str, encoder: EncoderUsed | None
+) -> tuple[InputSpec, TrainingConfig, int]:
+    """What a model that reads vectors is given, how it is fitted, and the size of what it reads.
+
+    Args:
+        store: has the vectors.
+        spec: what it hears.
+        training: as asked for; its clips are the windows of the encoder.
+        model: its name.
+        encoder: whose vectors it reads.
+    """
+    if encoder is None:
+        raise SingeridError(f"model {model} reads vectors; say whose: --encoder campplus")
+    part = encoder_part(encoder.address, encoder.identity)
+    if store.origins.encoders.get(part) != encoder.identity:
+        raise SingeridError(
+            f"{printable(store.path)}: has no vectors by {printable(encoder.name)} as it is now; make them: "
+            f"singerid prepare TREE STORE --encoder {printable(encoder.name)}"
+        )
+    seconds = round(heard_seconds(encoder.spec.window_frames, encoder.spec.features), 2)
+    windows = replace(
+        encoder.spec,
+        inputs=("vectors",),
+        audio=spec.audio,
+        separator=spec.separator,
+        encoder=encoder.address,
+    )
+    training = replace(training, clip_seconds=seconds, epochs=MODELS[model].settings or training.epochs)
+    return windows, training, len(spec.sounds) * encoder.size
 
 
 def _tracker_of(store: Store, audio: AudioCondition, wanted: str | None) -> str:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from singerid.data.clips import Clips
 from singerid.data.splits import PARTS, Split, check_split
 from singerid.errors import SingeridError
 from singerid.runs.config import RunConfig
-from singerid.store.arrays import f0_of, features_of, options_for, waveform_of
+from singerid.sound.features import seconds_to_frames
+from singerid.store.arrays import encoder_part, f0_of, features_of, options_for, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.text import names_text
@@ -66,7 +68,7 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
         store: what has the tracks.
         paths: of the tracks.
         config: of the run.
-        condition: what the clips are cut from; None: the spectrogram, or waveform, that the run's
+        condition: what the clips are cut from; None: the spectrogram, waveform or vectors that the run's
             network reads.
 
     Raises:
@@ -90,6 +92,8 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     labels = [label_of[track.singer] for track in tracks]
     require_same_makers(store, config)
     spec, f0 = config.spec, None
+    if condition is None and spec.encoder is not None:
+        return vectors_part(store, tracks, labels, config)
     if spec.melody is not None:
         _require_all(store, tracks, f0_of(spec.audio, spec.melody))
         f0 = _Arrays(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
@@ -99,7 +103,10 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     clips = Clips(
         _Arrays(tracks, partial(store.features, condition=condition)),
         labels,
-        spec.window_frames,
+        # A spectrogram's frames are not those that an encoder hears.
+        spec.window_frames
+        if spec.encoder is None
+        else seconds_to_frames(config.training.clip_seconds, store.config),
         config.training.drop_last_clip,
         f0,
     )
@@ -111,14 +118,62 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     return Part(tracks, clips, config.singers)
 
 
+def vectors_part(
+    store: Store, tracks: tuple[StoredTrack, ...], labels: Sequence[int], config: RunConfig
+) -> Part:
+    """Tracks and the vectors of their windows, each a clip of one column; raises SingeridError as `part_of`.
+
+    Of "both" the vectors of a window's mixture and of its vocals follow each other.
+    """
+    spec = config.spec
+    encoder = _stored_by(config)
+    for sound in spec.sounds:
+        _require_all(store, tracks, vectors_of(sound, encoder))
+    read = partial(_vectors, store, encoder=encoder, sounds=spec.sounds)
+    return Part(tracks, Clips(_Arrays(tracks, read), labels, spec.clip_columns), config.singers)
+
+
+def _stored_by(config: RunConfig) -> str:
+    """What stands for the encoder of a run in the names of arrays."""
+    encoder = config.spec.encoder
+    assert encoder is not None  # else it reads no vectors
+    return encoder_part(encoder, config.origins[encoder])
+
+
+def _vectors(store: Store, track: StoredTrack, encoder: str, sounds: Sequence[str]) -> NDArray[np.float16]:
+    """(N, D), or (N, 2 D) of two sounds."""
+    made = [store.vectors(track, sound, encoder)[0] for sound in sounds]
+    count = min(map(len, made))  # vocals may be a few samples shorter than their mixture
+    return np.concatenate([vectors[:count] for vectors in made], axis=1)
+
+
+def voice_of(store: Store, part: Part, config: RunConfig) -> NDArray[np.float32]:
+    """Voice share (clips,) of the windows whose vectors are the clips of a part.
+
+    Of "both" it is that which was found with the vocals.
+    """
+    sound, encoder = config.spec.sounds[-1], _stored_by(config)
+    shares = [store.vectors(track, sound, encoder)[2] for track in part.tracks]
+    return np.array(
+        [shares[track][start] for track, start in zip(part.clips.track, part.clips.start, strict=True)],
+        np.float32,
+    )
+
+
 def _require_all(store: Store, tracks: Sequence[StoredTrack], name: str) -> None:
     lacking = [track.path for track in tracks if name not in track.arrays]
     if lacking:
         raise SingeridError(
-            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {name.partition('/')[2]}, "
+            f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {_words(name)}, "
             f"the first is {lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(name)}), "
             "or leave them out with --split-file"
         )
+
+
+def _words(name: str) -> str:
+    kind, _, rest = name.partition("/")
+    condition, _, maker = rest.partition("/")
+    return f"vectors of the {condition} by {maker}" if kind == "vectors" else rest
 
 
 def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
@@ -156,10 +211,17 @@ def _without_clips(part: Part) -> list[str]:
 
 
 def require_same_makers(store: Store, config: RunConfig) -> None:
-    """Refuse vocals and melody made by something else than those that the run learned on."""
+    """Refuse vocals, melody and vectors made by something else than those that the run learned on."""
     spec, origins = config.spec, store.origins
+    if spec.encoder is not None:
+        learned, now = config.origins[spec.encoder], origins.encoders.get(_stored_by(config))
+        if now not in (None, learned):
+            raise SingeridError(
+                f"{store.path}: its vectors by {spec.encoder} were made with other weights than those that "
+                "the run learned on; prepare another store, or train again"
+            )
     made: list[tuple[str, str, str | None]] = []
-    if spec.audio == "vocals" and spec.separator is not None:
+    if spec.audio != "mixture" and spec.separator is not None:
         made.append(("vocals", spec.separator, origins.separator))
     if spec.melody is not None and spec.melody in origins.trackers:
         made.append(("melody", spec.melody, spec.melody))

@@ -119,7 +119,9 @@ class Run:
                 f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
                 "--store, or make it again: singerid prepare TREE STORE"
             )
-        return Store.open(self.config.store, self.config.spec.log_mel)
+        spec = self.config.spec
+        # Vectors were made of sound: how the log-mel spectrograms beside them are made does not matter.
+        return Store.open(self.config.store, spec.log_mel if spec.encoder is None else None)
 
     @property
     def changed(self) -> bool:
@@ -140,11 +142,15 @@ class Run:
         return replace(self, config=replace(self.config, store=str(store.resolve())), elsewhere=True)
 
     def hearing(self, audio: AudioCondition | None) -> "Run":
-        """The run listening to another audio condition; None: to what it learned on."""
+        """The run listening to another audio condition; None: to what it learned on.
+
+        Raises:
+            SingeridError: it would hear one sound in place of two, or two in place of one.
+        """
         if audio is None:
             return self
         spec = self.config.spec
-        heard = replace(self.config, spec=replace(spec, audio=audio))
+        heard = replace(self.config, spec=spec.hearing(audio, self.path))
         return replace(self, config=heard, learned=self.learned or spec)
 
     def as_learned(self) -> "Run":

@@ -49,6 +49,15 @@ def vectors_of(condition: str, encoder: str) -> str:
     return f"vectors/{condition}/{encoder}"
 
 
+def encoder_part(name: str, identity: str) -> str:
+    """What stands for an encoder in the name of an array: its name, unless that is a path.
+
+    >>> encoder_part("campplus", "92f2"), encoder_part("onnx:my/net.onnx", "00c3e5")
+    ('campplus', 'encoder-00c3e5')
+    """
+    return name if _PART.fullmatch(name) else f"encoder-{identity[:16]}"
+
+
 def waveform_of(condition: str) -> str:
     """Under which condition the waveform of an audio condition is stored beside its features."""
     return condition + _WAVEFORM
@@ -68,11 +77,14 @@ def options_for(name: str) -> str:
 
     >>> options_for("f0/vocals/pyin")
     '--vocals ... --melody pyin'
+    >>> options_for("vectors/mixture/campplus")
+    '--encoder campplus'
     """
     condition = condition_of(name)
     options = ["--vocals ..."] if condition != MIXTURE else []
     options += ["--waveform"] if name == features_of(waveform_of(condition)) else []
-    options += [f"--melody {name.split('/')[2]}"] if name.startswith("f0/") else []
+    for kind, option in (("f0", "--melody"), ("vectors", "--encoder")):
+        options += [f"{option} {name.split('/')[2]}"] if name.startswith(f"{kind}/") else []
     return " ".join(options)
 
 

@@ -2,7 +2,7 @@
 
     STORE/config.json                 feature settings and the format's version
     STORE/index.jsonl                 one line a track, appended; the last of a track holds
-    STORE/origins.json                what made the vocals and the F0
+    STORE/origins.json                what made the vocals, the F0 and the vectors
     STORE/<name of an array>/<id>...  the arrays of a track: see `singerid.store.arrays`
 
 A file that no line tells of is not believed. `singerid.store.writer` says why a line can be.
@@ -22,7 +22,16 @@ from singerid.config import MIXTURE, VOCALS, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.sound.separation.separators import SEPARATORS
-from singerid.store.arrays import Array, array_path, f0_of, features_of, is_there, options_for, read_array
+from singerid.store.arrays import (
+    Array,
+    array_path,
+    f0_of,
+    features_of,
+    is_there,
+    options_for,
+    read_array,
+    vectors_of,
+)
 from singerid.store.index import StoredTrack, read_index
 from singerid.system.files import read_json
 from singerid.text import printable
@@ -33,31 +42,37 @@ _ANEW = "make it anew: singerid prepare TREE NEW_STORE"
 
 @dataclass(frozen=True)
 class Origins:
-    """What made the features and F0 of a store that are not simply those of the recordings.
+    """What made the arrays of a store that are not simply the features of the recordings.
 
     Attributes:
         separator: name of what took the vocals out of the mixtures; None while there are none.
         separator_version: which version of it, with which weights.
         trackers: name of each F0 tracker and its version.
+        encoders: what stands for each encoder in the names of arrays (`encoder_part`), and its identity.
     """
 
     separator: str | None = None
     separator_version: str = ""
     trackers: Mapping[str, str] = field(hash=False, default_factory=dict)
+    encoders: Mapping[str, str] = field(hash=False, default_factory=dict)
 
     def version_of(self, maker: str) -> str | None:
-        """Version of the separator or tracker of that name; None: nothing here was made by it."""
-        return self.separator_version if maker == self.separator else self.trackers.get(maker)
+        """Version of the separator, tracker or encoder of that name; None: nothing here was made by it."""
+        made = {**self.trackers, **self.encoders}
+        return self.separator_version if maker == self.separator else made.get(maker)
 
     def of(self, tracks: Collection[StoredTrack]) -> "Origins":
         """Those of which the tracks have something: a failed or interrupted call may have made nothing."""
         made = {name for track in tracks for name in track.arrays}
         separated = features_of(VOCALS) in made
-        followed = {name.split("/")[2] for name in made if name.startswith("f0/")}
+        followed, encoded = (
+            {name.split("/")[2] for name in made if name.startswith(f"{kind}/")} for kind in ("f0", "vectors")
+        )
         return Origins(
             self.separator if separated else None,
             self.separator_version if separated else "",
             {name: version for name, version in self.trackers.items() if name in followed},
+            {name: identity for name, identity in self.encoders.items() if name in encoded},
         )
 
 
@@ -68,7 +83,7 @@ class Store:
     Attributes:
         path: the store's folder.
         config: how the features were made.
-        origins: what made its vocals and F0.
+        origins: what made its vocals, F0 and vectors.
         tracks: those that have features of the mixture, sorted by path.
     """
 
@@ -168,6 +183,23 @@ class Store:
             )
         return self.read(track, name)[0]
 
+    def vectors(self, track: StoredTrack, condition: str, encoder: str) -> tuple[Array, Array, Array]:
+        """Vectors of a track's windows (N, D), their starts (N,) in seconds and voice share (N,).
+
+        Raises:
+            SingeridError: the store does not have them, or the file is missing or damaged.
+        """
+        name = vectors_of(condition, encoder)
+        if name not in track.arrays:
+            have = ", ".join(track.of_kind("vectors")) or "none at all"
+            raise SingeridError(
+                f"{printable(self.path)}: has no vectors by {encoder} of the {condition} of "
+                f"{printable(track.path)} (it has {have}); "
+                f"make them: singerid prepare TREE STORE {options_for(name)}"
+            )
+        vectors, starts, voice_share = self.read(track, name)
+        return vectors, starts, voice_share
+
 
 def read_config(path: Path) -> FeatureConfig:
     """Feature settings of the store in the folder `path`; SingeridError where it is none."""
@@ -200,7 +232,7 @@ def read_config(path: Path) -> FeatureConfig:
 
 
 def read_origins(path: Path) -> Origins:
-    """What made the vocals and F0 of the store in the folder `path`."""
+    """What made the vocals, F0 and vectors of the store in the folder `path`."""
     file = path / "origins.json"
     if not file.exists():
         return Origins()
@@ -208,7 +240,7 @@ def read_origins(path: Path) -> Origins:
     try:
         origins = Origins(**read_json(file, remedy))
         known = origins.separator is None or origins.separator in SEPARATORS
-        if not (known and isinstance(origins.trackers, dict)):
+        if not (known and isinstance(origins.trackers, dict) and isinstance(origins.encoders, dict)):
             raise TypeError("not what they are")
         return origins
     except TypeError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from singerid.config import FeatureConfig
@@ -58,8 +59,18 @@ class StoreWriter:
         path = array_path(self.path, track, name)
         return name in track.arrays and is_there(path, name, track.frames, self.config)
 
-    def claim(self, separator: Origin | None, trackers: Iterable[Origin]) -> None:
-        """Remember what makes the vocals and F0 of this store.
+    def claim(
+        self,
+        separator: Origin | None,
+        trackers: Iterable[Origin] = (),
+        encoders: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Remember what makes the vocals, F0 and vectors of this store.
+
+        Args:
+            separator: what takes the vocals out.
+            trackers: what follows the melody.
+            encoders: what stands for each encoder in the names of arrays, and its identity.
 
         Raises:
             SingeridError: those that the store has were made by something else.
@@ -82,6 +93,13 @@ class StoreWriter:
                     f"{tracker.origin}; give another folder as STORE"
                 )
             new = replace(new, trackers={**new.trackers, tracker.name: tracker.origin})
+        for encoder, identity in encoders.items():
+            if old.encoders.get(encoder, identity) != identity:
+                raise SingeridError(
+                    f"{printable(self.path)}: its vectors by {encoder} were made with other weights or in "
+                    "another way, and vectors of two kinds do not compare; give another folder as STORE"
+                )
+            new = replace(new, encoders={**new.encoders, encoder: identity})
         if new != read_origins(self.path):
             write_json(self.path / "origins.json", asdict(new))
 

@@ -176,16 +176,21 @@ class Learner:
 
     def validate(self, clips: Clips) -> tuple[float, float, float]:
         """Loss, accuracy and weighted F1 of clips, in exact float32 but for bf16-mixed."""
-        probabilities = predict_clips(self._plain.eval(), clips, self._device)
-        named = probabilities.argmax(1)
-        right = probabilities[np.arange(len(clips)), clips.labels]
-        loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
-        f1 = f1_score(clips.labels, named, average="weighted", zero_division=0)
-        return float(loss), float((named == clips.labels).mean()), float(f1)
+        return measures(self._plain.eval(), clips, self._device)
 
     def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
         logits = network(*batch.inputs)
         return cross_entropy(logits, batch.labels) + penalty(self._model, logits, self._settings)
+
+
+def measures(model: nn.Module, clips: Clips, device: torch.device) -> tuple[float, float, float]:
+    """Loss, accuracy and weighted F1 of clips by a model in evaluation mode."""
+    probabilities = predict_clips(model, clips, device)
+    named = probabilities.argmax(1)
+    right = probabilities[np.arange(len(clips)), clips.labels]
+    loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
+    f1 = f1_score(clips.labels, named, average="weighted", zero_division=0)
+    return float(loss), float((named == clips.labels).mean()), float(f1)
 
 
 def penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tensor | float:

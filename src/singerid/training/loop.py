@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from singerid.config import CompileChoice
 from singerid.data.clips import Clips
@@ -15,6 +16,7 @@ from singerid.data.splits import Split
 from singerid.errors import SingeridError
 from singerid.evaluation.card import write_card
 from singerid.figures import draw_curves, save_figure
+from singerid.models.registry import MODELS
 from singerid.runs.config import RunConfig
 from singerid.runs.history import Epoch, best_epoch, out_of_patience
 from singerid.runs.new import open_run, require_run_or_nothing
@@ -25,6 +27,7 @@ from singerid.system.allocator import memory_kept
 from singerid.system.console import Display, TrainingDisplay
 from singerid.system.devices import CPU, gpu_arithmetic
 from singerid.system.files import locked
+from singerid.training.fitting import fit
 from singerid.training.learner import Learner, adam, check_training, compiling_pays, fresh_model
 from singerid.training.states import keep, resume
 
@@ -36,11 +39,13 @@ def train(
     split: Split,
     device: torch.device = CPU,
     display: Display = "none",
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
     compiling: CompileChoice = "auto",
     on_warning: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Train a network, keep its four states in a run folder, write its card; go on where a call stopped.
+
+    A head on vectors is fitted (`singerid.training.fitting`): an epoch is then a setting of it.
 
     Args:
         store: features of the tracks.
@@ -73,28 +78,23 @@ def train(
         memory_kept(),
     ):
         run = open_run(path, config, split, store)
-        settings = run.config.training
-        # Channels last suits convolutions on CPU and GPU alike. Adam takes its state where the weights are.
-        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = adam(model, settings, device)
-        history = resume(run, model, optimizer)
         for part, name in ((valid_part, "valid"), (test_part, "test")):
             if notice := clips_notice(part, name):
                 on_warning(notice)
-        learner = Learner(model, optimizer, settings, device)
-        steps = math.ceil(len(train_part.clips) / settings.batch_size)
-        # Of the whole run, so that one that was interrupted goes on as it began.
-        if compiling_pays(compiling, device, steps * settings.epochs):
-            _compile(learner, train_part.clips, config.model, on_warning)
-        with TrainingDisplay(config.model, settings.epochs, steps, len(history), display) as shown:
-            while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
-                epoch = _epoch(learner, len(history) + 1, train_part.clips, valid_part.clips, shown.step)
-                _require_finite(epoch, run)
-                history.append(epoch)
-                keep(run, model, optimizer, history)
-                shown.epoch(epoch.epoch, epoch.loss, epoch.valid_loss, epoch.valid_f1)
-                if on_epoch is not None:
-                    on_epoch(epoch)
+        if MODELS[config.model].settings:
+            history = fit(run, store, train_part, valid_part, on_epoch)
+        else:
+            history = _trained(
+                run,
+                model,
+                train_part.clips,
+                valid_part.clips,
+                device,
+                display=display,
+                on_epoch=on_epoch,
+                compiling=compiling,
+                on_warning=on_warning,
+            )
     curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
     save_figure(curves, run.path / "curves.svg")
     try:
@@ -102,6 +102,40 @@ def train(
     except SingeridError as error:  # the network is trained all the same
         on_warning(f"its model card cannot be written: {error}")
     return run
+
+
+def _trained(
+    run: Run,
+    model: nn.Module,
+    train: Clips,
+    valid: Clips,
+    device: torch.device,
+    *,
+    display: Display,
+    on_epoch: Callable[[Epoch], None],
+    compiling: CompileChoice,
+    on_warning: Callable[[str], None],
+) -> list[Epoch]:
+    """Train the network of a run from where it stopped to its last epoch; its epochs."""
+    settings = run.config.training
+    # Channels last suits convolutions on CPU and GPU alike. Adam takes its state where the weights are.
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = adam(model, settings, device)
+    history = resume(run, model, optimizer)
+    learner = Learner(model, optimizer, settings, device)
+    steps = math.ceil(len(train) / settings.batch_size)
+    # Of the whole run, so that one that was interrupted goes on as it began.
+    if compiling_pays(compiling, device, steps * settings.epochs):
+        _compile(learner, train, run.config.model, on_warning)
+    with TrainingDisplay(run.config.model, settings.epochs, steps, len(history), display) as shown:
+        while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
+            epoch = _epoch(learner, len(history) + 1, train, valid, shown.step)
+            _require_finite(epoch, run)
+            history.append(epoch)
+            keep(run, model, optimizer, history)
+            shown.epoch(epoch.epoch, epoch.loss, epoch.valid_loss, epoch.valid_f1)
+            on_epoch(epoch)
+    return history
 
 
 def _epoch(learner: Learner, number: int, train: Clips, valid: Clips, on_step: Callable[[], None]) -> Epoch:

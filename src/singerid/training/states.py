@@ -31,6 +31,15 @@ def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: 
 
     A kill in between does no harm: the epoch is then done again and writes the same states.
     """
+    keep_states(run, model, history)
+    tensors = dict(_flat_state(model, optimizer))
+    metadata = {"history": json.dumps([asdict(epoch) for epoch in history])}
+    with atomic_write(run.path / "resume.safetensors") as file:
+        file.write(safetensors.torch.save(tensors, metadata))
+
+
+def keep_states(run: Run, model: nn.Module, history: list[Epoch]) -> None:
+    """Write the states and, last, the metrics."""
     newest, earlier = history[-1], history[:-1]
     save_model(model, run.state_path("last"))
     for state, (measure, sign) in _MEASURE.items():
@@ -38,10 +47,6 @@ def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: 
         if all(value > sign * getattr(epoch, measure) for epoch in earlier):
             save_model(model, run.state_path(state))
     write_history(run, history)
-    tensors = dict(_flat_state(model, optimizer))
-    metadata = {"history": json.dumps([asdict(epoch) for epoch in history])}
-    with atomic_write(run.path / "resume.safetensors") as file:
-        file.write(safetensors.torch.save(tensors, metadata))
 
 
 def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

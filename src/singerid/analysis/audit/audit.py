@@ -16,6 +16,7 @@ from singerid.analysis.audit.conditions import (
     accompaniment_effect,
     asked_of,
     hear_conditions,
+    own_condition,
 )
 from singerid.analysis.audit.outcome import Audit
 from singerid.analysis.audit.presence import Presence, presence
@@ -61,14 +62,14 @@ def audit(
         )
     missing: list[Failure] = []
     heard = hear_conditions(run, lambda part: run.predict(part, device), missing.append)
-    own = heard[run.config.spec.audio]
+    own = heard[own_condition(run.config)]
     splits = [scores_on(run.config.split.kind, "network", [(own.part, own.probabilities)])]
     if retrain:
         splits += retrained(run, device, display, missing.append)
     splits += baselines(run, missing.append)
     found = Audit(
         model=run.config.model,
-        own=run.config.spec.audio,
+        own=own_condition(run.config),
         split=run.config.split.kind,
         singers=len(run.config.singers),
         clips=len(own.part.clips),
@@ -96,6 +97,8 @@ def _by_reason(missing: Iterable[Failure]) -> tuple[Failure, ...]:
 
 
 def _notes(run: Run) -> Iterator[str]:
+    if run.config.spec.audio == "both":
+        yield "Beside what sounds it heard the true vocals of that, as a perfect separator would give them."
     if "accompaniment" not in asked_of(run.config):
         yield (
             f"It was not asked about the accompaniment alone: {run.config.model} reads a melody, "
@@ -115,6 +118,7 @@ def _presence(
 
 def _remix_error(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> float | None:
     """None also where waveforms are mixed, which is exact."""
-    if "remix_own" not in heard or run.config.spec.reads_waveform:
+    spec = run.config.spec
+    if "remix_own" not in heard or spec.reads_waveform or spec.encoder is not None:
         return None
     return remix_error_db(run.store, heard["remix_own"].part.tracks)

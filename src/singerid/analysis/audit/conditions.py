@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from singerid.analysis.audit.encoded import Encoding
 from singerid.analysis.audit.estimate import (
     Estimate,
     f1,
@@ -117,6 +118,12 @@ def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
     return tuple(name for name in names if name != "accompaniment" or config.spec.melody is None)
 
 
+def own_condition(config: RunConfig) -> ConditionName:
+    """The condition that a network learned on: where it hears both, the mixture with its own vocals."""
+    audio = config.spec.audio
+    return "mixture" if audio == "both" else audio
+
+
 def hear_conditions(
     run: Run, predict: Predict, on_failure: Callable[[Failure], None]
 ) -> Mapping[ConditionName, ConditionHeard]:
@@ -136,7 +143,7 @@ def hear_conditions(
     named = predict(own)
     found: dict[ConditionName, ConditionHeard] = {}
     for name in asked_of(run.config):
-        if name == run.config.spec.audio:
+        if name == own_condition(run.config):
             part, partners, probabilities = own, None, named
         else:
             try:
@@ -177,9 +184,16 @@ def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) 
 
 def _part(name: ConditionName, run: Run, own: Part) -> tuple[Part, Mapping[str, StoredTrack] | None]:
     """The test part in a condition; of a remix, also whose accompaniment goes with each track."""
-    waveform = run.config.spec.reads_waveform
+    spec = run.config.spec
+    waveform = spec.reads_waveform or spec.encoder is not None
     stored = [waveform_of(stem) if waveform else stem for stem in _STEMS[name]]
     require(run.store, own.tracks, stored)
+    if spec.encoder is not None:
+        encoding = Encoding(run, own)
+        if len(_STEMS[name]) == 1:
+            return encoding.of_stem(*_STEMS[name]), None
+        partners = _partners(name, run, own, set(stored))
+        return encoding.remixed(partners), partners
     if name == "mixture" or name == "vocals":
         return run.hearing(name).part(), None
     if name == "accompaniment":

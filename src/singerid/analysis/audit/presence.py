@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.analysis.audit.conditions import ConditionHeard, ConditionName, require
+from singerid.analysis.audit.conditions import ConditionHeard, ConditionName, own_condition, require
 from singerid.analysis.audit.estimate import (
     FEWEST_ALBUMS,
     Estimate,
@@ -25,6 +25,7 @@ from singerid.analysis.audit.remix import powers
 from singerid.config import VOCALS, FeatureConfig
 from singerid.evaluation.significance import Named
 from singerid.evaluation.voting import THRESHOLD
+from singerid.models.spec import InputSpec
 from singerid.runs.part import Part
 from singerid.runs.run import Run
 from singerid.store.reader import Store
@@ -89,10 +90,10 @@ def presence(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> Presenc
     Raises:
         SingeridError: the store lacks the vocals of a track.
     """
-    store, own = run.store, heard[run.config.spec.audio]
+    store, own = run.store, heard[own_condition(run.config)]
     part, probabilities = own.part, own.probabilities
     require(store, part.tracks, [VOCALS])
-    voiced = voiced_share(store, part)
+    voiced = voiced_share(store, part, run.config.spec)
     sung, unsung = voiced >= WITH_VOICE, voiced <= WITHOUT_VOICE
     difference = None
     if "mixture" in heard and "vocals" in heard:
@@ -106,14 +107,22 @@ def presence(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> Presenc
     )
 
 
-def voiced_share(store: Store, part: Part) -> NDArray[np.float64]:
-    """Share of the frames of each clip that have voice, (clips,); see `VOICE_DB`."""
+def voiced_share(store: Store, part: Part, spec: InputSpec) -> NDArray[np.float64]:
+    """Share of the frames of each clip that have voice, (clips,); see `VOICE_DB`.
+
+    Args:
+        store: has the vocals.
+        part: the clips.
+        spec: what the network that they were cut for is given.
+    """
     voiced = [voiced_frames(store.features(track, VOCALS), store.config) for track in part.tracks]
-    clips = part.clips
+    frame = store.config.frame_seconds
+    length = max(1, round(spec.window_frames * spec.features.frame_seconds / frame))
+    starts = np.round(spec.seconds_of(part.clips.start) / frame).astype(int)
     return np.array(
         [
-            voiced[track][start : start + clips.clip_frames].mean()
-            for track, start in zip(clips.track, clips.start, strict=True)
+            voiced[track][start : start + length].mean()
+            for track, start in zip(part.clips.track, starts, strict=True)
         ]
     )
 

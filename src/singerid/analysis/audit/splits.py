@@ -132,7 +132,9 @@ def scores_on(split: str, system: System, named: Sequence[tuple[Part, Probabilit
 
 def _baseline(run: Run, store: Store, split: Split) -> tuple[Part, Probabilities]:
     config = run.config
-    train, test = (part_of(store, paths, config, config.spec.audio) for paths in (split.train, split.test))
+    train, test = (
+        part_of(store, paths, config, config.spec.sounds[0]) for paths in (split.train, split.test)
+    )
     return test, baseline_probabilities(train, test)
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from singerid.config import ACCOMPANIMENT, VOCALS
+from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS
 from singerid.sound.audio import Read, read_blocks
 from singerid.sound.scratch import as_bytes, keep, read_kept
 from singerid.sound.separation.separators import Separator
@@ -25,7 +25,7 @@ def separated(
     mixture: Read | None = None,
     parts: Collection[str] = SEPARATED,
 ) -> Iterator[Mapping[str, Read]]:
-    """Separate a recording and give parts of it, "vocals" and "accompaniment", to read as often as wished.
+    """Separate a recording and give parts of it to read as often as wished.
 
     Args:
         separator: what separates.
@@ -33,7 +33,7 @@ def separated(
         folder: where the parts are kept meanwhile; None: the system's folder for such files.
         warn: is called with what is wrong with the recording, though it can be used.
         mixture: its sound at the separator's rate, where that was decoded already; None: it is decoded here.
-        parts: those that are wanted.
+        parts: those that are wanted, of "vocals", "accompaniment" and the "mixture" itself.
 
     Raises:
         AudioError: the recording cannot be decoded or separated.
@@ -44,11 +44,12 @@ def separated(
     with tempfile.TemporaryDirectory(prefix="singerid-", dir=folder) as kept:
         if mixture is None:
             mixture = keep(read_blocks(path, separator.sample_rate, warn=warn), Path(kept) / "mixture")
-        files = {part: Path(kept) / part for part in parts}
+        files = {part: Path(kept) / part for part in SEPARATED if part in parts}
         with ExitStack() as stack:
             opened = {part: stack.enter_context(scratch_write(file)) for part, file in files.items()}
             for block in separator.blocks(path, mixture, warn):
                 for part, samples in zip(SEPARATED, block, strict=True):
                     if part in opened:
                         opened[part].write(as_bytes(samples))
-        yield {part: partial(read_kept, file) for part, file in files.items()}
+        reads: dict[str, Read] = {part: partial(read_kept, file) for part, file in files.items()}
+        yield reads | ({MIXTURE: mixture} if MIXTURE in parts else {})

@@ -1,4 +1,9 @@
-"""Trained networks, whoever trained them: those of runs of one's own, and those that others published."""
+"""Trained networks, whoever trained them: those of runs of one's own, and those that others published.
+
+A run on vectors is a head alone; to hear sound it is put behind the encoder whose vectors it learned on.
+
+Letters in shapes: B windows, D size of a vector.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from singerid.config import REPORTED_STATE, StateName
+from singerid.encoders.encoder import Encoder
+from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
 from singerid.listening.predict import ask
 from singerid.models.pretrained import load_pretrained
@@ -28,6 +35,7 @@ class TrainedNetwork:
         identity: SHA-256 of its weights' file.
         origins: for what made the input that it learned on which version, as far as known.
         notice: what its user should know of it; "" if nothing.
+        at_once: windows that a CPU is best given at a time.
     """
 
     name: str
@@ -37,16 +45,17 @@ class TrainedNetwork:
     identity: str
     origins: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
+    at_once: int = 1
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Probabilities (B, singers), float32, of windows as `spec` says, on the network's device."""
-        return ask(self.model, *inputs).float().softmax(-1)
+        return ask(self.model, *inputs, at_once=self.at_once).float().softmax(-1)
 
 
 def trained_network(
     run: Run, device: torch.device = CPU, state: StateName = REPORTED_STATE
 ) -> TrainedNetwork:
-    """The network of a run; raises SingeridError as `Run.network`."""
+    """The network of a run as it reads the run's store; raises SingeridError as `Run.network`."""
     model, config = run.network(device, state), run.config
     return TrainedNetwork(
         str(run.path), model, config.singers, spec_for(model, config.spec), run.digest(state), config.origins
@@ -59,7 +68,7 @@ def open_trained(
     state: StateName = REPORTED_STATE,
     pretrained_weights: Path | None = None,
 ) -> TrainedNetwork:
-    """The network of a run's folder or, where there is none, the pretrained one of that name.
+    """The network of a run's folder or, where there is none, the pretrained one of that name: it hears sound.
 
     Args:
         which: folder or name.
@@ -69,14 +78,18 @@ def open_trained(
 
     Raises:
         SingeridError: the run or its state is missing, damaged or of another version, or there is no
-            such pretrained network or it cannot be fetched.
+            such pretrained network or it cannot be fetched; the encoder whose vectors it reads cannot be
+            opened, or has other weights now.
     """
     if Path(which).exists():
         if pretrained_weights is not None:
             raise SingeridError(
                 f"{which}: is a folder, no pretrained network; leave out --pretrained-weights"
             )
-        trained = trained_network(Run.open(which), CPU, state)
+        run = Run.open(which)
+        trained = trained_network(run, CPU, state)
+        if run.config.spec.encoder is not None:
+            return _behind_encoder(run, trained, device)
     else:
         pretrained = load_pretrained(str(which), pretrained_weights)
         model, entry = pretrained.model, pretrained.entry
@@ -89,6 +102,55 @@ def open_trained(
     # Channels last suits convolutions on CPU and GPU alike.
     moved = trained.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return replace(trained, model=moved)
+
+
+class OnVectors(nn.Module):
+    """A head behind its encoder: windows in, logits out.
+
+    Args:
+        encoder: makes the vectors; its network stays as it is.
+        head: names singers by them.
+    """
+
+    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
+        super().__init__()
+        self.network = encoder.network
+        self.head = head
+        self._inputs = len(encoder.spec.inputs)
+
+    def embed(self, *windows: Tensor) -> Tensor:
+        """Unit vectors (B, D) of windows; those of two sounds follow each other."""
+        sounds = (windows[first : first + self._inputs] for first in range(0, len(windows), self._inputs))
+        return torch.cat([nn.functional.normalize(self.network(*sound).float()) for sound in sounds], dim=1)
+
+    def forward(self, *windows: Tensor) -> Tensor:
+        """Logits (B, singers) of windows as the encoder hears them, of one sound or of two."""
+        logits: Tensor = self.head(self.embed(*windows))
+        return logits
+
+
+def _behind_encoder(run: Run, trained: TrainedNetwork, device: torch.device) -> TrainedNetwork:
+    spec, encoder = run.config.spec, encoder_of(run, device)
+    heard = replace(encoder.spec, audio=spec.audio, separator=spec.separator)
+    model = OnVectors(encoder, trained.model.to(device)).eval()
+    return replace(trained, model=model, spec=heard, at_once=encoder.at_once)
+
+
+def encoder_of(run: Run, device: torch.device = CPU) -> Encoder:
+    """The encoder whose vectors a run reads.
+
+    Raises:
+        SingeridError: it cannot be opened, or has other weights now.
+    """
+    spec = run.config.spec
+    assert spec.encoder is not None  # else the run reads no vectors
+    encoder = open_encoder(spec.encoder, device)
+    if encoder.identity != run.config.origins[spec.encoder]:
+        raise SingeridError(
+            f"{run.path}: learned on vectors of other weights of {spec.encoder} than those that are here; "
+            "use those, or prepare and train again"
+        )
+    return encoder
 
 
 def spec_for(model: nn.Module, spec: InputSpec) -> InputSpec:

@@ -1,0 +1,184 @@
+"""Heads on the vectors of a frozen encoder: fitted in seconds, without steps, epochs or a GPU.
+
+A head is fitted once for each of a few settings, from the strongest regularisation to the weakest; the
+validation part chooses among them as it chooses among the epochs of a network, and each is a line of
+metrics.csv. Windows without voice teach nothing about a singer and are left out, where a singer has others.
+
+Letters in shapes: N windows, D size of a vector, S singers.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from singerid.config import PROBE_STRENGTHS
+from singerid.data.clips import Clips
+from singerid.encoders.back_end import fit_back_end, unit
+from singerid.models.registry import build_model
+from singerid.nn.heads import Centroids, Probe
+from singerid.runs.config import RunConfig
+from singerid.runs.history import Epoch
+from singerid.runs.part import Part, voice_of
+from singerid.runs.run import Run
+from singerid.store.reader import Store
+from singerid.system.devices import CPU
+from singerid.training.learner import measures
+from singerid.training.states import keep_states
+
+_STEPS = 1000  # of the optimiser, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """What a head learns from.
+
+    Attributes:
+        vectors: (N, D) float32.
+        labels: (N,) class of each.
+        track: (N,) number of the track that it is of.
+        singers: S.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    track: NDArray[np.int64]
+    singers: int
+
+
+Fit = Callable[[RunConfig, Vectors], Iterator[nn.Module]]
+"""Heads that were fitted, one for each setting."""
+
+
+def fit_probe(config: RunConfig, learned: Vectors) -> Iterator[nn.Module]:
+    """Multinomial logistic regression on standardised vectors, once for each of `PROBE_STRENGTHS`.
+
+    What standardises the vectors becomes a part of the linear layer.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean, deviation = learned.vectors.mean(0), learned.vectors.std(0)
+    deviation = np.where(deviation > 0, deviation, 1)
+    standard = (learned.vectors - mean) / deviation
+    regression = LogisticRegression(max_iter=_STEPS, warm_start=True)
+    for strength in PROBE_STRENGTHS:
+        regression.set_params(C=strength)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the validation part judges what came out
+            regression.fit(standard, learned.labels)
+        weight, bias = _two_rows(regression.coef_, regression.intercept_)
+        head = _built(config)
+        assert isinstance(head, Probe)
+        weight = weight / deviation
+        with torch.no_grad():
+            head.output.weight.copy_(torch.from_numpy(weight))
+            head.output.bias.copy_(torch.from_numpy(bias - weight @ mean))
+        yield head
+
+
+def _two_rows(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """A row for each singer: of two, scikit-learn gives that of the second alone."""
+    if len(weight) > 1:
+        return weight, bias
+    return np.concatenate((np.zeros_like(weight), weight)), np.concatenate((np.zeros_like(bias), bias))
+
+
+def fit_centroids(config: RunConfig, learned: Vectors) -> Iterator[nn.Module]:
+    """Means of a singer's vectors after the back end that is fitted on the same recordings; one setting.
+
+    What cosines are multiplied by is that under which the windows of the recordings, each compared with
+    means that it is no part of, have the least cross-entropy.
+    """
+    tracks = np.unique(learned.track)
+    recordings = np.stack([learned.vectors[learned.track == track].mean(0) for track in tracks])
+    singers = np.array([learned.labels[learned.track == track][0] for track in tracks])
+    back_end = fit_back_end(recordings, singers.tolist())
+    seen = back_end(learned.vectors)
+    sums = np.stack([seen[learned.labels == singer].sum(0) for singer in range(learned.singers)])
+    head = _built(config)
+    assert isinstance(head, Centroids)
+    head.mean.copy_(torch.from_numpy(back_end.mean))
+    head.whitening.copy_(torch.from_numpy(back_end.whitening))
+    head.centroids.copy_(torch.from_numpy(unit(sums)))
+    head.scale.copy_(torch.tensor(_scale(seen, sums, learned)))
+    yield head
+
+
+SCALES: tuple[float, ...] = tuple(2.0 ** (power / 2) for power in range(0, 15))  # 1 to 128
+
+
+def _scale(seen: NDArray[np.float32], sums: NDArray[np.float32], learned: Vectors) -> float:
+    cosines = np.empty((len(seen), learned.singers), np.float32)
+    for track in np.unique(learned.track):
+        own = learned.track == track
+        others = sums.copy()
+        others[learned.labels[own][0]] -= seen[own].sum(0)
+        cosines[own] = seen[own] @ unit(others).T
+    labels = torch.from_numpy(learned.labels)
+    losses = [
+        float(nn.functional.cross_entropy(scale * torch.from_numpy(cosines), labels)) for scale in SCALES
+    ]
+    return SCALES[int(np.argmin(losses))]
+
+
+FITS: Mapping[str, Fit] = {"probe": fit_probe, "centroids": fit_centroids}
+"""How the models are fitted that have `ModelEntry.settings`."""
+
+
+def fit(
+    run: Run,
+    store: Store,
+    train: Part,
+    valid: Part,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> list[Epoch]:
+    """Fit the head of a run, and keep its states and metrics: an epoch for each setting.
+
+    It takes seconds; interrupted, it is done again.
+    """
+    learned = _voiced(store, train, run.config)
+    history: list[Epoch] = []
+    began = time.perf_counter()
+    for number, head in enumerate(FITS[run.config.model](run.config, learned), 1):
+        head.eval()
+        loss = _loss(head, learned)
+        found = measures(head, valid.clips, CPU)
+        ended = time.perf_counter()
+        history.append(Epoch(number, loss, *found, seconds=ended - began))
+        began = ended
+        keep_states(run, head, history)
+        on_epoch(history[-1])
+    return history
+
+
+def _built(config: RunConfig) -> nn.Module:
+    return build_model(config.model, len(config.singers), **config.options)
+
+
+def _voiced(store: Store, part: Part, config: RunConfig) -> Vectors:
+    """The vectors of the windows with voice; all of a singer who has none such."""
+    clips = part.clips
+    voiced = voice_of(store, part, config) >= 0.5
+    for label in np.unique(clips.labels):
+        if not voiced[clips.labels == label].any():
+            voiced |= clips.labels == label
+    vectors = _all(clips)[voiced]
+    return Vectors(vectors, clips.labels[voiced], clips.track[voiced], len(part.singers))
+
+
+def _all(clips: Clips) -> NDArray[np.float32]:
+    read: Tensor = torch.cat([batch.inputs[0].flatten(1) for batch in clips.batches(4096)])
+    vectors: NDArray[np.float32] = read.numpy()
+    return vectors
+
+
+@torch.inference_mode()
+def _loss(head: nn.Module, learned: Vectors) -> float:
+    logits = head(torch.from_numpy(learned.vectors))
+    return float(nn.functional.cross_entropy(logits, torch.from_numpy(learned.labels)))
