@@ -132,3 +132,40 @@ def trained(recordings, tmp_path_factory):
     config = configure(store, split, how, "crnn", training, options=options)
     path = tmp_path_factory.mktemp("runs") / "run"
     return train(store, path, config, split, torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A synthetic corpus of 3 singers x 3 albums x 1 song of 6 s with true stems, and its store with vectors.
+
+    The encoder is the network of `trained`: it hears windows of 1 s.
+    """
+
+    tree: Path
+    store: Path
+    encoder: Path
+
+
+@pytest.fixture(scope="session")
+def encoded(trained, tmp_path_factory) -> Encoded:
+    from singerid.config import CorpusConfig
+    from singerid.data.synthetic import write_corpus
+    from singerid.data.tracks import scan_tree
+    from singerid.encoders.registry import open_encoder
+    from singerid.preparation.prepare import prepare
+    from singerid.sound.separation.separators import open_separator
+
+    folder = tmp_path_factory.mktemp("encoded")
+    write_corpus(folder / "corpus", CorpusConfig(singers=3, albums=3, songs=1, seconds=6), workers=1)
+    tree = folder / "corpus" / "mixture"
+    report = prepare(
+        scan_tree(tree),
+        tree,
+        folder / "store",
+        workers=1,
+        separator=open_separator("stems", tree=tree, stems=folder / "corpus"),
+        encoders=[open_encoder(trained.path)],
+        waveform=True,
+    )
+    assert not report.failures
+    return Encoded(tree, folder / "store", trained.path)

@@ -91,7 +91,23 @@ def inputs_of(name, clips=2, frames=32, seed=0):
     return [torch.randn(clips, 128, frames, generator=generator) * 10 - 40 for _ in MODELS[name].inputs]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["probe", "centroids"])
+def test_a_head_on_vectors_survives_saving_bit_for_bit(name, tmp_path):
+    model = build_model(name, 5, size=7).eval()
+    for tensor in model.state_dict().values():
+        tensor.normal_()
+    vectors = torch.randn(3, 7, 1)
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model_file(tmp_path / "model.safetensors")
+    with torch.no_grad():
+        assert torch.equal(loaded(vectors), model(vectors))
+        assert loaded(vectors).shape == (3, 5)
+    assert torch.equal(loaded.embed(vectors), vectors[..., 0])
+    with pytest.raises(ValueError, match="unknown option 'width'"):
+        build_model(name, 5, width=0.25)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not MODELS[name].settings])
 def test_trains_one_step_and_survives_saving_bit_for_bit(name, tmp_path):
     torch.manual_seed(1)
     model = build_model(name, 5, width=0.125)

@@ -15,10 +15,10 @@ from singerid.evaluation.significance import Comparison
 from singerid.reproduce.rendering import column_spans, csv_text, terminal_tables, write_report
 from singerid.reproduce.report import Report, interval, lines, number
 from singerid.reproduce.summary import Entry, Ours, Row, Summary
-from singerid.reproduce.tables import TABLES, Column, Subject, columns_of, published_f1
+from singerid.reproduce.tables import TABLES, Column, Subject, published_f1
 
 CONFIG = ReproduceConfig(tables=(1, 7))
-COLUMNS = columns_of(CONFIG)
+COLUMNS = TABLES[1].columns(CONFIG)
 FIRST = Column("mixture", "clip", 3.0)
 
 

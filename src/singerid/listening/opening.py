@@ -37,7 +37,8 @@ def open_listener(
             for the mixture; it would hear one sound in place of two, or two in place of one; or the
             separator or the tracker cannot be opened.
     """
-    opened = _separator(name, spec, audio or spec.audio, separator, weights, device)
+    spec = spec.hearing(audio or spec.audio, name)
+    opened = _separator(name, spec, separator, weights, device)
     tracker = None
     if spec.melody is not None:
         default = FeatureConfig()
@@ -47,18 +48,17 @@ def open_listener(
                 f"{default.hop_length} samples; its features are made otherwise"
             )
         tracker = open_tracker(spec.melody, device)
-    return Listener(spec.hearing(audio or spec.audio, name), device, opened, tracker)
+    return Listener(spec, device, opened, tracker)
 
 
 def _separator(
     name: str,
     spec: InputSpec,
-    audio: AudioCondition,
     wanted: str | None,
     weights: Path | None,
     device: torch.device,
 ) -> Separator | None:
-    if audio == "mixture":
+    if spec.audio == "mixture":
         if wanted or weights:
             raise SingeridError(f"{name}: hears the mixture; leave out --separator and --weights")
         return None

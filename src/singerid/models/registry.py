@@ -47,10 +47,10 @@ _VARIANTS: dict[str, tuple[dict[str, Any], str, tuple[int, ...], tuple[int, ...]
     # suffix: (options, description, tables as crnn, tables as crnnm)
     "": ({}, "four conv blocks, two GRUs", (1, 2, 6), (1, 4, 6)),
     "_large": ({"extra_blocks": 5}, "five more conv blocks, as many parameters as with FGNL", (6,), (6,)),
-    "_square": ({"pools": SQUARE_POOLS}, "control: FGNL's pools, no attention", (7,), ()),
+    "_square": ({"pools": SQUARE_POOLS}, "control: FGNL's pools, no attention", (7, 8), ()),
     "_nl": ({"pools": SQUARE_POOLS, "attention": "nl"}, "non-local block", (2, 7), (4,)),
     "_fgnl_light": (_FGNL | {"layers": ()}, "FGNL within the last layer only", (2, 7), (4,)),
-    "_fgnl": (_FGNL, "FGNL over positions, channels and layers", (1, 2, 3, 6, 7), (1, 4, 5, 6)),
+    "_fgnl": (_FGNL, "FGNL over positions, channels and layers", (1, 2, 3, 6, 7, 8), (1, 4, 5, 6)),
     "_fgnl_no_smoothing": (_FGNL | {"smoothing": False}, "FGNL without Gaussian smoothing", (3,), (5,)),
     "_fgnl_no_mose": (_FGNL | {"excitation": "none"}, "FGNL without MoSE", (3,), (5,)),
     "_fgnl_se": (_FGNL | {"excitation": "se"}, "FGNL with SE in place of MoSE", (3,), (5,)),

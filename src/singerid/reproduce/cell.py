@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from singerid.analysis.audit.audit import audit
+from singerid.analysis.audit.report import audit_json
 from singerid.config import ReproduceConfig
 from singerid.errors import Failure, SingeridError
 from singerid.evaluation.card import write_card
 from singerid.evaluation.evaluate import evaluate
-from singerid.evaluation.record import record_evaluation
-from singerid.reproduce.plan import run_folder
+from singerid.evaluation.record import record_audit, record_evaluation
+from singerid.reproduce.plan import OnDemand, run_folder
 from singerid.reproduce.protocols import run_config, states_of
-from singerid.reproduce.tables import Cell
+from singerid.reproduce.tables import Cell, audited
 from singerid.runs.history import Epoch
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device, use_threads
@@ -47,15 +49,20 @@ class CellJob:
 def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) -> None:
     """Train the network of a cell, going on where an earlier call stopped, score it and keep the result.
 
+    Where its table asks for that, it is audited, too.
+
     Raises:
         SingeridError: as `train` and `record_evaluation`.
     """
     use_threads(job.threads)
     device, store = choose_device(job.device), Store.open(job.store)
-    config, split = run_config(store, job.cell, job.config)
+    encoder = OnDemand(job.config.encoder).of(job.cell)
+    config, split = run_config(store, job.cell, job.config, encoder)
     run = train(store, run_folder(job.out, job.cell), config, split, device, on_epoch=on_epoch)
     # What cannot be kept is a failure here: tables are made of what is kept.
     record_evaluation(run, evaluate(run, device, states_of(job.cell.protocol), keep=False))
+    if audited(job.cell, job.config):
+        record_audit(run, audit_json(audit(run, device, keep=False)))
     write_card(run)
 
 

@@ -45,7 +45,7 @@ def run_on_cluster(
 
 def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[CellOutcome]:
     task = ray.remote(_work).options(max_retries=RETRIES, **needs)
-    running = {task.remote(job, MODELS[job.cell.model]): job for job in jobs}
+    running = {task.remote(job, MODELS[job.cell.network]): job for job in jobs}
     while running:
         (ready, *_), _ = ray.wait(list(running))
         cell = running.pop(ready).cell
@@ -72,6 +72,6 @@ def _slots(resources: dict[str, float], needs: dict[str, int]) -> int:
 
 def _work(job: CellJob, entry: ModelEntry) -> Failure | None:
     """In the worker, which has not run the plugins of this process."""
-    if job.cell.model not in MODELS:
-        MODELS.register(job.cell.model, entry)
+    if job.cell.network not in MODELS:
+        MODELS.register(job.cell.network, entry)
     return attempt(job)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from singerid.config import ReproduceConfig
 from singerid.data.splits import Split
+from singerid.encoders.encoder import Encoder
+from singerid.encoders.registry import open_encoder
 from singerid.errors import Failure, SingeridError
-from singerid.reproduce.protocols import check_protocol, run_config, states_of
+from singerid.reproduce.protocols import check_protocol, reads_vectors, run_config, states_of
 from singerid.reproduce.results import CellResult, read_result
-from singerid.reproduce.tables import Cell, cells
+from singerid.reproduce.tables import Cell, audited, cells
 from singerid.runs.config import RunConfig
 from singerid.runs.history import read_history
 from singerid.runs.new import run_differences
@@ -45,13 +47,33 @@ def check_clips(store: Store, config: ReproduceConfig) -> None:
             )
     dropped = config.protocol == "authors"  # the last whole clip of a track
     longest = max((track.frames for track in store.tracks), default=0)
-    for seconds in config.clip_seconds:
+    for seconds in dict.fromkeys(cell.clip_seconds for cell in cells(config)):
         if seconds_to_frames(seconds, store.config) * (1 + dropped) > longest:
             clips = "two clips" if dropped else "a clip"
             raise SingeridError(
                 f"--clip-seconds {seconds:g}: no track of {printable(store.path)} is as long as {clips}, the "
                 f"longest has {frames_to_seconds(longest, store.config):.1f} s; choose shorter clips"
             )
+
+
+class OnDemand:
+    """An encoder that is opened once, where a cell needs it.
+
+    Args:
+        name: of the encoder.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._opened: Encoder | None = None
+
+    def of(self, cell: Cell) -> Encoder | None:
+        """The encoder whose vectors a cell's network reads; raises SingeridError as `open_encoder`."""
+        if not reads_vectors(cell):
+            return None
+        if self._opened is None:
+            self._opened = open_encoder(self._name)
+        return self._opened
 
 
 @dataclass(frozen=True)
@@ -86,15 +108,17 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
     done: dict[Cell, CellResult] = {}
     waiting: dict[Cell, int] = {}
     reasons: dict[str, list[Cell]] = {}
+    encoder = OnDemand(config.encoder)
     for cell in cells(config):
         try:
-            wanted, split = run_config(store, cell, config)
+            wanted, split = run_config(store, cell, config, encoder.of(cell))
             _check_whole(store, wanted)
         except SingeridError as error:
             reasons.setdefault(str(error), []).append(cell)
             continue
         left = _epochs_left(run_folder(out, cell), wanted, split)
-        result = None if left else read_result(run_folder(out, cell), states_of(cell.protocol))
+        states = states_of(cell.protocol)
+        result = None if left else read_result(run_folder(out, cell), states, audited(cell, config))
         if result is not None:
             done[cell] = result
         else:
@@ -108,6 +132,8 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
 def _check_whole(store: Store, config: RunConfig) -> None:
     """Raise SingeridError unless every track has what the run reads."""
     audio, melody = config.spec.audio, config.spec.melody
+    if config.spec.encoder is not None:
+        return  # its parts say what they lack
     needed = {features_of(audio)} | ({f0_of(audio, melody)} if melody is not None else set())
     lacking = [track.path for track in store.tracks if not needed <= track.arrays.keys()]
     if lacking:

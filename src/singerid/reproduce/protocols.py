@@ -24,9 +24,10 @@ from singerid.config import (
 )
 from singerid.data.splits import Split
 from singerid.errors import SingeridError
+from singerid.models.registry import MODELS
 from singerid.reproduce.tables import Cell
 from singerid.runs.config import RunConfig, SplitConfig
-from singerid.runs.new import configure, make_split
+from singerid.runs.new import EncoderUsed, configure, make_split
 from singerid.store.reader import Store
 from singerid.text import printable
 
@@ -38,8 +39,16 @@ def states_of(protocol: Protocol) -> tuple[StateName, ...]:
     return get_args(StateName) if protocol == "authors" else (REPORTED_STATE,)
 
 
-def run_config(store: Store, cell: Cell, config: ReproduceConfig) -> tuple[RunConfig, Split]:
+def run_config(
+    store: Store, cell: Cell, config: ReproduceConfig, encoder: EncoderUsed | None = None
+) -> tuple[RunConfig, Split]:
     """Configuration and split of the run of a cell.
+
+    Args:
+        store: what to learn from.
+        cell: which run.
+        config: the settings that all runs share.
+        encoder: whose vectors it reads, where it reads some (`reads_vectors`).
 
     Raises:
         SingeridError: the store lacks what the cell needs, or cannot be split.
@@ -49,28 +58,40 @@ def run_config(store: Store, cell: Cell, config: ReproduceConfig) -> tuple[RunCo
         store,
         split,
         how,
-        cell.model,
+        cell.network,
         training_of(cell, config),
         options=options_of(cell, config),
         audio=cell.audio,
+        encoder=encoder,
     )
     return run, split
+
+
+def reads_vectors(cell: Cell) -> bool:
+    """Whether the network of a cell stands on an encoder."""
+    return "vectors" in MODELS[cell.network].inputs
 
 
 def training_of(cell: Cell, config: ReproduceConfig) -> TrainingConfig:
     """How the network of a cell is trained."""
     training = replace(config.training, clip_seconds=cell.clip_seconds, seed=cell.seed)
+    if cell.augmented:
+        training = replace(training, augment="all")
+    if MODELS[cell.network].settings:  # it is fitted: the rest is of no matter
+        return TrainingConfig(clip_seconds=cell.clip_seconds, seed=cell.seed)
     if cell.protocol == "authors":
         training = replace(training, drop_last_clip=True)
-        if _has_fgnl(cell.model, "crnn"):
+        if _has_fgnl(cell.network, "crnn"):
             training = replace(training, output_l2=PENALTY, output_l1=PENALTY)
     return training
 
 
 def options_of(cell: Cell, config: ReproduceConfig) -> dict[str, Any]:
     """Options of the network of a cell; a network of one's own need not know of `width`."""
-    options: dict[str, Any] = {} if config.width == ReproduceConfig.width else {"width": config.width}
-    if cell.protocol == "authors" and _has_fgnl(cell.model, "crnn", "crnnm"):
+    options: dict[str, Any] = {}
+    if config.width != ReproduceConfig.width and not reads_vectors(cell):
+        options["width"] = config.width
+    if cell.protocol == "authors" and _has_fgnl(cell.network, "crnn", "crnnm"):
         options["softmax"] = "queries"
     return options
 

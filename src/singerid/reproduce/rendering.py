@@ -85,7 +85,13 @@ def _terminal_table(summary: Summary) -> Table:
         counts = _parameter_lines(row)
         told = [line for line in lines(summary, row) if any(line.cells[index].text for index in shown)]
         for number, line in enumerate(told):
-            style = {"ours": "", "published": "cyan", "difference": "dim", "against": "yellow"}[line.kind]
+            style = {
+                "ours": "",
+                "published": "cyan",
+                "difference": "dim",
+                "against": "yellow",
+                "audit": "green",
+            }[line.kind]
             cells = (_terminal_cell(line, index) for index in shown)
             count = counts[number] if number < len(counts) else ""
             table.add_row(row.model if number == 0 else "", line.title, *cells, count, style=style)

@@ -1,6 +1,7 @@
 """What a report of the tables says besides the numbers: its titles, and how the numbers are to be read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -120,7 +121,7 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-Kind = Literal["ours", "published", "difference", "against"]
+Kind = Literal["ours", "published", "difference", "against", "audit"]
 _WINNERS = ("average", "best")  # the best network of a column is told by these, as in the paper
 
 
@@ -137,7 +138,8 @@ class Line:
     """One line under a network.
 
     Attributes:
-        kind: whose numbers: ours, the published ones, ours minus these, ours minus the control's.
+        kind: whose numbers: ours, the published ones, ours minus these, ours minus the control's; or what
+            audits say.
         label: which statistic.
         cells: one a column.
     """
@@ -149,7 +151,7 @@ class Line:
     @property
     def title(self) -> str:
         """Kind and label in words."""
-        return self.label if self.kind in ("ours", "against") else f"{self.kind} {self.label}"
+        return self.label if self.kind in ("ours", "against", "audit") else f"{self.kind} {self.label}"
 
 
 def lines(summary: Summary, row: Row) -> tuple[Line, ...]:
@@ -182,6 +184,8 @@ def _lines(summary: Summary, row: Row) -> Iterator[Line]:
         label = f"minus {control}"
         yield line("against", label, lambda entry: number(_of(entry.against, "difference"), "+"))
         yield line("against", "95 %", lambda entry: interval(_of(entry.against, "interval"), "+"))
+    if summary.table.audited:
+        yield line("audit", "goes by", lambda entry: verdicts(entry.verdicts))
 
 
 def _of(what: object, name: str) -> Any:
@@ -192,6 +196,18 @@ def _of(what: object, name: str) -> Any:
 def number(value: float | None, sign: str = "") -> str:
     """A value to two decimals, as the paper gives it; "" for none."""
     return "" if value is None else f"{value:{sign}.2f}".replace("-0.00", "+0.00" if sign else "0.00")
+
+
+def verdicts(of_seeds: Sequence[str]) -> str:
+    """What audits say, the most frequent first, each with how often where they differ.
+
+    >>> verdicts(["voice", "voice", "open"]), verdicts(["voice"]), verdicts([""])
+    ('voice 2, open 1', 'voice', 'not told')
+    """
+    counts = Counter(verdict or "not told" for verdict in of_seeds)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common())
 
 
 def interval(value: Interval | None, sign: str = "") -> str:

@@ -5,7 +5,7 @@ track of the test albums.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from singerid.config import StateName
 from singerid.errors import SingeridError
 from singerid.evaluation.outcome import NamedTrack
-from singerid.evaluation.record import recorded_evaluations
+from singerid.evaluation.record import recorded_audit, recorded_evaluations
 from singerid.evaluation.significance import Named
 from singerid.reproduce.tables import LEVELS, Level
 from singerid.runs.history import Epoch, read_history
@@ -30,12 +30,15 @@ class CellResult:
         seconds: of an epoch, on average.
         f1: weighted F1 of each scored state at both levels.
         tracks: what was named, sorted by path.
+        verdict: of its audit, what decides where voice and accompaniment disagree; "" where that was not
+            asked, or could not be told.
     """
 
     epochs: int
     seconds: float
     f1: Mapping[StateName, Mapping[Level, float]]
     tracks: tuple[NamedTrack, ...]
+    verdict: str = ""
 
     def best_state(self, level: Level) -> StateName:
         """The scored state with the best F1 on the test tracks; of equals the first. Mostly there is one."""
@@ -52,12 +55,22 @@ class CellResult:
         return Named(np.array(truth), np.array(names), albums)
 
 
-def read_result(folder: Path, states: Sequence[StateName]) -> CellResult | None:
-    """The result of a run's folder; None where these states, as they are now, were not all scored."""
+def read_result(folder: Path, states: Sequence[StateName], audited: bool = False) -> CellResult | None:
+    """The result of a run's folder; None where these states, as they are now, were not all scored.
+
+    Args:
+        folder: of the run.
+        states: that are to be scored.
+        audited: whether it is to be audited, too.
+    """
     try:
         run = Run.open(folder)
         recorded = recorded_evaluations(run)[run.config.spec.audio]
-        return _result(recorded, states, read_history(run))
+        audit = recorded_audit(run)
+        if audited and not audit:
+            return None
+        result = _result(recorded, states, read_history(run))
+        return result and replace(result, verdict=audit.get("verdict") or "")
     except (SingeridError, KeyError, TypeError, ValueError, AttributeError):
         return None  # never scored, or by another version: it is scored again in no time
 

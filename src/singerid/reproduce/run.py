@@ -17,7 +17,7 @@ from singerid.reproduce.rendering import REPORT, has_report, write_report
 from singerid.reproduce.report import Report
 from singerid.reproduce.results import CellResult, read_result
 from singerid.reproduce.summary import summarise
-from singerid.reproduce.tables import Cell, Subject, cells, subject_of
+from singerid.reproduce.tables import Cell, Subject, audited, cells, subject_of
 from singerid.runs.config import current_versions
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device
@@ -121,7 +121,7 @@ def reproduce(
     ]
     with locked_out(out):
         try:
-            _run(jobs, plan, pages, out, ray, show_progress)
+            _run(jobs, plan, pages, out, config, ray, show_progress)
         except KeyboardInterrupt:
             pages.write()  # of what was done before
             raise
@@ -129,7 +129,13 @@ def reproduce(
 
 
 def _run(
-    jobs: Sequence[CellJob], plan: Plan, pages: "_Pages", out: Path, ray: str | None, show_progress: bool
+    jobs: Sequence[CellJob],
+    plan: Plan,
+    pages: "_Pages",
+    out: Path,
+    config: ReproduceConfig,
+    ray: str | None,
+    show_progress: bool,
 ) -> None:
     with ReproduceDisplay(plan.done, plan.waiting, show_progress) as shown:
         outcomes = (
@@ -138,7 +144,8 @@ def _run(
         for cell, failure in outcomes:
             result = None
             if failure is None:
-                result = read_result(run_folder(out, cell), states_of(cell.protocol))
+                states = states_of(cell.protocol)
+                result = read_result(run_folder(out, cell), states, audited(cell, config))
             pages.add(cell, result, failure)
             shown.finish(cell, result)
             if pages.seconds_old > REFRESH_SECONDS:

@@ -5,12 +5,14 @@ from pathlib import Path
 from singerid.config import SMOKE_CORPUS, ReproduceConfig
 from singerid.data.synthetic import write_corpus
 from singerid.data.tracks import scan_tree
+from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
 from singerid.models.registry import MODELS
 from singerid.preparation.prepare import prepare
 from singerid.reproduce.plan import require_usable
+from singerid.reproduce.protocols import reads_vectors
 from singerid.reproduce.run import CORPUS, STORE, locked_out, require_out
-from singerid.reproduce.tables import cells
+from singerid.reproduce.tables import audited, cells
 from singerid.sound.melody.trackers import open_tracker
 from singerid.sound.separation.separators import open_separator
 
@@ -35,8 +37,9 @@ def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = F
 
 def _make(corpus: Path, store: Path, config: ReproduceConfig, show_progress: bool) -> Path:
     needed = cells(config)
-    melody = any("melody" in MODELS[cell.model].inputs for cell in needed)
-    vocals = any(cell.audio == "vocals" for cell in needed)
+    melody = any("melody" in MODELS[cell.network].inputs for cell in needed)
+    encoded = any(reads_vectors(cell) for cell in needed)
+    vocals = any(cell.audio != "mixture" or audited(cell, config) for cell in needed)
     trackers = [open_tracker("crepe-tiny")] if melody else []
     write_corpus(corpus, SMOKE_CORPUS, workers=1, show_progress=show_progress)
     tree = corpus / "mixture"
@@ -47,6 +50,8 @@ def _make(corpus: Path, store: Path, config: ReproduceConfig, show_progress: boo
         workers=1,
         separator=open_separator("stems", tree=tree, stems=corpus) if vocals else None,
         trackers=trackers,
+        encoders=[open_encoder(config.encoder)] if encoded else [],
+        waveform=encoded,
         show_progress=show_progress,
     )
     if report.failures:

@@ -18,7 +18,7 @@ from singerid.reproduce.tables import (
     PublishedF1,
     Subject,
     Table,
-    columns_of,
+    network_of,
     published_f1,
     published_parameters,
 )
@@ -63,12 +63,14 @@ class Entry:
         published: None where nothing was.
         comparable: the singers are those of the published values.
         against: our network minus the table's control; None where there is none or one was not run.
+        verdicts: of the audits, one a seed, where the table asks for them; "" where one told nothing.
     """
 
     ours: Ours | None
     published: PublishedF1 | None
     comparable: bool
     against: Comparison | None = None
+    verdicts: tuple[str, ...] = ()
 
     def difference(self, statistic: str) -> float | None:
         """Ours minus the published "average" or "best"; None where one is missing or they do not compare."""
@@ -114,7 +116,7 @@ def summarise(results: Results, config: ReproduceConfig, data: Subject) -> tuple
 
 
 def _summary(table: Table, results: Results, config: ReproduceConfig, data: Subject) -> Summary:
-    shown = columns_of(config)
+    shown = table.columns(config)
     rows = []
     for model in table.rows:
         parameters, parameters_run = _parameters(model, config, len(data.singers))
@@ -122,7 +124,7 @@ def _summary(table: Table, results: Results, config: ReproduceConfig, data: Subj
         rows.append(
             Row(
                 model,
-                MODELS[model].description,
+                _description(model),
                 parameters,
                 parameters_run,
                 published_parameters(model),
@@ -135,12 +137,19 @@ def _summary(table: Table, results: Results, config: ReproduceConfig, data: Subj
 def _entry(
     table: Table, model: str, column: Column, results: Results, config: ReproduceConfig, data: Subject
 ) -> Entry:
+    found = _of_seeds(results, model, column, config)
     return Entry(
-        _ours(_of_seeds(results, model, column, config), column),
+        _ours(found, column),
         published_f1(table.number, model, column),
         data.has_artist20_singers,
         _against(table, model, column, results, config),
+        tuple(result.verdict for result in found.values()) if table.audited else (),
     )
+
+
+def _description(row: str) -> str:
+    network = network_of(row)
+    return MODELS[network].description + (", trained with augmentation" if network != row else "")
 
 
 def _of_seeds(results: Results, model: str, column: Column, config: ReproduceConfig) -> dict[int, CellResult]:
@@ -189,9 +198,10 @@ def _full_parameters(model: str) -> int:
 
 def _parameters(model: str, config: ReproduceConfig, singers: int) -> tuple[int, int | None]:
     """(for 20 singers at full width, as run); None where the network cannot be built as asked for."""
-    full = _full_parameters(model)
+    network = network_of(model)
+    full = _full_parameters(network)
     options = options_of(Cell(model, "mixture", config.clip_seconds[0], 0, config.protocol), config)
     try:
-        return full, count_parameters(build_model(model, singers, **options))[0]
+        return full, count_parameters(build_model(network, singers, **options))[0]
     except (TypeError, ValueError):
         return full, None  # its runs are listed as failed, with the reason

@@ -23,12 +23,15 @@ class Table:
     """One table.
 
     Attributes:
-        number: 1 to 3 are the paper's, 4 to 6 those of its authors' repository, 7 is ours.
+        number: 1 to 3 are the paper's, 4 to 6 those of its authors' repository, 7 and 8 are ours.
         title: what it asks.
         source: where it was published.
-        models: the networks in its rows, from top to bottom.
+        models: the networks in its rows, from top to bottom; "crnn+augment" is crnn, augmented.
         control: the network that the others are compared with, if any.
         note: what a reader must know.
+        audio: its columns' audio conditions; None: those of the paper.
+        clip_seconds: lengths of its clips; None: those of the paper, and what is asked for.
+        audited: each network is audited, too: what is it that it hears?
     """
 
     number: int
@@ -37,12 +40,38 @@ class Table:
     models: tuple[str, ...]
     control: str | None = None
     note: str = ""
+    audio: tuple[AudioCondition, ...] | None = None
+    clip_seconds: tuple[float, ...] | None = None
+    audited: bool = False
 
     @property
     def rows(self) -> tuple[str, ...]:
         """`models`, and after them what was registered for this table (`ModelEntry.tables`)."""
         added = (name for name, entry in MODELS.items() if self.number in entry.tables)
         return tuple(dict.fromkeys((*self.models, *added)))
+
+    def columns(self, config: ReproduceConfig) -> "tuple[Column, ...]":
+        """Its columns in the paper's order: audio, then level, then length of the clips.
+
+        Those of the paper are always there, whether they are run or not; other clip lengths join them.
+        """
+        paper = ReproduceConfig()
+        lengths = self.clip_seconds or sorted({*paper.clip_seconds, *config.clip_seconds})
+        audio = self.audio or paper.audio
+        return tuple(
+            Column(heard, level, seconds) for heard in audio for level in LEVELS for seconds in lengths
+        )
+
+    def cells(self, seed: int, config: ReproduceConfig) -> "Iterator[Cell]":
+        """The runs behind it of one seed."""
+        for seconds in self.clip_seconds or config.clip_seconds:
+            for audio in config.audio:
+                for row in self.rows:
+                    yield Cell(row, audio, seconds, seed, config.protocol)
+            if self.audio and "both" in self.audio and len(config.audio) > 1:
+                for row in self.rows:
+                    if "vectors" in MODELS[network_of(row)].inputs:
+                        yield Cell(row, "both", seconds, seed, config.protocol)
 
 
 _PAPER, _REPOSITORY = "Kuo, Wei and Lin, AAAI 2021", "the authors' repository"
@@ -53,6 +82,13 @@ _CONTROL_NOTE = (
     "have no row with these pools and without attention, so they cannot tell what attention adds. Here all "
     "networks have the same pools and the same training, and differ in the block behind the fourth "
     "convolution alone; each is compared with crnn_square, which has none."
+)
+
+_AUDIT_NOTE = (
+    "The first three rows learn everything from these recordings; centroids and probe stand on the vectors "
+    "of a frozen network that has learned people elsewhere. The last line of each is the audit's: what "
+    "decides where voice and accompaniment disagree, so that whoever quotes a number sees what it is made "
+    "of. Clips of centroids and probe are the encoder's windows, which overlap by half."
 )
 
 TABLES: dict[int, Table] = {
@@ -110,6 +146,16 @@ TABLES: dict[int, Table] = {
             control="crnn_square",
             note=_CONTROL_NOTE,
         ),
+        Table(
+            8,
+            "Networks that learn the singers, and one that knows voices already",
+            "ours; not published",
+            ("crnn_square", "crnn_fgnl", "crnn_fgnl+augment", "centroids", "probe"),
+            note=_AUDIT_NOTE,
+            audio=("mixture", "vocals", "both"),
+            clip_seconds=(3.0,),
+            audited=True,
+        ),
     )
 }
 
@@ -128,25 +174,36 @@ class Column:
         return f"{self.audio}, {self.level}, {self.clip_seconds:g} s"
 
 
-def columns_of(config: ReproduceConfig) -> tuple[Column, ...]:
-    """The columns in the paper's order: audio, then level, then length of the clips.
+_AUGMENT = "+augment"  # ends the name of a row
 
-    Those of the paper are always there, whether they are run or not; other clip lengths join them.
-    """
-    paper = ReproduceConfig()
-    seconds = sorted({*paper.clip_seconds, *config.clip_seconds})
-    return tuple(Column(audio, level, s) for audio in paper.audio for level in LEVELS for s in seconds)
+
+def network_of(row: str) -> str:
+    """The network of a row of a table."""
+    return row.removesuffix(_AUGMENT)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: what it takes to know which it is, the settings that all runs share aside."""
+    """One run: what it takes to know which it is, the settings that all runs share aside.
+
+    `model` is the row of a table that it is for.
+    """
 
     model: str
     audio: AudioCondition
     clip_seconds: float
     seed: int
     protocol: Protocol = "paper"
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        return network_of(self.model)
+
+    @property
+    def augmented(self) -> bool:
+        """It is trained with every augmentation, whatever the others are."""
+        return self.model != self.network
 
     @property
     def name(self) -> str:
@@ -165,11 +222,15 @@ def cells(config: ReproduceConfig) -> tuple[Cell, ...]:
 
 def _cells(config: ReproduceConfig) -> Iterator[Cell]:
     for seed in config.seeds:
-        for seconds in config.clip_seconds:
-            for audio in config.audio:
-                for number in config.tables:
-                    for model in TABLES[number].rows:
-                        yield Cell(model, audio, seconds, seed, config.protocol)
+        for number in config.tables:
+            yield from TABLES[number].cells(seed, config)
+
+
+def audited(cell: Cell, config: ReproduceConfig) -> bool:
+    """Whether one of the tables asks what a run hears."""
+    return any(
+        cell in TABLES[number].cells(cell.seed, config) for number in config.tables if TABLES[number].audited
+    )
 
 
 @dataclass(frozen=True)
