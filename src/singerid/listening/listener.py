@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.config import VOCALS, FilterBankConfig
+from singerid.config import ACCOMPANIMENT, VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
@@ -25,8 +25,9 @@ from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log
 from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
-from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separated import SEPARATED, separated
 from singerid.sound.separation.separators import Separator
+from singerid.sound.voice.watch import VoiceWatch
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
@@ -94,7 +95,12 @@ class Listener:
         return self.spec.features.sample_rate
 
     def batches(
-        self, sound: Sound, hop: int | None = None, batch_size: int = BATCH_SIZE, warn: Warn | None = None
+        self,
+        sound: Sound,
+        hop: int | None = None,
+        batch_size: int = BATCH_SIZE,
+        warn: Warn | None = None,
+        watch: VoiceWatch | None = None,
     ) -> Iterator[Windows]:
         """Yield the windows of a sound from its start.
 
@@ -108,6 +114,8 @@ class Listener:
             batch_size: windows at a time.
             warn: is called with what is wrong with a file (without its name), though it can be used; None:
                 an `AudioWarning` is issued.
+            watch: finds out when somebody sings; it knows when all windows are there. Of a track of a
+                store it learns nothing.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
@@ -120,20 +128,25 @@ class Listener:
         if isinstance(sound, Stored):
             yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
             return
-        with self._reading(sound, warn) as read:
+        with self._reading(sound, warn, watch) as read:
             f0 = None if self.tracker is None else self.tracker.contour(read()).f0
             yield from self._windows(self._frames(read), f0, hop, batch_size, name_of(sound))
 
-    def _reading(self, sound: Path | str | Samples | Read, warn: Warn | None) -> AbstractContextManager[Read]:
+    def _reading(
+        self, sound: Path | str | Samples | Read, warn: Warn | None, watch: VoiceWatch | None
+    ) -> AbstractContextManager[Read]:
         """How to read a sound, as often as needed."""
+        if self.separator is not None and isinstance(sound, Path | str):
+            return _vocals(self.separator, Path(sound), warn or python_warning(Path(sound)), watch)
+        read: Read
         if isinstance(sound, np.ndarray):
             samples = _checked(sound, warn or python_warning(_SAMPLES))
-            return nullcontext(lambda: [samples])
-        if callable(sound):
-            return nullcontext(sound)
-        if self.separator is None:
-            return nullcontext(partial(read_blocks, Path(sound), self.sample_rate, warn=warn))
-        return _vocals(self.separator, Path(sound), warn or python_warning(Path(sound)))
+            read = partial(list, (samples,))
+        elif callable(sound):
+            read = sound
+        else:
+            read = partial(read_blocks, Path(sound), self.sample_rate, warn=warn)
+        return nullcontext(watch.passing(read, self.sample_rate) if watch else read)
 
     def _windows(
         self,
@@ -203,8 +216,13 @@ class Listener:
 
 
 @contextmanager
-def _vocals(separator: Separator, path: Path, warn: Callable[[str], None]) -> Iterator[Read]:
-    with separated(separator, path, warn=warn, parts=(VOCALS,)) as parts:
+def _vocals(
+    separator: Separator, path: Path, warn: Callable[[str], None], watch: VoiceWatch | None
+) -> Iterator[Read]:
+    wanted = SEPARATED if watch else (VOCALS,)
+    with separated(separator, path, warn=warn, parts=wanted) as parts:
+        if watch:
+            watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate)
         yield parts[VOCALS]
 
 
