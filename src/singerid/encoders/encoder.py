@@ -20,7 +20,9 @@ from singerid.listening.opening import open_listener
 from singerid.listening.predict import ask
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Warn
+from singerid.sound.features import heard_seconds
 from singerid.sound.levels import SILENT
+from singerid.sound.voice.watch import VoiceWatch
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
@@ -35,7 +37,7 @@ class Voices:
     Attributes:
         vectors: (N, D) float32, each of unit length.
         starts: (N,) float64, where each window starts, in seconds.
-        voice_share: TEMP
+        voice_share: (N,) float32, which share of each window is sung, 0 to 1.
     """
 
     vectors: NDArray[np.float32]
@@ -102,6 +104,7 @@ class Encoder:
         *,
         listener: Listener | None = None,
         silent: bool = False,
+        watch: VoiceWatch | None = None,
         warn: Warn | None = None,
     ) -> Voices:
         """The vectors of a sound of any length, window by window; a rest shorter than a window is left out.
@@ -112,6 +115,7 @@ class Encoder:
             hop_seconds: from the start of one window to the next, see `InputSpec.with_windows`.
             listener: what it hears by, where vocals are to be taken out first; None: its own.
             silent: whether a sound in which nothing is heard throughout is taken, too.
+            watch: knows when somebody sings in it, or finds out; None: it is found out.
             warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
 
         Raises:
@@ -123,23 +127,26 @@ class Encoder:
         on_cpu = self.device.type == "cpu"
         batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
-        vectors, starts = bytearray(), bytearray()
-        size, nothing = 0, True
+        vectors, starts, heard_nothing = bytearray(), bytearray(), bytearray()
+        size, length, watch = 0, spec.window_frames, watch or VoiceWatch(None)
         with memory_kept() if on_cpu else nullcontext():
-            for windows in replace(listener, spec=spec).batches(sound, batch_size=batch_size, warn=warn):
+            batches = replace(listener, spec=spec).batches(
+                sound, batch_size=batch_size, warn=warn, watch=watch
+            )
+            for windows in batches:
                 found = torch.nn.functional.normalize(self(*windows.inputs))
                 size = found.shape[1]
                 vectors.extend(found.cpu().numpy().tobytes())
                 starts.extend(windows.starts.tobytes())
-                nothing = nothing and bool(windows.silent.all())
-        if nothing and not silent:
+                heard_nothing.extend(windows.silent.tobytes())
+                length = windows.inputs[0].shape[-1]
+        if all(heard_nothing) and not silent:
             raise AudioError(name_of(sound), SILENT)
-        seconds = np.frombuffer(starts, np.int64) * spec.features.frame_seconds
-        return Voices(
-            np.frombuffer(vectors, np.float32).reshape(-1, size),
-            seconds.astype(np.float64),
-            np.ones(len(seconds), np.float32),
+        seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
+        share = watch.share(
+            seconds, heard_seconds(length, spec.features), np.frombuffer(heard_nothing, np.bool_)
         )
+        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, share)
 
 
 class OpenEncoder(Protocol):

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.config import FilterBankConfig
+from singerid.config import ACCOMPANIMENT, VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
@@ -27,6 +27,7 @@ from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator
+from singerid.sound.voice.watch import VoiceWatch
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
@@ -94,7 +95,12 @@ class Listener:
         return self.spec.features.sample_rate
 
     def batches(
-        self, sound: Sound, hop: int | None = None, batch_size: int = BATCH_SIZE, warn: Warn | None = None
+        self,
+        sound: Sound,
+        hop: int | None = None,
+        batch_size: int = BATCH_SIZE,
+        warn: Warn | None = None,
+        watch: VoiceWatch | None = None,
     ) -> Iterator[Windows]:
         """Yield the windows of a sound from its start.
 
@@ -108,6 +114,8 @@ class Listener:
             batch_size: windows at a time.
             warn: is called with what is wrong with a file (without its name), though it can be used; None:
                 an `AudioWarning` is issued.
+            watch: finds out when somebody sings; it knows when all windows are there. Of a track of a
+                store it learns nothing.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
@@ -120,7 +128,7 @@ class Listener:
         if isinstance(sound, Stored):
             yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
             return
-        with self._reading(sound, warn) as reads:
+        with self._reading(sound, warn, watch) as reads:
             windows = [self._of(read, hop, batch_size, name_of(sound)) for read in reads]
             yield from windows[0] if len(windows) == 1 else map(_side_by_side, *windows)
 
@@ -130,23 +138,26 @@ class Listener:
         return self._windows(self._frames(read), f0, hop, batch_size, name)
 
     def _reading(
-        self, sound: Path | str | Samples | Read, warn: Warn | None
+        self, sound: Path | str | Samples | Read, warn: Warn | None, watch: VoiceWatch | None
     ) -> AbstractContextManager[Sequence[Read]]:
         """How to read what is heard, as often as needed: one sound, or mixture and vocals."""
-        if len(self.spec.sounds) > 1 and not isinstance(sound, Path | str):
+        if self.separator is not None and isinstance(sound, Path | str):
+            path = Path(sound)
+            return _parts(self.separator, path, warn or python_warning(path), self.spec.sounds, watch)
+        if len(self.spec.sounds) > 1:
             raise SingeridError(
                 "the sound: mixture and vocals are heard side by side, and vocals are taken out of files; "
                 "give a file"
             )
+        read: Read
         if isinstance(sound, np.ndarray):
             samples = _checked(sound, warn or python_warning(_SAMPLES))
-            return nullcontext([lambda: [samples]])
-        if not isinstance(sound, Path | str):
-            return nullcontext([sound])
-        path = Path(sound)
-        if self.separator is None:
-            return nullcontext([partial(read_blocks, path, self.sample_rate, warn=warn)])
-        return _parts(self.separator, path, warn or python_warning(path), self.spec.sounds)
+            read = partial(list, (samples,))
+        elif callable(sound):
+            read = sound
+        else:
+            read = partial(read_blocks, Path(sound), self.sample_rate, warn=warn)
+        return nullcontext([watch.passing(read, self.sample_rate) if watch else read])
 
     def _windows(
         self,
@@ -217,10 +228,17 @@ class Listener:
 
 @contextmanager
 def _parts(
-    separator: Separator, path: Path, warn: Callable[[str], None], wanted: Sequence[str]
+    separator: Separator,
+    path: Path,
+    warn: Callable[[str], None],
+    heard: Sequence[str],
+    watch: VoiceWatch | None,
 ) -> Iterator[Sequence[Read]]:
+    wanted = {*heard, VOCALS, ACCOMPANIMENT} if watch else heard
     with separated(separator, path, warn=warn, parts=wanted) as parts:
-        yield [parts[part] for part in wanted]
+        if watch:
+            watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate)
+        yield [parts[part] for part in heard]
 
 
 def _side_by_side(mixture: Windows, vocals: Windows) -> Windows:

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from singerid.config import MIXTURE, FeatureConfig
+from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure
@@ -20,8 +20,9 @@ from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, s
 from singerid.sound.levels import SILENT
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep
-from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separated import SEPARATED, separated
 from singerid.sound.separation.separators import Separator
+from singerid.sound.voice.watch import VoiceWatch
 from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU
@@ -194,12 +195,15 @@ class Extraction:
         """What is made of the vocals and of the rest; without them the mixture is of use all the same."""
         assert self.separator is not None  # else nothing of the kind would be wanted
         try:
-            with separated(self.separator, path, self.incoming, mixture=mixture, parts=parts) as reads:
+            needed = (
+                {*parts, *SEPARATED} if any(name.startswith("vectors/") for name in job.wanted) else parts
+            )
+            with separated(self.separator, path, self.incoming, mixture=mixture, parts=needed) as reads:
                 for condition in parts:
                     self._features_of_part(path, reads[condition], condition, job, made)
                     self._f0(reads[condition], condition, job, made)
                     self._waveform(reads[condition], condition, job, made)
-                    self._vectors(reads[condition], condition, job, made)
+                    self._vectors(reads[condition], condition, job, made, reads)
         except AudioError as error:
             made.failures.append(Failure(job.source.track.path, error.reason))
 
@@ -230,13 +234,21 @@ class Extraction:
                     np.savez(output, f0=found.f0, confidence=found.confidence)
                 made.arrays[name] = file
 
-    def _vectors(self, read: Read, condition: str, job: Job, made: Extracted) -> None:
+    def _vectors(
+        self, read: Read, condition: str, job: Job, made: Extracted, parts: Mapping[str, Read] | None = None
+    ) -> None:
+        """Vectors; where the recording was separated, the level of its vocals says when somebody sings."""
         for key, encoder in self.encoders.items():
             name = vectors_of(condition, key)
             if name not in job.wanted:
                 continue
+            watch = None
+            if parts is not None:
+                watch = VoiceWatch(None)
+                watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], self.config.sample_rate)
             try:
-                voices = encoder.encode(read, silent=True)  # vocals may be, where nobody sings
+                # Vocals may be silent throughout, where nobody sings.
+                voices = encoder.encode(read, silent=True, watch=watch)
             except AudioError as error:  # of the recording the rest is of use all the same
                 made.failures.append(
                     Failure(job.source.track.path, f"no vectors of the {condition}: {error.reason}")
