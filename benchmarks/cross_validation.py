@@ -3,6 +3,7 @@
     singerid prepare RECORDINGS STORE
     python benchmarks/cross_validation.py STORE RUNS --by track
     python benchmarks/cross_validation.py STORE RUNS --by album
+    python benchmarks/cross_validation.py STORE RUNS --by album --model probe --encoder campplus
 
 By track: five stratified folds. By album: leave one album out, for the singers with at least three. The
 test clips of all folds are pooled before they are scored. In every fold the epoch is chosen on that fold's
@@ -18,16 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 from small_networks import train_small
 
+from singerid.config import TrainingConfig
 from singerid.data.splits import Split, leave_one_album_out, stratified_folds, with_min_albums
+from singerid.encoders.registry import open_encoder
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.outcome import LevelScores, score_levels
 from singerid.evaluation.report import score_text
 from singerid.runs.config import SplitConfig
-from singerid.runs.part import part_of
+from singerid.runs.new import configure
+from singerid.runs.part import Part
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
 from singerid.system.processors import usable_processors
+from singerid.training.loop import train
 
 FOLDS = 5
 
@@ -47,11 +52,24 @@ def folds_of(store: Store, by: str) -> list[Fold]:
 
 
 def train_fold(fold: Fold, arguments: argparse.Namespace) -> None:
+    store, how = Store.open(arguments.store), SplitConfig("file")
+    if arguments.encoder is not None:
+        config = configure(
+            store,
+            fold.split,
+            how,
+            arguments.model,
+            TrainingConfig(),
+            audio=arguments.audio,
+            encoder=open_encoder(arguments.encoder),
+        )
+        train(store, folder_of(fold, arguments), config, fold.split)
+        return
     train_small(
-        Store.open(arguments.store),
+        store,
         folder_of(fold, arguments),
         fold.split,
-        SplitConfig(f"cross-validation by {arguments.by}"),
+        how,
         arguments.model,
         arguments.epochs,
         arguments.augment,
@@ -60,29 +78,33 @@ def train_fold(fold: Fold, arguments: argparse.Namespace) -> None:
 
 
 def folder_of(fold: Fold, arguments: argparse.Namespace) -> Path:
-    name = f"{arguments.by}-{arguments.model}-{arguments.augment}"
+    how = arguments.augment if arguments.encoder is None else f"{arguments.encoder}-{arguments.audio}"
+    name = f"{arguments.by}-{arguments.model}-{how}"
     return Path(arguments.runs) / name / f"fold-{fold.number}"
 
 
 def pooled(store: Store, folds: list[Fold], arguments: argparse.Namespace) -> dict[str, LevelScores]:
     """Scores of the network and of the baseline over the test clips of all folds together."""
-    labels: list[NDArray[np.int64]] = []
-    tracks: list[NDArray[np.int64]] = []
-    probabilities: dict[str, list[NDArray]] = {arguments.model: [], "baseline": []}
-    singers: tuple[str, ...] = ()
+    found: dict[str, list[tuple[Part, NDArray]]] = {arguments.model: [], "baseline": []}
     for fold in folds:
         run = Run.open(folder_of(fold, arguments))
-        test = part_of(store, fold.split.test, run.config)
-        learned = part_of(store, fold.split.train, run.config)
-        probabilities[arguments.model].append(run.predict(test))
-        probabilities["baseline"].append(baseline_probabilities(learned, test))
-        labels.append(test.clips.labels)
-        tracks.append(test.clips.track + sum(len(f.split.test) for f in folds[: fold.number]))
-        singers = test.singers
-    return {
-        name: score_levels(np.concatenate(parts), np.concatenate(labels), np.concatenate(tracks), singers)
-        for name, parts in probabilities.items()
-    }
+        test = run.part()
+        found[arguments.model].append((test, run.predict(test)))
+        # Of the spectrogram, whatever the network reads.
+        learned, tested = (run.part(name, run.config.spec.sounds[0]) for name in ("train", "test"))
+        found["baseline"].append((tested, baseline_probabilities(learned, tested)))
+    return {name: scored(parts) for name, parts in found.items()}
+
+
+def scored(parts: list[tuple[Part, NDArray]]) -> LevelScores:
+    """Scores of all folds' test parts as one."""
+    before = np.cumsum([0, *(len(part.tracks) for part, _ in parts)])
+    return score_levels(
+        np.concatenate([probabilities for _, probabilities in parts]),
+        np.concatenate([part.clips.labels for part, _ in parts]),
+        np.concatenate([part.clips.track + first for (part, _), first in zip(parts, before, strict=False)]),
+        parts[0][0].singers,
+    )
 
 
 def main() -> None:
@@ -93,6 +115,8 @@ def main() -> None:
     parser.add_argument("--model", default="crnn_fgnl")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--augment", default="all")
+    parser.add_argument("--encoder", help="for the models probe and centroids")
+    parser.add_argument("--audio", choices=("mixture", "vocals", "both"), default="mixture")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
     folds = folds_of(store, arguments.by)

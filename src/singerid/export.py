@@ -11,7 +11,7 @@ import io
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from singerid.config import REPORTED_STATE, StateName
+from singerid.config import REPORTED_STATE, FilterBankConfig, StateName
+from singerid.encoders.trained import OnVectors, encoder_of
 from singerid.errors import SingeridError
-from singerid.listening.waveform import CutClips, WaveformModel
+from singerid.listening.waveform import CutClips, CutWindows, OfWindows, WaveformModel
 from singerid.models.spec import InputSpec
 from singerid.runs.run import Run
 from singerid.sound.features import LogMel
+from singerid.sound.filter_bank import FilterBank
 from singerid.system.files import atomic_write
 from singerid.system.processors import usable_processors
 from singerid.version import __version__
@@ -59,8 +61,8 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
 
     The graph takes `waveform`, (1, samples) float32 at the run's sample rate, at least one clip long, and
     gives `probabilities`, (clips, singers) float32; the metadata of the file say the rest: "singers" (JSON
-    list), "sample_rate", "clip_seconds", "clip_frames", "features" (JSON), "model", "options" (JSON),
-    "audio" and "singerid_version".
+    list), "sample_rate", "clip_seconds", "clip_frames", "hop_frames", "features" (JSON), "model", "options"
+    (JSON), "audio" and "singerid_version". The encoder whose vectors a run reads is in it, with its weights.
 
     Args:
         run: the run's folder.
@@ -77,13 +79,14 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         raise SingeridError(f"{path}: is a folder; name a file, for example {path / 'model.onnx'}")
     opened = Run.open(run)
     config = opened.config
-    spec = config.spec
-    if spec.inputs != ("mel",):
+    spec, model = config.spec, opened.network(state=state)
+    if spec.encoder is not None:
+        model, spec = _behind_encoder(opened, model)
+    elif spec.inputs != ("mel",):
         raise SingeridError(
             f"{run}: {config.model} reads {' and '.join(spec.inputs)}, and the graph can make mel "
             "spectrograms only (it holds no melody tracker); export a run of another model"
         )
-    model = opened.network(state=state)
     graph = build_graph(model, spec)
     _describe(
         graph,
@@ -91,6 +94,7 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         sample_rate=str(spec.features.sample_rate),
         clip_seconds=f"{config.training.clip_seconds:g}",
         clip_frames=str(spec.window_frames),
+        hop_frames=str(spec.hop),
         features=json.dumps(asdict(spec.features)),
         model=config.model,
         options=json.dumps(dict(config.options)),
@@ -117,7 +121,8 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     """The ONNX graph from waveform to probabilities.
 
     Args:
-        model: a network that reads log-mel clips, in evaluation mode, on the CPU.
+        model: a network that reads log-mel clips or windows of a filter bank, in evaluation mode, on
+            the CPU.
         spec: what it must be given.
 
     Raises:
@@ -126,12 +131,16 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     from onnx import TensorProto, checker, compose
     from onnx.helper import make_graph, make_node, make_tensor_value_info
 
-    sound = torch.zeros(1, 2 * spec.window_frames * spec.features.hop_length)
-    cut = CutClips(spec, _GraphLogMel(spec.log_mel))
+    sound = torch.zeros(1, 2 * (spec.window_frames + 1) * spec.features.hop_length)
+    cut: nn.Module
+    if isinstance(spec.features, FilterBankConfig):
+        cut, model = CutWindows(spec), OfWindows(model, spec, _GraphFilterBank(spec.features))
+        clip = torch.zeros(len(cut.within))
+    else:
+        cut = CutClips(spec, _GraphLogMel(spec.log_mel))
+        clip = torch.zeros(spec.columns, spec.window_frames)
     whole = _trace(cut, sound, "waveform", "clips", varying={1: "samples"})
-    network = _trace(
-        _NameOne(model), torch.zeros(spec.columns, spec.window_frames), "clip", "row", varying={}
-    )
+    network = _trace(_NameOne(model), clip, "clip", "row", varying={})
     network = compose.add_prefix(network, "network/")
     (row,) = network.graph.output
     body = make_graph(
@@ -158,8 +167,52 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     return whole
 
 
+def _behind_encoder(run: Run, head: nn.Module) -> tuple[nn.Module, InputSpec]:
+    """The head of a run behind its encoder, and what that must be given.
+
+    Raises:
+        SingeridError: the run hears two sounds, or its encoder is not one of torch that reads a filter bank.
+    """
+    if len(run.config.spec.sounds) > 1:
+        raise SingeridError(
+            f"{run.path}: hears mixture and vocals, and the graph takes one sound; export a run on one"
+        )
+    encoder = encoder_of(run)
+    spec = replace(encoder.spec, audio=run.config.spec.audio)
+    network = encoder.plain() if encoder.plain else encoder.network
+    if not isinstance(spec.features, FilterBankConfig) or not isinstance(network, nn.Module):
+        raise SingeridError(
+            f"{run.path}: the graph can make filter banks, which {encoder.name} does not read; export a "
+            "run on vectors of campplus"
+        )
+    return OnVectors(replace(encoder, network=network), head).eval(), spec
+
+
+class _GraphFilterBank(FilterBank):
+    """`FilterBank` of sounds of one length: frames by index, spectra by one product with a matrix."""
+
+    parts: Tensor
+
+    def __init__(self, config: FilterBankConfig) -> None:
+        super().__init__(config)
+        of_unit_frames = self.spectrum(torch.eye(config.frame_length, dtype=self.window.dtype))
+        self.register_buffer("parts", torch.cat((of_unit_frames.real, of_unit_frames.imag), dim=1))
+
+    def frames(self, waveform: Tensor) -> Tensor:
+        config = self.config
+        count = 1 + (waveform.shape[-1] - config.frame_length) // config.hop_length
+        starts = config.hop_length * torch.arange(count).unsqueeze(1)
+        index = (starts + torch.arange(config.frame_length)).flatten()
+        return waveform.index_select(-1, index).reshape(*waveform.shape[:-1], count, config.frame_length)
+
+    def power(self, frames: Tensor) -> Tensor:
+        real, imaginary = (frames @ self.parts).chunk(2, dim=-1)
+        power: Tensor = real.square() + imaginary.square()
+        return power
+
+
 class _NameOne(nn.Module):
-    """A clip (n_mels, W) -> its probabilities (singers,): what `Loop` repeats."""
+    """A clip (n_mels, W), or the sound of a window (samples,), -> its probabilities (singers,)."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

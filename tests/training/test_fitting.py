@@ -51,21 +51,29 @@ def vectors_in(run, name):
     return torch.cat(batches).numpy(), part.clips.labels, part
 
 
-def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
-    """Fitted here once more with scikit-learn alone, to the windows with voice."""
-    run = runs["probe", "mixture"]
-    train_vectors, train_labels, part = vectors_in(run, "train")
+def voiced_in(run, name):
+    """Vectors and labels of the windows with voice; all of a singer who has none such."""
+    vectors, labels, part = vectors_in(run, name)
     voiced = voice_of(run.store, part, run.config) >= 0.5
     for label in range(3):
-        if not voiced[train_labels == label].any():
-            voiced |= train_labels == label
+        if not voiced[labels == label].any():
+            voiced |= labels == label
+    return vectors[voiced], labels[voiced]
+
+
+def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
+    """Fitted here once more with scikit-learn alone: to the training part, then to validation as well."""
+    run = runs["probe", "mixture"]
+    learned, labels = voiced_in(run, "train")
+    more, more_labels = voiced_in(run, "valid")
     valid_vectors, valid_labels, _ = vectors_in(run, "valid")
     test_vectors, _, test_part = vectors_in(run, "test")
     scores, found = [], []
     for strength in PROBE_STRENGTHS:
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, tol=1e-6))
-        regression.fit(train_vectors[voiced], train_labels[voiced])
+        regression.fit(learned, labels)
         scores.append(f1_score(valid_labels, regression.predict(valid_vectors), average="weighted"))
+        regression.fit(np.concatenate((learned, more)), np.concatenate((labels, more_labels)))
         found.append(regression.predict_proba(test_vectors))
     history = read_history(run)
     assert [epoch.valid_f1 for epoch in history] == pytest.approx(scores)
@@ -77,12 +85,11 @@ def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
 def test_centroids_are_means_of_singers_and_their_cosines(runs):
     """Of three singers nothing is whitened: centring, means, cosines."""
     run = runs["centroids", "mixture"]
-    vectors, labels, part = vectors_in(run, "train")
-    voiced = voice_of(run.store, part, run.config) >= 0.5
-    for label in range(3):
-        if not voiced[labels == label].any():
-            voiced |= labels == label
-    vectors, labels, track = vectors[voiced], labels[voiced], part.clips.track[voiced]
+    held = [vectors_in(run, name) for name in ("train", "valid")]
+    shares = [voice_of(run.store, part, run.config) for _, _, part in held]
+    assert min(map(np.min, shares)) >= 0.5  # else some windows would not count
+    vectors, labels = (np.concatenate([each[place] for each in held]) for place in (0, 1))
+    track = np.concatenate([part.clips.track + 100 * place for place, (*_, part) in enumerate(held)])
     recordings = {number: vectors[track == number].mean(0) for number in np.unique(track)}
     singer = {number: labels[track == number][0] for number in recordings}
     own = [[recordings[n] for n in recordings if singer[n] == label] for label in range(3)]

@@ -4,6 +4,7 @@ Model speech_campplus_sv_zh_en_16k-common_advanced of ModelScope's iic; see `sin
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -83,7 +84,8 @@ def open_campplus(name: str, device: torch.device, weights: Path | None) -> Enco
     """CAM++ with its published weights; its vectors are what comes out last, normalised by `encode`."""
     network = FoldedCAMPlusPlus(load_campplus(weights)).to(device)
     # Four windows at a time suit a CPU: enough to be worth a call, few enough for its cache.
-    return Encoder(name, WEIGHTS.identity, SPEC, network, device, at_once=4)
+    plain = partial(load_campplus, weights)
+    return Encoder(name, WEIGHTS.identity, SPEC, network, device, at_once=4, plain=plain)
 
 
 CAMPPLUS = EncoderEntry(

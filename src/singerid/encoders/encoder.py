@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
@@ -59,6 +59,8 @@ class Encoder:
         network: windows as `spec` says -> vectors (B, D); in evaluation mode.
         device: where that is.
         at_once: windows that a CPU is best given at a time.
+        plain: gives the network on the CPU in a form written for clarity, which can be exported; None:
+            `network` is that.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Encoder:
     network: Callable[..., Tensor]
     device: torch.device = CPU
     at_once: int = 1
+    plain: Callable[[], nn.Module] | None = None
 
     @property
     def address(self) -> str:

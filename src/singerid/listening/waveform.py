@@ -3,11 +3,14 @@
 Letters in shapes: H mel bands (or samples of a frame of the waveform), W frames of a clip.
 """
 
+import torch
 from torch import Tensor, nn
 
+from singerid.config import FilterBankConfig
 from singerid.models.spec import InputSpec
 from singerid.nn.layers import shape_text
 from singerid.sound.features import LogMel
+from singerid.sound.filter_bank import FilterBank
 
 
 class CutClips(nn.Module):
@@ -40,6 +43,53 @@ class CutClips(nn.Module):
         return mel.reshape(spec.columns, count, spec.window_frames).transpose(0, 1)
 
 
+class CutWindows(nn.Module):
+    """Waveform (1, samples) -> the sound of its whole windows (windows, samples of one), which may overlap.
+
+    Args:
+        spec: of a network that reads a filter bank.
+    """
+
+    def __init__(self, spec: InputSpec) -> None:
+        super().__init__()
+        features = spec.filter_bank
+        self.hop = spec.hop * features.hop_length
+        length = (spec.window_frames - 1) * features.hop_length + features.frame_length
+        self.register_buffer("within", torch.arange(length), persistent=False)
+
+    within: Tensor
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """(1, samples) at the spec's sample rate, full scale +-1 -> (windows, samples of one)."""
+        count = (waveform.shape[-1] - len(self.within) + self.hop) // self.hop
+        starts = self.hop * torch.arange(count, device=waveform.device)
+        return waveform[0][starts.unsqueeze(1) + self.within]
+
+
+class OfWindows(nn.Module):
+    """A network that reads a filter bank, with that: sound of windows (B, samples) -> logits (B, singers).
+
+    Args:
+        model: the network.
+        spec: what it must be given.
+        bank: makes the filter bank; None: as the spec says.
+    """
+
+    def __init__(self, model: nn.Module, spec: InputSpec, bank: FilterBank | None = None) -> None:
+        super().__init__()
+        self.bank = bank or FilterBank(spec.filter_bank)
+        self.model = model
+        self.removes_mean = spec.removes_mean
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """(B, samples) -> logits (B, singers)."""
+        bands = self.bank(sound)
+        if self.removes_mean:
+            bands = bands - bands.mean(-1, keepdim=True)
+        logits: Tensor = self.model(bands)
+        return logits
+
+
 class WaveformModel(nn.Module):
     """A network and its front end as one module: waveform in, probabilities out.
 
@@ -59,8 +109,12 @@ class WaveformModel(nn.Module):
 
     def __init__(self, model: nn.Module, spec: InputSpec) -> None:
         super().__init__()
-        self.cut = CutClips(spec)
-        self.model = model
+        self.cut: nn.Module
+        self.model: nn.Module
+        if isinstance(spec.features, FilterBankConfig):
+            self.cut, self.model = CutWindows(spec), OfWindows(model, spec)
+        else:
+            self.cut, self.model = CutClips(spec), model
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, singers).

@@ -60,6 +60,17 @@ class InputSpec:
         return self.features
 
     @property
+    def filter_bank(self) -> FilterBankConfig:
+        """Its features, where they are a filter bank.
+
+        Raises:
+            ValueError: they are made otherwise.
+        """
+        if not isinstance(self.features, FilterBankConfig):
+            raise ValueError(f"a filter bank is wanted, not {type(self.features).__name__}")
+        return self.features
+
+    @property
     def sounds(self) -> tuple[str, ...]:
         """The audio conditions of which there is one input each: two for "both"."""
         return (MIXTURE, VOCALS) if self.audio == "both" else (self.audio,)

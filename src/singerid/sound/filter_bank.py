@@ -58,15 +58,28 @@ class FilterBank(nn.Module):
         waveform = waveform.to(self.window.dtype) * config.scale
         if waveform.shape[-1] < config.frame_length:
             return self.filters.new_zeros(*waveform.shape[:-1], config.n_mels, 0)
-        frames = waveform.unfold(-1, config.frame_length, config.hop_length)
+        power = self.power(self.frames(waveform)).to(torch.float32)
+        bank: Tensor = self.filters @ power.transpose(-2, -1)
+        return bank.clamp(min=_SMALLEST_POWER).log()
+
+    def frames(self, waveform: Tensor) -> Tensor:
+        """Overlapping frames (..., W, frame_length) of a waveform (..., samples)."""
+        return waveform.unfold(-1, self.config.frame_length, self.config.hop_length)
+
+    def power(self, frames: Tensor) -> Tensor:
+        """Power spectra (..., W, 1 + n_fft // 2) of frames."""
+        spectrum = self.spectrum(frames)
+        power: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return power
+
+    def spectrum(self, frames: Tensor) -> Tensor:
+        """Spectra (..., W, 1 + n_fft // 2), complex, of frames; linear in them."""
         frames = frames - frames.mean(-1, keepdim=True)
         # The sample before the first is taken to be the first.
         before = torch.cat((frames[..., :1], frames[..., :-1]), dim=-1)
-        frames = (frames - config.preemphasis * before) * self.window
-        spectrum = torch.fft.rfft(frames, n=config.n_fft)
-        power = spectrum.real.square() + spectrum.imag.square()  # (..., W, bins)
-        bank: Tensor = self.filters @ power.to(torch.float32).transpose(-2, -1)
-        return bank.clamp(min=_SMALLEST_POWER).log()
+        frames = (frames - self.config.preemphasis * before) * self.window
+        spectrum: Tensor = torch.fft.rfft(frames, n=self.config.n_fft)
+        return spectrum
 
 
 def stream_filter_bank(blocks: Iterable[Samples], bank: FilterBank) -> Iterator[Tensor]:

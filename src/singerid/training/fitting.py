@@ -2,14 +2,16 @@
 
 A head is fitted once for each of a few settings, from the strongest regularisation to the weakest; the
 validation part chooses among them as it chooses among the epochs of a network, and each is a line of
-metrics.csv. Windows without voice teach nothing about a singer and are left out, where a singer has others.
+metrics.csv. With the setting that was chosen it is then fitted once more, to the validation part as well: of
+few recordings none should be wasted. Windows without voice teach nothing about a singer and are left out,
+where a singer has others.
 
 Letters in shapes: N windows, D size of a vector, S singers.
 """
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +22,17 @@ from torch import Tensor, nn
 from singerid.config import PROBE_STRENGTHS
 from singerid.data.clips import Clips
 from singerid.encoders.back_end import fit_back_end, unit
-from singerid.models.registry import build_model
+from singerid.models.registry import MODELS, build_model
+from singerid.models.weights import save_model
 from singerid.nn.heads import Centroids, Probe
 from singerid.runs.config import RunConfig
-from singerid.runs.history import Epoch
+from singerid.runs.history import Epoch, write_history
 from singerid.runs.part import Part, voice_of
 from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.devices import CPU
 from singerid.training.learner import measures
-from singerid.training.states import keep_states
+from singerid.training.states import chosen
 
 _STEPS = 1000  # of the optimiser, at most
 
@@ -51,12 +54,12 @@ class Vectors:
     singers: int
 
 
-Fit = Callable[[RunConfig, Vectors], Iterator[nn.Module]]
-"""Heads that were fitted, one for each setting."""
+Fit = Callable[[RunConfig, Vectors, Sequence[int]], Iterator[nn.Module]]
+"""Heads that were fitted, one for each of the numbers of settings, which count from 1."""
 
 
-def fit_probe(config: RunConfig, learned: Vectors) -> Iterator[nn.Module]:
-    """Multinomial logistic regression on standardised vectors, once for each of `PROBE_STRENGTHS`.
+def fit_probe(config: RunConfig, learned: Vectors, settings: Sequence[int]) -> Iterator[nn.Module]:
+    """Multinomial logistic regression on standardised vectors; the settings are `PROBE_STRENGTHS`.
 
     What standardises the vectors becomes a part of the linear layer.
     """
@@ -67,8 +70,8 @@ def fit_probe(config: RunConfig, learned: Vectors) -> Iterator[nn.Module]:
     deviation = np.where(deviation > 0, deviation, 1)
     standard = (learned.vectors - mean) / deviation
     regression = LogisticRegression(max_iter=_STEPS, warm_start=True)
-    for strength in PROBE_STRENGTHS:
-        regression.set_params(C=strength)
+    for setting in settings:
+        regression.set_params(C=PROBE_STRENGTHS[setting - 1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the validation part judges what came out
             regression.fit(standard, learned.labels)
@@ -89,7 +92,7 @@ def _two_rows(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[N
     return np.concatenate((np.zeros_like(weight), weight)), np.concatenate((np.zeros_like(bias), bias))
 
 
-def fit_centroids(config: RunConfig, learned: Vectors) -> Iterator[nn.Module]:
+def fit_centroids(config: RunConfig, learned: Vectors, _: Sequence[int]) -> Iterator[nn.Module]:
     """Means of a singer's vectors after the back end that is fitted on the same recordings; one setting.
 
     What cosines are multiplied by is that under which the windows of the recordings, each compared with
@@ -142,19 +145,35 @@ def fit(
 
     It takes seconds; interrupted, it is done again.
     """
-    learned = _voiced(store, train, run.config)
+    config, kind = run.config, FITS[run.config.model]
+    learned = _voiced(store, train, config)
+    settings = range(1, MODELS[config.model].settings + 1)
     history: list[Epoch] = []
     began = time.perf_counter()
-    for number, head in enumerate(FITS[run.config.model](run.config, learned), 1):
-        head.eval()
-        loss = _loss(head, learned)
-        found = measures(head, valid.clips, CPU)
+    for setting, head in zip(settings, kind(config, learned, settings), strict=True):
+        loss, found = _loss(head.eval(), learned), measures(head, valid.clips, CPU)
         ended = time.perf_counter()
-        history.append(Epoch(number, loss, *found, seconds=ended - began))
+        history.append(Epoch(setting, loss, *found, seconds=ended - began))
         began = ended
-        keep_states(run, head, history)
         on_epoch(history[-1])
+    everything = _joined(learned, _voiced(store, valid, config))
+    states = chosen(history)
+    for setting in {epoch.epoch for epoch in states.values()}:
+        (head,) = kind(config, everything, [setting])
+        for state, epoch in states.items():
+            if epoch.epoch == setting:
+                save_model(head, run.state_path(state))
+    write_history(run, history)
     return history
+
+
+def _joined(one: Vectors, other: Vectors) -> Vectors:
+    return Vectors(
+        np.concatenate((one.vectors, other.vectors)),
+        np.concatenate((one.labels, other.labels)),
+        np.concatenate((one.track, other.track + one.track.max() + 1)),
+        one.singers,
+    )
 
 
 def _built(config: RunConfig) -> nn.Module:

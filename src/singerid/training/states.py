@@ -1,7 +1,7 @@
 """What a run keeps: the weights of its states, and the point from which it goes on."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import get_args
 
@@ -18,7 +18,6 @@ from singerid.runs.run import Run
 from singerid.system.files import atomic_write
 from singerid.text import one_line
 
-# A state is kept when its measure is better than at every earlier epoch: ties go to the earlier.
 _MEASURE: dict[StateName, tuple[str, int]] = {
     "best_loss": ("valid_loss", -1),
     "best_accuracy": ("valid_accuracy", 1),
@@ -31,22 +30,23 @@ def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: 
 
     A kill in between does no harm: the epoch is then done again and writes the same states.
     """
-    keep_states(run, model, history)
+    for state, epoch in chosen(history).items():
+        if epoch is history[-1]:
+            save_model(model, run.state_path(state))
+    write_history(run, history)
     tensors = dict(_flat_state(model, optimizer))
     metadata = {"history": json.dumps([asdict(epoch) for epoch in history])}
     with atomic_write(run.path / "resume.safetensors") as file:
         file.write(safetensors.torch.save(tensors, metadata))
 
 
-def keep_states(run: Run, model: nn.Module, history: list[Epoch]) -> None:
-    """Write the states and, last, the metrics."""
-    newest, earlier = history[-1], history[:-1]
-    save_model(model, run.state_path("last"))
-    for state, (measure, sign) in _MEASURE.items():
-        value = sign * getattr(newest, measure)
-        if all(value > sign * getattr(epoch, measure) for epoch in earlier):
-            save_model(model, run.state_path(state))
-    write_history(run, history)
+def chosen(history: Sequence[Epoch]) -> dict[StateName, Epoch]:
+    """The epoch of each state: of those that are equally good the earliest."""
+    best = {
+        state: max(history, key=lambda epoch: (sign * getattr(epoch, measure), -epoch.epoch))
+        for state, (measure, sign) in _MEASURE.items()
+    }
+    return {**best, "last": history[-1]}
 
 
 def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
