@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,8 @@ from threading import Thread
 import numpy as np
 import pytest
 import soundfile
+
+from programs import Program
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,14 +51,11 @@ def require_weights(name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def singerid() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `singerid ARGUMENTS` as a real process and returns it with its output as text."""
-
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from singerid.cli import main; main()", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
-
-    return run
+def singerid() -> Iterator[Program]:
+    """Runs `singerid ARGUMENTS` as a process of its own, see `Program`."""
+    program = Program()
+    yield program
+    program.close()
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

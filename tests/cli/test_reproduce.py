@@ -81,7 +81,7 @@ def test_smoke_makes_everything_itself(singerid, tmp_path):
     if importlib.util.find_spec("torchcrepe") is None:
         pytest.skip("the extra [melody] is not installed")
     out = tmp_path / "out"
-    result = singerid(
+    result = singerid.fresh(
         "reproduce", out, "--smoke", "--table", "1", "--device", "cpu", "--threads", 1, OMP_NUM_THREADS="1"
     )
     assert result.returncode == 0, result.stderr

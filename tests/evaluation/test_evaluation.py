@@ -120,7 +120,7 @@ def test_json_has_the_form_of_the_contract(result):
 
 
 def test_command_prints_tables_and_draws_the_matrices(trained, result, tmp_path, singerid):
-    output = singerid(
+    output = singerid.fresh(
         "evaluate", trained.path, "--baseline", "--figure", tmp_path / "matrix.svg", COLUMNS="200"
     )
     assert output.returncode == 0, output.stderr
