@@ -24,7 +24,7 @@ import filelock, safetensors.torch, scipy.fft, scipy.signal, sklearn.linear_mode
 import lightning_fabric, matplotlib.backends.backend_agg, matplotlib.backends.backend_svg, rich.progress
 import torch, sklearn.pipeline, sklearn.preprocessing
 import singerid.analysis.attention, singerid.analysis.audit.report, singerid.analysis.embedding
-import singerid.analysis.report, singerid.cli, singerid.data.synthetic, singerid.demo, singerid.doctor
+import singerid.analysis.report, singerid.cli, singerid.data.synthetic.corpus, singerid.demo, singerid.doctor
 import singerid.encoders.registry, singerid.evaluation.comparison, singerid.evaluation.report
 import singerid.export, singerid.identifier, singerid.preparation.prepare, singerid.reproduce.rendering
 import singerid.reproduce.run, singerid.reproduce.smoke, singerid.training.loop

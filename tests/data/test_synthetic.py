@@ -18,11 +18,12 @@ import soundfile
 from scipy.signal import fftconvolve, welch
 
 from programs import Program
-from singerid.data.synthetic import CorpusConfig, Song, Stems, draw_corpus, render, write_corpus
+from singerid.data.synthetic import CorpusConfig, Song, draw_corpus
 from singerid.data.synthetic.band import loop
 from singerid.data.synthetic.cast import draw_singer
+from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.synthetic.score import compose
-from singerid.data.synthetic.studio import equaliser, impulse_response
+from singerid.data.synthetic.studio import Stems, equaliser, impulse_response, render
 from singerid.errors import SingeridError
 
 TINY = CorpusConfig(singers=2, albums=1, songs=2, seconds=5)

@@ -137,6 +137,18 @@ def test_command_prints_tables_and_draws_the_matrices(trained, result, tmp_path,
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_command_loads_nothing_that_it_does_not_need(singerid, trained, tmp_path):
+    """Without a baseline: SciPy and scikit-learn take as long as torch."""
+    code = (
+        "import sys; from singerid.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(*{'scipy', 'sklearn', 'librosa', 'torch._dynamo'} & set(sys.modules))"
+    )
+    done = singerid.fresh("evaluate", trained.path, "--json", "--figure", tmp_path / "a.png", code=code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("}\n\n")
+
+
 def test_command_on_something_else_is_one_line(tmp_path, singerid):
     output = singerid("evaluate", tmp_path)
     assert output.returncode == 2
