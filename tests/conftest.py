@@ -1,6 +1,7 @@
 """What tests share: the outside test data, small recordings, a store and a run made of them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,36 @@ def site(tmp_path) -> Iterator[tuple[Path, str]]:
         server.shutdown()
 
 
+# Folders that all tests of a session read, and what is in them.
+_SHARED: dict[Path, dict[str, tuple[int, int]]] = {}
+
+
+def share(folder: Path) -> None:
+    """Let every test fail that changes something in the folder: others would depend on its turn."""
+    _SHARED[folder] = _content(folder)
+
+
+def _content(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of each file; folders have a name alone."""
+    found = {path: path.lstat() for path in folder.rglob("*")}
+    return {
+        str(path): (0, 0) if path.is_dir() else (status.st_size, status.st_mtime_ns)
+        for path, status in found.items()
+    }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
+    if {"recordings", "trained"} & set(getattr(item, "fixturenames", ())):
+        for folder, before in _SHARED.items():
+            after = _content(folder)
+            changed = {path for path, _ in before.items() ^ after.items()}
+            _SHARED[folder] = after  # the next test has not done it
+            if changed:
+                pytest.fail(f"changes what other tests read, take a copy: {', '.join(sorted(changed))}")
+
+
 SAMPLE_RATE = 16_000
 
 
@@ -108,6 +139,7 @@ def recordings(tmp_path_factory) -> Recordings:
                 seed = sum(map(ord, singer + album)) * 10 + track
                 soundfile.write(path, voice(pitch, 4 + seed % 3, seed), SAMPLE_RATE)
     prepare(scan_tree(tree), tree, folder / "store")
+    share(folder)
     return Recordings(tree, folder / "store")
 
 
@@ -130,4 +162,12 @@ def trained(recordings, tmp_path_factory):
     options = {"width": 0.0625, "batch_norm_momentum": 0.1}
     config = configure(store, split, how, "crnn", training, options=options)
     path = tmp_path_factory.mktemp("runs") / "run"
-    return train(store, path, config, split, torch.device("cpu"))
+    run = train(store, path, config, split, torch.device("cpu"))
+    share(path)
+    return run
+
+
+@pytest.fixture
+def own_run(trained, tmp_path) -> Path:
+    """A copy of the run, for whoever writes into it."""
+    return Path(shutil.copytree(trained.path, tmp_path / "own_run"))

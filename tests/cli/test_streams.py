@@ -123,9 +123,9 @@ def test_identify_does_not_listen_for_nothing(shell, trained, tmp_path):
         ("embed RUN --out FOLDER --figure FIGURE", ">&-", 2),
     ],
 )
-def test_commands_that_print_what_they_found(shell, command, redirected, code, trained, recordings, tmp_path):
+def test_commands_that_print_what_they_found(shell, command, redirected, code, own_run, recordings, tmp_path):
     figure = tmp_path / "figure.svg"
-    places = {"STORE": recordings.store, "RUN": trained.path, "FIGURE": figure, "FOLDER": tmp_path}
+    places = {"STORE": recordings.store, "RUN": own_run, "FIGURE": figure, "FOLDER": tmp_path}
     ended = shell(" ".join(str(places.get(word, word)) for word in command.split()), redirected)
     assert ended.returncode == code
     assert ended.stderr.count("\n") == (code > 0)
