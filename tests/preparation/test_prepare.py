@@ -567,7 +567,7 @@ def test_killed_with_workers_the_store_ends_up_the_same(singerid: Program, tmp_p
         write_song(tree / f"singer{number % 3}/album/{number}.wav", number)
     rng = random.Random(1)
     command = "prepare", tree, store, "--workers", 2
-    for _ in range(5):
+    for _ in range(3):
         with singerid.start(*command) as process:
             index = store / "index.jsonl"
             before = index.stat().st_size if index.exists() else 0
