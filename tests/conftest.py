@@ -17,6 +17,14 @@ import soundfile
 
 from programs import Program
 
+# What is printed depends on these: every test, and every process of one, finds them the same.
+for _name in (
+    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE", "UNICODE_VERSION", "PYTHONIOENCODING", "PYTHONUTF8", "LANGUAGE", "SINGERID_DEBUG",
+):  # fmt: skip
+    os.environ.pop(_name, None)
+os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let librosa compile what the tests use of it, before several processes would do so at once."""
