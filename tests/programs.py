@@ -18,14 +18,18 @@ from typing import IO
 from fork_client import MAIN, ask
 
 HERE = Path(__file__).parent
-# What commands import. Nothing that keeps a thread, and nothing that only some tests may have.
+# What commands import. Nothing that keeps a thread, nor what only some machines have.
 IMPORTED = """
+import contextlib
+with contextlib.suppress(ImportError):  # some versions of Typer import pydantic, late and by this
+    import typer._adapters
 import filelock, safetensors.torch, scipy.fft, scipy.signal, sklearn.linear_model, sklearn.manifold, soundfile
 import lightning_fabric, matplotlib.backends.backend_agg, matplotlib.backends.backend_svg, rich.progress
-import torch, sklearn.pipeline, sklearn.preprocessing
+import torch, sklearn.pipeline, sklearn.preprocessing, soxr
 import singerid.analysis.attention, singerid.analysis.audit.report, singerid.analysis.embedding
 import singerid.analysis.report, singerid.cli, singerid.data.synthetic.corpus, singerid.demo, singerid.doctor
-import singerid.encoders.registry, singerid.evaluation.comparison, singerid.evaluation.report
+import singerid.encoders.campplus, singerid.encoders.ge2e, singerid.encoders.onnx, singerid.encoders.registry
+import singerid.evaluation.comparison, singerid.evaluation.report
 import singerid.export, singerid.identifier, singerid.preparation.prepare, singerid.reproduce.rendering
 import singerid.reproduce.run, singerid.reproduce.smoke, singerid.training.loop
 """
