@@ -27,9 +27,11 @@ from sklearn.preprocessing import StandardScaler
 
 from singerid.config import FeatureConfig
 from singerid.data.clips import clip_starts
-from singerid.data.synthetic import CorpusConfig, Song, draw_corpus, render, write_corpus
+from singerid.data.synthetic import CorpusConfig, Song, draw_corpus
 from singerid.data.synthetic.cast import SAMPLE_RATE, Purpose
+from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.synthetic.score import compose
+from singerid.data.synthetic.studio import render
 from singerid.data.synthetic.voice import HOP, articulate
 from singerid.evaluation.baseline import Baseline
 from singerid.evaluation.voting import vote

@@ -1,9 +1,10 @@
 """What tests share: the outside test data, small recordings, a store and a run made of them."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,16 @@ from threading import Thread
 import numpy as np
 import pytest
 import soundfile
+
+from programs import Program
+
+# What is printed depends on these: every test, and every process of one, finds them the same.
+for _name in (
+    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE", "UNICODE_VERSION", "PYTHONIOENCODING", "PYTHONUTF8", "LANGUAGE", "SINGERID_DEBUG",
+):  # fmt: skip
+    os.environ.pop(_name, None)
+os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,14 +60,11 @@ def require_weights(name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def singerid() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `singerid ARGUMENTS` as a real process and returns it with its output as text."""
-
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from singerid.cli import main; main()", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
-
-    return run
+def singerid() -> Iterator[Program]:
+    """Runs `singerid ARGUMENTS` as a process of its own, see `Program`."""
+    program = Program()
+    yield program
+    program.close()
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
@@ -73,6 +81,36 @@ def site(tmp_path) -> Iterator[tuple[Path, str]]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield folder, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+# Folders that all tests of a session read, and what is in them.
+_SHARED: dict[Path, dict[str, tuple[int, int]]] = {}
+
+
+def share(folder: Path) -> None:
+    """Let every test fail that changes something in the folder: others would depend on its turn."""
+    _SHARED[folder] = _content(folder)
+
+
+def _content(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of each file; folders have a name alone."""
+    found = {path: path.lstat() for path in folder.rglob("*")}
+    return {
+        str(path): (0, 0) if path.is_dir() else (status.st_size, status.st_mtime_ns)
+        for path, status in found.items()
+    }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
+    if {"recordings", "trained"} & set(getattr(item, "fixturenames", ())):
+        for folder, before in _SHARED.items():
+            after = _content(folder)
+            changed = {path for path, _ in before.items() ^ after.items()}
+            _SHARED[folder] = after  # the next test has not done it
+            if changed:
+                pytest.fail(f"changes what other tests read, take a copy: {', '.join(sorted(changed))}")
 
 
 SAMPLE_RATE = 16_000
@@ -109,6 +147,7 @@ def recordings(tmp_path_factory) -> Recordings:
                 seed = sum(map(ord, singer + album)) * 10 + track
                 soundfile.write(path, voice(pitch, 4 + seed % 3, seed), SAMPLE_RATE)
     prepare(scan_tree(tree), tree, folder / "store")
+    share(folder)
     return Recordings(tree, folder / "store")
 
 
@@ -131,7 +170,15 @@ def trained(recordings, tmp_path_factory):
     options = {"width": 0.0625, "batch_norm_momentum": 0.1}
     config = configure(store, split, how, "crnn", training, options=options)
     path = tmp_path_factory.mktemp("runs") / "run"
-    return train(store, path, config, split, torch.device("cpu"))
+    run = train(store, path, config, split, torch.device("cpu"))
+    share(path)
+    return run
+
+
+@pytest.fixture
+def own_run(trained, tmp_path) -> Path:
+    """A copy of the run, for whoever writes into it."""
+    return Path(shutil.copytree(trained.path, tmp_path / "own_run"))
 
 
 @dataclass(frozen=True)
@@ -149,7 +196,7 @@ class Encoded:
 @pytest.fixture(scope="session")
 def encoded(trained, tmp_path_factory) -> Encoded:
     from singerid.config import CorpusConfig
-    from singerid.data.synthetic import write_corpus
+    from singerid.data.synthetic.corpus import write_corpus
     from singerid.data.tracks import scan_tree
     from singerid.encoders.registry import open_encoder
     from singerid.preparation.prepare import prepare
@@ -168,4 +215,5 @@ def encoded(trained, tmp_path_factory) -> Encoded:
         waveform=True,
     )
     assert not report.failures
+    share(folder)
     return Encoded(tree, folder / "store", trained.path)

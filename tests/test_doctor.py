@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from programs import Program
 from singerid.data.tracks import scan_tree
 from singerid.doctor import _package, check_machine, check_store
 from singerid.errors import SingeridError
@@ -46,11 +46,6 @@ def features(store: Path, path: str = "Ann/x/1.wav") -> Path:
     opened = Store.open(store)
     (track,) = (track for track in opened.tracks if track.path == path)
     return opened.path_of(track, "features/mixture")
-
-
-def singerid(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from singerid.cli import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
 
 
 def test_a_whole_store(store: Path) -> None:
@@ -151,17 +146,17 @@ def test_no_store(tmp_path: Path) -> None:
         check_store(tmp_path)
 
 
-def test_the_command_on_stores(store: Path, tmp_path: Path) -> None:
-    done = singerid("doctor", str(store))
+def test_the_command_on_stores(singerid: Program, store: Path, tmp_path: Path) -> None:
+    done = singerid("doctor", store)
     assert done.returncode == 0, done.stderr
     assert "3 by 2 singers on 3 albums" in done.stdout
     cut_short(features(store, f"{NOT_UTF8}/x/3.wav"))
-    assert singerid("doctor", str(store)).returncode == 3
-    failed = singerid("doctor", str(store), "--json")
+    assert singerid("doctor", store).returncode == 3
+    failed = singerid("doctor", store, "--json")
     assert failed.returncode == 3
     (problem,) = json.loads(failed.stdout)["problems"]
     assert problem["path"] == f"{NOT_UTF8}/x/3.wav"
-    missing = singerid("doctor", str(tmp_path / "nowhere"))
+    missing = singerid("doctor", tmp_path / "nowhere")
     assert missing.returncode == 2
     assert len(missing.stderr.splitlines()) == 1
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from conftest import SAMPLE_RATE, voice
+from programs import MAIN
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
 from singerid.identifier import Identifier
@@ -167,7 +167,7 @@ def test_command_replaces_the_file_and_tells_of_vocals(singerid, trained, tmp_pa
     path = tmp_path / "new folder" / "model.onnx"
     path.parent.mkdir()
     path.write_text("an old file")
-    result = singerid("export", run.path, path)
+    result = singerid.fresh("export", run.path, path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"{path}: ")
     assert result.stderr == (
@@ -208,13 +208,9 @@ def test_an_operator_that_onnx_lacks_is_named():
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_without_the_extra_the_remedy_is_named(package, trained):
-    script = (
-        f"import sys; sys.modules[{package!r}] = None\n"
-        "from singerid.cli import main\n"
-        f"sys.argv = ['singerid', 'export', {str(trained.path)!r}, 'never.onnx']; main()"
-    )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+def test_without_the_extra_the_remedy_is_named(package, singerid, trained):
+    code = f"import sys; sys.modules[{package!r}] = None; {MAIN}"
+    result = singerid("export", trained.path, "never.onnx", code=code)
     assert result.returncode == 2
     assert result.stderr == (f"singerid: export needs the package {package}: pip install 'singerid[onnx]'\n")
 

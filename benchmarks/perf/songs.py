@@ -10,7 +10,8 @@ import torch
 
 from singerid.config import CorpusConfig
 from singerid.data.splits import Split
-from singerid.data.synthetic import draw_corpus, render
+from singerid.data.synthetic import draw_corpus
+from singerid.data.synthetic.studio import render
 from singerid.models.registry import build_model
 from singerid.models.weights import save_model
 from singerid.runs.config import current_versions

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from singerid.config import TrainingConfig
-from singerid.data.synthetic import CorpusConfig, draw_corpus, write_corpus
+from singerid.data.synthetic import CorpusConfig, draw_corpus
+from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities

@@ -237,7 +237,7 @@ def test_a_network_without_fgnl_is_one_line(trained, run, tmp_path):
 
 def test_command(run, tmp_path, singerid):
     figure = tmp_path / "attention.svg"
-    table = singerid(
+    table = singerid.fresh(
         "attention", run.path, SONG, "--at-seconds", "2.3", "--at-hz", "1000", "--figure", figure
     )
     assert table.returncode == 0, table.stderr

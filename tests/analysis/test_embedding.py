@@ -265,7 +265,7 @@ def test_command_writes_and_draws_runs_side_by_side(trained, embedded, tmp_path,
 
 
 def test_command_prints_a_table_of_one_run(trained, tmp_path, singerid):
-    result = singerid("embed", trained.path, "--part", "valid", "--out", tmp_path)
+    result = singerid.fresh("embed", trained.path, "--part", "valid", "--out", tmp_path)
     assert result.returncode == 0, result.stderr
     assert "silhouette" in result.stdout
     assert (tmp_path / "embeddings.svg").exists()

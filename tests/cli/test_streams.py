@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or read no more: real processes, started by a shell."""
+"""Standard streams that are closed, full or read no more: processes of their own, started by a shell."""
 
 import json
 import os
@@ -20,16 +20,25 @@ FULL = "/dev/full"
 full = pytest.mark.skipif(not Path(FULL).exists(), reason=f"this system has no {FULL}")
 
 
-def shell(command, redirected, **environment):
-    """Run `singerid COMMAND` with its streams redirected, as a shell does it."""
-    line = f"{shlex.quote(sys.executable)} -m singerid {command} {redirected}"
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {line}"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
+@pytest.fixture
+def shell(singerid):
+    """Runs `singerid COMMAND` with its streams redirected, as a shell does it.
+
+    A command that imports next to nothing is a new process of Python, which meets the streams as it starts.
+    """
+
+    def run(command, redirected, **environment):
+        light = command.endswith(("--help", "--version", "modls"))
+        program = [sys.executable, "-m", "singerid"] if light else singerid.shell_command
+        return subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {shlex.join(program)} {command} {redirected}"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            check=False,
+        )
+
+    return run
 
 
 LIGHT = ("--help", "--version", "models", "models --json", "identify --help")
@@ -43,7 +52,7 @@ LIGHT = ("--help", "--version", "models", "models --json", "identify --help")
         pytest.param(f">{FULL}", "standard output cannot be written (No space left", marks=full),
     ],
 )
-def test_without_an_output_it_is_one_line_and_exit_code_2(command, redirected, reason):
+def test_without_an_output_it_is_one_line_and_exit_code_2(shell, command, redirected, reason):
     ended = shell(command, redirected)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"singerid: {reason}")
@@ -59,13 +68,13 @@ def test_without_an_output_it_is_one_line_and_exit_code_2(command, redirected, r
         pytest.param(f">&- 2>{FULL}", marks=full),
     ],
 )
-def test_where_nothing_can_be_said_the_exit_code_still_does(command, redirected):
+def test_where_nothing_can_be_said_the_exit_code_still_does(shell, command, redirected):
     ended = shell(command, redirected)
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")
 
 
 @pytest.mark.parametrize("redirected", ["2>&-", pytest.param(f"2>{FULL}", marks=full)])
-def test_without_standard_error_the_output_is_as_ever(redirected):
+def test_without_standard_error_the_output_is_as_ever(shell, redirected):
     """Above all what would have stood on standard error is not in it."""
     assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", shell("--version", redirected).stdout)
     assert json.loads(shell("models --json", redirected).stdout)
@@ -75,18 +84,18 @@ def test_without_standard_error_the_output_is_as_ever(redirected):
 
 @pytest.mark.parametrize("command", LIGHT)
 @pytest.mark.parametrize("reader", ["true", "head -n 1"])
-def test_whoever_reads_no_more_has_seen_enough(command, reader):
+def test_whoever_reads_no_more_has_seen_enough(shell, command, reader):
     ended = shell(command, f"| {reader}")
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_closed_input_is_no_matter():
+def test_a_closed_input_is_no_matter(shell):
     assert shell("--version", "<&-").stdout.startswith("singerid ")
 
 
 @pytest.mark.parametrize("option", ["--json", "--csv", ""])
 @pytest.mark.parametrize("redirected", [">&-", pytest.param(f">{FULL}", marks=full), "| true"])
-def test_identify(option, redirected, trained, recordings):
+def test_identify(shell, option, redirected, trained, recordings):
     song = recordings.tree / "alto" / "first" / "0.flac"
     ended = shell(f"identify {trained.path} {song} {option}", redirected)
     assert ended.returncode == (0 if redirected == "| true" else 2)
@@ -94,7 +103,7 @@ def test_identify(option, redirected, trained, recordings):
     assert "unexpected" not in ended.stderr
 
 
-def test_identify_does_not_listen_for_nothing(trained, tmp_path):
+def test_identify_does_not_listen_for_nothing(shell, trained, tmp_path):
     """It is known before that nothing can be printed: no missing file is told of."""
     ended = shell(f"identify {trained.path} {tmp_path / 'missing.mp3'}", ">&-")
     assert ended.stderr.startswith("singerid: standard output is closed")
@@ -114,9 +123,9 @@ def test_identify_does_not_listen_for_nothing(trained, tmp_path):
         ("embed RUN --out FOLDER --figure FIGURE", ">&-", 2),
     ],
 )
-def test_commands_that_print_what_they_found(command, redirected, code, trained, recordings, tmp_path):
+def test_commands_that_print_what_they_found(shell, command, redirected, code, own_run, recordings, tmp_path):
     figure = tmp_path / "figure.svg"
-    places = {"STORE": recordings.store, "RUN": trained.path, "FIGURE": figure, "FOLDER": tmp_path}
+    places = {"STORE": recordings.store, "RUN": own_run, "FIGURE": figure, "FOLDER": tmp_path}
     ended = shell(" ".join(str(places.get(word, word)) for word in command.split()), redirected)
     assert ended.returncode == code
     assert ended.stderr.count("\n") == (code > 0)
@@ -128,7 +137,9 @@ def test_commands_that_print_what_they_found(command, redirected, code, trained,
     ("redirected", "told"),
     [(">&-", True), (">&- 2>&-", False), pytest.param(f">{FULL}", True, marks=full), ("| true", False)],
 )
-def test_work_is_done_and_its_closing_line_goes_to_standard_error(redirected, told, recordings, tmp_path):
+def test_work_is_done_and_its_closing_line_goes_to_standard_error(
+    shell, redirected, told, recordings, tmp_path
+):
     """With workers too: no file may have fallen on the number of a closed stream, which they write to."""
     ended = shell(f"prepare {recordings.tree} {tmp_path / 'store'} --workers 2", redirected)
     assert ended.returncode == 0
@@ -142,7 +153,7 @@ def test_work_is_done_and_its_closing_line_goes_to_standard_error(redirected, to
 
 
 @pytest.mark.parametrize("redirected", [">&-", ">&- 2>&-", pytest.param(f"2>{FULL}", marks=full)])
-def test_training_is_done(redirected, recordings, tmp_path):
+def test_training_is_done(shell, redirected, recordings, tmp_path):
     options = "--model crnn --clip-seconds 1 --epochs 2 --width 0.0625 --device cpu --threads 1"
     ended = shell(f"train {recordings.store} {tmp_path / 'run'} {options}", redirected)
     assert ended.returncode == 0
@@ -191,7 +202,7 @@ def test_what_an_encoding_cannot_carry_is_plain_or_escaped(option):
     assert done.stderr == b"singerid: \\xe9\n"
 
 
-def test_what_a_library_warns_of_is_one_line(tmp_path):
+def test_what_a_library_warns_of_is_one_line(shell, tmp_path):
     (tmp_path / "mine.py").write_text(
         "import warnings\nwarnings.warn('first line\\n   second line')\n", encoding="utf-8"
     )

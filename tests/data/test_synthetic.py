@@ -4,7 +4,6 @@ import importlib.util
 import json
 import resource
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -18,11 +17,13 @@ import pytest
 import soundfile
 from scipy.signal import fftconvolve, welch
 
-from singerid.data.synthetic import CorpusConfig, Song, Stems, draw_corpus, render, write_corpus
+from programs import Program
+from singerid.data.synthetic import CorpusConfig, Song, draw_corpus
 from singerid.data.synthetic.band import loop
 from singerid.data.synthetic.cast import draw_singer
+from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.synthetic.score import compose
-from singerid.data.synthetic.studio import equaliser, impulse_response
+from singerid.data.synthetic.studio import Stems, equaliser, impulse_response, render
 from singerid.errors import SingeridError
 
 TINY = CorpusConfig(singers=2, albums=1, songs=2, seconds=5)
@@ -117,16 +118,15 @@ def test_a_second_run_makes_only_what_is_missing(tiny: Path, tmp_path: Path) -> 
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("song-02.*")} == others
 
 
-def test_killed_and_run_again_it_goes_on(tiny: Path, tmp_path: Path) -> None:
+def test_killed_and_run_again_it_goes_on(singerid: Program, tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "corpus"
     options = ["--singers", "2", "--albums", "1", "--songs", "2", "--seconds", "5", "--workers", "1"]
-    command = [sys.executable, "-c", "from singerid.cli import main; main()", "synth", str(folder), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = singerid.start("synth", folder, *options)
     deadline = time.monotonic() + 120
     while not list(folder.rglob("song-01.flac")) and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert list(folder.rglob("song-01.flac"))
     assert len(files(folder)) < len(files(tiny))  # the kill came in time
     write_corpus(folder, TINY, workers=1)

@@ -264,7 +264,7 @@ def test_names_of_singers_are_escaped_where_they_stand(run, evaluation):
 
 def test_train_and_evaluate_leave_the_card(singerid, recordings, tmp_path):
     options = ("--model", "blstm", "--width", "0.0625", "--clip-seconds", 1, "--epochs", 1, "--threads", 1)
-    trained = singerid("train", recordings.store, tmp_path / "run", *options)
+    trained = singerid.fresh("train", recordings.store, tmp_path / "run", *options)
     assert trained.returncode == 0, trained.stderr
     path = tmp_path / "run" / "README.md"
     assert path.read_text(encoding="utf-8").count("Not evaluated") == 1

@@ -119,22 +119,32 @@ def test_json_has_the_form_of_the_contract(result):
     assert value["short_tracks"] == 0
 
 
-def test_command_prints_tables_and_draws_the_matrices(trained, result, tmp_path, singerid):
-    output = singerid(
-        "evaluate", trained.path, "--baseline", "--figure", tmp_path / "matrix.svg", COLUMNS="200"
+def test_command_prints_tables_and_draws_the_matrices(own_run, result, tmp_path, singerid):
+    output = singerid.fresh(
+        "evaluate", own_run, "--baseline", "--figure", tmp_path / "matrix.svg", COLUMNS="200"
     )
     assert output.returncode == 0, output.stderr
     for text in ("best_f1: clips", "baseline: tracks", "weighted F1", "tenor", "95 % intervals"):
         assert text in output.stdout
     assert "tenor" in (tmp_path / "matrix.svg").read_text(encoding="utf-8")
-    printed = singerid(
-        "evaluate", trained.path, "--all-states", "--json", "--figure", tmp_path / "matrix.png"
-    )
+    printed = singerid("evaluate", own_run, "--all-states", "--json", "--figure", tmp_path / "matrix.png")
     value = json.loads(printed.stdout)
     assert set(value["states"]) == {"best_loss", "best_accuracy", "best_f1", "last"}
     mine = value["states"]["best_f1"]["clip"]["f1_weighted"]
     assert mine == pytest.approx(result.states["best_f1"].clip.f1_weighted)
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_loads_nothing_that_it_does_not_need(singerid, own_run, tmp_path):
+    """Without a baseline: SciPy and scikit-learn take as long as torch."""
+    code = (
+        "import sys; from singerid.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(*{'scipy', 'sklearn', 'librosa', 'torch._dynamo'} & set(sys.modules))"
+    )
+    done = singerid.fresh("evaluate", own_run, "--json", "--figure", tmp_path / "a.png", code=code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("}\n\n")
 
 
 def test_command_on_something_else_is_one_line(tmp_path, singerid):

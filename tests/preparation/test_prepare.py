@@ -7,11 +7,8 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
@@ -22,6 +19,7 @@ import soundfile
 import torch
 
 from conftest import voice
+from programs import Program
 from singerid.config import MIXTURE, FeatureConfig
 from singerid.data.tracks import Track, scan_tree
 from singerid.errors import ExitCode, Failure, SingeridError
@@ -422,85 +420,27 @@ def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:
     assert find_tracks(tree).deviations == ()
 
 
-# The command itself. A process that has imported everything forks one for each command, for imports
-# take seconds; and it has no capabilities, for nothing would stop root from reading and writing.
+# The command itself, without capabilities: nothing would stop root from reading and writing.
 
-FORKS = """
-import json, os, resource, sys
-import filelock, librosa.filters, rich.progress, soundfile, torch
-import singerid.preparation.prepare
-from singerid.cli import main
-for line in sys.stdin:
-    arguments, output, limit = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        if limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        for name, descriptor in (("stdout", 1), ("stderr", 2)):
-            os.dup2(os.open(f"{output}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-        sys.argv = ["singerid", *arguments]
-        main()
-    print(child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
 NO_POWERS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    stdout: str
-    stderr: str
-
-
-class Command:
-    """Runs `singerid ...` in a process of its own."""
-
-    def __init__(self, forks: subprocess.Popen[str], output: Path) -> None:
-        self.forks = forks
-        self.output = output
-
-    def start(self, *arguments: str | Path | int, file_limit: int = 0) -> int:
-        """Begin; returns the number of the process."""
-        line = json.dumps([list(map(str, arguments)), str(self.output), file_limit])
-        print(line, file=self.forks.stdin, flush=True)
-        return int(self.forks.stdout.readline())  # type: ignore[union-attr]
-
-    def end(self) -> Ended:
-        code = int(self.forks.stdout.readline())  # type: ignore[union-attr]
-        stdout, stderr = (Path(f"{self.output}.{name}").read_text() for name in ("stdout", "stderr"))
-        return Ended(code, stdout, stderr)
-
-    def __call__(self, *arguments: str | Path | int, file_limit: int = 0) -> Ended:
-        self.start(*arguments, file_limit=file_limit)
-        return self.end()
-
-
 @pytest.fixture(scope="module")
-def singerid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+def singerid() -> Iterator[Program]:
     if NO_POWERS and not shutil.which(NO_POWERS[0]):
         pytest.skip("runs as root without setpriv (util-linux), which takes root's powers away")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*NO_POWERS, sys.executable, "-c", FORKS],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as forks:
-        yield Command(forks, tmp_path_factory.mktemp("output") / "command")
-        assert forks.stdin is not None
-        forks.stdin.close()
+    program = Program(NO_POWERS)
+    yield program
+    program.close()
 
 
 def test_the_command_lists_failures_and_says_so_with_its_exit_code(
-    singerid: Command, tree: Path, tmp_path: Path
+    singerid: Program, tree: Path, tmp_path: Path
 ) -> None:
     (tree / "singer0/album/a\nb.mp3").write_text("no sound\n" * 1000)
     (tree / "nobody.wav").touch()
     done = singerid("prepare", tree, tmp_path / "store")
-    assert done.code == ExitCode.SOME_FAILED
+    assert done.returncode == ExitCode.SOME_FAILED
     assert done.stdout == (
         f"{tmp_path}/store: 4 tracks of 2 singers on 2 albums, 0 h 0 min (4 new, 0 unchanged, 0 removed)\n"
     )
@@ -510,18 +450,18 @@ def test_the_command_lists_failures_and_says_so_with_its_exit_code(
     useless = tmp_path / "useless"
     (useless / "s/a").mkdir(parents=True)
     (useless / "s/a/x.mp3").write_text("x")
-    assert singerid("prepare", useless, tmp_path / "store2").code == ExitCode.UNUSABLE
+    assert singerid("prepare", useless, tmp_path / "store2").returncode == ExitCode.UNUSABLE
 
 
-def test_the_command_reads_a_manifest(singerid: Command, tree: Path, tmp_path: Path) -> None:
+def test_the_command_reads_a_manifest(singerid: Program, tree: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("path,singer,album\nsinger0/album/0.wav,Ann,One\n", encoding="utf-8")
-    assert singerid("prepare", tree, tmp_path / "store", "--manifest", manifest).code == ExitCode.DONE
+    assert singerid("prepare", tree, tmp_path / "store", "--manifest", manifest).returncode == ExitCode.DONE
     (track,) = Store.open(tmp_path / "store").tracks
     assert (track.path, track.singer, track.album) == ("singer0/album/0.wav", "Ann", "One")
 
 
-def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Command, tmp_path: Path) -> None:
+def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Program, tmp_path: Path) -> None:
     """As far as its tracks are in the store: one is too short, and is in no part."""
     course, store = tmp_path / "artist20", tmp_path / "store"
     songs = [f"{artist}/album{n}/1.wav" for artist in ("queen", "u2") for n in range(4)]
@@ -531,7 +471,7 @@ def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Comma
         short = ["./train_val/u2/album1/short.wav"] if name == "train" else []
         (course / f"{name}.json").write_text(json.dumps([f"./train_val/{song}" for song in own] + short))
     done = singerid("prepare", "--dataset", "artist20-course", course, store)
-    assert done.code == ExitCode.SOME_FAILED
+    assert done.returncode == ExitCode.SOME_FAILED
     told = "the data set's own split (train 4, valid 2, test 2), for `train --split-file`"
     assert done.stdout.splitlines()[1:] == [f"{store}/split.json: {told}"]
     assert "warning: artist20-course: 9 tracks instead of 1,180" in done.stderr
@@ -546,11 +486,11 @@ def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Comma
     assert not (store / "split.json").exists()
 
 
-def test_a_full_disk_is_named_and_a_later_run_goes_on(singerid: Command, tree: Path) -> None:
+def test_a_full_disk_is_named_and_a_later_run_goes_on(singerid: Program, tree: Path) -> None:
     """The system refuses files beyond 20 kB, as it would on a full disk; features take 26 kB."""
     store = tree.parent / "store"
     stopped = singerid("prepare", tree, store, "--workers", 1, file_limit=20_000)
-    assert stopped.code == ExitCode.UNUSABLE
+    assert stopped.returncode == ExitCode.UNUSABLE
     assert stopped.stderr.count("\n") == 1
     assert f"{store}/" in stopped.stderr
     assert os.strerror(errno.EFBIG) in stopped.stderr
@@ -558,37 +498,36 @@ def test_a_full_disk_is_named_and_a_later_run_goes_on(singerid: Command, tree: P
     assert run(tree).done == 4
 
 
-def test_a_read_only_folder_is_named(singerid: Command, tree: Path) -> None:
+def test_a_read_only_folder_is_named(singerid: Program, tree: Path) -> None:
     place = tree.parent / "locked"
     place.mkdir()
     place.chmod(0o555)
     done = singerid("prepare", tree, place / "store")
-    assert done == Ended(
-        ExitCode.UNUSABLE,
-        "",
+    assert (done.returncode, done.stdout) == (ExitCode.UNUSABLE, "")
+    assert done.stderr == (
         f"singerid: {place}/store: cannot be written (Permission denied); "
-        "free some space or choose a folder you may write to\n",
+        "free some space or choose a folder you may write to\n"
     )
 
 
-def test_an_unreadable_recording_is_named(singerid: Command, tree: Path) -> None:
+def test_an_unreadable_recording_is_named(singerid: Program, tree: Path) -> None:
     (tree / "singer0/album/0.wav").chmod(0)
     done = singerid("prepare", tree, tree.parent / "store")
-    assert done.code == ExitCode.SOME_FAILED
+    assert done.returncode == ExitCode.SOME_FAILED
     assert "singer0/album/0.wav: cannot be opened (Permission denied)" in done.stderr
 
 
-def test_a_second_command_on_a_store_is_refused(singerid: Command, tree: Path) -> None:
+def test_a_second_command_on_a_store_is_refused(singerid: Program, tree: Path) -> None:
     store = tree.parent / "store"
     with open_writer(store, FeatureConfig()):
         refused = singerid("prepare", tree, store)
-    assert refused.code == ExitCode.UNUSABLE
+    assert refused.returncode == ExitCode.UNUSABLE
     assert refused.stderr.count("\n") == 1
     assert "another `singerid` is writing to this store" in refused.stderr
-    assert singerid("prepare", tree, store).code == ExitCode.DONE
+    assert singerid("prepare", tree, store).returncode == ExitCode.DONE
 
 
-def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_path: Path) -> None:
+def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Program, tmp_path: Path) -> None:
     tree, store, fresh = tmp_path / "tree", tmp_path / "store", tmp_path / "fresh"
     songs = [tree / f"singer{number % 3}/album/{number}.wav" for number in range(12)]
     for seed, song in enumerate(songs):
@@ -598,8 +537,9 @@ def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_
     for attempt in range(40):
         process = singerid.start("prepare", tree, store, "--workers", 1)
         time.sleep(rng.uniform(0, 0.2))
-        os.kill(process, signal.SIGKILL)
-        kills += singerid.end().code == -signal.SIGKILL
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
         if (store / "config.json").exists():
             opened = Store.open(store)
             for track in opened.tracks:
@@ -608,8 +548,8 @@ def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_
         for song in rng.sample(songs, 4):  # recordings change, some of them back to what they were
             write_song(song, songs.index(song) + rng.choice([0, 100 * (attempt + 1)]))
     assert kills >= 20
-    assert singerid("prepare", tree, store, "--check-contents").code == ExitCode.DONE
-    assert singerid("prepare", tree, fresh).code == ExitCode.DONE
+    assert singerid("prepare", tree, store, "--check-contents").returncode == ExitCode.DONE
+    assert singerid("prepare", tree, fresh).returncode == ExitCode.DONE
     assert contents(store) == contents(fresh)
     assert Store.open(store).tracks == Store.open(fresh).tracks
     assert sorted(path.name for path in store.iterdir()) == [
@@ -621,21 +561,14 @@ def test_killed_at_any_moment_the_store_ends_up_the_same(singerid: Command, tmp_
 
 
 @pytest.mark.slow
-def test_killed_with_workers_the_store_ends_up_the_same(tmp_path: Path) -> None:
+def test_killed_with_workers_the_store_ends_up_the_same(singerid: Program, tmp_path: Path) -> None:
     tree, store, fresh = tmp_path / "tree", tmp_path / "store", tmp_path / "fresh"
     for number in range(120):
         write_song(tree / f"singer{number % 3}/album/{number}.wav", number)
     rng = random.Random(1)
-    command = [
-        sys.executable,
-        "-c",
-        "from singerid.cli import main; main()",
-        "prepare",
-        str(tree),
-        str(store),
-    ]
-    for _ in range(5):
-        with subprocess.Popen([*command, "--workers", "2"]) as process:
+    command = "prepare", tree, store, "--workers", 2
+    for _ in range(3):
+        with singerid.start(*command) as process:
             index = store / "index.jsonl"
             before = index.stat().st_size if index.exists() else 0
             while process.poll() is None and not (index.exists() and index.stat().st_size > before):
@@ -643,7 +576,7 @@ def test_killed_with_workers_the_store_ends_up_the_same(tmp_path: Path) -> None:
             time.sleep(rng.uniform(0, 0.1))
             process.kill()
     assert 0 < len(Store.open(store).tracks) < 120
-    assert subprocess.run([*command, "--workers", "2"]).returncode == ExitCode.DONE
+    assert singerid(*command).returncode == ExitCode.DONE
     assert prepare(scan_tree(tree), tree, fresh, workers=1).done == 120
     assert contents(store) == contents(fresh)
     assert Store.open(store).tracks == Store.open(fresh).tracks

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from programs import MAIN
 from singerid.config import ReproduceConfig, TrainingConfig
 from singerid.reproduce.cell import CellJob
 from singerid.reproduce.results import read_result
@@ -24,15 +25,13 @@ CONFIG = ReproduceConfig(
     width=0.0625,
     training=TrainingConfig(epochs=EPOCHS, learning_rate=5e-3),
 )
-MAIN = "from singerid.cli import main; main()"
 ARGUMENTS = f"--table 2 --audio mixture --clip-seconds 1 --seeds 0 --epochs {EPOCHS} --width 0.0625".split()
 
 
-def test_without_ray_it_is_one_line(recordings, tmp_path):
+def test_without_ray_it_is_one_line(singerid, recordings, tmp_path):
     """Python is told that there is no module of that name."""
-    script = f"import sys; sys.modules['ray'] = None; {MAIN}"
-    arguments = ["reproduce", recordings.store, tmp_path / "out", *ARGUMENTS, "--ray"]
-    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    code = f"import sys; sys.modules['ray'] = None; {MAIN}"
+    result = singerid("reproduce", recordings.store, tmp_path / "out", *ARGUMENTS, "--ray", code=code)
     assert result.returncode == 2
     assert result.stderr == (
         "singerid: --ray needs Ray, which is not installed: pip install 'singerid[scale]'\n"

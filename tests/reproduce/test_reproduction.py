@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -264,19 +261,10 @@ def test_the_authors_protocol_scores_four_states_and_says_what_was_chosen(record
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_interrupted_and_resumed_it_ends_as_if_it_never_was(done, recordings, tmp_path, how):
+def test_interrupted_and_resumed_it_ends_as_if_it_never_was(singerid, done, recordings, tmp_path, how):
     """Stopped when the second run has an epoch behind it, in a real process."""
     out = tmp_path / "out"
-    command = [sys.executable, "-c", "from singerid.cli import main; main()", "reproduce"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*command, recordings.store, out, *ARGUMENTS],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        # A shell starts what runs in its background with Ctrl-C ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = singerid.start("reproduce", recordings.store, out, *ARGUMENTS)
     metrics = out / "runs" / CELLS[1].name / "metrics.csv"
     while not metrics.exists() and process.poll() is None:
         time.sleep(0.005)
@@ -286,9 +274,7 @@ def test_interrupted_and_resumed_it_ends_as_if_it_never_was(done, recordings, tm
     assert how == signal.SIGKILL or errors.endswith("run the same command again to go on\n")
     assert len(list(out.rglob(SCORES))) < len(CELLS)
     before = stamps(out / "runs" / CELLS[0].name)
-    result = subprocess.run(
-        [*command, recordings.store, out, *ARGUMENTS], capture_output=True, text=True, env=environment
-    )
+    result = singerid("reproduce", recordings.store, out, *ARGUMENTS)
     assert result.returncode == 3, result.stderr  # the networks with melody are listed
     assert "4 runs of crnnm, crnnm_fgnl on mixture skipped" in result.stderr
     assert stamps(out / "runs" / CELLS[0].name) == before

@@ -92,8 +92,8 @@ def test_melody_and_vocals(read_only, recordings, tmp_path):
     assert "2 new" in done.stdout
 
 
-def test_pictures_are_drawn_without_a_word(read_only, trained, tmp_path):
-    done = read_only("evaluate", trained.path, "--figure", tmp_path / "a.png", "--json")
+def test_pictures_are_drawn_without_a_word(read_only, own_run, tmp_path):
+    done = read_only("evaluate", own_run, "--figure", tmp_path / "a.png", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "a.png").exists()
 

@@ -331,7 +331,7 @@ def test_without_a_home_folder_it_says_how(published, monkeypatch):
             ask(published)
 
 
-def test_killed_in_the_middle_nothing_half_is_left(published, site, cache, tmp_path):
+def test_killed_in_the_middle_nothing_half_is_left(singerid, published, site, cache, tmp_path):
     """A server that stops in the middle; the process is killed there."""
     import socket
 
@@ -342,16 +342,14 @@ def test_killed_in_the_middle_nothing_half_is_left(published, site, cache, tmp_p
             f"load_tensors(Published('net', (PublishedFile('w.pt', {DIGEST!r}),), "
             f"(Addresses({{'w.pt': {url!r}}}),), 'CC0-1.0'), None)"
         )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
-        )
+        process = singerid.start(code=code, TMPDIR=str(tmp_path))
         connection, _ = server.accept()
         connection.recv(1000)
         connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(CONTENT) + CONTENT[:9999])
-        assert b"fetching net" in process.stderr.readline()
+        assert "fetching net" in process.stderr.readline()
         time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         connection.close()
     assert [name for name in kept(cache) if not name.startswith(".tmp-")] == []
     same(load_tensors(published, read))

@@ -4,8 +4,6 @@ import math
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import astuple, replace
 
@@ -112,33 +110,32 @@ def command(recordings, run, epochs):
         "--threads": 1,
     }
     arguments = [str(part) for option in options.items() for part in option]
-    main = [sys.executable, "-c", "from singerid.cli import main; main()"]
-    return [*main, "train", str(recordings.store), str(run), *arguments]
+    return ["train", str(recordings.store), str(run), *arguments]
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_reaches_the_same_weights(recordings, tmp_path):
+def test_killed_at_random_moments_it_reaches_the_same_weights(singerid, recordings, tmp_path):
     epochs = 6
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(recordings, whole, epochs), check=True, capture_output=True)
+    assert singerid(*command(recordings, whole, epochs)).returncode == 0
     draw = random.Random(4)
     kills = 0
-    process = subprocess.Popen(command(recordings, killed, epochs), stderr=subprocess.DEVNULL)
+    process = singerid.start(*command(recordings, killed, epochs))
     while not killed.exists():  # the folder is just being made
         time.sleep(0.001)
     process.kill()
-    process.wait()
+    process.communicate()
     for _ in range(3):
-        process = subprocess.Popen(command(recordings, killed, epochs), stderr=subprocess.PIPE, text=True)
+        process = singerid.start(*command(recordings, killed, epochs))
         for line in process.stderr:
             if ": epoch" in line:  # at least one epoch further; then at any moment of the next
                 time.sleep(draw.uniform(0, 0.4))
                 break
         process.send_signal(signal.SIGKILL)
-        process.stderr.close()
-        kills += process.wait() == -signal.SIGKILL
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
     assert kills > 0
-    subprocess.run(command(recordings, killed, epochs), check=True, capture_output=True)
+    assert singerid(*command(recordings, killed, epochs)).returncode == 0
     for state in STATES:
         paths = (folder / "states" / f"{state}.safetensors" for folder in (whole, killed))
         assert same_weights(*paths), state
@@ -146,20 +143,15 @@ def test_killed_at_random_moments_it_reaches_the_same_weights(recordings, tmp_pa
     assert len(read_history(Run.open(killed))) == epochs
 
 
-def test_interrupted_it_says_so_and_exits_130(recordings, tmp_path):
-    process = subprocess.Popen(
-        command(recordings, tmp_path / "run", 500),
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would their children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+def test_interrupted_it_says_so_and_exits_130(singerid, recordings, tmp_path):
+    process = singerid.start(*command(recordings, tmp_path / "run", 500))
     for line in process.stderr:
         if ": epoch 1/" in line:
             process.send_signal(signal.SIGINT)
             break
-    *_, last = process.stderr.read().splitlines()
-    assert process.wait() == 130
+    _, errors = process.communicate()
+    *_, last = errors.splitlines()
+    assert process.returncode == 130
     assert last == "singerid: interrupted; run the same command again to go on"
     assert read_history(Run.open(tmp_path / "run"))
 

@@ -21,7 +21,7 @@ def synth(
     workers: Workers = None,
 ) -> None:
     """Make a corpus of synthetic singers and bands, with stems and F0. Run again, it goes on."""
-    from singerid.data.synthetic import write_corpus
+    from singerid.data.synthetic.corpus import write_corpus
 
     config = CorpusConfig(singers, albums, songs, seconds, seed)
     made = write_corpus(folder, config, workers, show_progress=True)

@@ -12,8 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.typing import NDArray
-from scipy.fft import dct
-from scipy.signal import savgol_filter
 
 from singerid.data.clips import Clips
 from singerid.errors import SingeridError
@@ -104,6 +102,8 @@ def mfcc_statistics(clips: FloatArray, n_mfcc: int = 20) -> npt.NDArray[np.float
         clips: log-mel in dB, (N, n_mels, W).
         n_mfcc: coefficients, the first (the level) included.
     """
+    from scipy.signal import savgol_filter
+
     coefficients = mfcc(np.asarray(clips, dtype=np.float64), n_mfcc)
     deltas = savgol_filter(coefficients, DELTA_FRAMES, polyorder=1, deriv=1, axis=-1, mode="nearest")
     parts = [f(x, axis=-1) for x in (coefficients, deltas) for f in (np.mean, np.std)]
@@ -112,6 +112,8 @@ def mfcc_statistics(clips: FloatArray, n_mfcc: int = 20) -> npt.NDArray[np.float
 
 def mfcc(log_mel: FloatArray, n_mfcc: int = 20) -> FloatArray:
     """Return MFCCs (..., n_mfcc, W) of log-mel (..., n_mels, W): the orthonormal DCT-II over the mel axis."""
+    from scipy.fft import dct
+
     return np.asarray(dct(log_mel, type=2, axis=-2, norm="ortho")[..., :n_mfcc, :])
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix
 
 from singerid.evaluation.counts import (
     MEASURES,
@@ -91,7 +90,8 @@ def score(
     counts = Counts.by_group(true, named, groups, (int(groups.max()) + 1, len(singers)))
     whole = counts.weighted(np.ones((1, counts.groups)))
     resampled = counts.weighted(bootstrap_weights(counts.groups, resamples, seed))
-    matrix = confusion_matrix(true, named, labels=np.arange(len(singers)))
+    cells = np.bincount(true * len(singers) + named, minlength=len(singers) ** 2)
+    matrix = cells.reshape(len(singers), len(singers))  # rows: who sings
     precision, recall, f1 = whole.precision[0], whole.recall[0], whole.f1[0]
     return Scores(
         **{measure: float(whole.measure(measure)[0]) for measure in MEASURES},

@@ -16,7 +16,7 @@ class Head(nn.Module):
 
     def embed(self, vectors: Tensor) -> Tensor:
         """The vectors (B, D) themselves, of (B, D, 1) or (B, D)."""
-        return vectors.flatten(1)
+        return vectors.squeeze(-1) if vectors.ndim == 3 else vectors
 
 
 class Probe(Head):

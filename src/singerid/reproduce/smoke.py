@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from singerid.config import SMOKE_CORPUS, ReproduceConfig
-from singerid.data.synthetic import write_corpus
+from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.tracks import scan_tree
 from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError

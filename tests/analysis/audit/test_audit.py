@@ -323,7 +323,7 @@ def test_a_report_says_what_was_found(audited):
 def test_the_command_does_what_the_store_allows(trained, singerid, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained.path, run)
-    done = singerid("audit", run, "--threads", 1)
+    done = singerid.fresh("audit", run, "--threads", 1)
     assert done.returncode == 3, done.stderr
     assert "prepare TREE STORE --vocals" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,12 +1,12 @@
 """One contract for all data sets: how each comes is a recipe here, and what must hold is the same for all."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from programs import Program
 from singerid.data.datasets.artist20 import ARTISTS
 from singerid.data.datasets.dataset import DataSet
 from singerid.data.datasets.registry import DATASETS
@@ -299,7 +299,7 @@ def test_an_unknown_name_tells_the_near_ones(tmp_path: Path) -> None:
         find_tracks(tmp_path, dataset="vocal-set")
 
 
-def test_a_plugin_may_register_one(tmp_path: Path, singerid: Callable[..., object]) -> None:
+def test_a_plugin_may_register_one(tmp_path: Path, singerid: Program) -> None:
     """As a user does it: a file of one's own, named before the command."""
     plugin = tmp_path / "choir.py"
     plugin.write_text(
@@ -313,10 +313,10 @@ def test_a_plugin_may_register_one(tmp_path: Path, singerid: Callable[..., objec
     (tmp_path / "tree/ann/one/1.wav").touch()
     command = ("prepare", tmp_path / "tree", tmp_path / "store", "--dataset", "choir")
     known = singerid("--plugin", plugin, *command)
-    assert "singerid: warning: choir: too few singers" in known.stderr  # type: ignore[attr-defined]
+    assert "singerid: warning: choir: too few singers" in known.stderr
     unknown = singerid(*command)
-    assert unknown.returncode == 2  # type: ignore[attr-defined]
-    assert unknown.stderr == (  # type: ignore[attr-defined]
+    assert unknown.returncode == 2
+    assert unknown.stderr == (
         "singerid: Invalid value for '--dataset': unknown data set 'choir'; near names: artist20, "
         "artist20-course, vocalset; your own need --plugin FILE.py. See --help.\n"
     )
