@@ -104,7 +104,7 @@ def _content(folder: Path) -> dict[str, tuple[int, int]]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     yield
-    if {"recordings", "trained"} & set(getattr(item, "fixturenames", ())):
+    if {"recordings", "trained", "encoded"} & set(getattr(item, "fixturenames", ())):
         for folder, before in _SHARED.items():
             after = _content(folder)
             changed = {path for path, _ in before.items() ^ after.items()}

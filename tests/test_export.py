@@ -15,7 +15,8 @@ from torch import nn
 
 from conftest import SAMPLE_RATE, voice
 from programs import MAIN
-from singerid.config import FeatureConfig
+from singerid.config import FeatureConfig, FilterBankConfig, TrainingConfig
+from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
 from singerid.identifier import Identifier
 from singerid.identify.scores import hear
@@ -24,8 +25,12 @@ from singerid.listening.waveform import WaveformModel
 from singerid.models.registry import build_model
 from singerid.models.spec import InputSpec
 from singerid.models.weights import save_model
+from singerid.runs.config import SplitConfig
+from singerid.runs.new import configure, make_split
 from singerid.runs.run import Run
 from singerid.sound.features import LogMel
+from singerid.store.reader import Store
+from singerid.training.loop import train
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra [onnx] is not installed")
 
@@ -267,3 +272,43 @@ def test_the_documentation_runs(exported, recordings, tmp_path, monkeypatch, cap
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(named["probabilities"])
     assert all(line.split()[2] in ("alto", "bass", "tenor") for line in lines)
+
+
+class OnBands(nn.Module):
+    """A network on a filter bank, as speaker networks are: their front end is what is exported with them."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.hidden = nn.Conv1d(80, 8, 5)
+        self.output = nn.Linear(8, 3)
+
+    def forward(self, bands):
+        return self.output(self.hidden(bands).tanh().mean(-1))
+
+
+@pytest.mark.parametrize("remove_mean", [True, False])
+def test_windows_of_a_filter_bank_overlap_in_the_graph_as_they_do_elsewhere(tmp_path, remove_mean):
+    features = FilterBankConfig(remove_mean=remove_mean)
+    spec = InputSpec(window_frames=98, hop_frames=50, features=features)
+    model = OnBands().eval()
+    graph = build_graph(model, spec)
+    for samples in (spec.window_frames * 160 + 240, 50_000, 77_777):
+        sound = voice(200, samples / SAMPLE_RATE, 1)[:samples]
+        sound[20_000:30_000] *= 1e-4
+        found = probabilities(graph, sound)
+        with torch.inference_mode():
+            assert found == pytest.approx(expected(tmp_path, sound, model, spec), abs=1e-4)
+        assert len(found) == 1 + (1 + (samples - 400) // 160 - 98) // 50
+
+
+def test_of_a_run_on_vectors_what_cannot_be_exported_is_named(encoded, tmp_path):
+    store = Store.open(encoded.store)
+    split, how = make_split(store, SplitConfig())
+    encoder = open_encoder(encoded.encoder)
+    for audio, reason in (("both", "takes one sound"), ("mixture", "can make filter banks, which")):
+        config = configure(store, split, how, "centroids", TrainingConfig(), audio=audio, encoder=encoder)
+        train(store, tmp_path / audio, config, split)
+        with pytest.raises(SingeridError, match=reason):
+            export(tmp_path / audio, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()

@@ -79,14 +79,15 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         raise SingeridError(f"{path}: is a folder; name a file, for example {path / 'model.onnx'}")
     opened = Run.open(run)
     config = opened.config
-    spec, model = config.spec, opened.network(state=state)
-    if spec.encoder is not None:
-        model, spec = _behind_encoder(opened, model)
-    elif spec.inputs != ("mel",):
+    spec = config.spec
+    if spec.encoder is None and spec.inputs != ("mel",):
         raise SingeridError(
             f"{run}: {config.model} reads {' and '.join(spec.inputs)}, and the graph can make mel "
             "spectrograms only (it holds no melody tracker); export a run of another model"
         )
+    model = opened.network(state=state)
+    if spec.encoder is not None:
+        model, spec = _behind_encoder(opened, model)
     graph = build_graph(model, spec)
     _describe(
         graph,
@@ -220,7 +221,7 @@ class _NameOne(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         logits: Tensor = self.model(clip.unsqueeze(0))
-        return logits.softmax(-1).squeeze(0)
+        return logits.flatten().softmax(0)
 
 
 class _GraphLogMel(LogMel):
