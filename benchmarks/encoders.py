@@ -4,7 +4,9 @@
 
 TREE is laid out SINGER/ALBUM/TRACK. Each album (or track) in turn is left out; the singers' means are those
 of their other recordings, every track counting alike, and a track or a window is by the singer whose mean it
-is most alike. Singers with one album (or track) only are left out, for nothing of them would remain.
+is most alike. It is told twice: of vectors as they are, and of vectors after the back end (centring and
+whitening) that is fitted on the same other recordings. Singers with one album (or track) only are left out,
+for nothing of them would remain.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import numpy as np
 
 from singerid import open_encoder
 from singerid.data.tracks import Track, scan_tree
+from singerid.encoders.back_end import fit_back_end, unit
 from singerid.listening.opening import open_listener
 from singerid.system.console import progress
 from singerid.system.devices import CPU, use_threads
@@ -49,35 +52,32 @@ def main() -> None:
         track: encoder.encode(options.tree / track.path, listener=listener, warn=print).vectors
         for track in progress(tracks, "Listening")
     }
-    right, heard = np.zeros(2, int), np.zeros(2, int)
-    for singer, album in sorted({(track.singer, track.album) for track in tracks}):
-        singers, means = means_without(vectors, singer, album)
-        for track in tracks:
-            if (track.singer, track.album) == (singer, album):
-                windows = vectors[track]
-                for row, asked in enumerate((unit(windows.mean(0))[None], windows)):
-                    named = (asked @ means.T).argmax(1)
-                    right[row] += sum(singers[index] == singer for index in named)
-                    heard[row] += len(named)
     names = len({track.singer for track in tracks})
     print(f"{encoder.name}, {options.audio}: {names} singers, leave one {options.by} out")
-    for what, count, total in zip(("tracks", "windows"), right, heard, strict=True):
-        print(f"{what}: {count} of {total} named right, {count / total:.3f}")
+    for how, whitens in (("as they are", False), ("after the back end", True)):
+        right, heard = named_right(vectors, whitens)
+        for what, count, total in zip(("tracks", "windows"), right, heard, strict=True):
+            print(f"{how}: {what}: {count} of {total} named right, {count / total:.3f}")
 
 
-def means_without(vectors: dict[Track, np.ndarray], singer: str, album: str) -> tuple[list[str], np.ndarray]:
-    """Names, and the mean of each singer's tracks but for those of one album."""
-    of_singer = defaultdict(list)
-    for track, windows in vectors.items():
-        if (track.singer, track.album) != (singer, album):
-            of_singer[track.singer].append(unit(windows.mean(0)))
-    names = sorted(of_singer)
-    return names, np.stack([unit(np.mean(of_singer[name], 0)) for name in names])
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """The vector at unit length."""
-    return vector / np.linalg.norm(vector)
+def named_right(vectors: dict[Track, np.ndarray], whitens: bool) -> tuple[np.ndarray, np.ndarray]:
+    """How many tracks and windows are named right, and how many there are, each album left out in turn."""
+    right, heard = np.zeros(2, int), np.zeros(2, int)
+    for singer, album in sorted({(track.singer, track.album) for track in vectors}):
+        others = [track for track in vectors if (track.singer, track.album) != (singer, album)]
+        recordings = np.stack([vectors[track].mean(0) for track in others])
+        singers = [track.singer for track in others]
+        seen = fit_back_end(recordings, singers) if whitens else unit
+        names = sorted(set(singers))
+        known = seen(recordings)
+        means = unit(np.stack([known[[own == name for own in singers]].mean(0) for name in names]))
+        for track, windows in vectors.items():
+            if (track.singer, track.album) == (singer, album):
+                for row, asked in enumerate((windows.mean(0)[None], windows)):
+                    named = (seen(asked) @ means.T).argmax(1)
+                    right[row] += sum(names[index] == singer for index in named)
+                    heard[row] += len(named)
+    return right, heard
 
 
 if __name__ == "__main__":
