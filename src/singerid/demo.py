@@ -24,6 +24,7 @@ from singerid.evaluation.significance import Comparison, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.figures.pages import render_page
 from singerid.identifier import Identifier
+from singerid.identify.report import NO_VOICE
 from singerid.identify.scores import hear
 from singerid.models.registry import count_parameters
 from singerid.preparation.prepare import prepare
@@ -284,7 +285,7 @@ def _song_row(identifier: Identifier, corpus: Path, track: StoredTrack) -> dict[
     return {
         "title": _title(track),
         "truth": track.singer,
-        "named": result.singer,
+        "named": result.singer or NO_VOICE,
         "correct": result.singer == track.singer,
         "share": f"{result.vote_share:.0%}",
         "confidence": f"{result.confidence:.0%}",

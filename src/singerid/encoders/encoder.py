@@ -3,6 +3,7 @@
 Letters in shapes: B windows at a time, N windows of a sound, D size of a vector.
 """
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -15,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
 from singerid.listening.predict import ask
+from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Warn
 from singerid.sound.features import heard_seconds
 from singerid.sound.levels import SILENT
-from singerid.sound.voice.watch import VoiceWatch
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
@@ -59,6 +62,8 @@ class Encoder:
         network: windows as `spec` says -> vectors (B, D); in evaluation mode.
         device: where that is.
         at_once: windows that a CPU is best given at a time.
+        with_voice: windows -> vectors, and behind each the share of its window that is sung, (B, D + 1),
+            where the network hears that too; None: another one is asked.
     """
 
     name: str
@@ -67,6 +72,16 @@ class Encoder:
     network: Callable[..., Tensor]
     device: torch.device = CPU
     at_once: int = 1
+    with_voice: Callable[..., Tensor] | None = None
+
+    @cached_property
+    def voices(self) -> VoiceNetwork | None:
+        """What hears where somebody sings, opened on first use; None, with a warning: it cannot be."""
+        try:
+            return open_voice_network(self.device)
+        except SingeridError as error:
+            warnings.warn(unchecked(error), stacklevel=2)
+            return None
 
     @cached_property
     def size(self) -> int:
@@ -116,13 +131,22 @@ class Encoder:
         batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
         vectors, starts, silent = bytearray(), bytearray(), bytearray()
-        size, length, watch = 0, spec.window_frames, VoiceWatch(None)
+        share = bytearray()
+        size, length = 0, spec.window_frames
+        own = None if listener.knows_voices else self.with_voice
+        watch = VoiceWatch(None if own or listener.knows_voices else self.voices)
         with memory_kept() if on_cpu else nullcontext():
             batches = replace(listener, spec=spec).batches(
                 sound, batch_size=batch_size, warn=warn, watch=watch
             )
             for windows in batches:
-                found = torch.nn.functional.normalize(self(*windows.inputs))
+                if own is None:
+                    found = self(*windows.inputs)
+                else:
+                    both = ask(own, *windows.inputs, at_once=self.at_once).float()
+                    found = both[:, :-1]
+                    share.extend(both[:, -1].cpu().numpy().tobytes())
+                found = torch.nn.functional.normalize(found)
                 size = found.shape[1]
                 vectors.extend(found.cpu().numpy().tobytes())
                 starts.extend(windows.starts.tobytes())
@@ -131,8 +155,11 @@ class Encoder:
         if all(silent):
             raise AudioError(name_of(sound), SILENT)
         seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
-        share = watch.share(seconds, heard_seconds(length, spec.features), np.frombuffer(silent, np.bool_))
-        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, share)
+        sung = watch.share(seconds, heard_seconds(length, spec.features))
+        if sung is None:  # the network heard it itself, or nothing did
+            sung = np.frombuffer(share, np.float32) if own else np.ones(len(seconds), np.float32)
+        sung = np.where(np.frombuffer(silent, np.bool_), np.float32(0), sung)
+        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, sung)
 
 
 class OpenEncoder(Protocol):

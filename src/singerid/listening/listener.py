@@ -19,6 +19,7 @@ from torch import Tensor
 
 from singerid.config import ACCOMPANIMENT, VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
@@ -26,8 +27,7 @@ from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import SEPARATED, separated
-from singerid.sound.separation.separators import Separator
-from singerid.sound.voice.watch import VoiceWatch
+from singerid.sound.separation.separators import SEPARATORS, Separator
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
@@ -94,6 +94,12 @@ class Listener:
         """Of samples that it takes, in Hz."""
         return self.spec.features.sample_rate
 
+    @property
+    def knows_voices(self) -> bool:
+        """How loud the vocals are that it takes out tells where somebody sings."""
+        name = None if self.separator is None else self.separator.name
+        return name is not None and (name not in SEPARATORS or SEPARATORS[name].knows_voices)
+
     def batches(
         self,
         sound: Sound,
@@ -137,7 +143,7 @@ class Listener:
     ) -> AbstractContextManager[Read]:
         """How to read a sound, as often as needed."""
         if self.separator is not None and isinstance(sound, Path | str):
-            return _vocals(self.separator, Path(sound), warn or python_warning(Path(sound)), watch)
+            return self._vocals(self.separator, Path(sound), warn or python_warning(Path(sound)), watch)
         read: Read
         if isinstance(sound, np.ndarray):
             samples = _checked(sound, warn or python_warning(_SAMPLES))
@@ -146,7 +152,20 @@ class Listener:
             read = sound
         else:
             read = partial(read_blocks, Path(sound), self.sample_rate, warn=warn)
-        return nullcontext(watch.passing(read, self.sample_rate) if watch else read)
+        return nullcontext(watch.passing(read, self.sample_rate, self.device) if watch else read)
+
+    @contextmanager
+    def _vocals(
+        self, separator: Separator, path: Path, warn: Callable[[str], None], watch: VoiceWatch | None
+    ) -> Iterator[Read]:
+        with separated(separator, path, warn=warn, parts=SEPARATED if watch else (VOCALS,)) as parts:
+            if watch:
+                sung, rest, rate = parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate
+                if self.knows_voices:
+                    watch.compare(sung, rest, rate)
+                else:
+                    watch.listen(lambda: map(np.add, sung(), rest()), rate, self.device)
+            yield parts[VOCALS]
 
     def _windows(
         self,
@@ -213,17 +232,6 @@ class Listener:
             for first in range(0, track.frames, CHUNK_FRAMES)
         )
         return chunks, None if spec.melody is None else store.f0(track, spec.audio, spec.melody)
-
-
-@contextmanager
-def _vocals(
-    separator: Separator, path: Path, warn: Callable[[str], None], watch: VoiceWatch | None
-) -> Iterator[Read]:
-    wanted = SEPARATED if watch else (VOCALS,)
-    with separated(separator, path, warn=warn, parts=wanted) as parts:
-        if watch:
-            watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate)
-        yield parts[VOCALS]
 
 
 def _checked(samples: NDArray[Any], warn: Warn) -> Samples:

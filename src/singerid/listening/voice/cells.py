@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CELL_SECONDS = 0.25
+SUNG = 0.5
+"""A window counts as sung where so much of it is, at least."""
 
 
 @dataclass(frozen=True, eq=False)
 class VoiceCells:
-    """How likely somebody sings in each quarter of a second of a sound.
+    """Which share of each cell of a sound is sung.
 
     Attributes:
-        sung: (L,) float32, 0 to 1; the last cell may reach beyond the sound.
+        sung: (L,) float32, 0 to 1; at least one; the last cell may reach beyond the sound.
+        seconds: length of a cell.
     """
 
     sung: NDArray[np.float32]
+    seconds: float
 
     def share(self, starts: NDArray[np.float64], seconds: float) -> NDArray[np.float32]:
         """Which share of windows is sung: the mean over what they hear of each cell.
@@ -29,18 +32,21 @@ class VoiceCells:
             seconds: their length, above 0.
 
         Returns:
-            (N,) float32, 0 to 1; a window beyond the sound counts as its end.
+            (N,) float32, 0 to 1; a window beyond the last cell counts as that.
 
-        >>> cells = VoiceCells(np.array([0, 1, 1, 0.5], np.float32))
-        >>> cells.share(np.array([0, 0.25, 0.375]), 0.5).tolist()
-        [0.5, 1.0, 0.875]
+        >>> cells = VoiceCells(np.array([0, 1, 1, 0.5], np.float32), seconds=0.25)
+        >>> cells.share(np.array([0, 0.25, 0.375, 5]), 0.5).tolist()
+        [0.5, 1.0, 0.875, 0.5]
         """
-        if not len(self.sung):
-            return np.zeros(len(starts), np.float32)
-        edges = np.arange(len(self.sung) + 1) * CELL_SECONDS
-        total = np.concatenate(([0.0], np.cumsum(self.sung, dtype=np.float64))) * CELL_SECONDS
+        edges = np.arange(len(self.sung) + 1) * self.seconds
+        total = np.concatenate(([0.0], np.cumsum(self.sung, dtype=np.float64))) * self.seconds
         ends = np.minimum(starts + seconds, edges[-1])
-        begins = np.minimum(starts, ends - min(seconds, CELL_SECONDS))
+        begins = np.minimum(starts, ends - min(seconds, self.seconds))
         sung = np.interp(ends, edges, total) - np.interp(begins, edges, total)
         share: NDArray[np.float64] = np.clip(sung / (ends - begins), 0, 1)
         return share.astype(np.float32)
+
+
+def sung(shares: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether windows count as sung; (N,)."""
+    return shares >= SUNG
