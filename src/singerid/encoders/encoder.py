@@ -40,7 +40,8 @@ class Voices:
     Attributes:
         vectors: (N, D) float32, each of unit length.
         starts: (N,) float64, where each window starts, in seconds.
-        voice_share: (N,) float32, which share of each window is sung, 0 to 1.
+        voice_share: (N,) float32, 0 to 1: how sure it is that somebody sings in each window, in the mean over
+            it; `singerid.listening.voice.cells.sung` says which count as sung.
     """
 
     vectors: NDArray[np.float32]

@@ -38,7 +38,7 @@ class Heard:
         singers: names, in the order of the scores.
         scores: (N, S) float32.
         starts_s: (N,) where each window starts, in seconds.
-        voice_share: (N,) float32, which share of a window is sung.
+        voice_share: (N,) float32, which share of a window is sung, see `VoiceCells`.
         window_s: length of a window in seconds.
         seconds: length of the sound.
         short: the sound is shorter than a window of the network, so less was heard than it learned on.

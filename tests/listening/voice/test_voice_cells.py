@@ -31,8 +31,19 @@ def test_a_window_is_sung_as_its_moments_are(shares, seconds, start, length):
         assert found == pytest.approx(shares[-1], abs=1e-5)
 
 
-def test_half_a_window_is_enough():
-    assert sung(np.array([0, 0.49, 0.5, 1], np.float32)).tolist() == [False, False, True, True]
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([0, 0.49, 0.5, 1, 1], [0, 0, 1, 1, 1]),
+        ([0, 0, 0, 0, 0.9], [0, 0, 0, 0, 1]),  # silence does not count against a voice
+        ([0.1, 0.1, 0.1, 0.1, 0.9], [0, 0, 0, 0, 0]),  # music does
+        ([0.7], [1]),
+        ([0.55], [0]),
+        ([0, 0], [0, 0]),
+    ],
+)
+def test_windows_are_sung_where_the_track_has_a_voice(shares, expected):
+    assert sung(np.array(shares, np.float32)).tolist() == [bool(each) for each in expected]
 
 
 def parts(*decibels):

