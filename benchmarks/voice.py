@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
 from singerid.config import ACCOMPANIMENT, VOCALS, CorpusConfig
@@ -96,7 +95,7 @@ def by_window(network: VoiceNetwork, seed: int, count: int) -> None:
         stems = render(song)
         for sound, voice in ((stems.mixture, stems.vocals), (stems.accompaniment, 0 * stems.vocals)):
             watch = VoiceWatch(network)
-            watch.listen(lambda sound=sound: [sound], RATE, torch.device("cpu"))
+            watch.listen(lambda sound=sound: [sound], RATE, CPU)
             starts = np.arange(len(sound) // RATE // 3) * WINDOW
             heard.append(watch.share(starts, WINDOW))
             energy = np.square(voice[: len(starts) * 3 * RATE]).reshape(-1, 160).sum(1)

@@ -24,7 +24,6 @@ from singerid.evaluation.significance import Comparison, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.figures.pages import render_page
 from singerid.identifier import Identifier
-from singerid.identify.report import NO_VOICE
 from singerid.identify.scores import hear
 from singerid.models.registry import count_parameters
 from singerid.preparation.prepare import prepare
@@ -110,7 +109,9 @@ def run_demo(
     outcomes = {BASELINE: _outcome(baseline_probabilities(learned, test), test)}
     for name, run in runs.items():
         outcomes[name] = _outcome(run.predict(test, device), test)
-    page = _page(config, corpus, runs, outcomes, test, Identifier.load(runs[FGNL].path, device))
+    # All its clips vote, as in the paper: nothing is fetched for it.
+    identifier = Identifier.load(runs[FGNL].path, device, all_clips=True)
+    page = _page(config, corpus, runs, outcomes, test, identifier)
     path = out / "report.html"
     with atomic_write(path, "w") as file:
         file.write(page)
@@ -285,7 +286,7 @@ def _song_row(identifier: Identifier, corpus: Path, track: StoredTrack) -> dict[
     return {
         "title": _title(track),
         "truth": track.singer,
-        "named": result.singer or NO_VOICE,
+        "named": result.singer,
         "correct": result.singer == track.singer,
         "share": f"{result.vote_share:.0%}",
         "confidence": f"{result.confidence:.0%}",
