@@ -110,7 +110,9 @@ def run_demo(
     outcomes = {BASELINE: _outcome(baseline_probabilities(learned, test), test)}
     for name, run in runs.items():
         outcomes[name] = _outcome(run.predict(test, device), test)
-    page = _page(config, corpus, runs, outcomes, test, Identifier.load(runs[FGNL].path, device))
+    # All its clips vote, as in the paper: nothing is fetched for it.
+    identifier = Identifier.load(runs[FGNL].path, device, all_clips=True)
+    page = _page(config, corpus, runs, outcomes, test, identifier)
     path = out / "report.html"
     with atomic_write(path, "w") as file:
         file.write(page)

@@ -11,13 +11,15 @@ import torch
 
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.encoders.trained import open_trained
-from singerid.errors import Failure
+from singerid.errors import Failure, SingeridError
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
 from singerid.identify.scores import Heard, Scorer, hear
 from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
+from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.audio import AudioError, one_warning
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer
@@ -33,12 +35,17 @@ class Identifier:
         scorer: says of each window how much each singer is heard.
         decide: makes an answer of it.
         notice: what its user should know; "" if nothing.
+        voices: hears where somebody sings, in sound of which no vocals are taken out; None: nothing does.
+        all_clips: all that sounds is taken to be sung and votes, as in the paper; else windows in which
+            nobody is heard to sing do not.
     """
 
     listener: Listener
     scorer: Scorer
     decide: Decide = by_vote
     notice: str = ""
+    voices: VoiceNetwork | None = None
+    all_clips: bool = False
 
     @classmethod
     def load(
@@ -51,6 +58,7 @@ class Identifier:
         separator: str | None = None,
         weights: Path | None = None,
         pretrained_weights: Path | None = None,
+        all_clips: bool = False,
     ) -> "Identifier":
         """An identifier with the network of a run, or with one that others trained.
 
@@ -62,6 +70,7 @@ class Identifier:
             separator: what takes the vocals out; None: what the run learned on.
             weights: of the separator, see `open_separator`; None: the published ones.
             pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
+            all_clips: whether clips vote in which nobody sings, as in the paper and in `evaluate`.
 
         Raises:
             SingeridError: the run or its state is missing, damaged or of another version, there is no
@@ -74,12 +83,19 @@ class Identifier:
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights
         )
         notice = notice_of(network.name, network.spec, listener, network.origins, network.notice)
-        return cls(listener, network, notice=notice)
+        voices = None
+        if not (all_clips or listener.knows_voices):
+            try:
+                voices = open_voice_network(device)
+            except SingeridError as error:
+                notice = "; ".join(filter(None, (notice, unchecked(error))))
+        return cls(listener, network, notice=notice, voices=voices, all_clips=all_clips)
 
     def identify(self, sound: Sound, name: str | None = None) -> Result:
         """Name the singer of one file of any format and length, or of samples in memory.
 
-        A sound shorter than a window is judged by what there is of it, and marked `short`.
+        Where nobody is heard to sing, nobody is named. A sound shorter than a window is judged by what
+        there is of it, and marked `short`.
 
         Args:
             sound: a file; mono samples at `listener.sample_rate`; or how to read them.
@@ -91,7 +107,8 @@ class Identifier:
         if name is None:
             name = str(Path(sound)) if isinstance(sound, Path | str) else ""
         warnings: list[str] = []
-        heard = hear(self.listener, self.scorer, sound, warnings.append)
+        watch = VoiceWatch(self.voices, by_level=not self.all_clips)
+        heard = hear(self.listener, self.scorer, sound, warnings.append, watch=watch)
         return self.decide(name, heard, one_warning(warnings))
 
 

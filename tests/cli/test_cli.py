@@ -161,7 +161,7 @@ def test_an_output_that_is_no_utf8_gets_plain_characters_and_escapes(
 ):
     song = tmp_path / "宇多田.flac"
     shutil.copy(recordings.tree / "alto" / "first" / "0.flac", song)
-    result = singerid.fresh("identify", trained.path, song, COLUMNS="400", **environment)
+    result = singerid.fresh("identify", trained.path, song, "--all-clips", COLUMNS="400", **environment)
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert "alto" in result.stdout

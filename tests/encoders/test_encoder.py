@@ -13,6 +13,9 @@ import torch
 import singerid
 from conftest import SAMPLE_RATE, require_weights, voice
 from singerid import open_encoder
+from singerid.config import CorpusConfig
+from singerid.data.synthetic import draw_corpus
+from singerid.data.synthetic.studio import render
 from singerid.encoders.encoder import Encoder
 from singerid.encoders.registry import DEFAULT_ENCODER, ENCODERS, describe_encoders
 from singerid.errors import SingeridError
@@ -82,6 +85,9 @@ def test_every_encoder_encodes_a_sound_window_by_window(encoder, tmp_path, threa
     assert len(voices) == len(voices.starts) > 2
     assert voices.vectors.shape == (len(voices), encoder.size)
     assert (voices.vectors.dtype, voices.starts.dtype) == (np.float32, np.float64)
+    assert voices.voice_share.shape == (len(voices),)
+    assert voices.voice_share.dtype == np.float32
+    assert np.all((voices.voice_share >= 0) & (voices.voice_share <= 1))
     np.testing.assert_allclose(np.linalg.norm(voices.vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.diff(voices.starts), spec.hop * spec.features.frame_seconds, atol=1e-9)
     assert voices.starts[0] == 0
@@ -94,7 +100,22 @@ def test_every_encoder_encodes_a_sound_window_by_window(encoder, tmp_path, threa
     found.append(encoder.encode(partial(read_blocks, path, SAMPLE_RATE, 0.7)))
     for one, other in pairwise(found):
         np.testing.assert_allclose(one.vectors, other.vectors, atol=1e-4)
+        np.testing.assert_allclose(one.voice_share, other.voice_share, atol=1e-3)
         assert np.array_equal(one.starts, other.starts)
+
+
+def test_every_encoder_hears_when_somebody_sings(encoder):
+    """A voice, then its band without it, then nothing."""
+    require_weights("campplus")
+    song = render(draw_corpus(CorpusConfig(singers=1, albums=1, songs=1, seconds=14, seed=5)).songs[0])
+    nothing = np.zeros(12 * SAMPLE_RATE, np.float32)
+    part = 12 * SAMPLE_RATE
+    voices = encoder.encode(np.concatenate([song.vocals[:part], song.accompaniment[:part], nothing]))
+    end = voices.starts + heard_seconds(encoder.spec.window_frames, encoder.spec.features)
+    sung, unsung, silent = end <= 12, (voices.starts >= 12) & (end <= 24), voices.starts >= 27
+    assert voices.voice_share[sung].mean() > 0.6
+    assert voices.voice_share[unsung].mean() < 0.3
+    assert np.all(voices.voice_share[silent] < 0.01)
 
 
 def test_every_encoder_says_how_little_it_takes(encoder):

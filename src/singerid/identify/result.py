@@ -1,24 +1,41 @@
-"""What is said of one file: who sings, how sure that is, and when."""
+"""What is said of one file: who sings, how sure that is, and when; or that nobody does."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+Decision = Literal["known", "no_voice"]
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a track whose clips name the same singer.
+    """A stretch of a track whose windows name the same singer.
 
     Attributes:
         start_s: where it starts, in seconds.
         end_s: where it ends.
-        singer: who sings.
-        confidence: mean probability of the singer over the clips, 0 to 1.
+        singers: who sings.
+        probability: mean probability of the singers over the windows, 0 to 1.
     """
 
     start_s: float
     end_s: float
+    singers: tuple[str, ...]
+    probability: float
+
+
+@dataclass(frozen=True)
+class Named:
+    """A singer who is heard in a file.
+
+    Attributes:
+        singer: who.
+        probability: how sure that is, 0 to 1: the mean over the windows that voted.
+        seconds: for how long the singer is named in the timeline.
+    """
+
     singer: str
-    confidence: float
+    probability: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -27,28 +44,46 @@ class Result:
 
     Attributes:
         path: the file.
-        singer: the winner of the vote.
-        confidence: the winner's mean probability over the clips that voted, 0 to 1.
-        vote_share: the winner's votes divided by the number of clips that voted.
-        clips: number of clips that voted.
-        timeline: one span for each run of clips that name the same singer.
-        short: the file is shorter than one clip of the network, so less was heard than it learned on.
+        decision: "known": somebody is named; "no_voice": nobody is heard to sing.
+        singers: who sings, longest first: of a vote its winner; empty where nobody is heard to sing.
+        voice_seconds: length of all windows in which somebody sings.
+        seconds: length of the file.
+        timeline: one span for each run of windows that name the same singer. It has gaps: where nothing is
+            heard, and where nobody sings.
+        vote_share: the winner's votes divided by the number of windows that voted.
+        clips: number of windows that voted.
+        short: the file is shorter than one window of the network, so less was heard than it learned on.
         warning: what was wrong with the file, though it was used; "" if nothing.
     """
 
     path: str
-    singer: str
-    confidence: float
-    vote_share: float
-    clips: int
+    decision: Decision
+    singers: tuple[Named, ...]
+    voice_seconds: float
+    seconds: float
     timeline: tuple[Span, ...]
+    vote_share: float = 0.0
+    clips: int = 0
     short: bool = False
     warning: str = ""
 
+    @property
+    def singer(self) -> str | None:
+        """Who sings longest; None: nobody is heard to sing."""
+        return self.singers[0].singer if self.singers else None
+
+    @property
+    def confidence(self) -> float:
+        """How sure the singer is, 0 to 1; 0 where nobody is heard to sing."""
+        return self.singers[0].probability if self.singers else 0.0
+
     def to_json(self) -> dict[str, Any]:
-        """The object of `singerid identify --json`; "short" and "warning" only where they say something."""
-        value = asdict(self)
-        for name in ("short", "warning"):
-            if not value[name]:
-                del value[name]
-        return value
+        """The object of `singerid identify --json`; what says nothing is left out."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name in _ALWAYS or value not in ((), "", 0, False)
+        }
+
+
+_ALWAYS = ("path", "decision", "voice_seconds", "seconds")

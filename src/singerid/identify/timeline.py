@@ -3,24 +3,33 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+import numpy as np
+
 from singerid.identify.result import Span
 from singerid.identify.scores import Heard
 
 
 def spans(heard: Heard) -> Iterator[Span]:
-    """One span for each run of windows that name the same singer; none where nothing is heard."""
-    named = heard.scores.argmax(1)
+    """One span for each run of windows that name the same singer; none where nobody sings.
+
+    Where windows overlap, a window stands for what is nearer to its middle than to another's.
+    """
+    named, sung = heard.scores.argmax(1), heard.sung
+    starts = heard.starts_s
+    between = (starts[:-1] + starts[1:] + heard.window_s) / 2
+    begins = np.concatenate((starts[:1], between))
+    ends = np.concatenate((between, np.minimum(starts[-1:] + heard.window_s, heard.seconds)))
 
     def kind(window: int) -> tuple[bool, int]:
-        return bool(heard.silent[window]), int(named[window])
+        return bool(sung[window]), int(named[window])
 
-    for (silent, singer), group in groupby(range(len(named)), kind):
-        if silent:
+    for (voiced, singer), group in groupby(range(len(named)), kind):
+        if not voiced:
             continue
         windows = list(group)
         yield Span(
-            start_s=round(float(heard.starts_s[windows[0]]), 3),
-            end_s=round(float(heard.starts_s[windows[-1]]) + heard.window_s, 3),
-            singer=heard.singers[singer],
-            confidence=float(heard.scores[windows, singer].mean()),
+            start_s=round(float(begins[windows[0]]), 3),
+            end_s=round(float(ends[windows[-1]]), 3),
+            singers=(heard.singers[singer],),
+            probability=float(heard.scores[windows, singer].mean()),
         )

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from singerid.config import ACCOMPANIMENT, VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
@@ -26,8 +27,7 @@ from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
-from singerid.sound.separation.separators import Separator
-from singerid.sound.voice.watch import VoiceWatch
+from singerid.sound.separation.separators import SEPARATORS, Separator
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
@@ -94,6 +94,12 @@ class Listener:
         """Of samples that it takes, in Hz."""
         return self.spec.features.sample_rate
 
+    @property
+    def knows_voices(self) -> bool:
+        """How loud the vocals are that it takes out tells where somebody sings."""
+        name = None if self.separator is None else self.separator.name
+        return name is not None and (name not in SEPARATORS or SEPARATORS[name].knows_voices)
+
     def batches(
         self,
         sound: Sound,
@@ -143,7 +149,7 @@ class Listener:
         """How to read what is heard, as often as needed: one sound, or mixture and vocals."""
         if self.separator is not None and isinstance(sound, Path | str):
             path = Path(sound)
-            return _parts(self.separator, path, warn or python_warning(path), self.spec.sounds, watch)
+            return self._parts(self.separator, path, warn or python_warning(path), watch)
         if len(self.spec.sounds) > 1:
             raise SingeridError(
                 "the sound: mixture and vocals are heard side by side, and vocals are taken out of files; "
@@ -157,7 +163,22 @@ class Listener:
             read = sound
         else:
             read = partial(read_blocks, Path(sound), self.sample_rate, warn=warn)
-        return nullcontext([watch.passing(read, self.sample_rate) if watch else read])
+        return nullcontext([watch.passing(read, self.sample_rate, self.device) if watch else read])
+
+    @contextmanager
+    def _parts(
+        self, separator: Separator, path: Path, warn: Callable[[str], None], watch: VoiceWatch | None
+    ) -> Iterator[Sequence[Read]]:
+        heard = self.spec.sounds
+        wanted = {*heard, VOCALS, ACCOMPANIMENT} if watch else heard
+        with separated(separator, path, warn=warn, parts=wanted) as parts:
+            if watch:
+                sung, rest, rate = parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate
+                if self.knows_voices:
+                    watch.compare(sung, rest, rate)
+                else:
+                    watch.listen(lambda: map(np.add, sung(), rest()), rate, self.device)
+            yield [parts[part] for part in heard]
 
     def _windows(
         self,
@@ -224,21 +245,6 @@ class Listener:
             for first in range(0, track.frames, CHUNK_FRAMES)
         )
         return chunks, None if spec.melody is None else store.f0(track, spec.audio, spec.melody)
-
-
-@contextmanager
-def _parts(
-    separator: Separator,
-    path: Path,
-    warn: Callable[[str], None],
-    heard: Sequence[str],
-    watch: VoiceWatch | None,
-) -> Iterator[Sequence[Read]]:
-    wanted = {*heard, VOCALS, ACCOMPANIMENT} if watch else heard
-    with separated(separator, path, warn=warn, parts=wanted) as parts:
-        if watch:
-            watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate)
-        yield [parts[part] for part in heard]
 
 
 def _side_by_side(mixture: Windows, vocals: Windows) -> Windows:

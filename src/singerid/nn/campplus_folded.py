@@ -25,6 +25,9 @@ from singerid.nn.campplus import (
     check_bank,
 )
 
+EARLY_SIZE = 512  # numbers in `FoldedCAMPlusPlus.statistics`
+_EARLY = 2  # stages: the first dense block, and its transition
+
 
 class FoldedCAMPlusPlus(nn.Module):
     """As the `CAMPlusPlus` that it is made of, but for rounding; nothing in it can be trained."""
@@ -51,16 +54,31 @@ class FoldedCAMPlusPlus(nn.Module):
 
     def forward(self, bank: Tensor) -> Tensor:
         """Vectors (B, D) of filter banks (B, H, W), as `CAMPlusPlus.forward`."""
+        return self._vectors(*self._early(bank))
+
+    def statistics(self, bank: Tensor) -> Tensor:
+        """What is heard early on: mean and deviation over time of what the first block gives, (B, 512)."""
+        return _mean_and_deviation(self._early(bank)[0])
+
+    def with_statistics(self, bank: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors and the statistics at once: what both want is computed once."""
+        x, frames = self._early(bank)
+        return self._vectors(x, frames), _mean_and_deviation(x)
+
+    def _early(self, bank: Tensor) -> tuple[Tensor, "_Frames"]:
+        """What the front, the first dense block and its transition give, (B, T, C)."""
         check_bank(bank)
         x = bank.unsqueeze(1).contiguous(memory_format=torch.channels_last)
         x = self.tdnn(self.front(x)).squeeze(2).transpose(1, 2)  # (B, T, C)
         frames = _Frames(x)
-        for stage in self.stages:
+        for stage in self.stages[:_EARLY]:
             x = stage(x, frames)
-        x = x.relu_()
-        mean = x.mean(1)
-        deviation = (x - mean.unsqueeze(1)).square_().sum(1).div_(x.shape[1] - 1).sqrt_()
-        vectors: Tensor = self.dense(torch.cat((mean, deviation), dim=1))
+        return x, frames
+
+    def _vectors(self, x: Tensor, frames: "_Frames") -> Tensor:
+        for stage in self.stages[_EARLY:]:
+            x = stage(x, frames)
+        vectors: Tensor = self.dense(_mean_and_deviation(x.relu_()))
         return vectors
 
 
@@ -77,6 +95,13 @@ class _Frames:
         self.segments = frames // SEGMENT_FRAMES
         own = self.segments == torch.arange(-(-len(frames) // SEGMENT_FRAMES), device=x.device)[:, None]
         self.means = own.to(x.dtype) / own.sum(1, keepdim=True) + 1 / len(frames)
+
+
+def _mean_and_deviation(x: Tensor) -> Tensor:
+    """Over time: (B, T, C) -> (B, 2 C)."""
+    mean = x.mean(1)
+    deviation = (x - mean.unsqueeze(1)).square_().sum(1).div_(x.shape[1] - 1).sqrt_()
+    return torch.cat((mean, deviation), dim=1)
 
 
 def _fold(weight: Tensor, norm: nn.Module | None, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure
+from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.audio import AudioError, Read, Samples, one_warning, read_blocks
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
 from singerid.sound.levels import SILENT
@@ -22,7 +23,6 @@ from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep
 from singerid.sound.separation.separated import SEPARATED, separated
 from singerid.sound.separation.separators import Separator
-from singerid.sound.voice.watch import VoiceWatch
 from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU
@@ -245,7 +245,7 @@ class Extraction:
             watch = None
             if parts is not None:
                 watch = VoiceWatch(None)
-                watch.separated(parts[VOCALS], parts[ACCOMPANIMENT], self.config.sample_rate)
+                watch.compare(parts[VOCALS], parts[ACCOMPANIMENT], self.config.sample_rate)
             try:
                 # Vocals may be silent throughout, where nobody sings.
                 voices = encoder.encode(read, silent=True, watch=watch)

@@ -92,4 +92,5 @@ class Repet:
 REPET = SeparatorEntry(
     "what repeats is accompaniment (REPET-SIM): needs no weights, separates worse than a network",
     open=lambda options: Repet(options.sample_rate),
+    knows_voices=False,
 )

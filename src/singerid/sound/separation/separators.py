@@ -88,6 +88,7 @@ class SeparatorEntry:
         open: opens it; what it needs is there then, downloaded first where it must be.
         weights: whether it is a network, with weights that may be given.
         stems: whether it reads stems, which must be given.
+        knows_voices: its vocals are voices, and silent where nobody sings.
         provenance: of its weights; None: it has none.
     """
 
@@ -95,6 +96,7 @@ class SeparatorEntry:
     open: Callable[[SeparatorOptions], Separator]
     weights: bool = False
     stems: bool = False
+    knows_voices: bool = True
     provenance: Provenance | None = None
 
 

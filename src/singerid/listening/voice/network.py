@@ -1,0 +1,78 @@
+"""How sure it is that somebody sings in a window: a small head of ours on what CAM++ hears early on.
+
+CAM++ has learned voices apart with music behind them, so what its first block gives tells voice from
+instrument as well, real ones too. The head is a logistic regression on its mean and deviation over time. Its
+weights are ours; what they learned from is made from numbers (tools/voice).
+
+Letters in shapes: B windows, H bands, W frames, D size of a vector, K numbers that the head reads.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from singerid.config import FilterBankConfig
+from singerid.errors import SingeridError
+from singerid.models.campplus import load_campplus
+from singerid.nn.campplus_folded import FoldedCAMPlusPlus
+
+HEAD = Path(__file__).with_name("voice_head.safetensors")
+"""The head: what the numbers have taken off and are divided by, weights (K,), and the bias; the recipe by
+which they were made is in its metadata."""
+BANK = FilterBankConfig()  # what is read
+_EVEN = 1e-3  # of logarithms: a mean that was taken off leaves rounding behind
+# Log-odds that the head gives where on real music it is as likely a voice as not. It learned from synthetic
+# music, beside which all real music resembles voices more; chosen on real songs (docs/results.md).
+EVEN = 1.25
+LARGEST = 5.0  # deviations: nothing that was never heard counts for more
+
+
+class VoiceNetwork:
+    """Says of windows how sure it is that somebody sings in them, the share that counts as sung.
+
+    Args:
+        network: CAM++.
+        head: file of the head's weights.
+    """
+
+    def __init__(self, network: FoldedCAMPlusPlus, head: Path = HEAD) -> None:
+        self._network = network
+        # The first weights of the network say where it is.
+        device = next(network.buffers()).device
+        self._head = {name: tensor.to(device) for name, tensor in load_file(head).items()}
+
+    def share(self, bank: Tensor) -> Tensor:
+        """Shares (B,), 0 to 1, of filter banks (B, H, W) as CAM++ reads them."""
+        return self._share(self._network.statistics(bank), bank)
+
+    def with_vectors(self, bank: Tensor) -> Tensor:
+        """CAM++'s vectors of filter banks (B, H, W), and behind them the shares; (B, D + 1)."""
+        vectors, statistics = self._network.with_statistics(bank)
+        return torch.cat((vectors, self._share(statistics, bank)[:, None]), dim=1)
+
+    def _share(self, statistics: Tensor, bank: Tensor) -> Tensor:
+        head = self._head
+        usual = ((statistics - head["mean"]) / head["scale"]).clamp(-LARGEST, LARGEST)
+        return (usual @ head["weight"] + head["bias"] - EVEN).sigmoid() * heard(bank)
+
+
+def heard(bank: Tensor) -> Tensor:
+    """Whether anything is heard in filter banks (B, H, W): some cell rises above the others; (B,)."""
+    cells = bank.flatten(1)
+    return cells.amax(1) - cells.amin(1) > _EVEN
+
+
+def open_voice_network(device: torch.device) -> VoiceNetwork:
+    """The network on a device; CAM++'s weights are fetched on first use.
+
+    Raises:
+        SingeridError: they are damaged or cannot be fetched.
+    """
+    return VoiceNetwork(FoldedCAMPlusPlus(load_campplus()).to(device))
+
+
+def unchecked(error: SingeridError) -> str:
+    """What to say where the network cannot be opened."""
+    return f"whether somebody sings is not looked into, all that sounds is taken to be sung ({error})"

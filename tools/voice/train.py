@@ -1,0 +1,124 @@
+"""Train the head that hears whether somebody sings in a window, and write it where the package has it.
+
+    cd tools; python -m voice.train MATERIAL [HEAD]
+
+All it learns from is made from numbers (`voice.material`); MATERIAL is a folder where that is kept, 0.5 GB.
+On one core it takes about a quarter of an hour. The same versions of NumPy and torch give the same weights.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import sklearn
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from sklearn.linear_model import LogisticRegression
+
+from singerid.listening.predict import ask
+from singerid.listening.voice.network import BANK, HEAD, LARGEST
+from singerid.models.campplus import WEIGHTS, load_campplus
+from singerid.nn.campplus_folded import FoldedCAMPlusPlus
+from singerid.sound.filter_bank import FilterBank
+from voice.material import CELL, SAMPLES, examples, songs
+
+SUNG_AT_LEAST, UNSUNG_AT_MOST = 0.5, 0.05  # of a window that the head learns from
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the head is made; kept in its metadata.
+
+    Attributes:
+        parts: of the material: (seed, songs of the synthetic corpus, windows cut from them).
+        strength: of the regression, the smaller the more even its weights (scikit-learn's C).
+        campplus: identity of the weights that it hears by.
+    """
+
+    parts: tuple[tuple[int, int, int], ...] = ((1000, 48, 3000), (2000, 40, 1500))
+    strength: float = 1e-3
+    campplus: str = WEIGHTS.identity
+
+
+def main() -> None:
+    """Make material, learn, save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("material", type=Path)
+    parser.add_argument("head", type=Path, nargs="?", default=HEAD)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    recipe = Recipe()
+    parts = [part_of(options.material, *part) for part in recipe.parts]
+    statistics, shares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    save(fit(statistics, shares, recipe.strength), recipe, options.head)
+
+
+def part_of(
+    folder: Path, seed: int, singers: int, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What CAM++ hears early on in windows (count, K), and which share of each is sung (count,)."""
+    sounds, sung = (folder / f"{name}{seed}.npy" for name in "xy")
+    heard = folder / f"g{seed}.npy"
+    if not sung.exists():
+        make(sounds, sung, seed, singers, count)
+    if not heard.exists():
+        np.save(heard, np.concatenate(list(listened(np.load(sounds, mmap_mode="r")))))
+    return np.load(heard), np.load(sung).mean(1)
+
+
+def make(sounds: Path, sung: Path, seed: int, singers: int, count: int) -> None:
+    """Write windows (count, N), and which share of each of their cells is sung (count, L)."""
+    sounds.parent.mkdir(parents=True, exist_ok=True)
+    made = np.empty((count, SAMPLES), np.float16), np.empty((count, SAMPLES // CELL), np.float32)
+    for row, example in enumerate(examples(songs(singers, seed), count, np.random.default_rng(seed))):
+        made[0][row], made[1][row] = example.sound, example.sung
+    for file, array in zip((sounds, sung), made, strict=True):
+        np.save(file, array)
+
+
+@torch.inference_mode()
+def listened(sounds: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
+    """Yield what CAM++ hears early on in windows (count, N), some at a time."""
+    network, bank = FoldedCAMPlusPlus(load_campplus()), FilterBank(BANK)
+    for first in range(0, len(sounds), 4):
+        bands = bank(torch.from_numpy(sounds[first : first + 4].astype(np.float32)))
+        yield ask(network.statistics, bands - bands.mean(-1, keepdim=True)).numpy()
+
+
+def fit(
+    statistics: NDArray[np.float32], shares: NDArray[np.float32], strength: float
+) -> dict[str, torch.Tensor]:
+    """The head that tells, of statistics (count, K), windows with a voice from those without.
+
+    Args:
+        statistics: of the windows.
+        shares: (count,) how much of each is sung; those with little of a voice are left out.
+        strength: of the regression.
+    """
+    clear = (shares >= SUNG_AT_LEAST) | (shares <= UNSUNG_AT_MOST)
+    mean, scale = statistics.mean(0), statistics.std(0) + 1e-6
+    usual = np.clip((statistics - mean) / scale, -LARGEST, LARGEST)[clear]
+    found = LogisticRegression(C=strength, max_iter=1000).fit(usual, shares[clear] >= SUNG_AT_LEAST)
+    return {
+        "mean": torch.from_numpy(mean),
+        "scale": torch.from_numpy(scale),
+        "weight": torch.from_numpy(found.coef_[0].astype(np.float32)),
+        "bias": torch.tensor(float(found.intercept_[0])),
+    }
+
+
+def save(head: dict[str, torch.Tensor], recipe: Recipe, path: Path) -> None:
+    """Write a head, the recipe, and the versions of what made it."""
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
+    save_file(head, path, {"recipe": json.dumps(asdict(recipe)), "made_with": json.dumps(versions)})
+    print(f"{path}: written")
+
+
+if __name__ == "__main__":
+    main()
