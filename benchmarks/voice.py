@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from singerid.config import ACCOMPANIMENT, VOCALS, CorpusConfig
 from singerid.data.synthetic import draw_corpus
 from singerid.data.synthetic.studio import render
-from singerid.listening.voice.cells import sung
+from singerid.listening.voice.cells import SUNG, sung
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.audio import read_blocks
@@ -84,7 +84,7 @@ def say(name: str, found: Sequence[np.ndarray]) -> None:
     nobody = sum(not sung(shares).any() for shares in found)
     print(
         f"{name}: {len(found)} tracks, {len(windows)} windows, mean share {windows.mean():.2f}, "
-        f"{sung(windows).mean():.3f} of windows sung, no voice in {nobody} tracks",
+        f"{(windows >= SUNG).mean():.3f} of windows sung, no voice in {nobody} tracks",
         flush=True,
     )
 
