@@ -92,10 +92,17 @@ def _sound(path: Path, file: FileView, progress: Progress) -> Iterator[Piece]:
 
 def _whole(file: FileView, ending: str, progress: Progress) -> Iterator[Piece]:
     better = mended(file)
-    if better is not None and not better.length_fits:
-        yield from by_ffmpeg(better.file, ending, progress, {"ignore_length": "1"})
+    if better is None:
+        yield from _by_both(file, ending, progress)
         return
-    view = file if better is None else better.file
+    if better.length_fits:
+        yield from _by_both(better.file, ending, progress)
+    else:
+        yield from by_ffmpeg(better.file, ending, progress, {"ignore_length": "1"})
+    progress.missing = progress.missing or better.is_cut
+
+
+def _by_both(view: FileView, ending: str, progress: Progress) -> Iterator[Piece]:
     sound = open_sndfile(view)
     if sound is None:
         yield from by_ffmpeg(view, ending, progress)
