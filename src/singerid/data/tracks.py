@@ -45,7 +45,8 @@ class Track:
 
         64 bits are enough: among a million tracks the chance of any two sharing an id is 3e-8.
         """
-        return hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        # Not `os.fsencode`: in another locale, plain ASCII above all, it gives other bytes or none.
+        return hashlib.sha256(self.path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def singers_of(tracks: Iterable[Track]) -> tuple[str, ...]:
