@@ -29,6 +29,7 @@ from singerid.runs.run import Run
 from singerid.runs.trained import trained_network
 from singerid.sound.features import frames_to_seconds
 from singerid.system.files import atomic_write
+from singerid.text import counted
 
 Vectors = NDArray[np.float32]
 PERPLEXITY = 30.0  # scikit-learn's default
@@ -243,7 +244,7 @@ def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection
     heard = " and ".join(dict.fromkeys(each.run.config.spec.audio for each in runs))
     which = "all" if first.part_name == "all" else f"the {first.part_name}"
     perplexity = projections[0].perplexity
-    few = "" if perplexity == PERPLEXITY else f", for there are only {len(first.clips)} clips"
+    few = "" if perplexity == PERPLEXITY else f", for only {counted(len(first.clips), 'clip')} can be drawn"
     return draw_planes(
         panels,
         first.part.singers,
