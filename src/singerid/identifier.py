@@ -18,7 +18,7 @@ from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
 from singerid.runs.trained import open_trained
-from singerid.sound.audio import AudioError, one_warning
+from singerid.sound.files import AudioError, one_warning
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]

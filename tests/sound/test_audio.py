@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from singerid.sound.audio import AudioError, AudioWarning, load, read_blocks, read_stereo_blocks
+from singerid.sound.audio import load, read_blocks, read_stereo_blocks
+from singerid.sound.files import AudioError, AudioWarning
 from singerid.text import printable
 
 SECONDS = 2.0

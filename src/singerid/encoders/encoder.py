@@ -19,7 +19,8 @@ from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
 from singerid.listening.predict import ask
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, Warn
+from singerid.sound.decoding.pieces import Warn
+from singerid.sound.files import AudioError
 from singerid.sound.levels import SILENT
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from singerid.listening.listener import Listener, Sound, name_of
-from singerid.sound.audio import AudioError, Warn
+from singerid.sound.decoding.pieces import Warn
 from singerid.sound.features import frames_to_seconds
+from singerid.sound.files import AudioError
 from singerid.sound.levels import SILENT
 
 

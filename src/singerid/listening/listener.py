@@ -20,8 +20,10 @@ from torch import Tensor
 from singerid.config import VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples, Warn
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
+from singerid.sound.files import AudioError, python_warning
 from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker

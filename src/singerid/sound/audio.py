@@ -14,13 +14,8 @@ import numpy as np
 from singerid.config import FeatureConfig
 from singerid.sound.channels import Channels
 from singerid.sound.decoding.decode import decoded
-from singerid.sound.decoding.pieces import Samples as Samples
-from singerid.sound.decoding.pieces import Warn as Warn
-from singerid.sound.files import AudioError as AudioError
-from singerid.sound.files import AudioWarning as AudioWarning
-from singerid.sound.files import one_warning as one_warning
-from singerid.sound.files import open_file as open_file
-from singerid.sound.files import python_warning as python_warning
+from singerid.sound.decoding.pieces import Samples, Warn
+from singerid.sound.files import AudioError, python_warning
 
 Read = Callable[[], Iterable[Samples]]  # gives a sound's blocks from its start, each time it is called
 

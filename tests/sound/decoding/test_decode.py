@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from singerid.sound.audio import AudioError, load, read_stereo_blocks
+from singerid.sound.audio import load, read_stereo_blocks
 from singerid.sound.decoding.decode import is_sound
+from singerid.sound.files import AudioError
 
 RATE = 44_100
 LOSSLESS, LOSSY = 2e-3, 0.08

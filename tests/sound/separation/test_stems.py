@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, load, read_blocks
+from singerid.sound.audio import load, read_blocks
+from singerid.sound.files import AudioError
 from singerid.sound.separation.separators import open_separator
 
 RATE = 16_000

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from singerid.config import ACCOMPANIMENT, VOCALS
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, Read, Samples, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples
+from singerid.sound.files import AudioError
 from singerid.sound.listing import AUDIO_EXTENSIONS
 from singerid.sound.separation.pieces import SampleReader
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
