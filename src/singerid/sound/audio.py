@@ -50,14 +50,15 @@ def read_blocks(
         sample_rate: of the result, in Hz.
         block_seconds: length of the blocks; the last one may be shorter.
         warn: is called with the reason (without the file's name) when a file is damaged or cut
-            short; what decodes is used. Without it an `AudioWarning` is issued.
+            short; what decodes is used, a few samples that are no numbers as silence. Without it an
+            `AudioWarning` is issued.
 
     Yields:
         Mono float32 blocks of shape (samples,), never empty; full scale is +-1.
 
     Raises:
-        AudioError: the file is missing, no regular file, empty, no sound file, without samples or
-            with samples that are NaN, infinite or absurd.
+        AudioError: the file is missing, no regular file, empty, no sound file, without samples, or
+            more than 1 % of its samples are NaN, infinite or absurd.
     """
     return _read(Path(path), Channels.mono, sample_rate, block_seconds, warn)
 
