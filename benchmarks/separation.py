@@ -22,7 +22,8 @@ from mir_eval.separation import bss_eval_sources
 
 from singerid.config import FeatureConfig
 from singerid.data.tracks import Track, scan_tree, singers_of
-from singerid.sound.audio import Samples, load
+from singerid.sound.audio import load
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.separation.separators import SEPARATORS, Separator, open_separator
 
 MIXTURE = "mixture"

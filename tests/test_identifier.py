@@ -27,7 +27,8 @@ from singerid.models.weights import save_model
 from singerid.preparation.prepare import prepare
 from singerid.runs.part import part_of
 from singerid.runs.run import Run
-from singerid.sound.audio import AudioError, load, read_blocks
+from singerid.sound.audio import load, read_blocks
+from singerid.sound.files import AudioError
 from singerid.sound.listing import find_files
 from singerid.store.reader import Store
 

@@ -197,7 +197,8 @@ def read_here(paths: list[str], limit_s: int) -> None:
     """In the process that may die: read each file and print its outcome as a line of JSON."""
     import signal as signals
 
-    from singerid.sound.audio import AudioError, read_blocks
+    from singerid.sound.audio import read_blocks
+    from singerid.sound.files import AudioError
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for path in paths:

@@ -15,7 +15,6 @@ SINGERID_TEST_DATA, the folder of outside test data, the network `hsieh-artist20
 """
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -27,6 +26,8 @@ from golden.comparing import Comparison
 from golden.intended import Intended, intended_for
 from golden.pairs import GROUPS, Both, Pair, outside
 from golden.places import CHECKOUT, Side, alone, in_words, make_base, this_checkout
+
+from singerid.system.processors import usable_processors
 
 BASE = "a8bc23e"
 
@@ -101,7 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--smoke-tables", default="7", help='as `reproduce --table` takes them; "all" for all'
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--jobs", type=int, default=usable_processors(), help="processes at a time")
     parser.add_argument("--fresh", action="store_true", help="let the checkout do again what is done")
     return parser.parse_args()
 

@@ -24,7 +24,7 @@ from singerid.store.reader import Store
 from singerid.system.console import progress
 from singerid.system.files import file_hash
 from singerid.system.processors import usable_processors
-from singerid.text import one_line, printable
+from singerid.text import counted, one_line, printable
 from singerid.version import __version__
 
 if TYPE_CHECKING:
@@ -152,10 +152,13 @@ def store_table(check: StoreCheck) -> "Table":
 
     table = Table()
     table.add_row("store", printable(check.path))
-    table.add_row("tracks", f"{check.tracks:,} by {check.singers:,} singers on {check.albums:,} albums")
+    table.add_row(
+        "tracks",
+        f"{check.tracks:,} by {counted(check.singers, 'singer')} on {counted(check.albums, 'album')}",
+    )
     table.add_row("sound", f"{check.hours:.1f} hours")
     for name, count in check.arrays.items():
-        table.add_row(name, f"{count:,} of {check.tracks:,} tracks")
+        table.add_row(name, f"{count:,} of {counted(check.tracks, 'track')}")
     for leftover in check.leftovers:
         table.add_row("leftover", f"{printable(leftover)} (harmless; may be deleted)")
     for problem in check.problems:

@@ -20,7 +20,7 @@ from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
 from singerid.listening.voice.watch import VoiceWatch
-from singerid.sound.audio import AudioError, one_warning
+from singerid.sound.files import AudioError, one_warning
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]

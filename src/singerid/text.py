@@ -90,6 +90,15 @@ def names_text(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + more
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, in singular where it is one.
+
+    >>> counted(1, "track"), counted(1234, "track")
+    ('1 track', '1,234 tracks')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def clock(seconds: float) -> str:
     """Seconds as 1:05 or 2:00:07."""
     minutes, rest = divmod(int(seconds), 60)

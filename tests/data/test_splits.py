@@ -186,7 +186,7 @@ def test_too_few_tracks() -> None:
     for split in (lambda: track_split(tracks, 0), lambda: stratified_folds(tracks, 2, 0)):
         with pytest.raises(SingeridError, match=r"singer0 \(2\), singer1 \(2\), singer2 \(2\) and 2 more"):
             split()
-    with pytest.raises(SingeridError, match="3 tracks do not make 4 folds"):
+    with pytest.raises(SingeridError, match="3 tracks cannot make 4 folds"):
         stratified_folds(make_tracks({"Ann": [3]}), 4, 0)
     with pytest.raises(SingeridError, match="no tracks to split"):
         album_split([], 0)

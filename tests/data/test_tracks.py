@@ -188,7 +188,8 @@ def test_manifest(tmp_path: Path) -> None:
         (["path,singer,album,path", "a.wav,Ann,x,a.wav"], r"line 1: has more than one column 'path'"),
         ([""], r"line 1: lacks"),
         (["path,singer,album"], r"lists no track"),
-        (["path,singer,album", "a.wav,Ann"], r"line 2: has 2 fields"),
+        (["path,singer,album", "a.wav,Ann"], r"line 2: has 2 fields, the header 3"),
+        (["path,singer,album", "a.wav"], r"line 2: has 1 field, the header 3"),
         (["path,singer,album", "a.wav, ,x"], r"line 2: the singer is empty"),
         (["path,singer,album", "", "../a.wav,Ann,x"], r"line 3: '../a.wav' is no path of a file inside"),
         (["path,singer,album", "/etc/hosts,Ann,x"], r"line 2: '/etc/hosts' is no path"),
@@ -265,7 +266,8 @@ def test_a_manifest_none_of_whose_files_is_there_names_the_first_rows(tmp_path: 
     rows = [f"d/{number}.flac,Ann,x" for number in range(5)]
     manifest = write_manifest(tmp_path / "m.csv", "path,singer,album", *rows)
     with pytest.raises(
-        SingeridError, match=r"none of its 5 paths.*line 2 'd/0\.flac', line 3 .*, \.\.\.; give"
+        SingeridError,
+        match=r"has 5 paths, but that of no file in .*line 2 'd/0\.flac', line 3 .*, \.\.\.; give",
     ):
         read_manifest(manifest, tmp_path, lambda failure: None)
 

@@ -21,8 +21,9 @@ from singerid.encoders.registry import DEFAULT_ENCODER, ENCODERS, describe_encod
 from singerid.errors import SingeridError
 from singerid.listening.opening import open_listener
 from singerid.registry import UnknownNameError
-from singerid.sound.audio import AudioError, read_blocks
+from singerid.sound.audio import read_blocks
 from singerid.sound.features import heard_seconds
+from singerid.sound.files import AudioError
 from small_speaker import FramesFirst, scattered, write_onnx
 
 INPUT = {"input": "filter_bank", "n_mels": 80}

@@ -104,7 +104,7 @@ def test_tables_of_an_evaluation(evaluation):
     assert ".80" in text
     assert "baseline: clips" in text
     assert "4 clips of 2 tracks" in text
-    assert "2 tracks are shorter than a clip" in text
+    assert "left out as shorter than a clip: 2 tracks" in text
 
 
 def test_score_text_shows_the_interval(evaluation):

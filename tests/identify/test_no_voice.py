@@ -12,7 +12,7 @@ from singerid.config import CorpusConfig
 from singerid.data.synthetic import draw_corpus
 from singerid.data.synthetic.studio import render
 from singerid.identifier import Identifier
-from singerid.sound.audio import AudioError
+from singerid.sound.files import AudioError
 
 
 @pytest.fixture(scope="module")

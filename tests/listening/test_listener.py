@@ -16,8 +16,9 @@ from singerid.config import FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Stored
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, AudioWarning, read_blocks
+from singerid.sound.audio import read_blocks
 from singerid.sound.features import LogMel, melody_map
+from singerid.sound.files import AudioError, AudioWarning
 from singerid.sound.filter_bank import FilterBank
 from singerid.sound.melody.contour import Contour
 from singerid.sound.separation.separated import separated

@@ -26,8 +26,8 @@ from singerid.models.pretrained import (
 from singerid.models.registry import build_model
 from singerid.models.spec import InputSpec
 from singerid.models.weights import load_model_file, save_model
-from singerid.sound.audio import AudioError
 from singerid.sound.features import LogMel, melody_map, stream_log_mel
+from singerid.sound.files import AudioError
 from singerid.sound.melody.trackers import open_tracker
 
 

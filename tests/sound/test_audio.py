@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from singerid.sound.audio import AudioError, AudioWarning, load, read_blocks, read_stereo_blocks
+from singerid.sound.audio import load, read_blocks, read_stereo_blocks
+from singerid.sound.files import AudioError, AudioWarning
 from singerid.text import printable
 
 SECONDS = 2.0
@@ -341,10 +342,12 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-def not_finite(value: float) -> Callable[[Path], None]:
+def not_finite(value: float, first: int = 0) -> Callable[[Path], None]:
+    """Such samples from the first on up to the 17,000th."""
+
     def make(path: Path) -> None:
         signal = tones(16_000)
-        signal[17_000] = value
+        signal[first:17_000] = value
         soundfile.write(path, signal, 16_000, format="WAV", subtype="FLOAT")
 
     return make
@@ -400,6 +403,42 @@ def test_what_cannot_be_used_is_named_with_a_remedy(
         load(path)
     assert str(caught.value) == f"{path}: {caught.value.reason}"
     assert ";" in caught.value.reason or ":" in caught.value.reason  # what to do about it
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e16])
+def test_a_few_samples_of_no_use_are_damage(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "x.wav"
+    not_finite(value, first=16_993)(path)
+    expected = tones(16_000)
+    expected[16_993:17_000] = 0
+    warned: list[str] = []
+    np.testing.assert_allclose(load(path, warn=warned.append), expected, atol=1e-6)
+    assert warned == [
+        "holds 7 samples of no use (NaN, infinite or absurd), heard as silence: export it again if you can"
+    ]
+    with pytest.warns(AudioWarning, match=r"x\.wav: holds 7 samples of no use"):
+        load(path)
+
+
+@pytest.mark.parametrize(("layout", "integers"), [("fltp", True), ("fltp", False), ("s16p", True)])
+def test_float_wavpack_of_integers_is_brought_to_full_scale(
+    tmp_path: Path, layout: str, integers: bool
+) -> None:
+    signal = tones(44_100) * (2**15 if integers else 1)
+    samples = signal[None].astype("f4" if layout == "fltp" else "i2")
+    with av.open(str(tmp_path / "x"), "w", format="wv") as output:
+        stream = output.add_stream("wavpack", rate=44_100, layout="mono")
+        stream.codec_context.format = layout
+        frame = av.AudioFrame.from_ndarray(samples, format=layout, layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
+        for part in (frame, None):
+            output.mux(stream.encode(part))
+    warned: list[str] = []
+    got = load(tmp_path / "x", 44_100, warn=warned.append)
+    np.testing.assert_allclose(got, tones(44_100), atol=1e-3)
+    assert [warning.startswith("its numbers reach") for warning in warned] == [True] * (
+        layout == "fltp" and integers
+    )
 
 
 def test_a_name_with_a_nul_and_one_that_is_too_long(tmp_path: Path) -> None:

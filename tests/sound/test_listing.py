@@ -76,8 +76,28 @@ def test_companions_of_other_programs_are_passed_over_and_told(tmp_path: Path) -
     assert found.audio == ("a/b/1.mp3", "cvs/Root/1.wav")
     assert found.passed_over == tuple(sorted([*COMPANIONS, *(f"{name}/" for name in FOLDERS), "CVS/"]))
     text = passed_over_text(found.passed_over)
-    assert text.startswith(f"passed over {len(found.passed_over)} without sound: $RECYCLE.BIN/, ")
-    assert text.endswith(", ...")
+    assert text.startswith(f"passed over {len(COMPANIONS)} without sound: a/b/")
+    assert text.endswith(
+        f", ...; and {len(FOLDERS) + 1} folders of other programs: $RECYCLE.BIN/, .Trash-1000/, .git/, ..."
+    )
+    assert passed_over_text(["a/.git/"]) == "passed over 1 folder of other programs: a/.git/"
+
+
+def test_endings_of_programs_texts_are_looked_into(tmp_path: Path) -> None:
+    put(tmp_path / "app/index.d.ts", b"export const x = 1;\n")
+    put(tmp_path / "app/module.MTS", "// für\nimport x from 'x';\n".encode())
+    put(tmp_path / "app/board.dts", b"/dts-v1/;\n")
+    with av.open(str(tmp_path / "tv.ts"), "w", format="mpegts") as output:
+        stream = output.add_stream("mp2", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray((TONE[None] * 2**15).astype("i2"), format="s16p", layout="mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler(stream.format, "mono", 48_000, frame_size=stream.frame_size)
+        for part in [*resampler.resample(frame), *resampler.resample(None), None]:
+            output.mux(stream.encode(part))
+    put(tmp_path / "broken.m2ts", b"no sound at all")
+    found = find_audio(tmp_path)
+    assert found.audio == ("broken.m2ts", "tv.ts")
+    assert found.passed_over == ("app/board.dts", "app/index.d.ts", "app/module.MTS")
 
 
 def test_a_recording_named_like_a_companion_is_taken(tmp_path: Path) -> None:

@@ -45,3 +45,28 @@ def test_a_spelling_that_two_answer_to_is_none(files: Path) -> None:
     if len(list((files / "two").iterdir())) == 2:  # not so on disks that do not tell cases apart
         assert FileLookup(files).find("TWO/a.wav") is None
         assert FileLookup(files).find("two/A.wav") == "two/A.wav"
+
+
+def test_each_name_is_looked_at_once_however_many_paths_are_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number} Ärger.wav" for number in range(300)]
+    for name in names:
+        (tmp_path / unicodedata.normalize("NFD", name)).touch()
+    lookups = [FileLookup(tmp_path), PathLookup([unicodedata.normalize("NFD", name) for name in names])]
+    normalized, normalize = [], unicodedata.normalize
+    monkeypatch.setattr(
+        unicodedata, "normalize", lambda form, name: normalized.append(name) or normalize(form, name)
+    )
+    for lookup in lookups:
+        normalized.clear()
+        assert all(lookup.find(name.upper()) for name in names)
+        assert len(normalized) <= 3 * 2 * len(names)  # one form, then two; of the names and what is sought
+
+
+def test_what_no_folder_holds_costs_no_access(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lookup = FileLookup(files)
+    assert lookup.find_listed("two/b.wav") is None
+    monkeypatch.setattr(Path, "is_file", pytest.fail)
+    monkeypatch.setattr(Path, "iterdir", pytest.fail)
+    assert lookup.find_listed("two/c.wav") is None

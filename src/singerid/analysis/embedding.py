@@ -28,6 +28,7 @@ from singerid.listening.predict import BATCH_SIZE
 from singerid.runs.part import Part, PartName
 from singerid.runs.run import Run
 from singerid.system.files import atomic_write
+from singerid.text import counted
 
 Vectors = NDArray[np.float32]
 PERPLEXITY = 30.0  # scikit-learn's default
@@ -242,7 +243,7 @@ def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection
     heard = " and ".join(dict.fromkeys(each.run.config.spec.audio for each in runs))
     which = "all" if first.part_name == "all" else f"the {first.part_name}"
     perplexity = projections[0].perplexity
-    few = "" if perplexity == PERPLEXITY else f", for there are only {len(first.clips)} clips"
+    few = "" if perplexity == PERPLEXITY else f", for only {counted(len(first.clips), 'clip')} can be drawn"
     return draw_planes(
         panels,
         first.part.singers,

@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json, warn, warn_of
+from singerid.cli.printing import print_kept, warn, warn_of
 from singerid.errors import SingeridError
-from singerid.system.console import print_rich
-from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -53,8 +51,5 @@ def attention(
         Run.open(run).over(store), track, where, choose_device(device), on_warning=warn_of(Path(track))
     )
     save_figure(draw_look(found), picture, warn)
-    if json_output:
-        print_json(found.to_json())
-    else:
-        print_rich(attention_table(found))
-        say(f"picture: {printable(picture)}")
+    shown = found.to_json() if json_output else attention_table(found)
+    print_kept(shown, json_output, f"picture: {printable(picture)}")

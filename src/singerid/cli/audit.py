@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Json, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json, warn
-from singerid.system.console import conclude, print_rich
-from singerid.system.streams import say
+from singerid.cli.printing import print_kept, warn
+from singerid.system.console import conclude
 from singerid.text import printable
 
 
@@ -37,9 +36,6 @@ def audit(
     opened = Run.open(run).over(store)
     found = audit(opened, choose_device(device), retrain, display="auto", on_warning=warn)
     save_figure(draw_audit(found), picture, warn)
-    if json_output:
-        print_json(audit_json(found))
-    else:
-        print_rich(audit_tables(found))
-        say(f"picture: {printable(picture)}")
+    shown = audit_json(found) if json_output else audit_tables(found)
+    print_kept(shown, json_output, f"picture: {printable(picture)}")
     raise typer.Exit(conclude(len(found.conditions), found.missing))

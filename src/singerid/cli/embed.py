@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from singerid.cli.options import Audio, Device, Json, StoreNow, Threads
-from singerid.cli.printing import print_json, warn
-from singerid.system.console import print_rich
-from singerid.system.streams import say
+from singerid.cli.printing import print_kept, warn
 from singerid.text import printable
 
 
@@ -47,9 +45,8 @@ def embed(
         embedding.write_embeddings(each, own)
     projections = [embedding.project(each) for each in embedded]
     save_figure(embedding.draw_embeddings(embedded, projections), picture, warn)
+    found: object = embedding_table(embedded, projections)
     if json_output:
         pairs = zip(embedded, projections, strict=True)
-        print_json([each.to_json() | projection.to_json() for each, projection in pairs])
-    else:
-        print_rich(embedding_table(embedded, projections))
-        say(f"embeddings: {printable(folder)}; picture: {printable(picture)}")
+        found = [each.to_json() | projection.to_json() for each, projection in pairs]
+    print_kept(found, json_output, f"embeddings: {printable(folder)}; picture: {printable(picture)}")

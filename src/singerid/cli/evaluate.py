@@ -6,11 +6,9 @@ from typing import Annotated, get_args
 import typer
 
 from singerid.cli.options import Audio, Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_json, warn
+from singerid.cli.printing import print_kept, warn
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
-from singerid.system.console import print_rich
-from singerid.system.streams import say
 from singerid.text import printable
 
 
@@ -54,13 +52,10 @@ def evaluate(
     opened = Run.open(run).over(store)
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio, on_warning=warn)
     reported = evaluation.states[REPORTED_STATE]
-    try:
-        print_json(evaluation.to_json()) if json_output else print_rich(evaluation_tables(evaluation))
-    finally:  # also where nothing can be printed
-        confusions = draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers)
-        save_figure(confusions, picture, warn)
-    if not json_output:
-        say(f"confusion matrices: {printable(picture)}")
+    confusions = draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers)
+    save_figure(confusions, picture, warn)
+    found = evaluation.to_json() if json_output else evaluation_tables(evaluation)
+    print_kept(found, json_output, f"confusion matrices: {printable(picture)}")
 
 
 def _compare(
@@ -81,8 +76,5 @@ def _compare(
     first, second = (Run.open(run).over(store) for run in runs)
     comparison = compare_runs(first, second, choose_device(device), audio)
     save_figure(draw_comparison(comparison), picture, warn)
-    if json_output:
-        print_json(comparison.to_json())
-    else:
-        print_rich(comparison_tables(comparison))
-        say(f"both runs side by side: {printable(picture)}")
+    found = comparison.to_json() if json_output else comparison_tables(comparison)
+    print_kept(found, json_output, f"both runs side by side: {printable(picture)}")

@@ -11,11 +11,11 @@ import typer
 
 from singerid.cli.folding import FoldingCommand
 from singerid.cli.options import Device, Threads
+from singerid.cli.printing import print_kept
 from singerid.config import ALL_TABLES, SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
 from singerid.errors import SingeridError
-from singerid.system.console import conclude, print_rich
+from singerid.system.console import conclude
 from singerid.system.ray_cluster import LOCAL
-from singerid.system.streams import closing
 from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()
@@ -128,9 +128,7 @@ def reproduce(
         show_progress=True,
     )
     pages = f"{printable(made.page)}: open it in a browser; the same as .md and .csv beside it"
-    with closing(pages):
-        print_rich(terminal_tables(made.report))
-        print(pages, flush=True)
+    print_kept(terminal_tables(made.report), False, pages)
     raise typer.Exit(conclude(len(made.results), made.report.failures))
 
 

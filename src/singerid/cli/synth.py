@@ -8,7 +8,7 @@ import typer
 from singerid.cli.options import Workers
 from singerid.config import CorpusConfig
 from singerid.system.streams import say
-from singerid.text import printable
+from singerid.text import counted, printable
 
 
 def synth(
@@ -25,4 +25,5 @@ def synth(
 
     config = CorpusConfig(singers, albums, songs, seconds, seed)
     made = write_corpus(folder, config, workers, show_progress=True)
-    say(f"{printable(folder)}: {singers * albums * songs} songs of {singers} singers ({made} new)")
+    made_of = f"{counted(singers * albums * songs, 'song')} of {counted(singers, 'singer')}"
+    say(f"{printable(folder)}: {made_of} ({made:,} new)")

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from singerid.text import printable
 
@@ -13,63 +13,19 @@ _BLANKS = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _NAMED = 3  # of what is told
 # Names that stand for nobody in particular, as taggers and players write them; without punctuation.
-_NOBODY = frozenset(
-    (
-        *(
-            "various artists",
-            "various",
-            "various artist",
-            "va",
-            "v a",
-            "unknown artist",
-            "unknown",
-            "unknown singer",
-        ),
-        *("no artist", "untitled artist", "compilation", "compilations", "soundtrack", "original soundtrack"),
-        *("ost", "verschiedene interpreten", "verschiedene", "diverse", "diverse interpreten"),
-        *(
-            "unbekannter kunstler",
-            "unbekannter interpret",
-            "varios artistas",
-            "varios",
-            "artista desconocido",
-        ),
-        *(
-            "artistes divers",
-            "divers",
-            "artiste inconnu",
-            "artisti vari",
-            "autori vari",
-            "aa vv",
-            "varios interpretes",
-        ),
-        *("artista sconosciuto", "vários artistas", "artista desconhecido", "diverse artiesten", "diversen"),
-        *(
-            "onbekende artiest",
-            "various interprets",
-            "ruzni",
-            "ruzni interpreti",
-            "rozni wykonawcy",
-            "rozni artysci",
-        ),
-        *(
-            "сборник",
-            "разные исполнители",
-            "неизвестный исполнитель",
-            "неизвестен",
-            "群星",
-            "未知艺术家",
-            "未知歌手",
-        ),
-        *(
-            "オムニバス",
-            "ヴァリアス アーティスト",
-            "不明なアーティスト",
-            "여러 아티스트",
-            "알 수 없는 음악가",
-        ),
-    )
-)
+_NOBODY_WRITTEN = """
+various artists, various, various artist, va, v a, unknown artist, unknown, unknown singer, no artist,
+untitled artist, compilation, compilations, soundtrack, original soundtrack, ost,
+verschiedene interpreten, verschiedene, diverse, diverse interpreten, unbekannter kunstler,
+unbekannter interpret, varios artistas, varios, artista desconocido, varios interpretes,
+artistes divers, divers, artiste inconnu, artisti vari, autori vari, aa vv, artista sconosciuto,
+vários artistas, artista desconhecido, diverse artiesten, diversen, onbekende artiest,
+various interprets, ruzni, ruzni interpreti, rozni wykonawcy, rozni artysci,
+сборник, разные исполнители, неизвестный исполнитель, неизвестен,
+群星, 未知艺术家, 未知歌手, オムニバス, ヴァリアス アーティスト, 不明なアーティスト,
+여러 아티스트, 알 수 없는 음악가
+"""
+_NOBODY = frozenset(name.strip() for name in _NOBODY_WRITTEN.split(","))
 
 
 def clean_name(name: str) -> str:
@@ -78,7 +34,7 @@ def clean_name(name: str) -> str:
     >>> clean_name("  The   Beatles ")
     'The Beatles'
     """
-    return _BLANKS.sub(" ", unicodedata.normalize("NFC", name)).strip()
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", name)).strip(" ")
 
 
 def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +44,7 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
     (full width, ligatures), for they count as different singers; and those that stand for nobody.
 
     >>> notices_of(["The Beatles", "the beatles"])[0].split(":")[0]
-    'singers that differ in case or Unicode form only'
+    'singers that differ in case, Unicode form or invisible characters only'
     """
     spellings = defaultdict(set)
     for singer in singers:
@@ -96,10 +52,10 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
     told = []
     alike = [sorted(names) for names in spellings.values() if len(names) > 1]
     if alike:
-        groups = "; ".join(" and ".join(_quoted(name) for name in names) for names in sorted(alike)[:_NAMED])
+        groups = "; ".join(" and ".join(_told_apart(names)) for names in sorted(alike)[:_NAMED])
         more = f"; and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
         told.append(
-            f"singers that differ in case or Unicode form only: {groups}{more}: "
+            f"singers that differ in case, Unicode form or invisible characters only: {groups}{more}: "
             "they count as different singers; rename one where they are the same"
         )
     everyone = (name for names in spellings.values() for name in names)
@@ -107,7 +63,7 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
     nobody = sorted(name for name in everyone if _plain(name) in nobodies)
     if nobody:
         told.append(
-            f"{', '.join(map(_quoted, nobody[:_NAMED]))}: is no singer but stands for several or for none; "
+            f"{', '.join(map(_quoted, nobody[:_NAMED]))}: no name of a singer but of several or of none; "
             "leave these recordings out, or sort them by who sings"
         )
     return tuple(told)
@@ -116,13 +72,24 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
 def _key(name: str) -> str:
     """What spellings of one name have in common."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return clean_name(re.sub(r"[./,_\-()\[\]]+", " ", _INVISIBLE.sub("", folded)))
+    return clean_name(re.sub(r"[./,_\-()\[\]\s]+", " ", _INVISIBLE.sub("", folded)))
 
 
 def _plain(name: str) -> str:
     """The key without accents and signs."""
     letters = unicodedata.normalize("NFKD", _key(name))
     return clean_name("".join(c for c in letters if not unicodedata.combining(c) and c not in "<>!?*"))
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The names in quotes; where two look the same, what shows nothing in them as escapes."""
+    looks = Counter(_INVISIBLE.sub("", name) for name in names)
+    told = []
+    for name in names:
+        if looks[_INVISIBLE.sub("", name)] > 1:
+            name = _INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], name)
+        told.append(_quoted(name))
+    return told
 
 
 def _quoted(name: str) -> str:

@@ -16,7 +16,7 @@ from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.system.files import read_json
 from singerid.system.lookup import PathLookup
-from singerid.text import printable
+from singerid.text import counted, printable
 
 PARTS = ("train", "valid", "test")
 
@@ -175,7 +175,7 @@ def stratified_folds(tracks: Iterable[Track], folds: int, seed: int) -> tuple[Sp
     _require_tracks(singers)
     if (total := sum(map(len, singers.values()))) < folds:
         raise SingeridError(
-            f"{total} tracks do not make {folds} folds; ask for fewer folds or add recordings"
+            f"{counted(total, 'track')} cannot make {folds} folds; ask for fewer folds or add recordings"
         )
     draw = random.Random(seed)
     parts = [_Parts() for _ in range(folds)]
@@ -203,7 +203,9 @@ def with_min_albums(tracks: Iterable[Track], minimum: int) -> tuple[Track, ...]:
     tracks = tuple(tracks)
     kept = {singer for singer, own in _by_singer(tracks).items() if len(_albums(own)) >= minimum}
     if not kept:
-        raise SingeridError(f"no singer has {minimum} albums; lower --min-albums or use --split track")
+        raise SingeridError(
+            f"no singer has {counted(minimum, 'album')}; lower --min-albums or use --split track"
+        )
     return tuple(track for track in tracks if track.singer in kept)
 
 

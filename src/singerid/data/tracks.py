@@ -16,7 +16,7 @@ from singerid.data.names import clean_name, notices_of
 from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import OnFailure, find_audio, passed_over_text, raise_failure
 from singerid.system.lookup import FileLookup
-from singerid.text import printable
+from singerid.text import counted, printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
 _NAMED_ROWS = 3  # of those that name no file
@@ -45,7 +45,8 @@ class Track:
 
         64 bits are enough: among a million tracks the chance of any two sharing an id is 3e-8.
         """
-        return hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        # Not `os.fsencode`: in another locale, plain ASCII above all, it gives other bytes or none.
+        return hashlib.sha256(self.path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def singers_of(tracks: Iterable[Track]) -> tuple[str, ...]:
@@ -146,7 +147,7 @@ def read_manifest(
     if not tracks and missing:
         first = ", ".join(missing[:_NAMED_ROWS]) + (", ..." if missing[_NAMED_ROWS:] else "")
         raise SingeridError(
-            f"{printable(manifest)}: none of its {len(missing):,} paths is that of a file in "
+            f"{printable(manifest)}: has {counted(len(missing), 'path')}, but that of no file in "
             f"{printable(root)}: {first}; give the folder that they are relative to as TREE"
         )
     if not tracks:
@@ -155,8 +156,8 @@ def read_manifest(
     if respelled:
         first = repr(respelled[0]) + (", ..." if respelled[1:] else "")
         notices.append(
-            f"{printable(manifest)}: {len(respelled):,} paths are spelled otherwise on disk (separators, "
-            f"Unicode form or case) and were found all the same: {first}"
+            f"{printable(manifest)}: {counted(len(respelled), 'path')}, spelled otherwise on disk "
+            f"(separators, Unicode form or case), found all the same: {first}"
         )
     _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
     return tuple(sorted(tracks))
@@ -184,8 +185,8 @@ def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 if any(field.strip() for field in fields):
                     if len(fields) != len(header):
                         raise SingeridError(
-                            f"{printable(manifest)}, line {line}: has {len(fields)} fields, the header "
-                            f'{len(header)}; put "..." around a name that holds a comma'
+                            f"{printable(manifest)}, line {line}: has {counted(len(fields), 'field')}, the "
+                            f'header {len(header)}; put "..." around a name that holds a comma'
                         )
                     yield line, dict(zip(header, fields, strict=True))
                 line = reader.line_num + 1

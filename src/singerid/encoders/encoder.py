@@ -23,8 +23,9 @@ from singerid.listening.predict import ask
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, Warn
+from singerid.sound.decoding.pieces import Warn
 from singerid.sound.features import heard_seconds
+from singerid.sound.files import AudioError
 from singerid.sound.levels import SILENT
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU

@@ -12,7 +12,7 @@ from singerid.evaluation.outcome import Evaluation, LevelScores
 from singerid.evaluation.scores import Scores
 from singerid.evaluation.significance import Comparison
 from singerid.system.tables import Table
-from singerid.text import decimal_text, interval_text, printable
+from singerid.text import counted, decimal_text, interval_text, printable
 
 MEASURE_NAMES = {"f1_weighted": "weighted F1", "f1_macro": "macro F1", "accuracy": "accuracy"}
 
@@ -50,8 +50,9 @@ def singer_table(levels: LevelScores) -> Table:
 
 
 def _counts_text(levels: LevelScores, short: int) -> str:
-    text = f"{levels.clip.count} clips of {levels.track.count} tracks; in brackets 95 % intervals over tracks"
-    return text + (f"; {short} tracks are shorter than a clip and left out" if short else "")
+    heard = f"{counted(levels.clip.count, 'clip')} of {counted(levels.track.count, 'track')}"
+    left_out = f"; left out as shorter than a clip: {counted(short, 'track')}" if short else ""
+    return f"{heard}; in brackets 95 % intervals over tracks{left_out}"
 
 
 def comparison_tables(comparison: RunComparison) -> Group:
@@ -91,7 +92,7 @@ def _disagreements(comparison: RunComparison, names: Sequence[str]) -> list[Tabl
     found = comparison.disagreements
     right = [sum(getattr(each, who) == each.truth for each in found) for who in ("first", "second")]
     summary = Text(
-        f"they name different singers for {len(found)} of {comparison.tracks} tracks: "
+        f"they name different singers for {len(found)} of {counted(comparison.tracks, 'track')}: "
         f"right is {names[0]} for {right[0]}, {names[1]} for {right[1]}, "
         f"neither for {len(found) - sum(right)}"
     )

@@ -14,8 +14,9 @@ from torch import Tensor
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.voice.cells import sung
 from singerid.listening.voice.watch import VoiceWatch
-from singerid.sound.audio import AudioError, Warn
+from singerid.sound.decoding.pieces import Warn
 from singerid.sound.features import frames_to_seconds
+from singerid.sound.files import AudioError
 from singerid.sound.levels import SILENT
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from singerid.sound.audio import Read, Warn, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Warn
 
 AHEAD_BLOCKS = 30  # of 10 s: bounds the memory, 19 MB
 

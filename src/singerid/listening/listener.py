@@ -21,8 +21,10 @@ from singerid.config import ACCOMPANIMENT, VOCALS, FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.models.spec import InputSpec
-from singerid.sound.audio import AudioError, Read, Samples, Warn, python_warning, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples, Warn
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
+from singerid.sound.files import AudioError, python_warning
 from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker

@@ -24,8 +24,8 @@ from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
 from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
-from singerid.sound.audio import AudioError, open_file
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
+from singerid.sound.files import AudioError, open_file
 from singerid.sound.listing import OnFailure
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separators import Separator

@@ -16,8 +16,10 @@ from singerid.data.tracks import Track
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure
 from singerid.listening.voice.watch import VoiceWatch
-from singerid.sound.audio import AudioError, Read, Samples, one_warning, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
+from singerid.sound.files import AudioError, one_warning
 from singerid.sound.levels import SILENT
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep

@@ -14,13 +14,8 @@ import numpy as np
 from singerid.config import FeatureConfig
 from singerid.sound.channels import Channels
 from singerid.sound.decoding.decode import decoded
-from singerid.sound.decoding.pieces import Samples as Samples
-from singerid.sound.decoding.pieces import Warn as Warn
-from singerid.sound.files import AudioError as AudioError
-from singerid.sound.files import AudioWarning as AudioWarning
-from singerid.sound.files import one_warning as one_warning
-from singerid.sound.files import open_file as open_file
-from singerid.sound.files import python_warning as python_warning
+from singerid.sound.decoding.pieces import Samples, Warn
+from singerid.sound.files import AudioError, python_warning
 
 Read = Callable[[], Iterable[Samples]]  # gives a sound's blocks from its start, each time it is called
 
@@ -55,14 +50,15 @@ def read_blocks(
         sample_rate: of the result, in Hz.
         block_seconds: length of the blocks; the last one may be shorter.
         warn: is called with the reason (without the file's name) when a file is damaged or cut
-            short; what decodes is used. Without it an `AudioWarning` is issued.
+            short; what decodes is used, a few samples that are no numbers as silence. Without it an
+            `AudioWarning` is issued.
 
     Yields:
         Mono float32 blocks of shape (samples,), never empty; full scale is +-1.
 
     Raises:
-        AudioError: the file is missing, no regular file, empty, no sound file, without samples or
-            with samples that are NaN, infinite or absurd.
+        AudioError: the file is missing, no regular file, empty, no sound file, without samples, or
+            more than 1 % of its samples are NaN, infinite or absurd.
     """
     return _read(Path(path), Channels.mono, sample_rate, block_seconds, warn)
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from singerid.config import FeatureConfig, Features, FilterBankConfig, PadMode
-from singerid.sound.audio import Read, Samples
+from singerid.sound.audio import Read
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.mel import mel_filters, mel_frequencies
 
 DEFAULT_FEATURES = FeatureConfig()

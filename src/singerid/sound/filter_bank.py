@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from singerid.config import FilterBankConfig, FilterBankWindow
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import CHUNK_FRAMES, spans
 
 # The smallest number above 1 that float32 tells from it, less 1: no power is smaller than that.

@@ -7,11 +7,25 @@ from numpy.typing import NDArray
 
 # Above this no mix is merely hot: it is 30 dB above full scale.
 _LOUDEST = 32.0
+# The power spectrum of what is larger than this overflows float32.
+_HUGE = 1e15
 SILENT = "is silent; remove it or record it again"
 """Why a recording without sound is of no use."""
 
 _RARE = 1000
 _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)  # of integers of 16, 24 and 32 bits
+
+
+def silenced(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """The samples with 0 in place of those that are NaN, infinite or absurd, and how many these were.
+
+    >>> silenced(np.array([0.5, np.nan, -np.inf, 1e16], np.float32))
+    (array([0.5, 0. , 0. , 0. ], dtype=float32), 3)
+    """
+    if -_HUGE < samples.min() <= samples.max() < _HUGE:  # not so for NaN either
+        return samples, 0
+    usable = np.abs(samples) < _HUGE
+    return np.where(usable, samples, np.float32(0)), int(samples.size - usable.sum())
 
 
 def usual_peak(samples: NDArray[np.floating[Any]]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from singerid.errors import Failure, SingeridError
-from singerid.text import printable
+from singerid.text import counted, printable
 
 _CONTAINERS = (
     "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf dff dsf dts eac3 f4a f4v flac flv m2ts m4a m4b m4p "
@@ -15,44 +15,17 @@ _CONTAINERS = (
     "tta vob voc w64 wav wave weba webm wma wmv wv"
 )
 AUDIO_EXTENSIONS = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""Lower-case endings of audio files, and of video files, which may have sound: no look inside is needed."""
+"""Lower-case endings of audio files, and of video files, which may have sound."""
+# Of these, too, that are endings of programs' texts (TypeScript, device trees): a look inside decides.
+_TEXT_EXTENSIONS = frozenset((".ts", ".mts", ".dts"))
 
 # What other programs keep beside someone's files: trash, versions, indexes, thumbnails.
-_COMPANION_FOLDERS = frozenset(
-    (
-        *(
-            ".git",
-            ".hg",
-            ".svn",
-            ".bzr",
-            "_darcs",
-            ".trash",
-            ".trashes",
-            ".dtrash",
-            "$recycle.bin",
-            "#recycle",
-        ),
-        *(
-            "@recycle",
-            ".recycle",
-            ".spotlight-v100",
-            ".fseventsd",
-            ".temporaryitems",
-            ".documentrevisions-v100",
-        ),
-        *(
-            ".appledouble",
-            "__macosx",
-            "@eadir",
-            ".@__thumb",
-            ".thumbnails",
-            ".xvpics",
-            ".stfolder",
-            ".stversions",
-        ),
-        *(".dropbox.cache", "system volume information", "lost+found"),
-    )
+_COMPANIONS = (
+    ".git/.hg/.svn/.bzr/_darcs/.trash/.trashes/.dtrash/$recycle.bin/#recycle/@recycle/.recycle/"
+    ".spotlight-v100/.fseventsd/.temporaryitems/.documentrevisions-v100/.appledouble/__macosx/@eadir/"
+    ".@__thumb/.thumbnails/.xvpics/.stfolder/.stversions/.dropbox.cache/system volume information/lost+found"
 )
+_COMPANION_FOLDERS = frozenset(_COMPANIONS.split("/"))
 _COMPANION_FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory", ".localized"))
 _UNFINISHED = re.compile(r"\.tmp-[0-9a-f]{32}")  # what a kill leaves of `atomic_write`
 _APPLE_DOUBLE = b"\0\x05\x16\x07"  # what macOS keeps beside a file on other systems' disks: RFC 1740
@@ -81,7 +54,11 @@ class Listing:
 
 def is_audio_name(name: str) -> bool:
     """Whether `name` has the ending of an audio or video file; blanks behind it do not count."""
-    return PurePosixPath(f"_{name.strip().lower()}").suffix in AUDIO_EXTENSIONS
+    return _ending(name) in AUDIO_EXTENSIONS
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(f"_{name.strip().lower()}").suffix
 
 
 def find_audio(root: Path, on_failure: OnFailure | None = None) -> Listing:
@@ -119,10 +96,20 @@ def raise_failure(failure: Failure) -> None:
 
 
 def passed_over_text(names: Sequence[str]) -> str:
-    """What to say of names that were passed over, with a few of them: "passed over 12 without sound: ..."."""
-    few = ", ".join(printable(name) for name in names[:_NAMED])
-    more = ", ..." if len(names) > _NAMED else ""
-    return f"passed over {len(names):,} without sound: {few}{more}"
+    """What to say of names that were passed over, with a few of them: "passed over 12 without sound: ...".
+
+    Folders of other programs, trash above all, may hold sound; they are told beside the files.
+    """
+    folders = [name for name in names if name.endswith("/")]
+    files = [name for name in names if not name.endswith("/")]
+    told = [f"{len(files):,} without sound: {_few(files)}"] if files else []
+    if folders:
+        told.append(f"{counted(len(folders), 'folder')} of other programs: {_few(folders)}")
+    return f"passed over {'; and '.join(told)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(printable(name) for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _walk(
@@ -171,14 +158,15 @@ def _holds_sound(path: Path) -> bool:
     if path.name.lower() in _COMPANION_FILES or _UNFINISHED.fullmatch(path.name):
         return False
     named = is_audio_name(path.name)
-    if named and not path.name.startswith("._"):
+    may_be_text = _ending(path.name) in _TEXT_EXTENSIONS
+    if named and not may_be_text and not path.name.startswith("._"):
         return True
     try:
         with path.open("rb") as file:
             start = file.read(512)
     except OSError:
         return named  # that it cannot be read is told when it is to be decoded
-    if not start or start.startswith(_APPLE_DOUBLE):
+    if not start or start.startswith(_APPLE_DOUBLE) or (may_be_text and _is_text(start)):
         return False
     if named:
         return True

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from singerid.sound.audio import Read, Samples
+from singerid.sound.audio import Read
+from singerid.sound.decoding.pieces import Samples
 from singerid.system.files import scratch_write
 
 _BLOCK = 1 << 18  # samples read at a time

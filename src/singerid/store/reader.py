@@ -34,7 +34,7 @@ from singerid.store.arrays import (
 )
 from singerid.store.index import StoredTrack, read_index
 from singerid.system.files import read_json
-from singerid.text import printable
+from singerid.text import counted, printable
 
 FORMAT = 2
 _ANEW = "make it anew: singerid prepare TREE NEW_STORE"
@@ -132,7 +132,8 @@ class Store:
         albums = {(track.singer, track.album) for track in self.tracks}
         minutes = round(sum(track.duration_s for track in self.tracks) / 60)
         return (
-            f"{len(self.tracks):,} tracks of {len(singers):,} singers on {len(albums):,} albums, "
+            f"{counted(len(self.tracks), 'track')} of {counted(len(singers), 'singer')} on "
+            f"{counted(len(albums), 'album')}, "
             f"{minutes // 60} h {minutes % 60} min"
         )
 

@@ -40,7 +40,7 @@ def test_every_deviation_is_named() -> None:
         "abba: is no artist of artist20",
         "queen: is missing",
         "u2: has 5 albums instead of 6",
-        "prince: 1 tracks lie in no album",
+        "prince: 1 track in no album",
         f"{len(tracks):,} tracks instead of 1,413",
     )
 

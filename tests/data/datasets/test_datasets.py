@@ -58,7 +58,7 @@ RECIPES = {
         layouts=("", "mp3s-32k", "artist20/mp3s-32k", "artist20-mp3s-32k/artist20/mp3s-32k"),
         tracks=(track("aerosmith", "Pump", "01-Young_Lust.mp3"), track("u2", "Boy", "01-I_Will_Follow.mp3")),
         passed_over=(".DS_Store", "u2/Boy/._01-I_Will_Follow.mp3", "u2/Boy/folder.jpg"),
-        deviations=("queen: is missing", "u2: has 1 albums instead of 6", "2 tracks instead of 1,413"),
+        deviations=("queen: is missing", "u2: has 1 album instead of 6", "2 tracks instead of 1,413"),
     ),
     "artist20-course": Recipe(
         layouts=("train_val", "artist20/train_val", "hw1/artist20/train_val", "hw1/hw1/artist20/train_val"),
@@ -68,7 +68,7 @@ RECIPES = {
         deviations=(
             "queen: is missing",
             "10 tracks instead of 1,180",
-            "test: 2 tracks are passed over, for they have no labels",
+            "test: passed over 2 tracks without labels",
         ),
         has_split=True,
     ),
@@ -218,8 +218,8 @@ def test_every_deviation_of_vocalset_is_named() -> None:
     assert DATASETS["vocalset"].deviations(Path(), tracks) == (
         "abba: is no singer of VocalSet",
         "male1: is missing",
-        "no folder: 1 tracks lie in it, and in none of arpeggios, excerpts, long_tones, scales",
-        "songs: 1 tracks lie in it, and in none of arpeggios, excerpts, long_tones, scales",
+        "no folder: 1 track in it, and in none of arpeggios, excerpts, long_tones, scales",
+        "songs: 1 track in it, and in none of arpeggios, excerpts, long_tones, scales",
         f"{len(tracks):,} tracks instead of 3,613 (in version 1.1)",
     )
 
@@ -260,7 +260,7 @@ def test_a_complete_course_edition_tells_only_of_its_test(tmp_path: Path) -> Non
         root,
     )
     (deviation,) = find_tracks(tmp_path, dataset="artist20-course").deviations
-    assert deviation.reason == "test: 1 tracks are passed over, for they have no labels"
+    assert deviation.reason == "test: passed over 1 track without labels"
 
 
 def test_lists_and_tracks_that_differ_are_told(course: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from singerid.sound.audio import AudioError, load, read_stereo_blocks
+from singerid.sound.audio import load, read_stereo_blocks
 from singerid.sound.decoding.decode import is_sound
+from singerid.sound.files import AudioError
 
 RATE = 44_100
 LOSSLESS, LOSSY = 2e-3, 0.08
@@ -160,6 +161,33 @@ def test_flac_that_is_cut_short_is_still_said_to_be(tmp_path: Path) -> None:
     assert len(warned) == 1
 
 
+def with_total(flac: bytes, share: float) -> bytes:
+    """The header tells that share of the samples (RFC 9639, 8.2: the lower 36 bits of five bytes)."""
+    number = int.from_bytes(flac[21:26], "big")
+    total = number % 2**36
+    return flac[:21] + (number - total + round(share * total)).to_bytes(5, "big") + flac[26:]
+
+
+@pytest.mark.parametrize("behind", ["", *BEHIND])
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.97])
+def test_flac_whose_header_tells_of_fewer_samples_is_read_to_its_end(
+    tmp_path: Path, share: float, behind: str
+) -> None:
+    content = with_total(sounding("FLAC"), share) + (BEHIND[behind] if behind else b"")
+    (tmp_path / "x").write_bytes(content)
+    check(tmp_path / "x", tones(4.0, 16_000), LOSSLESS)
+    assert len(load(tmp_path / "x")) == 4 * 16_000
+
+
+def test_flac_that_was_cut_out_of_the_middle_of_another_is_whole(tmp_path: Path) -> None:
+    flac = sounding("FLAC")
+    first = flac.index(b"\xff\xf8", 42)
+    second = flac.index(flac[first : first + 4] + b"\1", first)  # its number is behind what does not change
+    share = 1 - 4096 / (4 * RATE)
+    (tmp_path / "x").write_bytes(with_total(flac[:first] + flac[second:], share))
+    assert abs(len(load(tmp_path / "x", warn=pytest.fail)) - share * 4 * 16_000) < 2
+
+
 # --- Headers that tell another length ------------------------------------------------------------
 
 
@@ -171,7 +199,7 @@ def size_field(content: bytes) -> tuple[int, int, str]:
         return 8, 4, "big"
     if content[:4] == b"caff":
         return content.index(b"data") + 4, 8, "big"
-    if content[:4] == b"RF64":
+    if content[:4] in (b"RF64", b"BW64"):
         return content.index(b"ds64") + 16, 8, "little"
     return content.index(b"data") + 4, 4, "big" if content[:4] == b"RIFX" else "little"
 
@@ -206,6 +234,67 @@ def test_sound_that_the_header_does_not_tell_of(
     (tmp_path / "x").write_bytes(content)
     check(tmp_path / "x", tones(4.0, 16_000), LOSSLESS)
     assert len(load(tmp_path / "x")) == 4 * 16_000
+
+
+def chunk(name: bytes, content: bytes, order: str) -> bytes:
+    padding = b"\0" * (len(content) % 2)
+    return name + len(content).to_bytes(4, order) + content + padding  # type: ignore[arg-type]
+
+
+CHUNKS = {  # as (name, content)
+    "LIST": [(b"LIST", b"INFOISFT\x0e\0\0\0Lavf58.29.100\0")],
+    "a picture": [(b"id3 ", b"ID3\x03\0\0\0\0\x10\x10" + PICTURE + b"x")],
+    "several": [(b"bext", bytes(602)), (b"cue ", bytes(4)), (b"abcd", bytes(3001)), (b"LIST", b"INFO")],
+}
+
+
+def with_chunks(kind: str, chunks: str) -> tuple[bytearray, bytes]:
+    """A file of a kind, and chunks to stand behind it."""
+    if kind == "RIFX":
+        file = io.BytesIO()
+        soundfile.write(file, stereo(tones()), RATE, "PCM_16", "BIG", format="WAV")
+        content = bytearray(file.getvalue())
+    else:
+        content = bytearray(sounding("RF64" if kind == "BW64" else kind, "PCM_16"))
+    if kind == "BW64":
+        content[:4] = b"BW64"
+    order = "big" if kind in ("AIFF", "RIFX") else "little"
+    return content, b"".join(chunk(name, inside, order) for name, inside in CHUNKS[chunks])
+
+
+WRONG = {"0": 0.0, "half": 0.5, "unknown": -1, "unknown to FFmpeg": -0x1000}  # a share, or below all bits set
+
+
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RIFX", "RF64", "BW64", "AIFF"])
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_chunks_behind_sound_of_a_wrong_length_are_no_sound(
+    tmp_path: Path, kind: str, wrong: str, chunks: str
+) -> None:
+    content, behind = with_chunks(kind, chunks)
+    position, width, order = size_field(bytes(content))
+    true = int.from_bytes(content[position : position + width], order)  # type: ignore[arg-type]
+    told = int(WRONG[wrong] * true) // 24 * 24 if WRONG[wrong] >= 0 else 256**width + int(WRONG[wrong])
+    content[position : position + width] = told.to_bytes(width, order)  # type: ignore[arg-type]
+    (tmp_path / "x").write_bytes(content + behind)
+    check(tmp_path / "x", tones(4.0, 16_000), LOSSLESS)
+    assert len(load(tmp_path / "x")) == 4 * 16_000
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "BW64", "AIFF"])
+@pytest.mark.parametrize("chunks", ["nothing", "LIST", "a picture"])
+def test_a_header_that_tells_of_more_sound_than_there_is_is_told(
+    tmp_path: Path, kind: str, chunks: str
+) -> None:
+    content, behind = with_chunks(kind, "LIST" if chunks == "nothing" else chunks)
+    position, width, order = size_field(bytes(content))
+    true = int.from_bytes(content[position : position + width], order)  # type: ignore[arg-type]
+    content[position : position + width] = (2 * true).to_bytes(width, order)  # type: ignore[arg-type]
+    (tmp_path / "x").write_bytes(content + (b"" if chunks == "nothing" else behind))
+    warned: list[str] = []
+    assert len(load(tmp_path / "x", warn=warned.append)) == 4 * 16_000
+    assert len(warned) == 1
+    assert "cut short" in warned[0]
 
 
 @pytest.mark.parametrize("tail", TAILS)

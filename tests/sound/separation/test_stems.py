@@ -3,13 +3,15 @@
 import pickle
 import unicodedata
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, load, read_blocks
+from singerid.sound.audio import load, read_blocks
+from singerid.sound.files import AudioError
 from singerid.sound.separation.separators import open_separator
 
 RATE = 16_000
@@ -62,6 +64,21 @@ def test_stems_whose_names_are_spelled_as_another_system_spells_them(folders):
     separator = open_separator("stems", tree=tree, stems=stems)
     blocks = separator.blocks(mixture, partial(read_blocks, mixture), pytest.fail)
     np.testing.assert_allclose(np.concatenate([vocals for vocals, _ in blocks]), sung, atol=2e-7)
+
+
+def test_a_folder_of_stems_is_listed_once_for_all_its_songs(folders, monkeypatch):
+    tree, stems = folders
+    songs = [write(tree / "a/b" / f"{number}.wav", noise(1, number)) for number in range(4)]
+    for song in songs:
+        write(stems / "vocals/a/b" / f"{song.stem}.flac", noise(1, 9))
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    separator = open_separator("stems", tree=tree, stems=stems)
+    for song in songs:
+        assert list(separator.blocks(song, partial(read_blocks, song), pytest.fail))
+    expected = [*(stems / "vocals" / name for name in ("", "a", "a/b")), stems / "accompaniment"]
+    assert sorted(listed) == sorted(expected)
+    assert pickle.loads(pickle.dumps(separator)) == separator
 
 
 def test_without_accompaniment_it_is_the_mixture_without_the_vocals(folders):

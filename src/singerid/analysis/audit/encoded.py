@@ -17,7 +17,7 @@ from singerid.encoders.encoder import Encoder
 from singerid.encoders.trained import encoder_of
 from singerid.runs.part import Part
 from singerid.runs.run import Run
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU

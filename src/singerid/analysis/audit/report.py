@@ -17,7 +17,7 @@ from singerid.analysis.audit.splits import SplitScores, System
 from singerid.config import SplitKind
 from singerid.figures import EstimateGroup, EstimateKind, EstimateRow, draw_estimates
 from singerid.system.tables import Table
-from singerid.text import decimal_text, interval_text
+from singerid.text import counted, decimal_text, interval_text
 
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
 _NOT_TRIED = (
@@ -173,8 +173,8 @@ def audit_tables(audit: Audit) -> Group:
     if audit.presence:
         parts.append(_presence_table(audit.presence))
     note = (
-        f"{audit.clips} clips of {_albums(audit)}; in brackets 95 % intervals over albums; change: "
-        "of clip F1 from what it learned on; chance, p: when test albums exchange their singers"
+        f"{counted(audit.clips, 'clip')} of {_albums(audit)}; in brackets 95 % intervals over albums; "
+        "change: of clip F1 from what it learned on; chance, p: when test albums exchange their singers"
     )
     return Group(*parts, Text(note), Text(), *map(_Sentence, summary(audit)))
 
@@ -305,7 +305,7 @@ def _beats_chance(condition: ConditionScores) -> bool:
 
 
 def _albums(audit: Audit) -> str:
-    return f"{audit.albums} test album{'s' * (audit.albums != 1)}"
+    return counted(audit.albums, "test album")
 
 
 def _guess(audit: Audit) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from singerid.data.datasets.dataset import DataSet, find_root, folder_names
 from singerid.data.tracks import Track
-from singerid.text import printable
+from singerid.text import counted, printable
 
 ARTISTS = (
     "aerosmith",
@@ -94,12 +94,15 @@ def deviations_of(tracks: Iterable[Track], albums_per_artist: int, count: int) -
         if artist not in found:
             deviations.append(f"{artist}: is missing")
         elif album_counts[artist] != albums_per_artist:
-            deviations.append(f"{artist}: has {album_counts[artist]} albums instead of {albums_per_artist}")
+            deviations.append(
+                f"{artist}: has {counted(album_counts[artist], 'album')} instead of {albums_per_artist}"
+            )
     deviations += [
-        f"{printable(singer)}: {count} tracks lie in no album" for singer, count in sorted(loose.items())
+        f"{printable(singer)}: {counted(count, 'track')} in no album"
+        for singer, count in sorted(loose.items())
     ]
     if len(tracks) != count:
-        deviations.append(f"{len(tracks):,} tracks instead of {count:,}")
+        deviations.append(f"{counted(len(tracks), 'track')} instead of {count:,}")
     return tuple(deviations)
 
 

@@ -23,7 +23,7 @@ from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.sound.listing import find_audio
 from singerid.system.files import read_json
-from singerid.text import printable
+from singerid.text import counted, printable
 
 ALBUMS_PER_ARTIST = 5
 TRACKS = 1_180
@@ -68,9 +68,7 @@ def course_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
     deviations += _some(paths - listed, "in neither train.json nor val.json, so in no part of the split")
     test = _beside(root) / "test"
     if test.is_dir():
-        deviations.append(
-            f"test: {len(find_audio(test).audio):,} tracks are passed over, for they have no labels"
-        )
+        deviations.append(f"test: passed over {counted(len(find_audio(test).audio), 'track')} without labels")
     return tuple(deviations)
 
 

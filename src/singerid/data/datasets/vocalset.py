@@ -32,7 +32,7 @@ from pathlib import Path, PurePosixPath
 
 from singerid.data.datasets.dataset import DataSet, find_root, folder_names
 from singerid.data.tracks import Track
-from singerid.text import printable
+from singerid.text import counted, printable
 
 SINGERS = tuple(sorted([f"female{n}" for n in range(1, 10)] + [f"male{n}" for n in range(1, 12)]))
 """Names of the singers' folders, sorted: nine women, eleven men."""
@@ -78,7 +78,8 @@ def check_vocalset(tracks: Sequence[Track]) -> tuple[str, ...]:
         ]
     others = Counter(track.album for track in tracks if track.album not in CONTEXTS)
     deviations += [
-        f"{printable(album) or 'no folder'}: {count} tracks lie in it, and in none of {', '.join(CONTEXTS)}"
+        f"{printable(album) or 'no folder'}: {counted(count, 'track')} in it, "
+        f"and in none of {', '.join(CONTEXTS)}"
         for album, count in sorted(others.items())
     ]
     deviations += [
@@ -87,7 +88,7 @@ def check_vocalset(tracks: Sequence[Track]) -> tuple[str, ...]:
         if (named := _named(track.path)) not in (None, track.singer)
     ]
     if len(tracks) != TRACKS:
-        deviations.append(f"{len(tracks):,} tracks instead of {TRACKS:,} (in version 1.1)")
+        deviations.append(f"{counted(len(tracks), 'track')} instead of {TRACKS:,} (in version 1.1)")
     return tuple(deviations)
 
 

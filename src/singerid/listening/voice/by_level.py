@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from singerid.listening.voice.cells import VoiceCells
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.separation.level import vocal_levels
 
 # Of the vocals against the whole: as likely sung as not; the odds grow e times with each step. Chosen for

@@ -9,7 +9,7 @@ import torch
 from singerid.listening.predict import ask
 from singerid.listening.voice.cells import VoiceCells
 from singerid.listening.voice.network import BANK, VoiceNetwork, heard
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.filter_bank import FilterBank
 
 WINDOW_SECONDS = 3.0

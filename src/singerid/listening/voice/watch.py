@@ -10,7 +10,8 @@ from singerid.listening.voice.by_level import sung_by_level
 from singerid.listening.voice.cells import VoiceCells
 from singerid.listening.voice.ear import VoiceEar
 from singerid.listening.voice.network import VoiceNetwork
-from singerid.sound.audio import Read, Samples
+from singerid.sound.audio import Read
+from singerid.sound.decoding.pieces import Samples
 
 
 class VoiceWatch:

@@ -11,16 +11,17 @@ import numpy as np
 from singerid.sound.decoding.ffmpeg import NotDecoded, by_ffmpeg, has_sound
 from singerid.sound.decoding.lengths import mended
 from singerid.sound.decoding.ogg import links
-from singerid.sound.decoding.pieces import Piece, Progress, Samples, Warn
+from singerid.sound.decoding.pieces import Piece, Progress, Warn
 from singerid.sound.decoding.sndfile import by_sndfile, open_sndfile
 from singerid.sound.decoding.view import FileView
 from singerid.sound.files import AudioError, open_file
-from singerid.sound.levels import full_scale, scale_notice, usual_peak
+from singerid.sound.levels import full_scale, scale_notice, silenced, usual_peak
+from singerid.text import counted
 
 # Beyond these it is the header that is damaged: samples at 1 Hz would become millions each.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
-# Full scale is 1. The power spectrum of what is larger than this overflows float32.
-_HUGE = 1e15
+# Of samples that are no numbers to use; more are no damage, but a program that went wrong.
+_MOST_UNUSABLE = 0.01
 
 
 def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
@@ -37,15 +38,14 @@ def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
     with open_file(path) as opened:
         progress = Progress()
         scale: float | None = None
-        for rate, samples in _sound(path, FileView(opened), progress):
+        for rate, samples in _usable(path, _sound(path, FileView(opened), progress), warn):
             if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
                 raise AudioError(path, f"tells a sample rate of {rate:,} Hz; export it again")
-            _check(path, samples)
             if scale is None:
                 scale = 1.0
                 if progress.is_float:
-                    pieces = (part for _, part in _sound(path, FileView(opened), Progress()))
-                    peak = max(usual_peak(part) for part in pieces)
+                    pieces = _usable(path, _sound(path, FileView(opened), Progress()), lambda _: None)
+                    peak = max(usual_peak(part) for _, part in pieces)
                     scale = full_scale(peak)
                     if scale != 1:
                         warn(scale_notice(peak, scale))
@@ -92,10 +92,17 @@ def _sound(path: Path, file: FileView, progress: Progress) -> Iterator[Piece]:
 
 def _whole(file: FileView, ending: str, progress: Progress) -> Iterator[Piece]:
     better = mended(file)
-    if better is not None and not better.length_fits:
-        yield from by_ffmpeg(better.file, ending, progress, {"ignore_length": "1"})
+    if better is None:
+        yield from _by_both(file, ending, progress)
         return
-    view = file if better is None else better.file
+    if better.length_fits:
+        yield from _by_both(better.file, ending, progress)
+    else:
+        yield from by_ffmpeg(better.file, ending, progress, {"ignore_length": "1"})
+    progress.missing = progress.missing or better.is_cut
+
+
+def _by_both(view: FileView, ending: str, progress: Progress) -> Iterator[Piece]:
     sound = open_sndfile(view)
     if sound is None:
         yield from by_ffmpeg(view, ending, progress)
@@ -125,9 +132,21 @@ def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
         frames = max(0, frames - len(samples))
 
 
-def _check(path: Path, samples: Samples) -> None:
-    if not -_HUGE < samples.min() <= samples.max() < _HUGE:  # not so for NaN either
+def _usable(path: Path, pieces: Iterator[Piece], warn: Warn) -> Iterator[Piece]:
+    """The pieces with silence in place of the few samples that are no numbers to use, which is told."""
+    total = unusable = 0
+    for rate, given in pieces:
+        samples, count = silenced(given)
+        total += samples.size
+        unusable += count
+        yield rate, samples
+    if unusable > _MOST_UNUSABLE * total:
         raise AudioError(path, "holds samples that are NaN, infinite or absurd; export it again")
+    if unusable:
+        warn(
+            f"holds {counted(unusable, 'sample')} of no use (NaN, infinite or absurd), heard as silence: "
+            "export it again if you can"
+        )
 
 
 def _ending(path: Path) -> str:

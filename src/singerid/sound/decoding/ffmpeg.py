@@ -137,7 +137,7 @@ def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Itera
             raise NotDecoded("has no sound track; remove it or choose another file")
         if stream.codec_context is None:
             raise NotDecoded("holds sound of a kind that FFmpeg cannot decode; convert it")
-        progress.is_float = stream.codec_context.name.startswith("pcm_f")
+        progress.is_float = _holds_floats(stream.codec_context)
         before = progress.seconds
         for rate, frame in _joined(_frames(container, stream, way, progress)):
             yield rate, _channels(frame)
@@ -145,6 +145,12 @@ def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Itera
         if given == 0 and progress.damaged:
             raise NotDecoded("is damaged or encrypted: none of its sound decodes; copy it again")
         progress.missing = _declared_seconds(container, stream, file) - given > MISSING_SECONDS
+
+
+def _holds_floats(codec: Any) -> bool:
+    """Whether the file itself holds floating-point numbers; most decoders give them, at full scale 1."""
+    may_hold_them = codec.name == "wavpack" and codec.format is not None
+    return codec.name.startswith("pcm_f") or (may_hold_them and codec.format.name.startswith("flt"))
 
 
 def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Iterator[Any]:

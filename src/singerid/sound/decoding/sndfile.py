@@ -1,13 +1,12 @@
 """Decoding by libsndfile: wav, flac, ogg, opus, aiff and their kin."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from singerid.sound.decoding import ogg
-from singerid.sound.decoding.lengths import is_unknown, wav_codec
+from singerid.sound.decoding.lengths import wav_codec
 from singerid.sound.decoding.pieces import MISSING_SECONDS, PIECE_FRAMES, Piece, Progress, Samples
 from singerid.sound.decoding.view import FileView
 
@@ -40,7 +39,7 @@ def by_sndfile(sound: Any, file: FileView, progress: Progress) -> Iterator[Piece
     """Yield the pieces of an opened sound, as far as libsndfile decodes it."""
     with sound:
         progress.is_float = progress.is_float or sound.subtype in _FLOAT_CODECS
-        short = _is_short(sound, file)
+        short = sound.format == "OGG" and ogg.ends_early(file)  # which libsndfile trims in silence
         given = 0
         while not progress.damaged:
             samples, progress.damaged = _next(sound)
@@ -67,11 +66,3 @@ def _next(sound: Any) -> tuple[Samples, bool]:
             break
         filled += count
     return joined[:filled], False
-
-
-def _is_short(sound: Any, file: FileView) -> bool:
-    """Whether the file ends before its sound does, where libsndfile trims the length in silence."""
-    if sound.format == "OGG":
-        return ogg.ends_early(file)
-    declared = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be \d+\)", sound.extra_info, re.MULTILINE)
-    return declared is not None and not is_unknown(int(declared[1]))

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from singerid.config import FeatureConfig
 from singerid.errors import SingeridError
 from singerid.nn.spectral import SpectralConv1d
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import padded_spans
 from singerid.sound.melody.contour import Contour
 from singerid.sound.melody.trackers import TrackerEntry

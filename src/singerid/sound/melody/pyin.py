@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from singerid.config import FeatureConfig
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import padded_spans
 from singerid.sound.melody.contour import Contour
 from singerid.sound.melody.trackers import TrackerEntry

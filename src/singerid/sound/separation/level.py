@@ -7,7 +7,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 
 SILENCE_DB = -100.0  # the level of no vocals, and of vocals in silence
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, Read, Samples, read_stereo_blocks, resample
+from singerid.sound.audio import Read, read_stereo_blocks, resample
+from singerid.sound.decoding.pieces import Samples
+from singerid.sound.files import AudioError
 from singerid.sound.separation.open_unmix_weights import (
     RELEASES,
     TARGETS,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from singerid.sound.audio import Samples
+from singerid.sound.decoding.pieces import Samples
 
 
 def process_in_pieces(

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from singerid.sound.audio import Read, Samples, in_blocks
+from singerid.sound.audio import Read, in_blocks
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.separation.pieces import process_in_pieces, with_rest
 from singerid.sound.separation.separators import SeparatorEntry
 from singerid.system.caches import import_librosa

@@ -18,7 +18,8 @@ from singerid.registry import Registry
 if TYPE_CHECKING:  # the command line lists the names: nothing heavy is imported for that
     import torch
 
-    from singerid.sound.audio import Read, Samples
+    from singerid.sound.audio import Read
+    from singerid.sound.decoding.pieces import Samples
     from singerid.system.provenance import Provenance
 
 

@@ -21,7 +21,9 @@ import numpy as np
 import torch
 
 from singerid.nn.spleeter import VocalsMask
-from singerid.sound.audio import AudioError, Read, Samples, in_blocks, read_stereo_blocks, resample
+from singerid.sound.audio import Read, in_blocks, read_stereo_blocks, resample
+from singerid.sound.decoding.pieces import Samples
+from singerid.sound.files import AudioError
 from singerid.sound.separation.pieces import with_rest
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
 from singerid.sound.separation.spleeter_weights import SPLEETER_2STEMS, load_spleeter, read_checkpoint

@@ -1,12 +1,16 @@
 """True stems in place of a separator: those of the synthetic corpus, or anyone's multitracks."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from singerid.config import ACCOMPANIMENT, VOCALS
 from singerid.errors import SingeridError
-from singerid.sound.audio import AudioError, Read, Samples, read_blocks
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples
+from singerid.sound.files import AudioError
 from singerid.sound.listing import AUDIO_EXTENSIONS
 from singerid.sound.separation.pieces import SampleReader
 from singerid.sound.separation.separators import SeparatorEntry, SeparatorOptions
@@ -39,11 +43,20 @@ class TrueStems:
     notice: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if not (self.folder / "vocals").is_dir():
+        if not (self.folder / VOCALS).is_dir():
             raise SingeridError(
                 f"{printable(self.folder)}: has no folder vocals; give the folder that holds vocals/ "
                 "and accompaniment/, each laid out as the recordings"
             )
+
+    @cached_property
+    def _lookups(self) -> dict[str, FileLookup]:
+        """Of each part; what the folders hold is asked once, for all recordings."""
+        return {part: FileLookup(self.folder / part) for part in (VOCALS, ACCOMPANIMENT)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process looks for itself."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
@@ -54,9 +67,9 @@ class TrueStems:
             AudioError: also where the vocals are missing, a stem cannot be read, or its length differs
                 by more than a second.
         """
-        vocals_file, accompaniment_file = self._find(path, "vocals"), self._find(path, "accompaniment")
+        vocals_file, accompaniment_file = self._find(path, VOCALS), self._find(path, ACCOMPANIMENT)
         if vocals_file is None:
-            expected = printable(self.folder / "vocals" / self._relative(path))
+            expected = printable(self.folder / VOCALS / self._relative(path))
             raise AudioError(
                 path,
                 f"has no stem {expected} (nor one of another suffix); put it there, or leave the song out",
@@ -79,11 +92,13 @@ class TrueStems:
 
     def _find(self, path: Path, part: str) -> Path | None:
         """The stem of the recording's own name, or else the first with another suffix."""
-        relative = self._relative(path)
-        lookup = FileLookup(self.folder / part)
-        endings = (relative.suffix, *sorted(AUDIO_EXTENSIONS))
-        tried = (lookup.find(relative.with_suffix(ending).as_posix()) for ending in endings)
-        return next((self.folder / part / found for found in tried if found is not None), None)
+        relative, lookup = self._relative(path), self._lookups[part]
+        own = lookup.find(relative.as_posix())
+        others = (
+            lookup.find_listed(relative.with_suffix(ending).as_posix()) for ending in sorted(AUDIO_EXTENSIONS)
+        )
+        found = own or next(filter(None, others), None)
+        return None if found is None else self.folder / part / found
 
     def _read(self, path: Path, file: Path, warn: Callable[[str], None]) -> Iterator[Samples]:
         """A stem's sound; what is wrong with it is said of its recording, with the stem's name."""

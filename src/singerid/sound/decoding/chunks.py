@@ -1,0 +1,89 @@
+"""Files made of chunks, each with its name and its size before it: WAV and its kin, AIFF and CAF."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from singerid.sound.decoding.view import FileView
+
+MOST_CHUNKS = 1000  # more than any file has
+WAVES = (b"RIFF", b"RIFX", b"RF64", b"BW64")  # how WAV and its kin begin: big-endian, and of more than 4 GiB
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the chunks of a file are written.
+
+    Attributes:
+        start: of the first one.
+        order: of the bytes of a size.
+        width: of a size in bytes. Behind a chunk of an odd size of 4 bytes stands one byte more.
+    """
+
+    start: int
+    order: Literal["little", "big"]
+    width: int
+
+    def number(self, content: bytes) -> int:
+        """The number that the bytes stand for."""
+        return int.from_bytes(content, self.order)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk, as its header says.
+
+    Attributes:
+        name: four bytes.
+        field: position of its size.
+        start: of its content.
+        size: of its content in bytes.
+        end: where the next one begins.
+    """
+
+    name: bytes
+    field: int
+    start: int
+    size: int
+    end: int
+
+
+def layout_of(file: FileView) -> Layout | None:
+    """How the chunks of a file are written, by its first bytes; None: it is not made of chunks."""
+    head = file.at(0, 12)
+    if is_wave(head):
+        return Layout(12, "big" if head[:4] == b"RIFX" else "little", 4)
+    if head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
+        return Layout(12, "big", 4)
+    return Layout(8, "big", 8) if head[:4] == b"caff" else None
+
+
+def is_wave(head: bytes) -> bool:
+    """Whether a file that begins so is WAV or one of its kin."""
+    return head[:4] in WAVES and head[8:12] == b"WAVE"
+
+
+def chunk_at(file: FileView, position: int, layout: Layout) -> Chunk | None:
+    """The chunk whose header stands there; None where the file ends before that header does."""
+    start = position + 4 + layout.width
+    header = file.at(position, 4 + layout.width)
+    if len(header) < 4 + layout.width:
+        return None
+    size = layout.number(header[4:])
+    padding = size % 2 if layout.width == 4 else 0
+    return Chunk(header[:4], position + 4, start, size, start + size + padding)
+
+
+def chunks(file: FileView, position: int, layout: Layout) -> Iterator[Chunk]:
+    """The chunks from a position on, as far as the file goes."""
+    for _ in range(MOST_CHUNKS):
+        chunk = chunk_at(file, position, layout)
+        if chunk is None:
+            return
+        yield chunk
+        position = chunk.end
+
+
+def find_chunk(file: FileView, name: bytes, layout: Layout) -> Chunk | None:
+    """The first chunk of a name; None: there is none."""
+    return next((chunk for chunk in chunks(file, layout.start, layout) if chunk.name == name), None)
