@@ -1,5 +1,8 @@
 """What a network must be given: its windows in frames and in seconds."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from singerid.config import FeatureConfig, FilterBankConfig
@@ -72,3 +75,21 @@ def test_a_runs_configuration_says_what_it_said_before():
         "smallest_frames",
     }
     assert config_from_json(content) == config
+
+
+def test_a_run_on_vectors_is_read_as_it_was_written():
+    spec = replace(BANK, inputs=("vectors",), audio="both", separator="spleeter", encoder="campplus")
+    config = RunConfig(
+        model="probe",
+        singers=("a", "b"),
+        store="s",
+        store_identity="i",
+        spec=spec,
+        options={"size": 384},
+        origins={"campplus": "92f2"},
+    )
+    content = json.loads(json.dumps(config_to_json(config)))
+    assert content["spec"]["encoder"] == "campplus"
+    assert config_from_json(content) == config
+    assert spec.sounds == ("mixture", "vocals")
+    assert spec.seconds_of([0, 1, 2]).tolist() == [0, 1.5, 3]

@@ -96,17 +96,16 @@ def test_each_part_has_the_features_and_the_melody_of_its_own_sound(stems, whole
     assert store.origins.separator == "stems"
     for track in store.tracks:
         parts = ("mixture", "vocals", "accompaniment")
-        assert set(track.of_kind("features")) == {*parts, "mixture-waveform", "vocals-waveform"}
+        assert set(track.of_kind("features")) == {*parts, *(f"{part}-waveform" for part in parts)}
         assert track.of_kind("f0") == ["mixture/pyin", "vocals/pyin"]
         for part in parts:
             sound = torch.from_numpy(load(stems / part / track.path, SAMPLE_RATE))
             expected = LogMel()(sound).T.numpy()
             np.testing.assert_allclose(store.features(track, part), expected, atol=0.1)  # half precision
-            if part != "accompaniment":
-                kept = store.features(track, f"{part}-waveform")
-                assert kept.shape == (track.frames, 512)
-                np.testing.assert_allclose(kept.ravel()[: len(sound)], sound, atol=5e-4)
-                assert not kept.ravel()[len(sound) :].any()
+            kept = store.features(track, f"{part}-waveform")
+            assert kept.shape == (track.frames, 512)
+            np.testing.assert_allclose(kept.ravel()[: len(sound)], sound, atol=5e-4)
+            assert not kept.ravel()[len(sound) :].any()
         f0 = store.f0(track, "vocals", "pyin")
         pitch = dict(SINGERS)[track.singer]
         assert f0.shape == (track.frames,)
@@ -175,7 +174,7 @@ def test_a_changed_recording_gets_all_of_it_anew(stems, whole, tmp_path):
     changed = {Path(name).stem for name, (when, _) in files(store).items() if when != before[name][0]}
     track = next(track for track in Store.open(store).tracks if track.path == "bass/2/song.flac")
     assert changed == {track.id}
-    assert len(track.arrays) == 7
+    assert len(track.arrays) == 8
 
 
 def test_without_its_stem_a_track_keeps_the_mixture_and_is_named(stems, tmp_path):
@@ -381,7 +380,7 @@ def test_with_all_options_a_recording_is_decoded_once_and_once_more_for_another_
         waveform=True,
     )
     assert (report.done, report.failures) == (2, ())
-    assert all(len(track.arrays) == 7 for track in Store.open(store).tracks)
+    assert all(len(track.arrays) == 8 for track in Store.open(store).tracks)
     assert [read.count(tree / track.path) for track in tracks] == [most, most]
     assert max(kept) == 1
     assert not (store / ".incoming").exists()
@@ -419,7 +418,7 @@ def test_only_what_is_kept_is_flushed_to_the_disk(stems, tmp_path, monkeypatch):
     options = {"min_seconds": 0.5, "separator": open_separator("repet"), "waveform": True}
     prepare(song, tree, tmp_path / "s", workers=1, **options)
     named = [name for name in flushed if name.startswith(".tmp-")]
-    assert len(named) == 5 + 2  # arrays; config.json and origins.json
+    assert len(named) == 6 + 2  # arrays; config.json and origins.json
     assert set(flushed) - set(named) == {"index.jsonl"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from singerid.encoders.encoder import Encoder, EncoderEntry
+from singerid.encoders.encoder import Encoder, EncoderEntry, OpenEncoder
 from singerid.registry import Registry
 from singerid.system.devices import CPU
 
@@ -23,6 +23,10 @@ ENCODERS: Registry[EncoderEntry] = Registry(
 )
 
 
+# A run may itself stand on an encoder that is named here, so what opens it is found late.
+_OPENING: Registry[OpenEncoder] = Registry("place", {"run": "singerid.encoders.network:open_network_encoder"})
+
+
 def open_encoder(
     which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | str | None = None
 ) -> Encoder:
@@ -38,10 +42,7 @@ def open_encoder(
     """
     weights = None if weights is None else Path(weights)
     if Path(which).exists():
-        # A run may itself stand on an encoder of this registry.
-        from singerid.encoders.network import open_network_encoder
-
-        return open_network_encoder(str(which), torch.device(device), weights)
+        return _OPENING["run"](str(which), torch.device(device), weights)
     kind, _, file = str(which).partition(":")
     entry = ENCODERS[kind if file and kind in ENCODERS else str(which)]
     return entry.open(str(which), torch.device(device), weights)

@@ -88,8 +88,9 @@ def current_versions() -> dict[str, str]:
 def config_to_json(config: RunConfig) -> dict[str, Any]:
     """The content of RUN/config.json."""
     content = {"format": FORMAT} | asdict(config)
-    if config.spec.hop_frames is None:
-        del content["spec"]["hop_frames"]  # clips of a network do not overlap
+    for name in ("hop_frames", "encoder"):  # of a run on vectors alone
+        if content["spec"][name] is None:
+            del content["spec"][name]
     return content
 
 

@@ -264,7 +264,7 @@ def test_clips_with_voice_and_without_are_told_apart(store, tmp_path):
     run = begun(store, tmp_path / "run")
     heard = heard_by(store, run, VOICE)
     part = heard["mixture"].part
-    voiced = voiced_share(store, part)
+    voiced = voiced_share(store, part, run.config.spec)
     np.testing.assert_array_equal(voiced, part.clips.start >= SILENT)
     found = presence(run, heard)
     tracks = SINGERS * SONGS
