@@ -415,7 +415,7 @@ def test_artist20_is_told_how_it_deviates(tree: Path, tmp_path: Path) -> None:
     found = find_tracks(tmp_path / "artist20", dataset="artist20")
     assert found.root == tmp_path / "artist20/mp3s-32k"
     deviations = [str(deviation) for deviation in found.deviations]
-    assert "artist20: queen: has 1 albums instead of 6" in deviations
+    assert "artist20: queen: has 1 album instead of 6" in deviations
     assert "artist20: u2: is missing" in deviations
     assert find_tracks(tree).deviations == ()
 
