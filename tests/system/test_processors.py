@@ -118,7 +118,8 @@ def test_a_process_that_is_bound_to_one_uses_one(singerid):
         "from singerid.preparation.prepare import _workers\n"
         "torch.set_num_threads(8); use_threads(None)\n"
         "jobs = [S(source=S(source_size=10**9))] * 9\n"
-        "print(usable_processors(), torch.get_num_threads(), _workers(jobs, S(separator=None, trackers=(), encoders={})))"
+        "work = S(separator=None, trackers=(), encoders={})\n"
+        "print(usable_processors(), torch.get_num_threads(), _workers(jobs, work))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=one_processor
