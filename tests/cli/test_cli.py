@@ -165,7 +165,7 @@ def test_an_output_that_is_no_utf8_gets_plain_characters_and_escapes(
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert "alto" in result.stdout
-    assert re.search(r" [#.]{30} ", result.stdout)  # the timeline's bar
+    assert re.search(r" [#.]{20,30} ", result.stdout)  # the timeline's bar, blank behind the last whole clip
     assert "\\u2588" not in result.stdout
     assert re.search(r"\\u5b87\\u591a\\u7530|\\udce5", result.stdout)
     lines = [line for line in result.stdout.splitlines() if "|" in line or "+" in line]

@@ -151,10 +151,10 @@ def fgnl(trained, tmp_path_factory):
         ("attention FGNL alto/first/0.flac", ">&-"),
     ],
 )
-def test_what_is_kept_in_files_is_done_and_said(command, redirected, trained, fgnl, tmp_path):
+def test_what_is_kept_in_files_is_done_and_said(shell, command, redirected, own_run, fgnl, tmp_path):
     """Nothing failed of the work itself: where its files are goes to standard error."""
     figure = tmp_path / "figure.svg"
-    places = {"RUN": trained.path, "FGNL": fgnl, "FOLDER": tmp_path}
+    places = {"RUN": own_run, "FGNL": fgnl, "FOLDER": tmp_path}
     words = (str(places.get(word, word)) for word in command.split())
     ended = shell(f"{' '.join(words)} --figure {figure}", redirected)
     assert ended.returncode == (3 if "audit" in command else 0)  # conditions that the store lacks

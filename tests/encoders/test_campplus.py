@@ -10,9 +10,10 @@ import torch
 
 from conftest import require_weights, voice
 from singerid import open_encoder
-from singerid.encoders import campplus
-from singerid.encoders.campplus import SPEC, WEIGHTS, load_campplus
+from singerid.encoders.campplus import SPEC
 from singerid.errors import SingeridError
+from singerid.models import campplus
+from singerid.models.campplus import WEIGHTS, load_campplus
 from singerid.nn.campplus import CAMPlusPlus
 from singerid.sound.features import frames_to_seconds, heard_seconds
 from singerid.system.files import file_hash

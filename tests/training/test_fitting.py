@@ -51,13 +51,19 @@ def vectors_in(run, name):
     return torch.cat(batches).numpy(), part.clips.labels, part
 
 
-def voiced_in(run, name):
-    """Vectors and labels of the windows with voice; all of a singer who has none such."""
-    vectors, labels, part = vectors_in(run, name)
+def voiced_windows(run, part, labels):
+    """Which windows have voice; all of a singer who has none such."""
     voiced = voice_of(run.store, part, run.config) >= 0.5
     for label in range(3):
         if not voiced[labels == label].any():
             voiced |= labels == label
+    return voiced
+
+
+def voiced_in(run, name):
+    """Vectors and labels of the windows with voice."""
+    vectors, labels, part = vectors_in(run, name)
+    voiced = voiced_windows(run, part, labels)
     return vectors[voiced], labels[voiced]
 
 
@@ -85,11 +91,12 @@ def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
 def test_centroids_are_means_of_singers_and_their_cosines(runs):
     """Of three singers nothing is whitened: centring, means, cosines."""
     run = runs["centroids", "mixture"]
-    held = [vectors_in(run, name) for name in ("train", "valid")]
-    shares = [voice_of(run.store, part, run.config) for _, _, part in held]
-    assert min(map(np.min, shares)) >= 0.5  # else some windows would not count
-    vectors, labels = (np.concatenate([each[place] for each in held]) for place in (0, 1))
-    track = np.concatenate([part.clips.track + 100 * place for place, (*_, part) in enumerate(held)])
+    held = []
+    for place, name in enumerate(("train", "valid")):
+        found, singers, part = vectors_in(run, name)
+        voiced = voiced_windows(run, part, singers)
+        held.append((found[voiced], singers[voiced], part.clips.track[voiced] + 100 * place))
+    vectors, labels, track = map(np.concatenate, zip(*held, strict=True))
     recordings = {number: vectors[track == number].mean(0) for number in np.unique(track)}
     singer = {number: labels[track == number][0] for number in recordings}
     own = [[recordings[n] for n in recordings if singer[n] == label] for label in range(3)]

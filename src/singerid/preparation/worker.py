@@ -262,7 +262,8 @@ class Extraction:
                     output,
                     vectors=voices.vectors.astype(np.float16),
                     starts=voices.starts.astype(np.float32),
-                    voice_share=voices.voice_share.astype(np.float32),
+                    # Rounded, as the vectors are: how many windows are asked of at a time is not seen in it.
+                    voice_share=voices.voice_share.round(3),
                 )
             made.arrays[name] = file
 
