@@ -76,7 +76,7 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def site(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
     """A folder and the address where its files are served, and may be fetched from."""
-    monkeypatch.delenv("SINGERID_OFFLINE", raising=False)
+    monkeypatch.delenv("SINGERID_OFFLINE")
     folder = tmp_path / "site"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder))) as server:
