@@ -23,8 +23,7 @@ for _name in (
     "TTY_INTERACTIVE", "UNICODE_VERSION", "PYTHONIOENCODING", "PYTHONUTF8", "LANGUAGE", "SINGERID_DEBUG",
 ):  # fmt: skip
     os.environ.pop(_name, None)
-# Whose weights are not in the cache is not fetched: tests need no network.
-os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8", "SINGERID_OFFLINE": "1"}
+os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,9 +73,8 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch) -> Iterator[tuple[Path, str]]:
-    """A folder and the address where its files are served, and may be fetched from."""
-    monkeypatch.delenv("SINGERID_OFFLINE")
+def site(tmp_path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address where its files are served."""
     folder = tmp_path / "site"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder))) as server:

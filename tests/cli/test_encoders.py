@@ -16,7 +16,6 @@ def nowhere(tmp_path):
     """An empty cache, and no way to anything else."""
     return {
         "SINGERID_CACHE": str(tmp_path / "cache"),
-        "SINGERID_OFFLINE": "",
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(tmp_path),
