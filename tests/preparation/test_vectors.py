@@ -6,6 +6,7 @@ import pytest
 import soundfile
 import torch
 
+from conftest import require_weights
 from singerid.config import FilterBankConfig
 from singerid.data.tracks import scan_tree
 from singerid.encoders.encoder import Encoder
@@ -13,6 +14,7 @@ from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.preparation.prepare import prepare
+from singerid.sound.separation.separators import open_separator
 from singerid.store.arrays import encoder_part, vectors_of
 from singerid.store.reader import Store
 
@@ -31,7 +33,7 @@ def test_a_store_keeps_what_the_encoder_makes_of_the_mixture_and_of_the_vocals(e
     for track in store.tracks:
         for condition in ("mixture", "vocals"):
             vectors, starts, share = store.vectors(track, condition, part_of_name(encoder))
-            voices = encoder.encode(encoded.tree.parent / condition / track.path, silent=True)
+            voices = encoder.encode(encoded.tree.parent / condition / track.path, allow_silence=True)
             assert np.abs(vectors - voices.vectors).max() < 2e-3  # half precision
             assert np.allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=2e-3)
             assert starts.tolist() == pytest.approx(voices.starts.tolist())
@@ -81,8 +83,6 @@ def test_an_encoder_of_another_sample_rate_is_refused_in_one_line(encoded, tmp_p
 
 
 def test_a_recording_in_which_nobody_sings_has_vectors_of_its_vocals_too(encoded, tmp_path):
-    from singerid.sound.separation.separators import open_separator
-
     shutil.copytree(encoded.tree.parent, tmp_path / "corpus")
     tree = tmp_path / "corpus" / "mixture"
     first, *_ = scan_tree(tree)
@@ -121,3 +121,19 @@ def test_an_encoder_can_be_sent_to_another_process(encoded):
     sent = pickle.loads(pickle.dumps(encoder))
     assert torch.equal(sent(windows), encoder(windows))
     assert sent.identity == encoder.identity
+
+
+def test_vocals_of_a_separator_that_knows_no_voices_say_nothing_of_voices(encoded, tmp_path):
+    """REPET's vocals are whatever does not repeat: of a band alone they are loud, and yet nobody sings."""
+    require_weights("campplus")
+    tree = encoded.tree.parent / "accompaniment"
+    first, *_ = scan_tree(tree)
+    encoder, separator = open_encoder(encoded.encoder), open_separator("repet")
+    prepare([first], tree, tmp_path / "store", workers=1, separator=separator, encoders=[encoder])
+    (track,) = Store.open(tmp_path / "store").tracks
+    part = part_of_name(encoder)
+    shares = [
+        Store.open(tmp_path / "store").vectors(track, sound, part)[2] for sound in ("mixture", "vocals")
+    ]
+    # Both were listened to: the sum of REPET's parts is the mixture again.
+    assert shares[1] == pytest.approx(shares[0], abs=0.01)

@@ -123,7 +123,7 @@ class Encoder:
         hop_seconds: float | None = None,
         *,
         listener: Listener | None = None,
-        silent: bool = False,
+        allow_silence: bool = False,
         watch: VoiceWatch | None = None,
         warn: Warn | None = None,
     ) -> Voices:
@@ -134,7 +134,7 @@ class Encoder:
             window_seconds: length of a window; None: as `spec` says.
             hop_seconds: from the start of one window to the next, see `InputSpec.with_windows`.
             listener: what it hears by, where vocals are to be taken out first; None: its own.
-            silent: whether a sound in which nothing is heard throughout is taken, too.
+            allow_silence: whether a sound in which nothing is heard throughout is taken, too.
             watch: knows when somebody sings in it, or finds out; None: it is found out.
             warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
 
@@ -170,7 +170,7 @@ class Encoder:
                 starts.extend(windows.starts.tobytes())
                 heard_nothing.extend(windows.silent.tobytes())
                 length = windows.inputs[0].shape[-1]
-        if all(heard_nothing) and not silent:
+        if all(heard_nothing) and not allow_silence:
             raise AudioError(name_of(sound), SILENT)
         seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
         sung = watch.share(seconds, heard_seconds(length, spec.features))

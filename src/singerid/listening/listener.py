@@ -29,7 +29,7 @@ from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separated import separated
-from singerid.sound.separation.separators import SEPARATORS, Separator
+from singerid.sound.separation.separators import Separator, knows_voices
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
@@ -99,8 +99,7 @@ class Listener:
     @property
     def knows_voices(self) -> bool:
         """How loud the vocals are that it takes out tells where somebody sings."""
-        name = None if self.separator is None else self.separator.name
-        return name is not None and (name not in SEPARATORS or SEPARATORS[name].knows_voices)
+        return self.separator is not None and knows_voices(self.separator)
 
     def batches(
         self,
@@ -175,11 +174,7 @@ class Listener:
         wanted = {*heard, VOCALS, ACCOMPANIMENT} if watch else heard
         with separated(separator, path, warn=warn, parts=wanted) as parts:
             if watch:
-                sung, rest, rate = parts[VOCALS], parts[ACCOMPANIMENT], separator.sample_rate
-                if self.knows_voices:
-                    watch.compare(sung, rest, rate)
-                else:
-                    watch.listen(lambda: map(np.add, sung(), rest()), rate, self.device)
+                watch.separated(separator, parts[VOCALS], parts[ACCOMPANIMENT], self.device)
             yield [parts[part] for part in heard]
 
     def _windows(

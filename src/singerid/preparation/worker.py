@@ -24,7 +24,7 @@ from singerid.sound.levels import SILENT
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.scratch import keep
 from singerid.sound.separation.separated import SEPARATED, separated
-from singerid.sound.separation.separators import Separator
+from singerid.sound.separation.separators import Separator, knows_voices
 from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU
@@ -239,18 +239,18 @@ class Extraction:
     def _vectors(
         self, read: Read, condition: str, job: Job, made: Extracted, parts: Mapping[str, Read] | None = None
     ) -> None:
-        """Vectors; where the recording was separated, the level of its vocals says when somebody sings."""
+        """Vectors; where the recording was separated, its parts say when somebody sings."""
         for key, encoder in self.encoders.items():
             name = vectors_of(condition, key)
             if name not in job.wanted:
                 continue
             watch = None
-            if parts is not None:
-                watch = VoiceWatch(None)
-                watch.compare(parts[VOCALS], parts[ACCOMPANIMENT], self.config.sample_rate)
+            if parts is not None and self.separator is not None:
+                watch = VoiceWatch(None if knows_voices(self.separator) else encoder.voices)
+                watch.separated(self.separator, parts[VOCALS], parts[ACCOMPANIMENT], encoder.device)
             try:
                 # Vocals may be silent throughout, where nobody sings.
-                voices = encoder.encode(read, silent=True, watch=watch)
+                voices = encoder.encode(read, allow_silence=True, watch=watch)
             except AudioError as error:  # of the recording the rest is of use all the same
                 made.failures.append(
                     Failure(job.source.track.path, f"no vectors of the {condition}: {error.reason}")

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from singerid.config import PROBE_STRENGTHS
 from singerid.data.clips import Clips
 from singerid.encoders.back_end import fit_back_end, unit
+from singerid.listening.voice.cells import SUNG
 from singerid.models.registry import MODELS, build_model
 from singerid.models.weights import save_model
 from singerid.nn.heads import Centroids, Probe
@@ -183,7 +184,7 @@ def _built(config: RunConfig) -> nn.Module:
 def _voiced(store: Store, part: Part, config: RunConfig) -> Vectors:
     """The vectors of the windows with voice; all of a singer who has none such."""
     clips = part.clips
-    voiced = voice_of(store, part, config) >= 0.5
+    voiced = voice_of(store, part, config) >= SUNG
     for label in np.unique(clips.labels):
         if not voiced[clips.labels == label].any():
             voiced |= clips.labels == label

@@ -77,7 +77,7 @@ class Encoding:
     def _vectors(self, sounds: list[Samples], count: int) -> NDArray[np.float16]:
         def encoded(samples: Samples) -> NDArray[np.float32]:
             # As blocks: samples given as such would be brought to full scale, and a remix may go beyond it.
-            return self._encoder.encode(lambda: [samples], silent=True).vectors[:count]
+            return self._encoder.encode(lambda: [samples], allow_silence=True).vectors[:count]
 
         return np.concatenate([encoded(samples) for samples in sounds], axis=1).astype(np.float16)
 

@@ -12,6 +12,7 @@ from singerid.listening.voice.ear import VoiceEar
 from singerid.listening.voice.network import VoiceNetwork
 from singerid.sound.audio import Read
 from singerid.sound.decoding.pieces import Samples
+from singerid.sound.separation.separators import Separator, knows_voices
 
 
 class VoiceWatch:
@@ -56,6 +57,15 @@ class VoiceWatch:
         """Listen to a sound from its start to its end."""
         for _ in self.passing(read, sample_rate, device)():
             pass
+
+    def separated(
+        self, separator: Separator, vocals: Read, accompaniment: Read, device: torch.device
+    ) -> None:
+        """Compare the parts that a separator gives, or listen to their sum where it knows no voices."""
+        if knows_voices(separator):
+            self.compare(vocals, accompaniment, separator.sample_rate)
+        else:
+            self.listen(lambda: map(np.add, vocals(), accompaniment()), separator.sample_rate, device)
 
     def compare(self, vocals: Read, accompaniment: Read, sample_rate: int) -> None:
         """Compare the parts of a sound, which are cut into equal blocks."""

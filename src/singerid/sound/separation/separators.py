@@ -113,6 +113,11 @@ SEPARATORS: Registry[SeparatorEntry] = Registry(
 )
 
 
+def knows_voices(separator: Separator) -> bool:
+    """Whether the vocals that it takes out are voices, see `SeparatorEntry`; so are those of one's own."""
+    return separator.name not in SEPARATORS or SEPARATORS[separator.name].knows_voices
+
+
 def open_separator(
     name: str,
     *,
