@@ -176,6 +176,9 @@ def test_the_command_fits_one_in_seconds_and_refuses_what_has_no_say(encoded, si
     output = singerid(*arguments)
     assert output.returncode == 0, output.stderr
     assert "in setting" in output.stdout
+    curves = (tmp_path / "run" / "curves.svg").read_text(encoding="utf-8")
+    assert ">setting<" in curves
+    assert ">epoch<" not in curves
     again = singerid(*arguments)
     assert again.returncode == 0
     assert again.stdout == output.stdout

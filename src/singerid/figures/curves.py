@@ -10,20 +10,23 @@ from singerid.figures.fonts import lay_out
 from singerid.figures.style import TRAIN_COLOUR, VALID_COLOUR
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], kept: int | None = None, title: str = "") -> Figure:
+def draw_curves(
+    history: Sequence[Mapping[str, Any]], kept: int | None = None, title: str = "", what: str = "epoch"
+) -> Figure:
     """Losses, and validation accuracy and F1, over epochs.
 
     Args:
         history: rows of metrics.csv.
         kept: number of the epoch whose state is reported; marked.
         title: above the picture.
+        what: name of what is counted: of a fitted model that are settings.
     """
     figure = Figure(figsize=(8, 3))
     losses, scores = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     losses.plot(epochs, [row["loss"] for row in history], color=TRAIN_COLOUR, label="training")
     losses.plot(epochs, [row["valid_loss"] for row in history], color=VALID_COLOUR, label="validation")
-    losses.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+    losses.set(xlabel=what, ylabel="cross-entropy", ylim=(0, None))
     scores.plot(epochs, [row["valid_f1"] for row in history], color=VALID_COLOUR, label="weighted F1")
     scores.plot(
         epochs,
@@ -35,7 +38,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], kept: int | None = None, t
     for row in history:
         if row["epoch"] == kept:
             scores.plot(kept, row["valid_f1"], "o", color=VALID_COLOUR, label="kept (best F1)")
-    scores.set(xlabel="epoch", ylabel="validation clips", ylim=(0, 1))
+    scores.set(xlabel=what, ylabel="validation clips", ylim=(0, 1))
     for axes in (losses, scores):
         axes.legend(frameon=False, fontsize="small")
         axes.spines[["top", "right"]].set_visible(False)

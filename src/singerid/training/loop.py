@@ -95,7 +95,8 @@ def train(
                 compiling=compiling,
                 on_warning=on_warning,
             )
-    curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch)
+    what = "setting" if MODELS[config.model].settings else "epoch"
+    curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch, what=what)
     save_figure(curves, run.path / "curves.svg")
     try:
         write_card(run)
