@@ -33,6 +33,7 @@ HOUSE = (
     "evaluation",
     "training",
     "identify",
+    "library",
     "analysis",
     "reproduce",
     "identifier",

@@ -15,12 +15,17 @@ from singerid.errors import Failure, SingeridError
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
 from singerid.identify.scores import Heard, Scorer, hear
+from singerid.library.database import is_library
+from singerid.library.library import Library
+from singerid.library.library import identify_files as library_answers
+from singerid.library.scorer import LibraryScorer
 from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound
 from singerid.listening.opening import notice_of, open_listener
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.files import AudioError, one_warning
+from singerid.text import printable
 
 # (what the sound is called, what was said of it, what is wrong with its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]
@@ -38,6 +43,8 @@ class Identifier:
         voices: hears where somebody sings, in sound of which no vocals are taken out; None: nothing does.
         all_clips: all that sounds is taken to be sung and votes, as in the paper; else windows in which
             nobody is heard to sing do not.
+        library: of known singers, whose decisions these are; None: a network names one of its classes.
+        prior: of a library: the share of songs by its singers that is expected; None: half.
     """
 
     listener: Listener
@@ -46,6 +53,8 @@ class Identifier:
     notice: str = ""
     voices: VoiceNetwork | None = None
     all_clips: bool = False
+    library: Library | None = None
+    prior: float | None = None
 
     @classmethod
     def load(
@@ -59,11 +68,12 @@ class Identifier:
         weights: Path | None = None,
         pretrained_weights: Path | None = None,
         all_clips: bool = False,
+        prior: float | None = None,
     ) -> "Identifier":
-        """An identifier with the network of a run, or with one that others trained.
+        """An identifier with a library of known singers, the network of a run, or one that others trained.
 
         Args:
-            run: the run's folder; where there is none, the name of a pretrained network.
+            run: the library's or the run's folder; where there is none, the name of a pretrained network.
             device: where to compute.
             state: which of the kept states.
             audio: what to listen to; None: to what the run learned on.
@@ -71,6 +81,7 @@ class Identifier:
             weights: of the separator, see `open_separator`; None: the published ones.
             pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
             all_clips: whether clips vote in which nobody sings, as in the paper and in `evaluate`.
+            prior: of a library: the share of songs by its singers that is expected; None: half.
 
         Raises:
             SingeridError: the run or its state is missing, damaged or of another version, there is no
@@ -78,6 +89,15 @@ class Identifier:
                 vocals out.
         """
         device = torch.device(device)
+        if is_library(Path(run)):
+            if all_clips or audio or separator or pretrained_weights:
+                raise SingeridError(
+                    f"{printable(run)}: is a library, which hears as it did when it was made; leave out "
+                    "--all-clips, --audio, --separator and --pretrained-weights"
+                )
+            return cls._of_library(Library.open(run, device=device, weights=weights), prior)
+        if prior is not None:
+            raise SingeridError(f"{printable(run)}: is no library; leave out --prior")
         network = open_trained(run, device, state, pretrained_weights)
         listener = open_listener(
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights
@@ -90,6 +110,11 @@ class Identifier:
             except SingeridError as error:
                 notice = "; ".join(filter(None, (notice, unchecked(error))))
         return cls(listener, network, notice=notice, voices=voices, all_clips=all_clips)
+
+    @classmethod
+    def _of_library(cls, library: Library, prior: float | None) -> "Identifier":
+        hearing, scorer = library.hearing, LibraryScorer(library)
+        return cls(hearing.listener, scorer, notice=library.notice, library=library, prior=prior)
 
     def identify(self, sound: Sound, name: str | None = None) -> Result:
         """Name the singer of one file of any format and length, or of samples in memory.
@@ -104,6 +129,8 @@ class Identifier:
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
         """
+        if self.library is not None:
+            return self.library.identify(sound, name, self.prior)
         if name is None:
             name = str(Path(sound)) if isinstance(sound, Path | str) else ""
         warnings: list[str] = []
@@ -117,6 +144,9 @@ def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Re
 
     While the network hears a file, the next one is being decoded, except where vocals are taken out.
     """
+    if identifier.library is not None:
+        yield from library_answers(identifier.library, list(files), identifier.prior)
+        return
     listener = identifier.listener
     if listener.separator is not None:
         for path in files:

@@ -7,13 +7,16 @@ from singerid.cli.app import app, main
 from singerid.cli.attention import attention
 from singerid.cli.audit import audit
 from singerid.cli.demo import demo
+from singerid.cli.discover import discover
 from singerid.cli.doctor import doctor
 from singerid.cli.embed import embed
 from singerid.cli.encoders import encoders
+from singerid.cli.enroll import enroll
 from singerid.cli.evaluate import evaluate
 from singerid.cli.export import export
 from singerid.cli.folding import FoldingCommand
 from singerid.cli.identify import identify
+from singerid.cli.library import library
 from singerid.cli.models import models
 from singerid.cli.prepare import prepare
 from singerid.cli.reproduce import ReproduceCommand, reproduce
@@ -23,7 +26,7 @@ from singerid.cli.train import train
 __all__ = ["app", "main"]
 
 _PANELS = {  # of --help, in its order
-    "Your music": (identify,),
+    "Your music": (enroll, identify, discover),
     "Networks": (prepare, train, evaluate, export, models, encoders),
     "Research": (reproduce, audit, embed, attention, synth),
     "This machine": (demo, doctor),
@@ -33,3 +36,5 @@ for _panel, _commands in _PANELS.items():
     for _command in _commands:
         _class = ReproduceCommand if _command is reproduce else FoldingCommand
         app.command(cls=_class, rich_help_panel=_panel)(_command)
+
+app.add_typer(library, name="library", rich_help_panel="Your music")

@@ -20,7 +20,8 @@ def identify(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="Folder of a run, or a name that `singerid models --pretrained` lists."
+            metavar="WHO",
+            help="Folder of a library or a run, or a name that `singerid models --pretrained` lists.",
         ),
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
@@ -48,12 +49,21 @@ def identify(
             "--all-clips", help="Let clips vote in which nobody sings, too, as the paper and evaluate do."
         ),
     ] = False,
+    prior: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Of a library: share of songs by its singers that you expect; by default .5.",
+        ),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
     """Name the singer of recordings in any format: who, how sure, and when; or say that nobody sings.
 
-    A network knows the singers alone that it learned from, and names one of them whoever sings.
+    A library says "unknown" where it is nobody enrolled. A network knows the singers alone that it learned
+    from, and names one of them whoever sings.
     """
     from singerid.identifier import Identifier, identify_files
     from singerid.identify.result import Result
@@ -68,6 +78,8 @@ def identify(
             else "--format says it all: leave out --json and --csv"
         )
     write = FORMATS["json" if json_output else "csv" if csv_output else format]
+    if prior is not None and not 0 < prior < 1:
+        raise SingeridError("--prior: give a share above 0 and below 1")
     require_output()
     identifier = Identifier.load(
         run,
@@ -77,6 +89,7 @@ def identify(
         weights=weights,
         pretrained_weights=pretrained_weights,
         all_clips=all_clips,
+        prior=prior,
     )
     if identifier.notice:
         warn(identifier.notice)

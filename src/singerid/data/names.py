@@ -37,6 +37,15 @@ def clean_name(name: str) -> str:
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", name)).strip(" ")
 
 
+def folded_name(name: str) -> str:
+    """What spellings of one name have in common that differ in case and blanks only.
+
+    >>> folded_name("  NINA  Simone") == folded_name("Nina Simone")
+    True
+    """
+    return clean_name(unicodedata.normalize("NFC", clean_name(name).casefold()))
+
+
 def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
     """What to say of names of singers, each in one line; nothing is changed.
 

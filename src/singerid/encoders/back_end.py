@@ -39,7 +39,8 @@ class BackEnd:
 
     def __call__(self, vectors: npt.NDArray[np.floating]) -> FloatArray:
         """Unit vectors (N, D) to compare by their cosine, of an encoder's (N, D)."""
-        return unit((vectors - self.mean) @ self.whitening)
+        centred = vectors - self.mean
+        return unit(centred @ self.whitening if self.whitened else centred)
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
@@ -57,16 +58,22 @@ def fit_back_end(recordings: npt.NDArray[np.floating], singers: Sequence[object]
         singers: who sings in each, T of them.
     """
     recordings = np.asarray(recordings, np.float64)
-    by_singer = [recordings[[own == singer for own in singers]] for singer in dict.fromkeys(singers)]
-    mean = np.mean([own.mean(0) for own in by_singer], axis=0)
-    several = [own for own in by_singer if len(own) >= RECORDINGS]
+    number: dict[object, int] = {}
+    owners = np.array([number.setdefault(singer, len(number)) for singer in singers])
+    counts = np.bincount(owners)
+    order = np.argsort(owners, kind="stable")
+    begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
+    means = np.add.reduceat(recordings[order], begins, axis=0) / counts[:, None]
+    mean = means.mean(0)
+    several = counts >= RECORDINGS
     size = recordings.shape[1]
-    whitening, whitened = np.eye(size), len(several) >= SINGERS
+    whitening, whitened = np.eye(size), several.sum() >= SINGERS
     if whitened:
-        within = np.concatenate([own - own.mean(0) for own in several])
-        freedom = len(within) - len(several)
+        used = several[owners]
+        within = recordings[used] - means[owners[used]]
+        freedom = len(within) - several.sum()
         covariance = within.T @ within / freedom
         sphere = np.trace(covariance) / size * np.eye(size)
         values, directions = np.linalg.eigh((1 - SHRINKAGE) * covariance + SHRINKAGE * sphere)
         whitening = directions / np.sqrt(values) @ directions.T
-    return BackEnd(mean.astype(np.float32), whitening.astype(np.float32), whitened)
+    return BackEnd(mean.astype(np.float32), whitening.astype(np.float32), bool(whitened))

@@ -43,11 +43,15 @@ class Voices:
         starts: (N,) float64, where each window starts, in seconds.
         voice_share: (N,) float32, 0 to 1: how sure it is that somebody sings in each window, in the mean over
             it; `singerid.listening.voice.cells.sung` says which count as sung.
+        window_seconds: length of a window; where the sound is shorter than the network's, that of the sound.
+        seconds: length of the sound; 0: not known.
     """
 
     vectors: NDArray[np.float32]
     starts: NDArray[np.float64]
     voice_share: NDArray[np.float32]
+    window_seconds: float = 0.0
+    seconds: float = 0.0
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -173,11 +177,13 @@ class Encoder:
         if all(heard_nothing) and not allow_silence:
             raise AudioError(name_of(sound), SILENT)
         seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
-        sung = watch.share(seconds, heard_seconds(length, spec.features))
+        window_seconds = heard_seconds(length, spec.features)
+        sung = watch.share(seconds, window_seconds)
         if sung is None:  # the network heard it itself, or nothing did
             sung = np.frombuffer(share, np.float32) if own else np.ones(len(seconds), np.float32)
         sung = np.where(np.frombuffer(heard_nothing, np.bool_), np.float32(0), sung)
-        return Voices(np.frombuffer(vectors, np.float32).reshape(-1, size), seconds, sung)
+        found_vectors = np.frombuffer(vectors, np.float32).reshape(-1, size)
+        return Voices(found_vectors, seconds, sung, window_seconds, watch.seconds)
 
 
 class OpenEncoder(Protocol):

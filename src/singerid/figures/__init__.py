@@ -2,6 +2,7 @@
 
 from singerid.figures.attention import AttentionPicture, draw_attention
 from singerid.figures.audit import EstimateGroup, EstimateKind, EstimateRow, draw_estimates
+from singerid.figures.calibration import draw_calibration
 from singerid.figures.curves import draw_curves
 from singerid.figures.planes import Plane, draw_planes
 from singerid.figures.saving import check_figure_name, figure_svg, save_figure
@@ -17,6 +18,7 @@ __all__ = [
     "RivalLevel",
     "check_figure_name",
     "draw_attention",
+    "draw_calibration",
     "draw_confusions",
     "draw_curves",
     "draw_estimates",

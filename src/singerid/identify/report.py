@@ -13,11 +13,12 @@ from singerid.errors import Failure
 from singerid.identify.result import Result, Span
 from singerid.system.console import print_rich
 from singerid.system.tables import Picture, Table
-from singerid.text import clock, printable
+from singerid.text import clock, decimal_text, printable
 
 BAR_CELLS = 30  # at most
 _LEAST_CELLS = 10
 NO_VOICE = "(no voice)"
+_WORTH_TELLING = 0.1  # probability of a candidate
 
 
 def write_tables(outcomes: Iterable[Result | Failure], file: TextIO) -> None:
@@ -25,7 +26,8 @@ def write_tables(outcomes: Iterable[Result | Failure], file: TextIO) -> None:
     every = list(outcomes)
     results = [outcome for outcome in every if isinstance(outcome, Result)]
     if results:
-        print_rich(identification_table(results), file)
+        by_library = results[0].calibrated is not None
+        print_rich(decision_table(results) if by_library else identification_table(results), file)
     if results and len(every) == 1 and results[0].timeline:
         print_rich(timeline_table(results[0]), file)
 
@@ -44,6 +46,43 @@ def identification_table(results: Sequence[Result]) -> Table:
             Picture(partial(timeline_bar, result), _LEAST_CELLS, BAR_CELLS),
         )
     return table
+
+
+def decision_table(results: Sequence[Result]) -> Table:
+    """One row a file: a library's decision, how sure it is, and what speaks for it."""
+    table = Table("file", "decision", "sure", "why", "voice", right=(2, 4))
+    for result in results:
+        remark = " (short)" if result.short else ""
+        sure = "" if result.probability is None else f"{result.probability:.0%}"
+        table.add_row(
+            printable(result.path),
+            NO_VOICE if result.decision == "no_voice" else printable(result.singer or result.decision),
+            sure,
+            evidence_text(result),
+            f"{result.voice_seconds:.0f} s of {clock(result.seconds)}{remark}",
+        )
+    return table
+
+
+def evidence_text(result: Result) -> str:
+    """What speaks for a library's decision, in one line."""
+    if result.said:
+        return "a person said so"
+    if not result.candidates:
+        return ""
+    best = result.candidates[0]
+    needs = "" if result.needs is None else f", needs {decimal_text(result.needs)}"
+    score = f"{printable(best.singer)} {decimal_text(best.score)}{needs}"
+    if result.decision == "known":
+        near = result.nearest[0].path if result.nearest else ""
+        return f"score {decimal_text(best.score)}{needs}" + (f"; most like {printable(near)}" if near else "")
+    if result.decision == "ambiguous":
+        likely = [one for one in result.candidates if one.probability >= _WORTH_TELLING]
+        told = " or ".join(
+            f"{printable(one.singer)} ({decimal_text(one.probability)})" for one in likely or [best]
+        )
+        return f"probably {told}; {score}"
+    return f"closest: {score}"
 
 
 def timeline_table(result: Result) -> Table:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Decision = Literal["known", "no_voice"]
+Decision = Literal["known", "ambiguous", "unknown", "no_voice"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,44 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A singer of a library who may be heard in a file.
+
+    Attributes:
+        singer: who.
+        score: how alike the voices are, -1 to 1.
+        probability: that it is this singer, 0 to 1.
+    """
+
+    singer: str
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A recording of a library that sounds like a file.
+
+    Attributes:
+        path: where it was found last; "" where that is not known.
+        singer: who sings in it.
+        score: how alike the voices are, -1 to 1.
+    """
+
+    path: str
+    singer: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Result:
     """Who sings in one file.
 
     Attributes:
         path: the file.
-        decision: "known": somebody is named; "no_voice": nobody is heard to sing.
-        singers: who sings, longest first: of a vote its winner; empty where nobody is heard to sing.
+        decision: "known": somebody is named; "no_voice": nobody is heard to sing. Of a library besides:
+            "ambiguous": somebody of it is likely, but not sure enough to be named; "unknown": nobody is.
+        singers: who sings, longest first: of a vote its winner; empty where nobody is named.
         voice_seconds: length of all windows in which somebody sings.
         seconds: length of the file.
         timeline: one span for each run of windows that name the same singer. It has gaps: where nothing is
@@ -54,6 +85,12 @@ class Result:
         clips: number of windows that voted.
         short: the file is shorter than one window of the network, so less was heard than it learned on.
         warning: what was wrong with the file, though it was used; "" if nothing.
+        probability: of a library: that the decision is right; of "ambiguous", that it is one of its singers.
+        candidates: of a library: the likeliest singers, best first.
+        nearest: of a library: the recordings that sound most alike, best first.
+        needs: of a library: the score that the best candidate needs to be named.
+        said: a person said who it is.
+        calibrated: of a library: whether its decisions keep a promise that was measured on it.
     """
 
     path: str
@@ -66,6 +103,12 @@ class Result:
     clips: int = 0
     short: bool = False
     warning: str = ""
+    probability: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    nearest: tuple[Nearest, ...] = ()
+    needs: float | None = None
+    said: bool = False
+    calibrated: bool | None = None
 
     @property
     def singer(self) -> str | None:
@@ -82,8 +125,8 @@ class Result:
         return {
             name: value
             for name, value in asdict(self).items()
-            if name in _ALWAYS or value not in ((), "", 0, False)
-        }
+            if name in _ALWAYS or (value is not None and value not in ((), "", 0, False))
+        } | ({} if self.calibrated is None else {"calibrated": self.calibrated})
 
 
 _ALWAYS = ("path", "decision", "voice_seconds", "seconds")

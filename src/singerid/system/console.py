@@ -37,6 +37,16 @@ def progress(
 
 
 @contextmanager
+def stepping(description: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, as `progress`; gives what is called for each that is done."""
+    from rich.progress import MofNCompleteColumn
+
+    with progress_bar(MofNCompleteColumn(), show=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda: bar.advance(task)
+
+
+@contextmanager
 def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar on standard error for bytes; gives what is called with the number of those that were added.
 

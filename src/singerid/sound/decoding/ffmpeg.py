@@ -28,6 +28,7 @@ _FORMAT_OF_ENDING = {
     "thd": "truehd",
 }
 
+_LEAST_TAG = 32  # bytes
 # Packets in a row that do not decode, before nothing more is hoped for: four minutes of AAC have as many.
 _MOST_FAILED = 10_000
 
@@ -115,28 +116,83 @@ def has_sound(file: FileView, ending: str) -> bool:
         return False
 
 
-def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Iterator[Piece]:
+def packets(file: FileView, ending: str) -> Iterator[bytes]:
+    """Yield the packets of a file's sound, undecoded; what is no sound is left out, and so is damage.
+
+    Args:
+        file: where to read.
+        ending: of the file's name, "mp3" for example.
+
+    Raises:
+        NotDecoded: the file holds no sound that FFmpeg finds.
+    """
+    reason: NotDecoded | None = None
+    for way in _tries(file, ending):
+        found = _packets(way)
+        try:
+            first = next(found, None)
+        except NotDecoded as error:
+            reason = reason or error
+            continue
+        if first is not None:
+            yield first
+            yield from found
+            return
+    raise reason or NotDecoded("holds no sound; remove it or make it again")
+
+
+def _packets(way: _Try) -> Iterator[bytes]:
     import av
 
-    file = way.file
-    file.seek(0)
+    with _opened(way, {}) as container:
+        stream = _sound_track(container)
+        rest = _Rest(way.file) if _names(container) & _BARE_FRAMES else None
+        demuxed = container.demux(stream)
+        for _ in range(_MOST_FAILED):
+            try:
+                for packet in demuxed:
+                    content = bytes(packet) if rest is None else rest.sound_of(packet)
+                    if content:
+                        yield content
+                return
+            except IndexError:  # of a stream that begins in the middle, PyAV knows nothing
+                demuxed = container.demux(stream)
+            except av.FFmpegError:
+                continue
+
+
+def _opened(way: _Try, options: Mapping[str, str]) -> Any:
+    """A container, open; raises NotDecoded."""
+    import av
+
+    way.file.seek(0)
     try:
         # An open file instead of a name, and no protocol allowed: a playlist that names other files
         # or addresses stays unread.
-        container: Any = av.open(
-            file,
+        return av.open(
+            way.file,
             format=way.format,
             options={**options, "protocol_whitelist": "none"},
             metadata_errors="ignore",
         )
     except (av.FFmpegError, ValueError) as error:
         raise NotDecoded("is no sound file that can be decoded; remove or convert it") from error
-    with container:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise NotDecoded("has no sound track; remove it or choose another file")
-        if stream.codec_context is None:
-            raise NotDecoded("holds sound of a kind that FFmpeg cannot decode; convert it")
+
+
+def _sound_track(container: Any) -> Any:
+    """The sound track that is heard; raises NotDecoded."""
+    stream = container.streams.best("audio")
+    if stream is None:
+        raise NotDecoded("has no sound track; remove it or choose another file")
+    if stream.codec_context is None:
+        raise NotDecoded("holds sound of a kind that FFmpeg cannot decode; convert it")
+    return stream
+
+
+def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Iterator[Piece]:
+    file = way.file
+    with _opened(way, options) as container:
+        stream = _sound_track(container)
         progress.is_float = _holds_floats(stream.codec_context)
         before = progress.seconds
         for rate, frame in _joined(_frames(container, stream, way, progress)):
@@ -201,6 +257,16 @@ class _Rest:
             return False
         first, end = packet.pos, packet.pos + packet.size
         return any(start < end and first < stop for start, stop in self._parts)
+
+    def sound_of(self, packet: Any) -> bytes:
+        """What of a packet is sound: remains may be joined to its end."""
+        content = bytes(packet)
+        if packet.pos is None:
+            return content
+        # Fewer bytes than the least tag are the padding of a frame.
+        tags = [part for part in self._parts if part[1] - part[0] >= _LEAST_TAG]
+        starts = (start - packet.pos for start, stop in tags if stop > packet.pos)
+        return content[: max(0, min(starts, default=len(content)))]
 
 
 def _joined(frames: Iterable[Any]) -> Iterator[tuple[int, Any]]:

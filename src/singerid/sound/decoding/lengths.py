@@ -82,6 +82,18 @@ def mended(file: FileView) -> Mended | None:
     return Mended(file.patched(data.field, length.to_bytes(data.width, data.order)), is_cut=is_cut)
 
 
+def sample_bytes(file: FileView) -> tuple[int, int] | None:
+    """Where the samples of WAV and its kin, AIFF, AU or CAF begin and end; None: it is none of these."""
+    data = _data(file)
+    if data is None:
+        return None
+    better = mended(file)
+    if better is None:
+        return data.start, min(data.end, file.size)
+    true = _data(better.file)
+    return data.start, better.file.size if true is None or not better.length_fits else true.end
+
+
 def wav_codec(file: FileView) -> int:
     """The number of a WAV file's codec (1: PCM, 0x55: mp3); 0 where it is no WAV file."""
     layout = layout_of(file)

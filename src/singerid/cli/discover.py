@@ -1,0 +1,74 @@
+"""singerid discover."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Device, Json, SeparatorWeights, Threads
+from singerid.cli.printing import print_json, warn
+from singerid.errors import Failure
+from singerid.sound.listing import find_files, passed_over_text
+from singerid.system.console import conclude, print_rich, stepping
+from singerid.system.streams import say
+from singerid.text import counted, printable, shell_word
+
+
+def discover(
+    library: Annotated[
+        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
+    ],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE_OR_FOLDER...]", help="What to listen to; by default what was heard before."
+        ),
+    ] = None,
+    json_output: Json = False,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Group recordings of nobody known by voice: "voice 1", "voice 2", biggest first.
+
+    `singerid library say LIBRARY "voice 1" --is NAME` gives a voice a name. Run again, it hears what is new.
+    """
+    from singerid.library.library import Library
+    from singerid.system.devices import choose_device, use_threads
+    from singerid.system.tables import Table
+
+    use_threads(threads)
+    failures: list[Failure] = []
+    files, passed_over = find_files(paths or [], failures.append)
+    if passed_over:
+        warn(passed_over_text(passed_over))
+    with Library.open(library, create=True, device=choose_device(device), weights=weights) as opened:
+        with stepping("Listening", len(files)) as step:
+            found, report = opened.discover(files, step)
+        for notice in report.notices:
+            warn(notice)
+        every = [one for voice in found.voices for one in voice.recordings]
+        places = opened.paths([*every, *found.single, *found.known])
+    rows = [
+        {"voice": voice.name, "recordings": [places.get(one, one) for one in voice.recordings]}
+        for voice in found.voices
+    ]
+    single = [places.get(one, one) for one in found.single]
+    if json_output:
+        known = [places.get(one, one) for one in found.known]
+        print_json({"voices": rows, "single": single, "known": known})
+    else:
+        table = Table("voice", "recordings", "which", right=(1,))
+        for row, voice in zip(rows, found.voices, strict=True):
+            table.add_row(
+                voice.name, str(len(voice.recordings)), "\n".join(map(printable, row["recordings"]))
+            )
+        if single:
+            table.add_row("like no other", str(len(single)), "\n".join(map(printable, single)))
+        print_rich(table)
+        if found.known:
+            say(f"{counted(len(found.known), 'recording')} are by singers of the library: ask identify")
+        if found.voices:
+            first = found.voices[0].name
+            say(f'Next: singerid library say {shell_word(library)} "{first}" --is NAME')
+    raise typer.Exit(conclude(report.usable + (not files), [*failures, *report.failures], report.warnings))

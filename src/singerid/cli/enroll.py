@@ -1,0 +1,101 @@
+"""singerid enroll."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Device, SeparatorWeights, Threads, one_of
+from singerid.cli.printing import warn
+from singerid.config import AudioCondition
+from singerid.errors import Failure, SingeridError
+from singerid.sound.separation.separators import SEPARATORS
+from singerid.system.console import conclude, stepping
+from singerid.system.streams import say
+from singerid.text import counted, printable, shell_word
+
+LibraryFolder = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.")]
+
+
+def enroll(
+    library: Annotated[
+        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
+    ],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE_OR_FOLDER...",
+            help="With --as: recordings of that singer. Without: one folder, laid out SINGER/[ALBUM/]TRACK.",
+        ),
+    ] = None,
+    singer: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Who sings in all of these.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="CSV file path,singer,album; its paths are relative to the folder.")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="STORE", help="Take the vectors of `singerid prepare --encoder`; hear nothing."),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a new library: what makes its vectors; by default campplus."),
+    ] = None,
+    audio: Annotated[
+        AudioCondition | None,
+        typer.Option(help="Of a new library: what it hears; by default the mixture."),
+    ] = None,
+    separator: Annotated[
+        str | None,
+        one_of(SEPARATORS, "Of a new library that hears vocals: what takes them out; by default spleeter."),
+    ] = None,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Make singers known by recordings of theirs. Nothing is trained; run again, it hears what is new."""
+    from singerid.library.entrants import entrants_of_files, entrants_of_tree
+    from singerid.library.library import Library
+    from singerid.store.reader import Store
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    failures: list[Failure] = []
+    given = paths or []
+    if (store is not None) and (given or singer or manifest):
+        raise SingeridError("--store says who sings: leave out files, --as and --manifest")
+    if singer is not None and manifest is not None:
+        raise SingeridError("--as and --manifest: give one of them")
+    if store is None and not given:
+        raise SingeridError("nothing to enroll: name files with --as NAME, or a folder SINGER/[ALBUM/]TRACK")
+    if store is None and singer is None and len(given) != 1:
+        raise SingeridError("who sings in these? Say --as NAME, or give one folder SINGER/[ALBUM/]TRACK")
+    where = choose_device(device)
+    entrants = []
+    if store is not None:
+        if separator is not None:
+            raise SingeridError("--store has its vocals already; leave out --separator")
+    elif singer is not None:
+        entrants = entrants_of_files(given, singer, failures.append, warn)
+    else:
+        entrants = entrants_of_tree(given[0], manifest, failures.append, warn)
+    if store is None and not entrants:
+        raise typer.Exit(conclude(0, failures))
+    with Library.open(library, create=True, device=where, weights=weights) as opened:
+        if store is not None:
+            report = opened.enroll_store(Store.open(store), encoder, audio)
+        else:
+            with stepping("Listening", len(entrants)) as step:
+                report = opened.enroll_all(
+                    entrants, encoder=encoder, audio=audio, separator=separator, step=step
+                )
+        for notice in report.notices:
+            warn(notice)
+        recordings = sum(1 for one in opened.core.contents.recordings if one.role == "enrolled")
+        say(
+            f"{printable(library)}: {counted(len(opened.singers), 'singer')}, "
+            f"{counted(recordings, 'recording')} ({report.added} new, {report.changed} changed, "
+            f"{report.unchanged} unchanged). Next: singerid identify {shell_word(library)} SONG"
+        )
+        raise typer.Exit(conclude(report.usable, [*failures, *report.failures], report.warnings))

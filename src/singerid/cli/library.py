@@ -1,0 +1,330 @@
+"""singerid library: look at a library, correct it, trust it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from singerid.cli.folding import FoldingCommand, FoldingGroup
+from singerid.cli.options import Device, Json, SeparatorWeights, Threads, one_of
+from singerid.cli.printing import print_json, warn
+from singerid.config import AudioCondition
+from singerid.errors import ExitCode, Failure, SingeridError
+from singerid.sound.separation.separators import SEPARATORS
+from singerid.system.console import conclude, print_rich, stepping
+from singerid.system.streams import say as tell_person
+from singerid.text import counted, printable
+
+if TYPE_CHECKING:
+    from singerid.library.library import Library
+
+library = typer.Typer(
+    cls=FoldingGroup,
+    help="Look at a library of singers, correct it, and find out what its decisions are worth.",
+    no_args_is_help=True,
+)
+
+LibraryFolder = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a singer.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")]
+
+
+def _open(
+    folder: Path, device: str = "cpu", threads: int | None = None, weights: Path | None = None
+) -> "Library":
+    from singerid.library.library import Library
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    return Library.open(folder, device=choose_device(device), weights=weights)
+
+
+@library.command("list", cls=FoldingCommand)
+def list_(folder: LibraryFolder, json_output: Json = False) -> None:
+    """List the singers: how many recordings and minutes of voice of each there are."""
+    from singerid.system.tables import Table
+
+    with _open(folder) as opened:
+        rows = opened.overview()
+        notice = opened.notice if opened.core.contents.settings else ""
+    if json_output:
+        print_json(rows)
+        return
+    table = Table("singer", "recordings", "albums", "minutes of voice", "exemplars", right=(1, 2, 3, 4))
+    for row in rows:
+        cells = (row["recordings"], row["albums"], f"{row['voice_seconds'] / 60:.1f}", row["exemplars"])
+        table.add_row(printable(row["singer"]), *map(str, cells))
+    print_rich(table)
+    if notice:
+        warn(notice)
+
+
+@library.command(cls=FoldingCommand)
+def info(folder: LibraryFolder, name: Name, json_output: Json = False) -> None:
+    """Show the recordings of a singer, and what people said of them."""
+    from singerid.system.tables import Table
+
+    with _open(folder) as opened:
+        rows = opened.recordings_of(name)
+    if json_output:
+        print_json(rows)
+        return
+    table = Table("recording", "album", "voice", "like the singer", "exemplar", "said", right=(2, 3, 4))
+    for row in rows:
+        like = "" if row["score"] is None else f"{row['score']:.2f}"
+        exemplar = str(row["exemplar"] or "")
+        cells = (f"{row['voice_seconds']:.0f} s", like, exemplar, "yes" if row["said"] else "")
+        table.add_row(printable(row["path"] or row["id"]), printable(row["album"]), *cells)
+    print_rich(table)
+
+
+@library.command(cls=FoldingCommand)
+def rename(
+    folder: LibraryFolder, name: Name, new: Annotated[str, typer.Argument(metavar="NEW_NAME")]
+) -> None:
+    """Call a singer by another name."""
+    with _open(folder) as opened:
+        opened.rename(name, new)
+    tell_person(f"{printable(name)} is called {printable(new)} now")
+
+
+@library.command(cls=FoldingCommand)
+def merge(
+    folder: LibraryFolder,
+    name: Name,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Name of the singer that stays.")],
+) -> None:
+    """Make two singers one."""
+    with _open(folder) as opened:
+        moved = opened.merge(name, into)
+    tell_person(f"{printable(name)} is {printable(into)} now: {counted(moved, 'recording')} moved")
+
+
+@library.command(cls=FoldingCommand)
+def split(
+    folder: LibraryFolder,
+    name: Name,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="The new singer's; by default the smaller group by voice."),
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the new singer; by default the same with (2).")
+    ] = None,
+) -> None:
+    """Make two singers of one: of the files, or of two groups by voice."""
+    with _open(folder) as opened:
+        done = opened.split(name, into, files)
+    for path in done.moved:
+        tell_person(printable(path))
+    tell_person(
+        f"{counted(len(done.moved), 'recording')} are {printable(done.name)}'s now, {done.stayed} stayed"
+    )
+
+
+@library.command(cls=FoldingCommand)
+def say(
+    folder: LibraryFolder,
+    what: Annotated[
+        str, typer.Argument(metavar="FILE_OR_VOICE", help='A recording, or a voice of discover: "voice 3".')
+    ],
+    is_: Annotated[str | None, typer.Option("--is", metavar="NAME", help="Who sings.")] = None,
+    is_not: Annotated[
+        str | None, typer.Option("--is-not", metavar="NAME", help="Who does not; also an unnamed voice.")
+    ] = None,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Say who sings in a recording, or who does not. That outweighs every score, for ever."""
+    with _open(folder, device, threads, weights) as opened:
+        count = opened.say(what, singer=is_, never=is_not)
+    who = f"is {printable(is_)}" if is_ is not None else f"is not {printable(is_not or '')}"
+    tell_person(f"{printable(what)}: {who} ({counted(count, 'recording')})")
+
+
+@library.command(cls=FoldingCommand)
+def verify(
+    folder: LibraryFolder,
+    file: File,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Whether it is this singer.")],
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Say whether a singer sings in a recording: exit code 0 yes, 1 no. It is no login."""
+    with _open(folder, device, threads, weights) as opened:
+        yes, score, needs = opened.verify(name, file)
+    tell_person(f"{'yes' if yes else 'no'} (score {score:.2f}, needs {needs:.2f})")
+    raise typer.Exit(ExitCode.DONE if yes else 1)
+
+
+@library.command(cls=FoldingCommand)
+def similar(
+    folder: LibraryFolder,
+    file: File,
+    most: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    json_output: Json = False,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """List the enrolled recordings whose voices are most like that of a recording."""
+    from singerid.system.tables import Table
+
+    with _open(folder, device, threads, weights) as opened:
+        found = opened.similar(file, most)
+    if json_output:
+        print_json([{"path": path, "singer": singer, "score": score} for path, singer, score in found])
+        return
+    table = Table("recording", "singer", "score", right=(2,))
+    for path, singer, score in found:
+        table.add_row(printable(path or "(not known where)"), printable(singer), f"{score:.2f}")
+    print_rich(table)
+
+
+@library.command(cls=FoldingCommand)
+def calibrate(
+    folder: LibraryFolder,
+    fpir: Annotated[
+        str, typer.Option(help="Share of strangers' songs that may be given a name; 1% before writing tags.")
+    ] = "5%",
+    strangers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Songs by people who are not in the library; a folder for each of them."
+        ),
+    ] = None,
+    json_output: Json = False,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Find the threshold that keeps a promise on the library's own recordings, and say what it is worth."""
+    from singerid.library.entrants import strangers_of
+    from singerid.library.pages import sentences
+
+    failures: list[Failure] = []
+    entrants = [one for each in strangers or () for one in strangers_of(each, failures.append, warn)]
+    wanted = _share(fpir)
+    with _open(folder, device, threads, weights) as opened, stepping("Calibrating") as step:
+        found, report = opened.calibrate(wanted, strangers=entrants, step=step)
+    if json_output:
+        print_json({key: value for key, value in found.to_json().items() if key != "scores"})
+    else:
+        for sentence in sentences(found):
+            tell_person(sentence)
+        tell_person(f"A picture and all numbers: {printable(folder)}/calibration.svg, calibration.json")
+    failures += report.failures
+    raise typer.Exit(conclude(1 + report.usable, failures, report.warnings))
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError as error:
+        raise SingeridError(f"--fpir {text!r}: give a share, for example 5% or 0.05") from error
+
+
+@library.command(cls=FoldingCommand)
+def undo(
+    folder: LibraryFolder,
+    count: Annotated[int, typer.Argument(metavar="[N]", min=1, help="How many commands.")] = 1,
+    show: Annotated[bool, typer.Option("--list", help="Only list what can be taken back.")] = False,
+) -> None:
+    """Take back the latest commands, one after the other."""
+    with _open(folder) as opened:
+        if show:
+            for entry in opened.journal():
+                tell_person(f"{entry}{'' if entry.can_undo else ': cannot be taken back'}")
+            return
+        for entry in opened.undo(count):
+            tell_person(f"taken back: {entry}")
+
+
+@library.command(cls=FoldingCommand)
+def forget(
+    folder: LibraryFolder,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a singer and all that was made of that voice, for ever. It cannot be undone."""
+    with _open(folder) as opened:
+        opened.core.contents.require(name)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise SingeridError("forget cannot be undone: say --yes")
+            typer.confirm(f"Forget {printable(name)} for ever?", abort=True)
+        count = opened.forget(name)
+        pending = opened.core.database.setting("scrub_pending") is not None
+    tell_person(
+        f"{printable(name)} is forgotten: {counted(count, 'recording')}, and back end, calibration, "
+        "groups and undo records with them. Not reached: exports, stores, Parquet files, tags and backups"
+    )
+    if pending:
+        warn("another program holds the library open: the rest of its log is emptied at the next command")
+
+
+@library.command(cls=FoldingCommand)
+def check(folder: LibraryFolder) -> None:
+    """Look whether a library is whole, and mend what is not."""
+    from singerid.library.check import check as look
+
+    told = look(folder)
+    for sentence in told:
+        tell_person(sentence)
+    if not told:
+        tell_person(f"{printable(folder)}: is whole")
+
+
+@library.command(cls=FoldingCommand)
+def migrate(
+    folder: LibraryFolder,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What makes the vectors; by default the same as now.")
+    ] = None,
+    audio: Annotated[AudioCondition | None, typer.Option(help="What is heard; by default as now.")] = None,
+    separator: Annotated[
+        str | None, one_of(SEPARATORS, "What takes the vocals out; by default as now, or spleeter.")
+    ] = None,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Make all vectors anew from the sound. Names, and what people said, stay; it cannot be undone."""
+    with (
+        _open(folder, device, threads, weights) as opened,
+        stepping("Listening", len(opened.core.contents.recordings)) as step,
+    ):
+        report = opened.migrate(encoder, audio, separator, step)
+    for one in report.changed:
+        tell_person(f"{printable(one.path)}: {printable(one.before)} -> {printable(one.after)}")
+    tell_person(
+        f"{counted(report.made, 'recording')} heard anew, {len(report.changed)} decisions are others; "
+        "calibrate next"
+    )
+    raise typer.Exit(conclude(report.made, report.failures))
+
+
+@library.command(cls=FoldingCommand)
+def export(folder: LibraryFolder, target: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:
+    """Write a library as JSON and npz, for other programs and machines. Voiceprints are biometric data."""
+    with _open(folder) as opened:
+        count = opened.export(target)
+    tell_person(f"{printable(target)}: {counted(count, 'recording')}")
+
+
+@library.command("import", cls=FoldingCommand)
+def import_(
+    folder: Annotated[
+        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
+    ],
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `singerid library export` wrote.")],
+) -> None:
+    """Read what `export` wrote into a library."""
+    from singerid.library.library import Library
+
+    with Library.open(folder, create=True) as opened:
+        new, known = opened.import_from(source)
+    tell_person(f"{printable(folder)}: {counted(new, 'recording')} new, {known} known already")

@@ -1,0 +1,361 @@
+"""Calibrating a library: a threshold that keeps a promise on its own recordings, and what that is worth.
+
+The unit of a promise is the singer: who is left out is left out of vectors, exemplars, back end,
+coefficients and threshold.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from singerid.errors import SingeridError
+from singerid.library.core import (
+    LibraryCore,
+    exemplar_changes,
+    new_id,
+    set_settings,
+    write_back_ends,
+)
+from singerid.library.fitting import Fitted, fit
+from singerid.library.records import Contents
+from singerid.library.rule import Rule
+from singerid.library.shipped import shipped_rule
+from singerid.library.trials import Material, Trials, count_trials, make_trials
+from singerid.library.voiceprints import fit_back_ends
+from singerid.text import counted, printable
+
+DEFAULT_FPIR = 0.05
+_FEW_SECONDS, _FEW_RECORDINGS = 60.0, 3
+"""Whoever has less of it has too little to be known by."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A singer whose songs are taken for another's.
+
+    Attributes:
+        singer: who sings.
+        named: who is best.
+        songs: how many of the singer's songs.
+    """
+
+    singer: str
+    named: str
+    songs: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a library's decisions are worth, and how they are made.
+
+    Attributes:
+        id: of it.
+        at: when, ISO 8601, UTC.
+        wanted: the share of strangers' songs that may be named.
+        bound: the share that is named at most, for sure in 95 of 100 libraries.
+        is_kept: whether that is what was wanted.
+        stranger_songs: songs of strangers that were tried.
+        stranger_singers: by whom those are.
+        strangers_named: songs of them that are named.
+        strangers_ambiguous: songs of them that are called ambiguous.
+        needed: stranger singers that would be enough for the promise, if none of their songs were named.
+        enrolled_songs: songs of enrolled singers that were tried.
+        enrolled_singers: whose those are.
+        right: songs of them that are named right.
+        wrong: songs of them that are named wrongly.
+        ambiguous: songs of them that are called ambiguous.
+        cllr: cost of the probabilities in bits, and the least that it could be.
+        eer: equal error rate of scores, for diagnosis; None: no song of an enrolled singer was right.
+        one_album: singers whose songs were left out one by one, for they have one album.
+        confused: whom it confuses, most songs first.
+        doubtful: enrolled recordings that sound like another singer's: (path, enrolled as, sounds like).
+        two_voices: singers whose recordings sound like two voices.
+        alike: pairs of singers who sound like one.
+        too_little: singers who have too few recordings or seconds of voice.
+        rule: coefficients and threshold.
+        back_end: the id of the back end that it belongs to.
+        counts: recordings of each singer then, by number.
+        scores: log-odds of songs by enrolled singers (right and wrong ones), and of strangers.
+    """
+
+    id: str
+    at: str
+    wanted: float
+    bound: float
+    is_kept: bool
+    stranger_songs: int
+    stranger_singers: int
+    strangers_named: int
+    strangers_ambiguous: int
+    needed: int
+    enrolled_songs: int
+    enrolled_singers: int
+    right: int
+    wrong: int
+    ambiguous: int
+    cllr: tuple[float, float]
+    eer: float | None
+    one_album: tuple[str, ...]
+    confused: tuple[Confusion, ...]
+    doubtful: tuple[tuple[str, str, str], ...]
+    two_voices: tuple[str, ...]
+    alike: tuple[tuple[str, str], ...]
+    too_little: tuple[str, ...]
+    rule: Rule
+    back_end: str
+    counts: dict[str, int]
+    scores: dict[str, list[float]] = field(repr=False, default_factory=dict)
+
+    @property
+    def fnir(self) -> float:
+        """The share of songs by enrolled singers that are not named as theirs."""
+        return 1 - self.right / max(self.enrolled_songs, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the database and `calibration.json`."""
+        return asdict(self) | {"rule": self.rule.to_json()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Calibration":
+        """What `to_json` gave."""
+        return cls(
+            **content
+            | {
+                "rule": Rule.from_json(content["rule"]),
+                "confused": tuple(Confusion(**one) for one in content["confused"]),
+                **{name: tuple(content[name]) for name in ("cllr", "one_album", "two_voices", "too_little")},
+                **{name: tuple(map(tuple, content[name])) for name in ("doubtful", "alike")},
+            }
+        )
+
+    def drift(self, contents: Contents) -> tuple[int, int]:
+        """(recordings, singers) that were added, taken out or given to others since."""
+        now = _counts(contents)
+        differences = {
+            number: abs(now.get(number, 0) - self.counts.get(number, 0)) for number in {*now, *self.counts}
+        }
+        return sum(differences.values()), sum(1 for difference in differences.values() if difference)
+
+
+def material_of(contents: Contents) -> Material:
+    """What a library is calibrated with."""
+    prints, enrolled = contents.voiceprints, contents.enrolled
+    own = [contents.recordings[at] for at in enrolled]
+    albums: dict[tuple[int | None, str], int] = {}
+    strangers = [at for at, one in enumerate(contents.recordings) if one.role == "stranger"]
+    who: dict[str, int] = {}
+    return Material(
+        prints.vectors,
+        prints.owners,
+        np.array([albums.setdefault((one.singer, one.album), len(albums)) for one in own], np.int64),
+        np.array([one.voice_seconds for one in own], np.float32),
+        contents.vectors[strangers],
+        np.array([who.setdefault(contents.recordings[at].stranger, len(who)) for at in strangers], np.int64),
+        np.array([contents.recordings[at].voice_seconds for at in strangers], np.float32),
+    )
+
+
+def calibrate(
+    core: LibraryCore,
+    entry: int | None,
+    wanted: float = DEFAULT_FPIR,
+    *,
+    begin: Callable[[int], None] = lambda _: None,
+    step: Callable[[], None] = lambda: None,
+    paths: Callable[[list[str]], dict[str, str]] = lambda _: {},
+) -> Calibration:
+    """Measure a library on its own recordings and keep what that gives; back end and exemplars are made anew.
+
+    Args:
+        core: the library.
+        entry: of the journal.
+        wanted: the share of strangers' songs that may be named, above 0 and below 1.
+        begin: is told how many steps there will be.
+        step: is called for each.
+        paths: gives where recordings are.
+
+    Raises:
+        SingeridError: there are too few singers or recordings.
+    """
+    if not 0 < wanted < 1:
+        raise SingeridError(
+            f"the share of strangers that may be named must be above 0 and below 1, not {wanted:g}"
+        )
+    settings, contents = core.settings, core.contents
+    if len(contents.singers) < 2:
+        raise SingeridError(
+            f"{printable(core.path)}: has {counted(len(contents.singers), 'singer')} with recordings; enroll "
+            "two at least before it can be calibrated, better ten"
+        )
+    material = material_of(contents)
+    begin(count_trials(material))
+    prints = contents.voiceprints
+    # Many small products: threads would spend their time waiting for each other.
+    with threadpool_limits(1):
+        fitted = fit(make_trials(material, step), wanted, shipped_rule(settings.identity, settings.audio))
+        back_ends = fit_back_ends(prints.vectors, prints.owners)
+    found = _described(contents, fitted, material, paths)
+    with core.database.changing(entry) as change:
+        if entry is not None:
+            write_back_ends(change, found.back_end, settings, back_ends)
+        change.many(
+            "UPDATE recordings SET exemplar = ? WHERE id = ?",
+            exemplar_changes(contents, back_ends, set(contents.singers)),
+        )
+        change.run("INSERT INTO calibrations (id, content) VALUES (?, ?)", (found.id, _dumped(found)))
+        set_settings(change, {"calibration": found.id})
+    core.changed()
+    return found
+
+
+def _dumped(found: Calibration) -> str:
+    return json.dumps(found.to_json(), ensure_ascii=True, allow_nan=False)
+
+
+def read_calibration(core: LibraryCore) -> Calibration | None:
+    """The calibration that the library's decisions follow; None: there is none."""
+    which = core.database.setting("calibration")
+    content = core.database.value("SELECT content FROM calibrations WHERE id = ?", (which,))
+    return None if content is None else Calibration.from_json(json.loads(content))
+
+
+def _counts(contents: Contents) -> dict[str, int]:
+    return dict(Counter(str(contents.recordings[at].singer) for at in contents.enrolled))
+
+
+def _described(
+    contents: Contents, fitted: Fitted, material: Material, paths: Callable[[list[str]], dict[str, str]]
+) -> Calibration:
+    trials, promise = fitted.trials, fitted.promise
+    names = [contents.names[number] for number in contents.singers]
+    stranger, enrolled = trials.stranger, ~trials.stranger
+    named, ambiguous, right = fitted.named, fitted.ambiguous, trials.right
+    one_album = [
+        names[at]
+        for at in range(len(names))
+        if len(np.unique(material.albums[material.owners == at])) == 1 and (material.owners == at).sum() > 1
+    ]
+    return Calibration(
+        id=new_id(),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        wanted=promise.wanted,
+        bound=promise.bound,
+        is_kept=promise.is_kept,
+        stranger_songs=promise.songs,
+        stranger_singers=promise.singers,
+        strangers_named=int(named[stranger].sum()),
+        strangers_ambiguous=int(ambiguous[stranger].sum()),
+        needed=promise.needed,
+        enrolled_songs=int(enrolled.sum()),
+        enrolled_singers=len(np.unique(trials.truth[enrolled])),
+        right=int((named & right)[enrolled].sum()),
+        wrong=int((named & ~right)[enrolled].sum()),
+        ambiguous=int(ambiguous[enrolled].sum()),
+        cllr=fitted.cost,
+        eer=_equal_error_rate(trials),
+        one_album=tuple(one_album),
+        confused=_confused(trials, names),
+        doubtful=_doubtful(contents, trials, names, paths),
+        two_voices=_two_voices(contents, names),
+        alike=_alike(trials, fitted, names),
+        too_little=_too_little(contents, material, names),
+        rule=fitted.rule,
+        back_end=new_id(),
+        counts=_counts(contents),
+        scores={
+            "right": _rounded(fitted.log_odds[enrolled & right]),
+            "wrong": _rounded(fitted.log_odds[enrolled & ~right]),
+            "strangers": _rounded(fitted.log_odds[stranger]),
+        },
+    )
+
+
+def _rounded(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
+    return [round(float(value), 3) for value in np.sort(values)]
+
+
+def _equal_error_rate(trials: Trials) -> float | None:
+    """Where as many right singers lie below a score as strangers above it; for diagnosis."""
+    scores = trials.features[:, 0]
+    own, other = scores[trials.right], scores[trials.stranger]
+    if not len(own) or not len(other):
+        return None
+    cuts = np.sort(scores)
+    missed = np.searchsorted(np.sort(own), cuts) / len(own)
+    taken = 1 - np.searchsorted(np.sort(other), cuts) / len(other)
+    at = int(np.abs(missed - taken).argmin())
+    return float((missed[at] + taken[at]) / 2)
+
+
+def _confused(trials: Trials, names: list[str]) -> tuple[Confusion, ...]:
+    wrong = ~trials.stranger & ~trials.right
+    pairs = Counter(zip(trials.truth[wrong].tolist(), trials.best[wrong].tolist(), strict=True))
+    return tuple(
+        Confusion(names[who], names[as_whom], songs) for (who, as_whom), songs in pairs.most_common(10)
+    )
+
+
+def _doubtful(
+    contents: Contents, trials: Trials, names: list[str], paths: Callable[[list[str]], dict[str, str]]
+) -> tuple[tuple[str, str, str], ...]:
+    """Recordings that lie far nearer to another singer than to the one as whose they are enrolled."""
+    wrong = np.flatnonzero(~trials.stranger & ~trials.right & (trials.features[:, 1] > _FAR))
+    ids = {int(at): contents.recordings[contents.enrolled[trials.recording[at]]].id for at in wrong}
+    places = paths(list(ids.values()))
+    return tuple(
+        (places.get(ids[int(at)], ids[int(at)]), names[trials.truth[at]], names[trials.best[at]])
+        for at in wrong[:20]
+    )
+
+
+_FAR = 0.15  # of scores: between the best singer and the next
+
+
+def _two_voices(contents: Contents, names: list[str]) -> tuple[str, ...]:
+    """Singers whose recordings fall into two groups that are no more alike than those of two singers."""
+    prints = contents.voiceprints
+    found = []
+    for place, name in enumerate(names):
+        own = prints.owners == place
+        groups = [
+            prints.recordings[own & (prints.exemplars == number)].mean(0)
+            for number in np.unique(prints.exemplars[own])
+            if number
+        ]
+        if len(groups) < 2:
+            continue
+        unit = np.array(groups) / np.linalg.norm(groups, axis=1, keepdims=True)
+        if (unit @ unit.T).min() < _STRANGE:
+            found.append(name)
+    return tuple(found)
+
+
+_STRANGE = 0.2  # cosine behind the back end below which two groups are hardly one voice
+
+
+def _alike(trials: Trials, fitted: Fitted, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of singers who, one left out, are taken for the other by most of their songs, both ways."""
+    named = trials.stranger & fitted.named & trials.reduced
+    songs = Counter(trials.unit[trials.stranger & trials.reduced].tolist())
+    pairs = Counter(zip(trials.unit[named].tolist(), trials.best[named].tolist(), strict=True))
+    found = {
+        (min(who, as_whom), max(who, as_whom))
+        for (who, as_whom), count in pairs.items()
+        if count > songs[who] / 2 and pairs[as_whom, who] > songs[as_whom] / 2
+    }
+    return tuple((names[first], names[second]) for first, second in sorted(found))
+
+
+def _too_little(contents: Contents, material: Material, names: list[str]) -> tuple[str, ...]:
+    found = []
+    for place, name in enumerate(names):
+        own = material.owners == place
+        if own.sum() < _FEW_RECORDINGS or material.voice_seconds[own].sum() < _FEW_SECONDS:
+            found.append(name)
+    return tuple(found)

@@ -1,0 +1,229 @@
+"""An open library: its database, what it holds, and what it hears by."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from singerid.config import AudioCondition
+from singerid.encoders.back_end import BackEnd
+from singerid.encoders.registry import DEFAULT_ENCODER
+from singerid.errors import SingeridError
+from singerid.library.database import Change, Database
+from singerid.library.hearing import Hearing
+from singerid.library.records import Contents, Settings, read_contents
+from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
+from singerid.system.devices import CPU
+from singerid.text import printable, shell_word
+
+DEFAULT_AUDIO: AudioCondition = "mixture"
+
+
+class LibraryCore:
+    """A library that is open.
+
+    Args:
+        database: of the library.
+        device: where networks compute.
+        weights: of the separator, where vocals are heard; None: the published ones.
+    """
+
+    def __init__(self, database: Database, device: torch.device = CPU, weights: Path | None = None) -> None:
+        self.database = database
+        self.device, self._weights = device, weights
+        self._contents: Contents | None = None
+        self._version = -1
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.database.folder
+
+    @property
+    def contents(self) -> Contents:
+        """What it holds now; read again when anybody has written to it."""
+        version = int(self.database.value("PRAGMA data_version"))
+        if self._contents is None or version != self._version:
+            self._contents, self._version = read_contents(self.database), version
+        return self._contents
+
+    def changed(self) -> None:
+        """Forget what was read: this process has written."""
+        self._contents = None
+
+    @property
+    def settings(self) -> Settings:
+        """What it hears; raises SingeridError where nothing was enrolled yet."""
+        settings = self.contents.settings
+        if settings is None:
+            raise SingeridError(
+                f"{printable(self.path)}: is empty; enroll somebody first: "
+                f'singerid enroll {shell_word(self.path)} --as "NAME" FILES'
+            )
+        return settings
+
+    @cached_property
+    def hearing(self) -> Hearing:
+        """What it hears by.
+
+        Raises:
+            SingeridError: encoder or separator cannot be opened, or are not those that made its vectors.
+        """
+        settings = self.settings
+        hearing = Hearing.open(
+            settings.encoder,
+            settings.audio,
+            settings.separator or None,
+            self.device,
+            self._weights,
+        )
+        if hearing.encoder.identity != settings.identity:
+            raise SingeridError(
+                f"{printable(self.path)}: its vectors are of other weights of {settings.encoder} than those "
+                f"that are here; make them anew: singerid library migrate {shell_word(self.path)} "
+                f"--encoder {shell_word(settings.encoder)}"
+            )
+        origin = hearing.separator.origin if hearing.separator else ""
+        if origin != settings.origin:
+            raise SingeridError(
+                f"{printable(self.path)}: its vocals were taken out by {settings.origin}, here is {origin}; "
+                f"make the vectors anew: singerid library migrate {shell_word(self.path)} "
+                f"--encoder {shell_word(settings.encoder)}"
+            )
+        return hearing
+
+    def settle(
+        self, encoder: str | None = None, audio: AudioCondition | None = None, separator: str | None = None
+    ) -> None:
+        """Say what an empty library hears; of another one, ask that it is what is wanted.
+
+        Args:
+            encoder: name; None: the default, or what it has.
+            audio: what is listened to; None: likewise.
+            separator: what takes the vocals out; None: likewise.
+
+        Raises:
+            SingeridError: the library has other vectors, or encoder or separator cannot be opened.
+        """
+        settings = self.contents.settings
+        if settings is None:
+            audio = audio or DEFAULT_AUDIO
+            if audio != "mixture" and separator is None:
+                separator = "spleeter"
+            hearing = Hearing.open(encoder or DEFAULT_ENCODER, audio, separator, self.device, self._weights)
+            self.__dict__["hearing"] = hearing
+            self.keep_settings(settings_of(hearing))
+            return
+        for wanted, has, option in (
+            (encoder, settings.encoder, "encoder"),
+            (audio, settings.audio, "audio"),
+            (separator, settings.separator, "separator"),
+        ):
+            if wanted is not None and wanted != has:
+                raise SingeridError(
+                    f"{printable(self.path)}: its {option} is {has or 'none'}, not {wanted}; leave out "
+                    f"--{option}, or make all vectors anew: singerid library migrate {shell_word(self.path)}"
+                )
+
+    def keep_settings(self, settings: Settings) -> None:
+        """Say what the library holds from now on."""
+        with self.database.changing() as change:
+            set_settings(change, asdict(settings))
+        self.changed()
+
+    def fit(self, touched: Collection[int]) -> None:
+        """Bring the back end and exemplars up to date with the recordings of some singers.
+
+        A back end that a calibration belongs to stays until the next one. What is made here can always be
+        made again, so the journal does not note it.
+        """
+        contents = self.contents
+        if not len(contents.enrolled) or not touched:
+            return
+        prints = contents.voiceprints
+        back_ends = contents.back_ends
+        keeps = bool(back_ends) and self.database.setting("calibration") is not None
+        if not keeps:
+            back_ends = fit_back_ends(prints.vectors, prints.owners)
+        changes = exemplar_changes(contents, back_ends, touched)
+        with self.database.changing() as change:
+            if not keeps:
+                write_back_ends(change, new_id(), contents.settings, back_ends)
+                change.run(_PRUNE)
+            change.many("UPDATE recordings SET exemplar = ? WHERE id = ?", changes)
+        self.changed()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def settings_of(hearing: Hearing) -> Settings:
+    """What a library holds that hears so."""
+    separator = hearing.separator
+    return Settings(
+        hearing.encoder.address,
+        hearing.encoder.identity,
+        hearing.audio,
+        separator.name if separator else "",
+        separator.origin if separator else "",
+    )
+
+
+def set_settings(change: Change, values: dict[str, str]) -> None:
+    """Write settings over those that are there."""
+    change.many(
+        "INSERT INTO settings (key, value) VALUES (?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
+        list(values.items()),
+    )
+
+
+def write_back_ends(
+    change: Change, which: str, settings: Settings | None, back_ends: tuple[BackEnd, ...]
+) -> None:
+    """Keep back ends, and make them those of the library."""
+    sounds = settings.sounds if settings else ()
+    for sound, back_end in zip(sounds, back_ends, strict=True):
+        whitening = back_end.whitening.astype("<f4").tobytes() if back_end.whitened else b""
+        change.run(
+            "INSERT OR REPLACE INTO back_ends (id, sound, mean, whitening) VALUES (?, ?, ?, ?)",
+            (which, sound, back_end.mean.astype("<f4").tobytes(), whitening),
+        )
+    set_settings(change, {"back_end": which})
+
+
+def new_id() -> str:
+    """A random identity."""
+    return secrets.token_hex(8)
+
+
+def exemplar_changes(
+    contents: Contents, back_ends: tuple[BackEnd, ...], singers: Collection[int]
+) -> list[tuple[int, str]]:
+    """(exemplar, recording) wherever a recording of these singers belongs to another exemplar now."""
+    prints = contents.voiceprints
+    changes = []
+    for place, number in enumerate(contents.singers):
+        if number in singers:
+            own = np.flatnonzero(prints.owners == place)
+            found = exemplars_of(behind(back_ends, prints.vectors[own]))
+            changes += [
+                (int(exemplar), contents.recordings[contents.enrolled[at]].id)
+                for at, exemplar in zip(own, found, strict=True)
+                if exemplar != prints.exemplars[at]
+            ]
+    return changes
+
+
+# Back ends that nothing names any more: what is in use, what a calibration or an undo would use.
+_PRUNE = """
+DELETE FROM back_ends WHERE id NOT IN (SELECT value FROM settings WHERE key = 'back_end')
+AND id NOT IN (SELECT json_extract(content, '$.back_end') FROM calibrations)
+AND id NOT IN (SELECT json_extract(before, '$.value') FROM changes WHERE part = 'settings'
+               AND key = '["back_end"]' AND before IS NOT NULL)
+"""

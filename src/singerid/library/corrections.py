@@ -1,0 +1,285 @@
+"""What people say of the library: names, who sings and who does not, and that somebody is to be forgotten."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from singerid.data.names import clean_name, folded_name
+from singerid.errors import SingeridError
+from singerid.library.core import LibraryCore
+from singerid.library.database import SCRUB, Change, text
+from singerid.library.enroll import number_for
+from singerid.library.finding import paths_of
+from singerid.library.voiceprints import FloatArray
+from singerid.text import printable
+
+
+def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
+    """Call a singer by another name.
+
+    Raises:
+        SingeridError: nobody is called so, or somebody else has the new name already.
+    """
+    number = core.contents.require(old)
+    name = _proper(new)
+    other = core.contents.number_of(name)
+    if other is not None and other != number:
+        raise SingeridError(
+            f"somebody is called '{printable(core.contents.names[other])}' already; where they are one, "
+            "merge them: singerid library merge"
+        )
+    with core.database.changing(entry) as change:
+        change.run(
+            "UPDATE singers SET name = CAST(? AS TEXT), folded = CAST(? AS TEXT) WHERE id = ?",
+            (text(name), text(folded_name(name)), number),
+        )
+    core.changed()
+
+
+def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
+    """Make two singers one; gives the number of recordings that were moved.
+
+    Raises:
+        SingeridError: nobody is called so, or the two are one already.
+    """
+    source, target = core.contents.require(name), core.contents.require(into)
+    if source == target:
+        raise SingeridError(f"'{printable(name)}' and '{printable(into)}' are one singer already")
+    with core.database.changing(entry) as change:
+        moved = change.run(
+            "UPDATE recordings SET singer = ?, exemplar = 0 WHERE singer = ?", (target, source)
+        ).rowcount
+        # What was said of both: the name that stays has the say.
+        change.run(
+            "DELETE FROM statements WHERE singer = ? AND recording IN "
+            "(SELECT recording FROM statements WHERE singer = ?)",
+            (source, target),
+        )
+        change.run("UPDATE statements SET singer = ? WHERE singer = ?", (target, source))
+        change.run("DELETE FROM singers WHERE id = ?", (source,))
+    core.changed()
+    core.fit({target})
+    return moved
+
+
+@dataclass(frozen=True)
+class Split:
+    """What `split` did.
+
+    Attributes:
+        name: of the singer that is new.
+        moved: where the recordings lie that are that one's now; an id where that is not known.
+        stayed: number of those that stayed.
+    """
+
+    name: str
+    moved: tuple[str, ...]
+    stayed: int
+
+
+def split(
+    core: LibraryCore,
+    entry: int | None,
+    name: str,
+    into: str | None = None,
+    recordings: Collection[str] | None = None,
+) -> Split:
+    """Make two singers of one.
+
+    Args:
+        core: the library.
+        entry: of the journal.
+        name: of the singer.
+        into: the new one's name; None: the same with a number behind.
+        recordings: ids of those that are the new one's; None: the smaller of two groups by voice.
+
+    Raises:
+        SingeridError: nobody is called so, somebody has the new name, or nothing or everything would move.
+    """
+    contents = core.contents
+    number = contents.require(name)
+    new = _proper(into) if into else _free_name(core, contents.names[number])
+    if contents.number_of(new) is not None:
+        raise SingeridError(f"somebody is called '{printable(new)}' already; choose another name with --into")
+    own = [contents.recordings[at] for at in contents.enrolled if contents.recordings[at].singer == number]
+    if recordings is None:
+        moved = _smaller_group(core, number, [recording.id for recording in own])
+    else:
+        moved = [recording.id for recording in own if recording.id in recordings]
+    if not moved or len(moved) == len(own):
+        raise SingeridError(
+            f"'{printable(name)}': {len(moved)} of {len(own)} recordings would move; name some of this "
+            "singer's files, not none and not all"
+        )
+    with core.database.changing(entry) as change:
+        other = number_for(change, new, folded_name(new))
+        marks = ", ".join("?" * len(moved))
+        change.run(f"UPDATE recordings SET singer = ?, exemplar = 0 WHERE id IN ({marks})", (other, *moved))
+        # A person who said that they are the one, said it of what is the other's now.
+        change.run(
+            f"UPDATE statements SET singer = ? WHERE singer = ? AND is_them = 1 AND recording IN ({marks})",
+            (other, number, *moved),
+        )
+    core.changed()
+    core.fit({number, other})
+    places = paths_of(core.database, moved)
+    return Split(new, tuple(places.get(one, one) for one in moved), len(own) - len(moved))
+
+
+def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name: str) -> None:
+    """A person says who sings in recordings; they are enrolled as that singer's."""
+    touched = {recording.singer for recording in core.contents.recordings if recording.id in set(recordings)}
+    name = _proper(name)
+    for recording in recordings:
+        with core.database.changing(entry) as change:
+            number = number_for(change, name, folded_name(name))
+            change.run("DELETE FROM statements WHERE recording = ? AND is_them = 1", (recording,))
+            change.run(
+                "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, 1) "
+                "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 1",
+                (recording, number),
+            )
+            change.run(
+                "UPDATE recordings SET role = 'enrolled', singer = ?, voice = NULL, stranger = '', "
+                "exemplar = 0 WHERE id = ?",
+                (number, recording),
+            )
+            touched.add(number)
+    core.changed()
+    core.fit({number for number in touched if number is not None})
+
+
+def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) -> None:
+    """A person says who does not sing in a recording; enrolled as that singer's, it is nobody's now.
+
+    Raises:
+        SingeridError: nobody is called so.
+    """
+    number = core.contents.require(name)
+    with core.database.changing(entry) as change:
+        change.run(
+            "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, 0) "
+            "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 0",
+            (recording, number),
+        )
+        change.run(
+            "UPDATE recordings SET role = 'heard', singer = NULL, exemplar = 0 WHERE id = ? AND singer = ?",
+            (recording, number),
+        )
+    core.changed()
+    core.fit({number})
+
+
+def say_is_not_voice(core: LibraryCore, entry: int | None, recording: str, voice: int) -> None:
+    """A person says that a recording is not of an unnamed voice: it leaves the group for ever."""
+    with core.database.changing(entry) as change:
+        change.run(
+            "INSERT INTO rejections (recording, voice) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (recording, voice),
+        )
+        change.run("UPDATE recordings SET voice = NULL WHERE id = ? AND voice = ?", (recording, voice))
+    core.changed()
+
+
+def forget(core: LibraryCore, name: str) -> int:
+    """Remove a singer and all that was made of that voice, for ever; gives the number of recordings.
+
+    What cannot be reached are exports, stores, tags and backups.
+
+    Raises:
+        SingeridError: nobody is called so.
+    """
+    number = core.contents.require(name)
+    with core.database.command("forget", can_undo=False):
+        with core.database.changing() as change:
+            count = _forget(change, number)
+            # Until the log is emptied, what was deleted may be read from it.
+            change.run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, '1')", (SCRUB,))
+        core.changed()
+        core.fit(set(core.contents.singers))
+        core.database.scrub()
+    return count
+
+
+def _forget(change: Change, number: int) -> int:
+    """Delete every row that holds something of a voice, also what an undo would bring back."""
+    recordings = {row[0] for row in change.run("SELECT id FROM recordings WHERE singer = ?", (number,))}
+    recordings |= {
+        row[0]
+        for row in change.run("SELECT recording FROM statements WHERE singer = ? AND is_them = 1", (number,))
+    }
+    singers = {number}
+    # Recordings that were taken from this singer or given to it, and singers that were merged into it.
+    for one in recordings:
+        for (before,) in change.run(
+            "SELECT json_extract(before, '$.singer') FROM changes "
+            "WHERE part = 'recordings' AND key = json_array(?) AND before IS NOT NULL",
+            (one,),
+        ).fetchall():
+            if (
+                before is not None
+                and not change.run("SELECT 1 FROM singers WHERE id = ?", (before,)).fetchone()
+            ):
+                singers.add(before)
+    for singer in singers:
+        change.run(
+            "DELETE FROM changes WHERE (part = 'singers' AND key = json_array(?)) "
+            "OR json_extract(before, '$.singer') = ? "
+            "OR (part = 'statements' AND json_extract(key, '$[1]') = ?)",
+            (singer, singer, singer),
+        )
+    for one in recordings:
+        change.run("DELETE FROM changes WHERE json_extract(key, '$[0]') = ?", (one,))
+        change.run("DELETE FROM recordings WHERE id = ?", (one,))
+    change.run("UPDATE recordings SET role = 'heard', singer = NULL WHERE singer = ?", (number,))
+    change.run("DELETE FROM singers WHERE id = ?", (number,))
+    # Back ends, calibrations and groups were made with that voice.
+    change.run(
+        "DELETE FROM changes WHERE part = 'settings' AND key IN ('[\"back_end\"]', '[\"calibration\"]')"
+    )
+    change.run("DELETE FROM settings WHERE key IN ('back_end', 'calibration')")
+    change.run("DELETE FROM back_ends")
+    change.run("DELETE FROM calibrations")
+    change.run(
+        "DELETE FROM voices WHERE id NOT IN (SELECT voice FROM recordings WHERE voice IS NOT NULL) "
+        "AND id NOT IN (SELECT voice FROM rejections)"
+    )
+    change.run("DELETE FROM journal WHERE can_undo = 1 AND id NOT IN (SELECT entry FROM changes)")
+    return len(recordings)
+
+
+def _proper(name: str) -> str:
+    cleaned = clean_name(name)
+    if not cleaned:
+        raise SingeridError("a name must hold something that can be seen; give another one")
+    return cleaned
+
+
+def _free_name(core: LibraryCore, name: str) -> str:
+    """The name with the first number behind it that nobody has."""
+    number = 2
+    while core.contents.number_of(f"{name} ({number})") is not None:
+        number += 1
+    return f"{name} ({number})"
+
+
+def _smaller_group(core: LibraryCore, singer: int, recordings: Sequence[str]) -> list[str]:
+    """The smaller of the two groups into which a singer's recordings fall by voice."""
+    contents = core.contents
+    place = contents.singers.index(singer)
+    own = contents.voiceprints.recordings[contents.voiceprints.owners == place]
+    if len(own) < 2:
+        raise SingeridError("a singer with one recording cannot be split")
+    labels = _two_groups(own)
+    smaller = 1 if labels.sum() * 2 <= len(labels) else 0
+    return [recording for recording, label in zip(recordings, labels, strict=True) if label == smaller]
+
+
+def _two_groups(recordings: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    from sklearn.cluster import AgglomerativeClustering
+
+    found: np.ndarray[tuple[int], np.dtype[np.int64]] = AgglomerativeClustering(
+        2, metric="cosine", linkage="average"
+    ).fit_predict(recordings)
+    return found

@@ -1,0 +1,213 @@
+"""From a voice to an answer: the decision, how likely it is right, and what speaks for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import numpy as np
+
+from singerid.identify.result import Candidate, Decision, Named, Nearest, Result
+from singerid.library.core import LibraryCore
+from singerid.library.finding import paths_of
+from singerid.library.hearing import HeardVoice
+from singerid.library.records import Contents
+from singerid.library.rule import Rule
+from singerid.library.trials import evidence
+from singerid.library.voiceprints import FloatArray, Voiceprints
+
+MOST_CANDIDATES, MOST_NEAREST = 5, 3
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a recording beside its voice.
+
+    Attributes:
+        recording: its id in the library; None: the library does not have it.
+        singer: number of the singer as whose it is enrolled, or who a person said it is; None: nobody.
+        refused: numbers of singers of whom a person said that it is not them.
+    """
+
+    recording: str | None = None
+    singer: int | None = None
+    refused: frozenset[int] = frozenset()
+
+
+NOTHING_KNOWN = Known()
+
+
+def known_of(contents: Contents, recording: str | None) -> Known:
+    """What people said of a recording, by enrolling it or in words."""
+    if recording is None or recording not in contents.index:
+        return NOTHING_KNOWN
+    said: Mapping[int, bool] = contents.statements.get(recording, {})
+    own = contents.recordings[contents.index[recording]]
+    singer = next((who for who, is_them in said.items() if is_them), own.singer)
+    return Known(recording, singer, frozenset(who for who, is_them in said.items() if not is_them))
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What is said of one voice.
+
+    Attributes:
+        decision: known, ambiguous or unknown.
+        probability: that the decision is right.
+        best: place of the best singer among the voiceprints; None: there is none to compare with.
+        scores: of every singer, -1 to 1; NaN: refused.
+        probabilities: of every singer.
+        needs: the score that the best singer needs to be named; None: no score would do.
+    """
+
+    decision: Decision
+    probability: float
+    best: int | None
+    scores: FloatArray
+    probabilities: FloatArray
+    needs: float | None
+
+
+def judge(
+    prints: Voiceprints,
+    rule: Rule,
+    vectors: FloatArray,
+    voice_seconds: float,
+    refused: frozenset[int] = frozenset(),
+) -> Judgement:
+    """Decide on a voice.
+
+    Args:
+        prints: of the singers.
+        rule: how scores become decisions.
+        vectors: (K, D) of the voice.
+        voice_seconds: how much of it was heard.
+        refused: places of singers who it is not, as a person said.
+    """
+    scores = prints.scores(prints.asked(vectors[None]))[0]
+    allowed = np.array([place for place in range(len(scores)) if place not in refused], np.int64)
+    every, chances = np.full(len(scores), np.nan, np.float32), np.zeros(len(scores), np.float32)
+    if not len(allowed):
+        return Judgement("unknown", 1.0, None, every, chances, None)
+    features = evidence(scores[allowed], prints.counts[allowed], voice_seconds)
+    best = int(scores[allowed].argmax())
+    log_odds = float(rule.odds(features[best])[0])
+    probabilities = rule.probabilities(features, best)
+    decision = rule.verdict(log_odds, probabilities.tolist())
+    somebody = min(1.0, float(probabilities.sum()))
+    sure: dict[Decision, float] = {
+        "known": float(probabilities[best]),
+        "ambiguous": somebody,
+        "unknown": 1 - somebody,
+    }
+    every[allowed], chances[allowed] = scores[allowed], probabilities
+    needs = rule.odds.score_for(rule.needed, features[best])
+    return Judgement(
+        decision, sure[decision], int(allowed[best]), every, chances, needs if isfinite(needs) else None
+    )
+
+
+def answer(
+    core: LibraryCore,
+    rule: Rule,
+    heard: HeardVoice,
+    known: Known,
+    *,
+    path: str,
+    calibrated: bool,
+    warning: str = "",
+) -> Result:
+    """The answer for one file.
+
+    Args:
+        core: the library.
+        rule: how scores become decisions.
+        heard: what was heard of it.
+        known: what people said of it.
+        path: what the answer calls it.
+        calibrated: whether the rule was made for this library.
+        warning: what was wrong with the file.
+    """
+    contents = core.contents
+    result = Result(
+        path=path,
+        decision="no_voice",
+        singers=(),
+        voice_seconds=heard.voice_seconds,
+        seconds=heard.seconds,
+        timeline=(),
+        short=heard.short,
+        warning=warning,
+        calibrated=calibrated,
+    )
+    if heard.vectors is None:
+        return result
+    own = contents.index.get(known.recording or "")
+    prints = contents.voiceprints
+    place = {number: at for at, number in enumerate(contents.singers)}
+    refused = frozenset(place[number] for number in known.refused if number in place)
+    judged = judge(prints, rule, heard.vectors, heard.voice_seconds, refused)
+    names = [contents.names[number] for number in contents.singers]
+    nearest = _nearest(core, heard.vectors, own)
+    result = replace(result, nearest=nearest)
+    if known.singer is not None:
+        named = Named(contents.names[known.singer], 1.0, heard.voice_seconds)
+        return replace(result, decision="known", singers=(named,), probability=1.0, said=True)
+    # Behind the probabilities the scores: far from all singers those are nothing throughout.
+    ranks = np.lexsort((-judged.scores, -judged.probabilities))
+    order = [int(at) for at in ranks if not np.isnan(judged.scores[at])]
+    candidates = tuple(
+        Candidate(names[at], _rounded(judged.scores[at]), _rounded(judged.probabilities[at]))
+        for at in order[:MOST_CANDIDATES]
+    )
+    singers: tuple[Named, ...] = ()
+    if judged.decision == "known" and judged.best is not None:
+        singers = (Named(names[judged.best], _rounded(judged.probability), heard.voice_seconds),)
+    return replace(
+        result,
+        decision=judged.decision,
+        singers=singers,
+        probability=_rounded(judged.probability),
+        candidates=candidates,
+        needs=None if judged.needs is None else _rounded(judged.needs),
+    )
+
+
+def _nearest(core: LibraryCore, vectors: FloatArray, own: int | None) -> tuple[Nearest, ...]:
+    """The enrolled recordings that sound most alike, but for the one that is asked about."""
+    return tuple(
+        Nearest(path, core.contents.names[singer], score)
+        for path, singer, score in similar(core, vectors, own, MOST_NEAREST)
+    )
+
+
+def similar(
+    core: LibraryCore, vectors: FloatArray, own: int | None, most: int
+) -> list[tuple[str, int, float]]:
+    """(path, singer, score) of the enrolled recordings that sound most alike, best first.
+
+    Args:
+        core: the library.
+        vectors: (K, D) of a voice.
+        own: place of the recording that it is itself, which is left out; None: the library does not have it.
+        most: how many.
+    """
+    contents = core.contents
+    prints = contents.voiceprints
+    scores = prints.alike(prints.asked(vectors[None]))[0]
+    if own is not None:
+        scores[contents.enrolled == own] = -np.inf
+    count = min(most, int(np.isfinite(scores).sum()))
+    if not count:
+        return []
+    best = np.argpartition(-scores, count - 1)[:count]
+    best = best[np.argsort(-scores[best])]
+    found = [contents.recordings[contents.enrolled[at]] for at in best]
+    paths = paths_of(core.database, [recording.id for recording in found])
+    return [
+        (paths.get(recording.id, ""), recording.singer or 0, _rounded(scores[at]))
+        for recording, at in zip(found, best, strict=True)
+    ]
+
+
+def _rounded(value: float | np.floating) -> float:
+    return round(float(value), 4)

@@ -1,0 +1,346 @@
+"""Making recordings known: heard once, each kept in a transaction of its own."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from singerid.data.names import clean_name, folded_name
+from singerid.errors import Failure
+from singerid.library.core import LibraryCore, new_id
+from singerid.library.database import Change, text
+from singerid.library.finding import FoundFile, by_sound, look, remember_place
+from singerid.library.hearing import HeardVoice
+from singerid.library.records import Recording
+from singerid.listening.ahead import decoded_ahead
+from singerid.sound.files import AudioError, one_warning
+from singerid.text import printable
+
+NO_VOICE = "nobody is heard to sing in it; leave it out"
+OnStep = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A file whose singer is told.
+
+    Attributes:
+        path: the file.
+        singer: who sings; "": that is not known.
+        album: "" where it is not known.
+        stranger: who sings, of somebody who is not to be in the library.
+    """
+
+    path: Path
+    singer: str = ""
+    album: str = ""
+    stranger: str = ""
+
+
+@dataclass
+class EnrollReport:
+    """What became of files.
+
+    Attributes:
+        added: recordings that are new.
+        changed: recordings that were known, and are another's now or enrolled now.
+        unchanged: recordings that were known as just that.
+        failures: files that could not be used, and why.
+        warnings: files that were used, though something is wrong with them.
+        notices: what else is to be told.
+        recordings: the recording of each file that was of use, in the order of the files as they were done.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[Failure] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    recordings: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def usable(self) -> int:
+        """Number of files that were of use."""
+        return self.added + self.changed + self.unchanged
+
+
+def enroll(
+    core: LibraryCore,
+    entrants: Sequence[Entrant],
+    entry: int | None,
+    *,
+    step: OnStep = lambda: None,
+) -> EnrollReport:
+    """Bring files into the library; what is known already is not heard again.
+
+    Args:
+        core: the library, whose settings are settled.
+        entrants: files, and who sings in each.
+        entry: of the journal.
+        step: is called for each file that is done.
+    """
+    report = EnrollReport()
+    touched: set[int] = set()
+    report.notices += _respelt(core, entrants)
+    new: list[tuple[Entrant, FoundFile]] = []
+    for entrant in entrants:
+        try:
+            file = look(core.database, entrant.path)
+        except AudioError as error:
+            report.failures.append(Failure(str(entrant.path), error.reason))
+            step()
+            continue
+        if file.recording is None:
+            new.append((entrant, file))
+            continue
+        touched |= _again(core, entrant, file, entry, report)
+        step()
+    for entrant, file, outcome in _heard(core, _one_of_each(new, report, step)):
+        if isinstance(outcome, Failure):
+            report.failures.append(outcome)
+        else:
+            touched |= _add(core, entrant, file, *outcome, entry, report)
+        step()
+    core.changed()
+    core.fit(touched)
+    return report
+
+
+def enroll_heard(
+    core: LibraryCore,
+    heard: Iterable[tuple[Entrant, FoundFile, HeardVoice]],
+    entry: int | None,
+    *,
+    step: OnStep = lambda: None,
+) -> EnrollReport:
+    """As `enroll`, of what was heard already."""
+    report = EnrollReport()
+    touched: set[int] = set()
+    for entrant, file, voice in heard:
+        touched |= _add(core, entrant, file, voice, "", entry, report)
+        step()
+    core.changed()
+    core.fit(touched)
+    return report
+
+
+def number_for(change: Change, name: str, folded: str) -> int:
+    """The number of a singer of that name, who is made known where nobody has it."""
+    found = change.run("SELECT id FROM singers WHERE folded = CAST(? AS TEXT)", (text(folded),)).fetchone()
+    if found:
+        return int(found[0])
+    row = change.run(
+        "INSERT INTO singers (name, folded) VALUES (CAST(? AS TEXT), CAST(? AS TEXT))",
+        (text(name), text(folded)),
+    )
+    assert row.lastrowid is not None  # a row was inserted
+    return row.lastrowid
+
+
+def assign(change: Change, recording: str, entrant: Entrant) -> int | None:
+    """Make a known recording what is said of it; gives the singer's number."""
+    if not entrant.singer:
+        return None
+    number = number_for(change, clean_name(entrant.singer), folded_name(entrant.singer))
+    change.run(
+        "UPDATE recordings SET role = 'enrolled', singer = ?, voice = NULL, stranger = '', exemplar = 0 "
+        "WHERE id = ?",
+        (number, recording),
+    )
+    return number
+
+
+def insert(change: Change, recording: Recording, vectors: dict[str, bytes]) -> None:
+    """Keep a new recording."""
+    values = [text(value) if isinstance(value, str) else value for value in recording]
+    marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, bytes) else "?" for value in values)
+    change.run(f"INSERT INTO recordings ({', '.join(Recording._fields)}) VALUES ({marks})", values)
+    change.many(
+        "INSERT INTO vectors (recording, sound, vector) VALUES (?, ?, ?)",
+        [(recording.id, sound, content) for sound, content in vectors.items()],
+    )
+
+
+def _respelt(core: LibraryCore, entrants: Sequence[Entrant]) -> list[str]:
+    """What to say of names that the library spells otherwise."""
+    told = []
+    for name in dict.fromkeys(entrant.singer for entrant in entrants if entrant.singer):
+        number = core.contents.number_of(name)
+        has = None if number is None else core.contents.names[number]
+        if has is not None and has != clean_name(name):
+            told.append(f"'{printable(name)}' is taken for '{printable(has)}', as the library spells it")
+    return told
+
+
+def _one_of_each(
+    new: Sequence[tuple[Entrant, FoundFile]], report: EnrollReport, step: OnStep
+) -> Iterator[tuple[Entrant, FoundFile]]:
+    """Files of which none has the same sound; found under two singers, all are left out and told."""
+    same: dict[str, list[tuple[Entrant, FoundFile]]] = defaultdict(list)
+    for entrant, file in new:
+        same[file.fingerprint].append((entrant, file))
+    for entrant, file in new:
+        others = same[file.fingerprint]
+        names = {(other.singer, other.stranger) for other, _ in others}
+        if len(names) > 1:
+            other = next(o for o, _ in others if (o.singer, o.stranger) != (entrant.singer, entrant.stranger))
+            report.failures.append(
+                Failure(
+                    str(entrant.path),
+                    f"has the same sound as {printable(other.path)}, under another singer; "
+                    "neither is taken: keep one of them",
+                )
+            )
+            step()
+        else:
+            yield entrant, file
+
+
+def _heard(
+    core: LibraryCore, new: Iterable[tuple[Entrant, FoundFile]]
+) -> Iterator[tuple[Entrant, FoundFile, tuple[HeardVoice, str] | Failure]]:
+    """Listen to files; while one is heard the next is decoded, except where vocals are taken out."""
+    todo = list(new)
+    if not todo:
+        return
+    hearing = core.hearing
+    ahead = decoded_ahead((entrant.path for entrant, _ in todo), hearing.sample_rate)
+    for entrant, file in todo:
+        warnings: list[str] = []
+        try:
+            if hearing.separator is None:
+                begun = next(ahead)
+                heard = hearing(begun.read, warnings.append)
+                warnings = begun.warnings + warnings
+            else:
+                heard = hearing(entrant.path, warnings.append)
+        except AudioError as error:
+            yield entrant, file, Failure(str(entrant.path), error.reason)
+        else:
+            yield entrant, file, (heard, one_warning(warnings))
+
+
+def _add(
+    core: LibraryCore,
+    entrant: Entrant,
+    file: FoundFile,
+    heard: HeardVoice,
+    warning: str,
+    entry: int | None,
+    report: EnrollReport,
+) -> set[int]:
+    """Keep a recording that was heard; gives the singers who have other recordings now."""
+    if heard.vectors is None:
+        report.failures.append(Failure(str(entrant.path), NO_VOICE))
+        return set()
+    if warning:
+        report.warnings.append(Failure(str(entrant.path), warning))
+    known = core.database.value(
+        "SELECT id FROM recordings WHERE fingerprint = ? AND scheme = ?", (file.fingerprint, file.scheme)
+    )
+    alike = by_sound(core.contents, heard) if known is None else None
+    if alike is not None:
+        known = alike.id
+        report.notices.append(
+            f"{printable(entrant.path)}: sounds like a recording that the library has and is as long; "
+            "it is taken for that"
+        )
+    if known is not None:
+        return _again(core, entrant, replace(file, recording=known), entry, report)
+    if heard.short:
+        report.notices.append(f"{printable(entrant.path)}: is very short; a longer recording tells more")
+    recording = new_id()
+    vectors = {
+        sound: heard.vectors[at].astype("<f4").tobytes() for at, sound in enumerate(core.settings.sounds)
+    }
+    with core.database.changing(entry) as change:
+        # First as nobody's: who a singer is, is known behind that.
+        insert(
+            change,
+            Recording(
+                recording,
+                "stranger" if entrant.stranger and not entrant.singer else "heard",
+                None,
+                None,
+                entrant.stranger,
+                clean_name(entrant.album),
+                0,
+                file.fingerprint,
+                file.scheme,
+                heard.seconds,
+                heard.voice_seconds,
+                warning,
+            ),
+            vectors,
+        )
+        number = assign(change, recording, entrant)
+        if file.path:
+            remember_place(change, file, recording)
+    report.added += 1
+    report.recordings.append((entrant.path, recording))
+    return set() if number is None else {number}
+
+
+def _again(
+    core: LibraryCore, entrant: Entrant, file: FoundFile, entry: int | None, report: EnrollReport
+) -> set[int]:
+    """What is to be done with a file whose recording is known; gives the singers who changed."""
+    recording = file.recording
+    assert recording is not None
+    report.recordings.append((entrant.path, recording))
+    role, singer, name = core.database.rows(
+        "SELECT role, singer, name FROM recordings LEFT JOIN singers ON singers.id = singer "
+        "WHERE recordings.id = ?",
+        (recording,),
+    )[0]
+    said = {
+        who: bool(is_them)
+        for who, is_them in core.database.rows(
+            "SELECT singer, is_them FROM statements WHERE recording = ?", (recording,)
+        )
+    }
+    wanted = None
+    if entrant.singer:
+        wanted = core.database.value(
+            "SELECT id FROM singers WHERE folded = CAST(? AS TEXT)", (text(folded_name(entrant.singer)),)
+        )
+    refused = _refusal(entrant, role, singer, name, wanted, said)
+    if file.path:
+        with core.database.changing() as change:
+            remember_place(change, file, recording)
+    if refused:
+        report.failures.append(Failure(str(entrant.path), refused))
+        return set()
+    if not entrant.singer or (role == "enrolled" and singer == wanted):
+        report.unchanged += 1
+        return set()
+    with core.database.changing(entry) as change:
+        number = assign(change, recording, entrant)
+    report.changed += 1
+    return set() if number is None else {number}
+
+
+def _refusal(
+    entrant: Entrant,
+    role: str,
+    singer: int | None,
+    name: str | None,
+    wanted: int | None,
+    said: dict[int, bool],
+) -> str:
+    """Why a known recording cannot be what is said of it; "": it can."""
+    new = printable(entrant.singer)
+    if entrant.stranger and role == "enrolled":
+        return f"is enrolled as '{printable(name or '')}', so it is no stranger's; leave it out"
+    if not entrant.singer:
+        return ""
+    if wanted is not None and said.get(wanted) is False:
+        return f"a person said that this is not '{new}'; say otherwise: singerid library say FILE --is NAME"
+    if role == "enrolled" and singer != wanted:
+        by = "a person said that it is" if singer is not None and said.get(singer) else "it is enrolled as"
+        return (
+            f"{by} '{printable(name or '')}', not '{new}'; if that is wrong, say so: "
+            "singerid library say FILE --is NAME"
+        )
+    return ""

@@ -1,0 +1,58 @@
+"""Who is to be enrolled by what: files, a folder of singers, or a table; and who is to be a stranger."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from singerid.data.names import notices_of
+from singerid.data.tracks import read_manifest, scan_tree
+from singerid.errors import SingeridError
+from singerid.library.enroll import Entrant
+from singerid.sound.listing import OnFailure, find_audio, find_files, passed_over_text
+from singerid.text import printable
+
+OnNotice = Callable[[str], None]
+
+
+def entrants_of_files(
+    paths: Sequence[Path], singer: str, on_failure: OnFailure, on_notice: OnNotice
+) -> list[Entrant]:
+    """Files, and recordings below folders, as one singer's; the folder of one of those is its album."""
+    for notice in notices_of([singer]):
+        on_notice(notice)
+    files, passed_over = find_files(paths, on_failure)
+    if passed_over:
+        on_notice(passed_over_text(passed_over))
+    # Files that are named one by one are no album.
+    named = set(paths)
+    return [Entrant(file, singer, "" if file in named else str(file.parent.name)) for file in files]
+
+
+def entrants_of_tree(
+    root: Path, manifest: Path | None, on_failure: OnFailure, on_notice: OnNotice
+) -> list[Entrant]:
+    """The tracks of a folder laid out SINGER/[ALBUM/]TRACK, or of a table of them.
+
+    Raises:
+        SingeridError: as `scan_tree` and `read_manifest`.
+    """
+    if manifest is not None:
+        tracks = read_manifest(manifest, root, on_failure, on_notice)
+    else:
+        tracks = scan_tree(root, on_failure, on_notice)
+    return [Entrant(root / track.path, track.singer, track.album) for track in tracks]
+
+
+def strangers_of(folder: Path, on_failure: OnFailure, on_notice: OnNotice) -> list[Entrant]:
+    """Songs by people who are not in a library: a folder for each of them, or loose files.
+
+    Whose the loose ones are is not known, so each counts as one singer's.
+    """
+    listing = find_audio(folder, on_failure)
+    if listing.passed_over:
+        on_notice(passed_over_text(listing.passed_over))
+    if not listing.audio:
+        raise SingeridError(f"{printable(folder)}: holds no audio file; give another folder")
+    return [
+        Entrant(folder / path, stranger=path.split("/")[0], album="/".join(path.split("/")[1:-1]))
+        for path in listing.audio
+    ]

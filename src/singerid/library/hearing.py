@@ -1,0 +1,193 @@
+"""What a library hears of a recording: one voice, as a vector of each sound that it listens to.
+
+Letters in shapes: K sounds (mixture, vocals, or both), D size of a vector, N windows.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, AudioCondition
+from singerid.encoders.back_end import unit
+from singerid.encoders.encoder import Encoder, Voices
+from singerid.encoders.registry import open_encoder
+from singerid.errors import SingeridError
+from singerid.library.voiceprints import FloatArray
+from singerid.listening.listener import Listener, Sound
+from singerid.listening.opening import open_listener
+from singerid.listening.voice.cells import sung
+from singerid.listening.voice.watch import VoiceWatch
+from singerid.sound.decoding.pieces import Warn
+from singerid.sound.separation.separated import separated
+from singerid.sound.separation.separators import Separator, knows_voices, open_separator
+from singerid.system.devices import CPU
+
+SOUNDS: dict[AudioCondition, tuple[str, ...]] = {
+    "mixture": (MIXTURE,),
+    "vocals": (VOCALS,),
+    "both": (MIXTURE, VOCALS),
+}
+"""What is listened to in each audio condition, in the order of vectors."""
+_FEW = 8  # windows: of so short a sound they overlap, to hear all of it
+
+
+@dataclass(frozen=True, eq=False)
+class HeardVoice:
+    """What was heard of a recording.
+
+    Attributes:
+        vectors: (K, D) the mean over the windows with voice, each of unit length; None: nobody sings.
+        seconds: length of the recording.
+        voice_seconds: of it, what is in windows with voice.
+        short: it is shorter than a window.
+        windows: what the encoder made of each sound.
+    """
+
+    vectors: FloatArray | None
+    seconds: float
+    voice_seconds: float
+    short: bool
+    windows: tuple[Voices, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """Listens to recordings as a library does.
+
+    Attributes:
+        encoder: makes the vectors.
+        audio: what is listened to.
+        separator: takes the vocals out; None: the mixture is heard alone.
+    """
+
+    encoder: Encoder
+    audio: AudioCondition = "mixture"
+    separator: Separator | None = None
+
+    @classmethod
+    def open(
+        cls,
+        encoder: str,
+        audio: AudioCondition,
+        separator: str | None,
+        device: torch.device = CPU,
+        weights: Path | None = None,
+    ) -> "Hearing":
+        """Open what is needed.
+
+        Args:
+            encoder: its name or address.
+            audio: what is listened to.
+            separator: name of what takes the vocals out; only where they are heard.
+            device: where to compute.
+            weights: of the separator; None: the published ones.
+
+        Raises:
+            SingeridError: encoder or separator cannot be opened, or a separator is wanted for the mixture.
+        """
+        opened = open_encoder(encoder, device)
+        spec = opened.spec
+        if len(spec.inputs) > 1 or spec.encoder is not None or spec.audio not in ("mixture", audio):
+            raise SingeridError(
+                f"{encoder}: hears more than the {audio}; choose an encoder that hears that alone, "
+                "campplus for example"
+            )
+        if audio == "mixture":
+            if separator or weights:
+                raise SingeridError("the library hears the mixture; leave out --separator and --weights")
+            return cls(opened, audio)
+        if separator is None or separator == "stems":
+            raise SingeridError("the vocals: name what takes them out, for example --separator spleeter")
+        rate = opened.spec.features.sample_rate
+        return cls(opened, audio, open_separator(separator, weights=weights, device=device, sample_rate=rate))
+
+    @property
+    def sample_rate(self) -> int:
+        """Of samples that it takes, in Hz."""
+        return self.encoder.spec.features.sample_rate
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of a window."""
+        return self.encoder.spec.window_frames * self.encoder.spec.features.frame_seconds
+
+    @cached_property
+    def _plain(self) -> Listener:
+        """Cuts one sound into windows as it is."""
+        spec = replace(self.encoder.spec, audio="mixture", separator=None)
+        return open_listener(self.encoder.name, spec, self.encoder.device)
+
+    @property
+    def listener(self) -> Listener:
+        """Cuts recordings into windows as the library hears them, of two sounds side by side."""
+        name = None if self.separator is None else self.separator.name
+        spec = replace(self.encoder.spec, audio=self.audio, separator=name)
+        return Listener(spec, self.encoder.device, self.separator)
+
+    def __call__(self, sound: Sound, warn: Warn) -> HeardVoice:
+        """Listen to a recording of any length.
+
+        Args:
+            sound: a file, samples, or how to read them; where vocals are taken out, a file.
+            warn: is called with what is wrong with it, though it can be used.
+
+        Raises:
+            AudioError: it cannot be decoded or separated, or is too short for the encoder.
+            SingeridError: vocals are wanted of what is no file.
+        """
+        if self.separator is None:
+            return voice_of((self._windows(sound, warn, None),), self.window_seconds)
+        if not isinstance(sound, Path | str):
+            raise SingeridError("the sound: vocals are taken out of files; give a file")
+        wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
+        with separated(self.separator, Path(sound), warn=warn, parts=wanted) as parts:
+            watch = VoiceWatch(None if knows_voices(self.separator) else self.encoder.voices)
+            watch.separated(self.separator, parts[VOCALS], parts[ACCOMPANIMENT], self.encoder.device)
+            heard = tuple(self._windows(parts[part], warn, watch) for part in SOUNDS[self.audio])
+        return voice_of(heard, self.window_seconds)
+
+    def _windows(self, sound: Sound, warn: Warn, watch: VoiceWatch | None) -> Voices:
+        """Windows side by side; of a short sound they overlap, as the encoder has them."""
+        encoder, listener = self.encoder, self._plain
+        hop = listener.spec.largest_hop * listener.spec.features.frame_seconds
+        voices = encoder.encode(
+            sound, hop_seconds=hop, listener=listener, allow_silence=True, watch=watch, warn=warn
+        )
+        if len(voices) >= _FEW:
+            return voices
+        return encoder.encode(sound, listener=listener, allow_silence=True, watch=watch, warn=lambda _: None)
+
+
+def voice_of(heard: tuple[Voices, ...], full_seconds: float = 0.0) -> HeardVoice:
+    """The voice of what an encoder made of each sound of a recording.
+
+    Args:
+        heard: of each sound; the first one's windows say where somebody sings.
+        full_seconds: length of a window of the encoder.
+    """
+    count = min(map(len, heard))  # one of two sounds may end a few samples earlier
+    first = heard[0]
+    voiced = sung(first.voice_share[:count])
+    seconds = first.seconds or float(first.starts[-1] + first.window_seconds)
+    vectors = None
+    if voiced.any():
+        vectors = unit(np.stack([voices.vectors[:count][voiced].mean(0) for voices in heard]))
+    return HeardVoice(
+        vectors,
+        round(seconds, 3),
+        round(_covered(first.starts[:count][voiced], first.window_seconds, seconds), 3),
+        first.window_seconds < full_seconds - 0.05,
+        heard,
+    )
+
+
+def _covered(starts: NDArray[np.float64], length: float, end: float) -> float:
+    """Seconds that windows cover, each once where they overlap."""
+    if not len(starts):
+        return 0.0
+    following = np.append(starts[1:], np.inf)
+    return float(np.minimum(np.minimum(starts + length, following), end).sum() - starts.sum())

@@ -1,0 +1,108 @@
+"""What commands changed, and how it is taken back: latest first, one command at a time."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from singerid.errors import SingeridError
+from singerid.library.database import Change, Database, text
+from singerid.library.schema import JOURNALED
+from singerid.text import counted, printable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command in the journal.
+
+    Attributes:
+        number: of the entry.
+        command: what it was.
+        at: when it began, ISO 8601, UTC.
+        can_undo: whether it, and what was done before it, can be taken back.
+        recordings: number of recordings that it put in, took out or changed.
+        singers: number of singers likewise.
+    """
+
+    number: int
+    command: str
+    at: str
+    can_undo: bool
+    recordings: int
+    singers: int
+
+    def __str__(self) -> str:
+        parts = [
+            counted(count, noun)
+            for count, noun in ((self.recordings, "recording"), (self.singers, "singer"))
+            if count
+        ]
+        return f"{self.command} ({self.at[:16].replace('T', ' ')} UTC{', ' * bool(parts)}{', '.join(parts)})"
+
+
+def entries(database: Database, most: int = -1) -> list[Entry]:
+    """The journal, the latest entry first; at most so many (negative: all)."""
+    return [
+        Entry(number, command, at, bool(can_undo), recordings, singers)
+        for number, command, at, can_undo, recordings, singers in database.rows(
+            "SELECT id, command, at, can_undo, "
+            "(SELECT count(DISTINCT key) FROM changes WHERE entry = journal.id AND part = 'recordings'), "
+            "(SELECT count(DISTINCT key) FROM changes WHERE entry = journal.id AND part = 'singers') "
+            # A command that was killed before it changed anything leaves an empty entry.
+            "FROM journal WHERE can_undo = 0 OR EXISTS (SELECT 1 FROM changes WHERE entry = journal.id) "
+            "ORDER BY id DESC LIMIT ?",
+            (most,),
+        )
+    ]
+
+
+def undo(database: Database, count: int = 1) -> list[Entry]:
+    """Take back the latest commands and give them, the latest first.
+
+    Each is one transaction: killed in between, the earlier ones stay for the next call.
+
+    Raises:
+        SingeridError: there is none left, or one that cannot be taken back; what was before it was.
+    """
+    done: list[Entry] = []
+    with database.command("undo", can_undo=False):
+        for entry in entries(database, count):
+            if not entry.can_undo:
+                if done:
+                    break
+                raise SingeridError(
+                    f"{printable(database.folder)}: {entry.command} cannot be taken back, "
+                    "nor what was done before it"
+                )
+            with database.changing() as change:
+                # Rows name each other: all of it is right again at the end only.
+                change.run("PRAGMA defer_foreign_keys = ON")
+                rows = change.run(
+                    "SELECT part, key, before FROM changes WHERE entry = ? ORDER BY number DESC",
+                    (entry.number,),
+                ).fetchall()
+                for part, key, before in rows:
+                    _restore(change, part, json.loads(key), None if before is None else json.loads(before))
+                change.run("DELETE FROM journal WHERE id = ?", (entry.number,))
+            done.append(entry)
+    if not done:
+        raise SingeridError(f"{printable(database.folder)}: there is nothing to take back")
+    return done
+
+
+def _restore(change: Change, part: str, key: list[Any], before: dict[str, Any] | None) -> None:
+    names, rest = JOURNALED[part]
+    where = " AND ".join(f"{name} = ?" for name in names)
+    if before is None:
+        change.run(f"DELETE FROM {part} WHERE {where}", key)
+        return
+    columns = (*names, *rest)
+    values = [text(value) if isinstance(value, str) else value for value in map(before.get, columns)]
+    marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, bytes) else "?" for value in values)
+    # No REPLACE: that would delete the row first, and with it all that hangs on it.
+    update = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    conflict = f"DO UPDATE SET {update}" if update else "DO NOTHING"
+    change.run(
+        f"INSERT INTO {part} ({', '.join(columns)}) VALUES ({marks}) "
+        f"ON CONFLICT ({', '.join(names)}) {conflict}",
+        values,
+    )

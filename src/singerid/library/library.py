@@ -1,0 +1,538 @@
+"""A library of known singers: open it, enroll, ask who sings, correct it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from singerid.config import AudioCondition
+from singerid.errors import Failure, SingeridError
+from singerid.identify.result import Result
+from singerid.library import corrections
+from singerid.library.calibrate import DEFAULT_FPIR, Calibration, calibrate, read_calibration
+from singerid.library.core import LibraryCore
+from singerid.library.database import Database, is_library
+from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge, known_of, similar
+from singerid.library.discover import Discovery, group_voices, voice_number
+from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
+from singerid.library.finding import look, paths_of
+from singerid.library.from_store import heard_in_store, store_settings
+from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.journal import Entry, entries, undo
+from singerid.library.migrate import MigrateReport, migrate
+from singerid.library.pages import write_pages
+from singerid.library.records import Recording
+from singerid.library.rule import Rule
+from singerid.library.shipped import shipped_rule
+from singerid.library.transfer import export_library, import_library
+from singerid.listening.ahead import decoded_ahead
+from singerid.listening.listener import Sound
+from singerid.sound.files import AudioError, one_warning
+from singerid.store.reader import Store
+from singerid.system.devices import CPU
+from singerid.text import counted, printable, shell_word
+
+Step = Callable[[], None]
+
+
+def _nothing() -> None:
+    pass
+
+
+class Library:
+    """Singers whose voices are known, in a folder. What is written is one transaction a recording.
+
+    Use it as a context, or `close` it.
+    """
+
+    def __init__(self, core: LibraryCore) -> None:
+        self.core = core
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        *,
+        create: bool = False,
+        device: torch.device | str = CPU,
+        weights: Path | None = None,
+    ) -> "Library":
+        """Open a library.
+
+        Args:
+            folder: its folder.
+            create: make it where there is none.
+            device: where networks compute.
+            weights: of the separator, where vocals are heard; None: the published ones.
+
+        Raises:
+            SingeridError: there is none, or it is damaged or of a newer version.
+        """
+        folder = Path(folder)
+        if create and not is_library(folder) and folder.is_dir() and any(folder.iterdir()):
+            raise SingeridError(f"{printable(folder)}: holds other things; give a new folder for the library")
+        return cls(LibraryCore(Database(folder, create), torch.device(device), weights))
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
+        self.core.close()
+
+    # Whom it knows
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.core.path
+
+    @property
+    def singers(self) -> tuple[str, ...]:
+        """Names of the singers, also of those who have no recording at the moment."""
+        return tuple(self.core.contents.names.values())
+
+    @property
+    def hearing(self) -> Hearing:
+        """What it hears by; raises SingeridError where it is empty, or cannot hear as it did."""
+        return self.core.hearing
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Of each singer: name, recordings, albums, seconds of voice, exemplars."""
+        contents = self.core.contents
+        own: dict[int, list[Recording]] = {number: [] for number in contents.names}
+        for at in contents.enrolled:
+            recording = contents.recordings[at]
+            own[recording.singer or 0].append(recording)
+        return [
+            {
+                "singer": contents.names[number],
+                "recordings": len(recordings),
+                "albums": len({recording.album for recording in recordings}),
+                "voice_seconds": round(sum(recording.voice_seconds for recording in recordings), 1),
+                "exemplars": max((recording.exemplar for recording in recordings), default=0),
+            }
+            for number, recordings in own.items()
+        ]
+
+    def recordings_of(self, singer: str) -> list[dict[str, Any]]:
+        """Of each recording of a singer: id, path, album, seconds, exemplar, score, and what was said.
+
+        The score is that of the singer with the recording itself in it: what is low stands out.
+        """
+        contents = self.core.contents
+        number = contents.require(singer)
+        own = [at for at in contents.enrolled if contents.recordings[at].singer == number]
+        scores: list[float | None] = [None] * len(own)
+        if own:
+            prints = contents.voiceprints
+            place = contents.singers.index(number)
+            found = prints.scores(prints.asked(contents.vectors[own]))[:, place]
+            scores = [round(float(score), 3) for score in found]
+        places = paths_of(self.core.database, [contents.recordings[at].id for at in own])
+        return [
+            {
+                "id": one.id,
+                "path": places.get(one.id, ""),
+                "album": one.album,
+                "seconds": one.seconds,
+                "voice_seconds": one.voice_seconds,
+                "exemplar": one.exemplar,
+                "score": score,
+                "said": contents.statements.get(one.id, {}).get(number, False),
+            }
+            for one, score in zip((contents.recordings[at] for at in own), scores, strict=True)
+        ]
+
+    def enroll(
+        self,
+        singer: str,
+        files: Sequence[Path | str],
+        *,
+        encoder: str | None = None,
+        audio: AudioCondition | None = None,
+        separator: str | None = None,
+    ) -> EnrollReport:
+        """Make a singer known by recordings; those that are known already are not heard again.
+
+        Args:
+            singer: the name.
+            files: recordings in which this singer sings, and nobody else.
+            encoder: of a new library: what makes its vectors; None: the default.
+            audio: of a new library: what is listened to; None: the mixture.
+            separator: of a new library: what takes the vocals out, where they are heard.
+
+        Raises:
+            SingeridError: the library has other settings, or encoder or separator cannot be opened.
+        """
+        entrants = [Entrant(Path(file), singer) for file in files]
+        return self.enroll_all(entrants, encoder=encoder, audio=audio, separator=separator)
+
+    def enroll_all(
+        self,
+        entrants: Sequence[Entrant],
+        *,
+        encoder: str | None = None,
+        audio: AudioCondition | None = None,
+        separator: str | None = None,
+        command: str = "enroll",
+        step: Step = _nothing,
+    ) -> EnrollReport:
+        """As `enroll`, of recordings of several singers."""
+        with self.core.database.command(command) as entry:
+            self.core.settle(encoder, audio, separator)
+            report = enroll(self.core, entrants, entry, step=step)
+        write_pages(self.core)
+        return report
+
+    def enroll_store(
+        self,
+        store: Store,
+        encoder: str | None = None,
+        audio: AudioCondition | None = None,
+        step: Step = _nothing,
+    ) -> EnrollReport:
+        """Make the singers of a store known by the vectors that it has; nothing is heard.
+
+        Raises:
+            SingeridError: the store has none of the vectors that the library holds.
+        """
+        has = self.core.contents.settings
+        if has is not None:
+            encoder, audio = encoder or has.encoder, audio or has.audio
+        settings = store_settings(store, encoder, audio)
+        with self.core.database.command("enroll") as entry:
+            if has is None:
+                self.core.keep_settings(settings)
+            elif has != settings:
+                raise SingeridError(
+                    f"{printable(store.path)}: its vectors are of other weights or vocals than the "
+                    "library's; give a new library for them"
+                )
+            report = enroll_heard(self.core, heard_in_store(store, settings), entry, step=step)
+        write_pages(self.core)
+        return report
+
+    # Who sings
+
+    def rule(self, prior: float | None = None) -> tuple[Rule, Calibration | None]:
+        """How it decides, and the calibration that says so; None: it is not calibrated.
+
+        Args:
+            prior: the share of songs by enrolled singers that is expected; None: half.
+        """
+        calibration = read_calibration(self.core)
+        settings = self.core.settings
+        rule = calibration.rule if calibration else shipped_rule(settings.identity, settings.audio)
+        return (rule if prior is None else rule.with_prior(prior)), calibration
+
+    @property
+    def notice(self) -> str:
+        """What its user should know before its decisions are believed; "" if nothing."""
+        calibration = read_calibration(self.core)
+        command = f"singerid library calibrate {shell_word(self.path)}"
+        if calibration is None:
+            return f"{printable(self.path)}: is not calibrated, its decisions keep no promise yet: {command}"
+        recordings, singers = calibration.drift(self.core.contents)
+        if recordings:
+            return (
+                f"{printable(self.path)}: has changed since it was calibrated "
+                f"({counted(recordings, 'recording')} of {counted(singers, 'singer')}): {command}"
+            )
+        return ""
+
+    def identify(self, sound: Sound, name: str | None = None, prior: float | None = None) -> Result:
+        """Who sings in a file, or in mono samples at `hearing.sample_rate`; or nobody that is known.
+
+        Args:
+            sound: a file, samples, or how to read them.
+            name: what the answer calls it; None: the file's path.
+            prior: the share of songs by enrolled singers that is expected; None: half.
+
+        Raises:
+            AudioError: the file cannot be decoded or separated, or is too short.
+            SingeridError: the library is empty, or cannot hear as it did.
+        """
+        known = NOTHING_KNOWN
+        if isinstance(sound, Path | str):
+            name = str(Path(sound)) if name is None else name
+            known = self.known(Path(sound))
+        warnings: list[str] = []
+        heard = self.hearing(sound, warnings.append)
+        return self.judged(heard, known, name or "", one_warning(warnings), prior)
+
+    def known(self, path: Path) -> Known:
+        """What people said of a file, if the library has it."""
+        return known_of(self.core.contents, look(self.core.database, path).recording)
+
+    def judged(
+        self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
+    ) -> Result:
+        """The answer for what was heard."""
+        rule, calibration = self.rule(prior)
+        return answer(
+            self.core,
+            rule,
+            heard,
+            known,
+            path=name,
+            calibrated=calibration is not None,
+            warning=warning,
+        )
+
+    def verify(self, singer: str, file: Path | str) -> tuple[bool, float, float]:
+        """Whether a singer sings in a file: (yes or no, score, the score that is needed). No login.
+
+        Raises:
+            SingeridError: nobody is called so, or has no recording.
+        """
+        contents = self.core.contents
+        number = contents.require(singer)
+        path = Path(file)
+        known = self.known(path)
+        heard = self._voice(path)
+        if number in known.refused or (known.singer is not None and known.singer != number):
+            return False, 0.0, 1.0
+        if number not in contents.singers:
+            raise SingeridError(f"'{printable(singer)}' has no recording; enroll one first")
+        rule, _ = self.rule()
+        place = contents.singers.index(number)
+        assert heard.vectors is not None  # `_voice` refuses what has no voice
+        judged = judge(contents.voiceprints, rule, heard.vectors, heard.voice_seconds)
+        score = float(judged.scores[place])
+        if known.singer == number:
+            return True, score, score
+        needs = judged.needs if judged.best == place and judged.needs is not None else 1.0
+        return judged.decision == "known" and judged.best == place, score, needs
+
+    def similar(self, file: Path | str, most: int = 10) -> list[tuple[str, str, float]]:
+        """(path, singer, score) of the recordings that sound most like a file, best first."""
+        known = self.known(Path(file))
+        heard = self._voice(Path(file))
+        assert heard.vectors is not None
+        contents = self.core.contents
+        own = contents.index.get(known.recording or "")
+        found = similar(self.core, heard.vectors, own, most)
+        return [(path, contents.names[singer], score) for path, singer, score in found]
+
+    def _voice(self, path: Path) -> HeardVoice:
+        heard = self.hearing(path, lambda _: None)
+        if heard.vectors is None:
+            raise AudioError(path, "nobody is heard to sing in it")
+        return heard
+
+    # What people say
+
+    def say(self, what: Path | str, *, singer: str | None = None, never: str | None = None) -> int:
+        """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
+
+        Args:
+            what: a file, which is heard where it is new, or an unnamed voice: "voice 3".
+            singer: who sings; the recordings are enrolled as this singer's.
+            never: who does not sing; or an unnamed voice that a file is not of.
+
+        Returns:
+            Number of recordings of which that was said.
+
+        Raises:
+            SingeridError: nothing is said, or of what the library does not have.
+        """
+        if (singer is None) == (never is None):
+            raise SingeridError("say who it is or who it is not: --is NAME or --is-not NAME")
+        voice = voice_number(str(what)) if not Path(what).exists() else None
+        with self.core.database.command("say") as entry:
+            if voice is not None:
+                recordings = self._members(voice)
+            else:
+                self.core.settle()
+                report = enroll(self.core, [Entrant(Path(what))], entry)
+                if report.failures:
+                    raise SingeridError(str(report.failures[0]))
+                recordings = [recording for _, recording in report.recordings]
+            if singer is not None:
+                # Who was said not to be of this voice is not of the singer either.
+                refusing = [] if voice is None else self._rejecting(voice)
+                corrections.say_is(self.core, entry, recordings, singer)
+                for recording in refusing:
+                    corrections.say_is_not(self.core, entry, recording, singer)
+            else:
+                assert never is not None
+                group = voice_number(never)
+                for recording in recordings:
+                    if group is not None and self.core.contents.number_of(never) is None:
+                        self._members(group)
+                        corrections.say_is_not_voice(self.core, entry, recording, group)
+                    else:
+                        corrections.say_is_not(self.core, entry, recording, never)
+        write_pages(self.core)
+        return len(recordings)
+
+    def _members(self, voice: int) -> list[str]:
+        found = [one.id for one in self.core.contents.recordings if one.voice == voice]
+        if not found:
+            raise SingeridError(
+                f"voice {voice}: there is no such file and no such voice; "
+                f"singerid discover {shell_word(self.path)} lists the voices"
+            )
+        return found
+
+    def _rejecting(self, voice: int) -> list[str]:
+        rows = self.core.database.rows("SELECT recording FROM rejections WHERE voice = ?", (voice,))
+        return [recording for (recording,) in rows]
+
+    def rename(self, old: str, new: str) -> None:
+        """Call a singer by another name; raises SingeridError where that is somebody else's."""
+        with self.core.database.command("rename") as entry:
+            corrections.rename(self.core, entry, old, new)
+        write_pages(self.core)
+
+    def merge(self, name: str, into: str) -> int:
+        """Make two singers one; gives the number of recordings that were moved."""
+        with self.core.database.command("merge") as entry:
+            moved = corrections.merge(self.core, entry, name, into)
+        write_pages(self.core)
+        return moved
+
+    def split(
+        self, name: str, into: str | None = None, files: Sequence[Path | str] | None = None
+    ) -> corrections.Split:
+        """Make two singers of one: of the files, or of two groups by voice."""
+        recordings = None
+        if files:
+            found = [look(self.core.database, Path(file)).recording for file in files]
+            recordings = {recording for recording in found if recording is not None}
+        with self.core.database.command("split") as entry:
+            done = corrections.split(self.core, entry, name, into, recordings)
+        write_pages(self.core)
+        return done
+
+    def forget(self, name: str) -> int:
+        """Remove a singer and all that was made of that voice, for ever; gives the number of recordings."""
+        count = corrections.forget(self.core, name)
+        write_pages(self.core)
+        return count
+
+    def undo(self, count: int = 1) -> list[Entry]:
+        """Take back the latest commands, also those of earlier processes; gives them, latest first."""
+        done = undo(self.core.database, count)
+        self.core.changed()
+        self.core.fit(set(self.core.contents.singers))
+        write_pages(self.core)
+        return done
+
+    def journal(self, most: int = -1) -> list[Entry]:
+        """What was done and can be taken back, the latest first."""
+        return entries(self.core.database, most)
+
+    # Trust
+
+    def calibrate(
+        self,
+        fpir: float = DEFAULT_FPIR,
+        *,
+        strangers: Sequence[Entrant] = (),
+        begin: Callable[[int], None] = lambda _: None,
+        step: Step = _nothing,
+    ) -> tuple[Calibration, EnrollReport]:
+        """Measure the library on its own recordings, and decide by that from now on.
+
+        Args:
+            fpir: the share of strangers' songs that may be named.
+            strangers: songs by people who are not in it; those of earlier calls stay.
+            begin: is told how many steps there will be.
+            step: is called for each.
+
+        Raises:
+            SingeridError: there are too few singers or recordings.
+        """
+        core = self.core
+        with core.database.command("calibrate") as entry:
+            report = enroll(core, strangers, entry)
+            found = calibrate(
+                core, entry, fpir, begin=begin, step=step, paths=lambda which: paths_of(core.database, which)
+            )
+        write_pages(core)
+        return found, report
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration that its decisions follow; None: there is none."""
+        return read_calibration(self.core)
+
+    # Voices without a name
+
+    def discover(self, files: Sequence[Path], step: Step = _nothing) -> tuple[Discovery, EnrollReport]:
+        """Hear files, and group those of nobody known by voice; what was heard before is not heard again."""
+        with self.core.database.command("discover") as entry:
+            self.core.settle()
+            report = enroll(self.core, [Entrant(path) for path in files], entry, step=step)
+            rule, _ = self.rule()
+            found = group_voices(self.core, entry, rule)
+        return found, report
+
+    def paths(self, recordings: Sequence[str]) -> dict[str, str]:
+        """Where recordings were found last, as far as that is known."""
+        return paths_of(self.core.database, list(recordings))
+
+    # All of it
+
+    def migrate(
+        self,
+        encoder: str | None = None,
+        audio: AudioCondition | None = None,
+        separator: str | None = None,
+        step: Step = _nothing,
+    ) -> MigrateReport:
+        """Make all vectors anew by another encoder, or of another sound; names and what people said stay."""
+        settings = self.core.settings
+        encoder, audio = encoder or settings.encoder, audio or settings.audio
+        if audio != "mixture":
+            separator = separator or settings.separator or "spleeter"
+        hearing = Hearing.open(encoder, audio, separator, self.core.device)
+        report = migrate(self.core, hearing, step)
+        write_pages(self.core)
+        return report
+
+    def export(self, folder: Path | str) -> int:
+        """Write it as JSON and npz; gives the number of recordings."""
+        return export_library(self.core, Path(folder))
+
+    def import_from(self, folder: Path | str) -> tuple[int, int]:
+        """Read an export; gives the numbers of recordings that were new, and that were known."""
+        with self.core.database.command("import") as entry:
+            counts = import_library(self.core, entry, Path(folder))
+        write_pages(self.core)
+        return counts
+
+
+def identify_files(
+    library: Library, files: Sequence[Path], prior: float | None = None
+) -> Iterator[Result | Failure]:
+    """The answer for each file in turn; one that cannot be used is a `Failure` and stops nothing."""
+    hearing = library.hearing
+    if hearing.separator is not None:
+        for path in files:
+            try:
+                yield library.identify(path, prior=prior)
+            except AudioError as error:
+                yield Failure(str(path), error.reason)
+        return
+    for begun in decoded_ahead(files, hearing.sample_rate):
+        try:
+            known = library.known(begun.path)
+            warnings: list[str] = []
+            heard = hearing(begun.read, warnings.append)
+            warning = one_warning([*begun.warnings, *warnings])
+            yield library.judged(heard, known, str(begun.path), warning, prior)
+        except AudioError as error:
+            yield Failure(str(begun.path), error.reason)

@@ -1,0 +1,208 @@
+"""What a library holds, read at once: its settings, singers, recordings and what people said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from singerid.config import AudioCondition
+from singerid.data.names import folded_name
+from singerid.encoders.back_end import BackEnd
+from singerid.errors import SingeridError
+from singerid.library.database import Database
+from singerid.library.hearing import SOUNDS
+from singerid.library.voiceprints import FloatArray, Voiceprints, fit_back_ends
+from singerid.text import near_names, printable, shell_word
+
+Role = Literal["enrolled", "heard", "stranger"]
+
+
+class Recording(NamedTuple):
+    """A recording that the library knows.
+
+    Attributes:
+        id: random; it stays, however the file is called.
+        role: enrolled: it is a singer's; heard: nobody's, or nobody knows whose; stranger: of somebody who is
+            not in the library, to calibrate with.
+        singer: number of the singer; None: it is not enrolled.
+        voice: number of the unnamed voice that it was grouped with; None: none.
+        stranger: of strangers: who.
+        album: "" where it is not known.
+        exemplar: of its singer's exemplars the one that it belongs to; 0: none.
+        fingerprint: of its sound.
+        scheme: the way in which that was made.
+        seconds: its length.
+        voice_seconds: of it, with voice.
+        warning: what was wrong with its file; "" if nothing.
+    """
+
+    id: str
+    role: Role
+    singer: int | None
+    voice: int | None
+    stranger: str
+    album: str
+    exemplar: int
+    fingerprint: str
+    scheme: int
+    seconds: float
+    voice_seconds: float
+    warning: str
+
+
+RECORDING = ", ".join(Recording._fields)
+"""The columns of a recording, in their order."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a library hears, and by what: vectors of other settings are never mixed with its own.
+
+    Attributes:
+        encoder: name or address of what makes its vectors.
+        identity: of that: its weights and how they are read.
+        audio: what is listened to.
+        separator: name of what takes the vocals out; "": nothing does.
+        origin: of that: version and weights.
+    """
+
+    encoder: str
+    identity: str
+    audio: AudioCondition
+    separator: str = ""
+    origin: str = ""
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """What there is a vector of for each recording."""
+        return SOUNDS[self.audio]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """A library as it was at one moment.
+
+    Attributes:
+        settings: None: nothing was enrolled yet.
+        names: of the singers by number, in the order of their names.
+        recordings: all, sorted by their id; a singer may have none.
+        statements: what people said: by recording, then by singer, whether it is them.
+        back_end: the id of what was fitted; "": nothing was.
+        back_ends: of each sound.
+        vectors: (all recordings, K, D).
+    """
+
+    settings: Settings | None
+    names: Mapping[int, str]
+    recordings: tuple[Recording, ...]
+    statements: Mapping[str, Mapping[int, bool]]
+    back_end: str
+    back_ends: tuple[BackEnd, ...]
+    vectors: FloatArray
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Singers by what spellings of their names have in common."""
+        return {folded_name(name): number for number, name in self.names.items()}
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Place of each recording in `recordings` by its id."""
+        return {recording.id: place for place, recording in enumerate(self.recordings)}
+
+    @cached_property
+    def enrolled(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Places of the enrolled recordings."""
+        return np.array([at for at, own in enumerate(self.recordings) if own.role == "enrolled"], np.int64)
+
+    @cached_property
+    def singers(self) -> tuple[int, ...]:
+        """Numbers of the singers who have a recording, in the order of the voiceprints."""
+        present = {self.recordings[at].singer for at in self.enrolled}
+        return tuple(number for number in self.names if number in present)
+
+    @cached_property
+    def voiceprints(self) -> Voiceprints:
+        """What stands for the singers."""
+        place = {number: at for at, number in enumerate(self.singers)}
+        own = [self.recordings[at] for at in self.enrolled]
+        owners = np.array([place[recording.singer or 0] for recording in own], np.int64)
+        vectors = self.vectors[self.enrolled]
+        # A command that was killed has fitted none.
+        back_ends = self.back_ends or (fit_back_ends(vectors, owners) if len(owners) else ())
+        exemplars = np.array([recording.exemplar for recording in own], np.int64)
+        return Voiceprints(back_ends, vectors, owners, exemplars)
+
+    def number_of(self, name: str) -> int | None:
+        """The number of a singer, however the name is spelt in case and blanks; None: there is none."""
+        return self.numbers.get(folded_name(name))
+
+    def require(self, name: str) -> int:
+        """The number of a singer; raises SingeridError with near names."""
+        number = self.number_of(name)
+        if number is None:
+            near = f"; near names: {near_names(name, self.names.values())}" if self.names else ""
+            raise SingeridError(f"nobody in the library is called '{printable(name)}'{near}")
+        return number
+
+
+def read_settings(database: Database) -> Settings | None:
+    """The settings; None: nothing was enrolled yet."""
+    found = dict(database.rows("SELECT key, value FROM settings"))
+    if "encoder" not in found:
+        return None
+    return Settings(
+        found["encoder"],
+        found["identity"],
+        found["audio"],
+        found.get("separator", ""),
+        found.get("origin", ""),
+    )
+
+
+def read_contents(database: Database) -> Contents:
+    """All of it, as it is at one moment."""
+    with database.reading():
+        settings = read_settings(database)
+        names = dict(database.rows("SELECT id, name FROM singers ORDER BY folded"))
+        rows = database.rows(f"SELECT {RECORDING} FROM recordings ORDER BY id")
+        statements: dict[str, dict[int, bool]] = {}
+        for recording, singer, is_them in database.rows("SELECT recording, singer, is_them FROM statements"):
+            statements.setdefault(recording, {})[singer] = bool(is_them)
+        sounds = settings.sounds if settings else ()
+        read = [
+            dict(database.rows("SELECT recording, vector FROM vectors WHERE sound = ?", (sound,)))
+            for sound in sounds
+        ]
+        back_end = database.setting("back_end") or ""
+        back_ends = _back_ends(database, back_end, sounds)
+    recordings = tuple(map(Recording._make, rows))
+    whole = [recording for recording in recordings if all(recording.id in vectors for vectors in read)]
+    try:
+        stacked = [_stacked([vectors[recording.id] for recording in whole]) for vectors in read]
+        every = np.stack(stacked, axis=1) if stacked else np.zeros((0, 0, 0), np.float32)
+    except ValueError as error:
+        raise SingeridError(
+            f"{printable(database.path)}: holds vectors of unequal sizes; mend it: "
+            f"singerid library check {shell_word(database.folder)}"
+        ) from error
+    return Contents(settings, names, tuple(whole), statements, back_end, back_ends, every)
+
+
+def _stacked(vectors: list[bytes]) -> FloatArray:
+    if not vectors:
+        return np.zeros((0, 0), np.float32)
+    every = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1)
+    return np.asarray(every, np.float32)
+
+
+def _back_ends(database: Database, which: str, sounds: tuple[str, ...]) -> tuple[BackEnd, ...]:
+    rows = database.rows("SELECT sound, mean, whitening FROM back_ends WHERE id = ?", (which,))
+    found = {}
+    for sound, mean, whitening in rows:
+        size = len(mean) // 4
+        matrix = np.frombuffer(whitening, "<f4").reshape(size, size) if whitening else np.eye(0)
+        found[sound] = BackEnd(np.frombuffer(mean, "<f4"), matrix.astype(np.float32), bool(whitening))
+    return tuple(found[sound] for sound in sounds if sound in found)
