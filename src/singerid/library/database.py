@@ -90,13 +90,23 @@ class Database:
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self.explained():
-            return self._connection.execute(sql, values).fetchall()
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "decode" not in str(error):
+                    raise
+            # Some name or path is no UTF-8. Only then, for this takes its time in a large library:
+            self._connection.text_factory = _lenient
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.text_factory = str
 
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first value of the first row of a query; None: there is no row."""
         with self.explained():
-            row = self._connection.execute(sql, values).fetchone()
-            return None if row is None else row[0]
+            rows = self.rows(sql, values)
+            return rows[0][0] if rows else None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -297,8 +307,11 @@ class Change:
 def _opened(address: str, uri: bool) -> sqlite3.Connection:
     # Transactions are begun and ended here alone.
     connection = sqlite3.connect(address, uri=uri, isolation_level=None, timeout=_BUSY_MS / 1000)
-    connection.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
     return connection
+
+
+def _lenient(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _reason(error: sqlite3.Error, folder: Path) -> str:

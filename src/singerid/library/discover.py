@@ -21,7 +21,10 @@ from singerid.library.rule import Rule
 from singerid.library.trials import FEATURES
 from singerid.library.voiceprints import FloatArray, IntArray, behind, fit_back_ends
 
-_SURE = logit(0.99)
+# How likely two recordings must be one voice's. Chosen on real songs: no group had two voices
+# (docs/results.md).
+_SURE = logit(0.9)
+_FEW = 5  # singers: the mean of fewer is their own, not what all recordings share
 _BLOCK = 2048
 _APART = 1e3  # a distance that no mean makes up for
 
@@ -119,13 +122,17 @@ def _known(contents: Contents, heard: Sequence[int], rule: Rule) -> set[int]:
 
 
 def _compared(contents: Contents, which: Sequence[int]) -> FloatArray:
-    """Recordings behind the back end; while nobody is enrolled, centred by themselves."""
+    """Recordings behind the back end; while few are enrolled, behind one that they, too, are centred by."""
     vectors = contents.vectors[list(which)]
     if not len(vectors):
         return np.zeros((0, 1), np.float32)
-    if contents.singers:
-        return contents.voiceprints.asked(vectors)
-    return behind(fit_back_ends(vectors, np.arange(len(vectors))), vectors)
+    prints = contents.voiceprints
+    if len(contents.singers) >= _FEW:
+        return prints.asked(vectors)
+    # Each of them counts as a singer: who is whose is what is asked.
+    owners = np.concatenate((prints.owners, len(contents.singers) + np.arange(len(vectors))))
+    enrolled = prints.vectors.reshape(-1, *vectors.shape[1:])
+    return behind(fit_back_ends(np.concatenate((enrolled, vectors)), owners), vectors)
 
 
 def _needed(rule: Rule, recordings: Sequence[Recording]) -> float:

@@ -1,6 +1,7 @@
 """What a library holds, read at once: its settings, singers, recordings and what people said."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -52,8 +53,7 @@ class Recording(NamedTuple):
     warning: str
 
 
-RECORDING = ", ".join(Recording._fields)
-"""The columns of a recording, in their order."""
+_NONE = np.zeros((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Contents:
     Attributes:
         settings: None: nothing was enrolled yet.
         names: of the singers by number, in the order of their names.
-        recordings: all, sorted by their id; a singer may have none.
+        recordings: all that have vectors, in the order in which they came; a singer may have none.
         statements: what people said: by recording, then by singer, whether it is them.
         back_end: the id of what was fitted; "": nothing was.
         back_ends: of each sound.
@@ -167,31 +167,49 @@ def read_contents(database: Database) -> Contents:
     with database.reading():
         settings = read_settings(database)
         names = dict(database.rows("SELECT id, name FROM singers ORDER BY folded"))
-        rows = database.rows(f"SELECT {RECORDING} FROM recordings ORDER BY id")
         statements: dict[str, dict[int, bool]] = {}
         for recording, singer, is_them in database.rows("SELECT recording, singer, is_them FROM statements"):
             statements.setdefault(recording, {})[singer] = bool(is_them)
         sounds = settings.sounds if settings else ()
-        read = [
-            dict(database.rows("SELECT recording, vector FROM vectors WHERE sound = ?", (sound,)))
-            for sound in sounds
-        ]
+        rows = _recordings(database, sounds)
         back_end = database.setting("back_end") or ""
         back_ends = _back_ends(database, back_end, sounds)
-    recordings = tuple(map(Recording._make, rows))
-    whole = [recording for recording in recordings if all(recording.id in vectors for vectors in read)]
+    recordings, columns = rows
     try:
-        stacked = [_stacked([vectors[recording.id] for recording in whole]) for vectors in read]
-        every = np.stack(stacked, axis=1) if stacked else np.zeros((0, 0, 0), np.float32)
+        stacked = [_stacked(column) for column in columns]
+        every = stacked[0][:, None] if len(stacked) == 1 else np.stack(stacked, axis=1) if stacked else _NONE
     except ValueError as error:
         raise SingeridError(
             f"{printable(database.path)}: holds vectors of unequal sizes; mend it: "
             f"singerid library check {shell_word(database.folder)}"
         ) from error
-    return Contents(settings, names, tuple(whole), statements, back_end, back_ends, every)
+    return Contents(settings, names, recordings, statements, back_end, back_ends, every)
 
 
-def _stacked(vectors: list[bytes]) -> FloatArray:
+def _recordings(
+    database: Database, sounds: tuple[str, ...]
+) -> tuple[tuple[Recording, ...], list[Sequence[bytes]]]:
+    """All recordings that have a vector of each sound, and those, sound by sound."""
+    was_on = gc.isenabled()
+    gc.disable()  # it would look again and again at what is all kept
+    try:
+        rows = database.rows(f"SELECT {', '.join(Recording._fields)} FROM recordings ORDER BY rowid")
+        read = [
+            database.rows("SELECT recording, vector FROM vectors WHERE sound = ? ORDER BY rowid", (sound,))
+            for sound in sounds
+        ]
+        ids = [row[0] for row in rows]
+        if all([row[0] for row in own] == ids for own in read):  # as they were put in
+            return tuple(map(Recording._make, rows)), [[row[1] for row in own] for own in read]
+        by_id = [dict(own) for own in read]
+        whole = [row for row in rows if all(row[0] in own for own in by_id)]
+        return tuple(map(Recording._make, whole)), [[own[row[0]] for row in whole] for own in by_id]
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _stacked(vectors: Sequence[bytes]) -> FloatArray:
     if not vectors:
         return np.zeros((0, 0), np.float32)
     every = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1)

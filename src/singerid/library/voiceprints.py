@@ -45,6 +45,8 @@ def fit_back_ends(vectors: FloatArray, singers: IntArray) -> tuple[BackEnd, ...]
 def behind(back_ends: Sequence[BackEnd], vectors: FloatArray) -> FloatArray:
     """Vectors (N, K, D) behind the back ends, joined: (N, K * D), of unit length."""
     joined = [back_end(vectors[:, sound]) for sound, back_end in enumerate(back_ends)]
+    if len(joined) == 1:
+        return joined[0]
     return np.concatenate(joined, axis=1) / np.float32(np.sqrt(len(joined)))
 
 
