@@ -98,4 +98,4 @@ def enroll(
             f"{counted(recordings, 'recording')} ({report.added} new, {report.changed} changed, "
             f"{report.unchanged} unchanged). Next: singerid identify {shell_word(library)} SONG"
         )
-        raise typer.Exit(conclude(report.usable, [*failures, *report.failures], report.warnings))
+        raise typer.Exit(conclude(report.usable, [*failures, *report.refused], report.warnings))

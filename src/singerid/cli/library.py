@@ -216,7 +216,7 @@ def calibrate(
         for sentence in sentences(found):
             tell_person(sentence)
         tell_person(f"A picture and all numbers: {printable(folder)}/calibration.svg, calibration.json")
-    failures += report.failures
+    failures += report.refused
     raise typer.Exit(conclude(1 + report.usable, failures, report.warnings))
 
 
