@@ -200,11 +200,12 @@ def calibrate(
     material = material_of(contents)
     begin(count_trials(material))
     prints = contents.voiceprints
+    elsewhere = shipped_rule(settings.identity, settings.audio)
     # Many small products: threads would spend their time waiting for each other.
     with threadpool_limits(1):
-        fitted = fit(make_trials(material, step), wanted, shipped_rule(settings.identity, settings.audio))
+        fitted = fit(make_trials(material, step), wanted, elsewhere)
         back_ends = fit_back_ends(prints.vectors, prints.owners)
-    found = _described(contents, fitted, material, paths)
+        found = _described(contents, fitted, elsewhere, material, paths)
     with core.database.changing(entry) as change:
         if entry is not None:
             write_back_ends(change, found.back_end, settings, back_ends)
@@ -233,7 +234,9 @@ def _counts(contents: Contents) -> dict[str, int]:
     return dict(Counter(str(contents.recordings[at].singer) for at in contents.enrolled))
 
 
-def _described(contents: Contents, fitted: Fitted, material: Material, paths: Paths) -> Calibration:
+def _described(
+    contents: Contents, fitted: Fitted, elsewhere: Rule, material: Material, paths: Paths
+) -> Calibration:
     trials, promise = fitted.trials, fitted.promise
     names = [contents.names[number] for number in contents.singers]
     stranger, enrolled = trials.stranger, ~trials.stranger
@@ -265,7 +268,7 @@ def _described(contents: Contents, fitted: Fitted, material: Material, paths: Pa
         confused=_confused(trials, names),
         doubtful=_doubtful(contents, trials, names, paths),
         two_voices=_two_voices(contents, names, paths),
-        alike=_alike(contents, trials, fitted, names, paths),
+        alike=_alike(contents, trials, elsewhere, names, paths),
         too_little=_too_little(contents, material, names),
         rule=fitted.rule,
         back_end=new_id(),
@@ -354,10 +357,13 @@ def _places(contents: Contents, which: IntArray, paths: Paths) -> tuple[str, ...
 
 
 def _alike(
-    contents: Contents, trials: Trials, fitted: Fitted, names: list[str], paths: Paths
+    contents: Contents, trials: Trials, elsewhere: Rule, names: list[str], paths: Paths
 ) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Pairs of singers who, one left out, are taken for the other by most of their songs, both ways."""
-    named = trials.stranger & fitted.named & trials.reduced
+    """Pairs of singers who, one left out, are most likely the other by most of their songs, both ways.
+
+    Likely elsewhere: in a library that has one voice under two names, its own threshold is too high for that.
+    """
+    named = trials.stranger & trials.reduced & (elsewhere.odds(trials.features) >= 0)
     songs = Counter(trials.unit[trials.stranger & trials.reduced].tolist())
     pairs = Counter(zip(trials.unit[named].tolist(), trials.best[named].tolist(), strict=True))
     found = []
