@@ -92,7 +92,8 @@ def sentences(calibration: Calibration) -> list[str]:
     told = [
         f"Of {enrolled}, each left out with its album, {c.right} are named right, {c.wrong} wrongly, "
         f"{c.ambiguous} are called ambiguous (FNIR {c.fnir:.1%}).",
-        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')}, "
+        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
+        "(the library's own singers, each left out in turn, and those of --strangers), "
         f"{c.strangers_named} would be given a name, {c.strangers_ambiguous} are called ambiguous.",
     ]
     if c.is_kept:
