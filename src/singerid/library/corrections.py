@@ -8,7 +8,7 @@ import numpy as np
 from singerid.data.names import clean_name, folded_name
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
-from singerid.library.database import SCRUB, Change, text
+from singerid.library.database import SCRUB, Change, remove_damaged, text
 from singerid.library.enroll import number_for
 from singerid.library.finding import paths_of
 from singerid.library.voiceprints import FloatArray
@@ -199,6 +199,7 @@ def forget(core: LibraryCore, name: str) -> int:
         core.changed()
         core.fit(set(core.contents.singers))
         core.database.scrub()
+        remove_damaged(core.path)
     return count
 
 
@@ -225,9 +226,14 @@ def _forget(change: Change, number: int) -> int:
     for singer in singers:
         change.run(
             "DELETE FROM changes WHERE (part = 'singers' AND key = json_array(?)) "
-            "OR json_extract(before, '$.singer') = ? "
             "OR (part = 'statements' AND json_extract(key, '$[1]') = ?)",
-            (singer, singer, singer),
+            (singer, singer),
+        )
+        # What was this singer's before it was another's is nobody's when that is taken back.
+        change.run(
+            "UPDATE changes SET before = json_set(before, '$.role', 'heard', '$.singer', NULL) "
+            "WHERE part = 'recordings' AND json_extract(before, '$.singer') = ?",
+            (singer,),
         )
     for one in recordings:
         change.run("DELETE FROM changes WHERE json_extract(key, '$[0]') = ?", (one,))
@@ -243,7 +249,10 @@ def _forget(change: Change, number: int) -> int:
     change.run("DELETE FROM calibrations")
     change.run(
         "DELETE FROM voices WHERE id NOT IN (SELECT voice FROM recordings WHERE voice IS NOT NULL) "
-        "AND id NOT IN (SELECT voice FROM rejections)"
+        "AND id NOT IN (SELECT voice FROM rejections) "
+        "AND id NOT IN (SELECT json_extract(before, '$.voice') FROM changes WHERE part = 'recordings' "
+        "AND json_extract(before, '$.voice') IS NOT NULL) "
+        "AND id NOT IN (SELECT json_extract(key, '$[1]') FROM changes WHERE part = 'rejections')"
     )
     change.run("DELETE FROM journal WHERE can_undo = 1 AND id NOT IN (SELECT entry FROM changes)")
     return len(recordings)

@@ -190,7 +190,7 @@ class Library:
     ) -> EnrollReport:
         """As `enroll`, of recordings of several singers."""
         with self.core.database.command(command) as entry:
-            self.core.settle(encoder, audio, separator)
+            self.core.settle(entry, encoder, audio, separator)
             report = enroll(self.core, entrants, entry, step=step)
         write_pages(self.core)
         return report
@@ -213,7 +213,7 @@ class Library:
         settings = store_settings(store, encoder, audio)
         with self.core.database.command("enroll") as entry:
             if has is None:
-                self.core.keep_settings(settings)
+                self.core.keep_settings(settings, entry)
             elif has != settings:
                 raise SingeridError(
                     f"{printable(store.path)}: its vectors are of other weights or vocals than the "
@@ -354,7 +354,7 @@ class Library:
             if voice is not None:
                 recordings = self._members(voice)
             else:
-                self.core.settle()
+                self.core.settle(entry)
                 report = enroll(self.core, [Entrant(Path(what))], entry)
                 if report.failures:
                     raise SingeridError(str(report.failures[0]))
@@ -474,7 +474,7 @@ class Library:
     def discover(self, files: Sequence[Path], step: Step = _nothing) -> tuple[Discovery, EnrollReport]:
         """Hear files, and group those of nobody known by voice; what was heard before is not heard again."""
         with self.core.database.command("discover") as entry:
-            self.core.settle()
+            self.core.settle(entry)
             report = enroll(self.core, [Entrant(path) for path in files], entry, step=step)
             rule, _ = self.rule()
             found = group_voices(self.core, entry, rule)
