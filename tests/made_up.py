@@ -34,7 +34,7 @@ def heard(singer: str, take: int, spread: float = 0.5, seconds: float | None = N
     vector = direction(singer) + spread * noise / np.linalg.norm(noise)
     vector = (vector / np.linalg.norm(vector)).astype(np.float32)
     length = 100.0 + 1.7 * take if seconds is None else seconds
-    return HeardVoice(vector[None], length, length * 0.8, False, ())
+    return HeardVoice(vector[None], length, round(length * 0.8, 3), False, ())
 
 
 def take(

@@ -13,7 +13,7 @@ from singerid.config import AudioCondition
 from singerid.encoders.back_end import BackEnd
 from singerid.encoders.registry import DEFAULT_ENCODER
 from singerid.errors import SingeridError
-from singerid.library.database import Change, Database
+from singerid.library.database import Change, Database, text
 from singerid.library.hearing import Hearing
 from singerid.library.records import Contents, Settings, read_contents
 from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
@@ -182,9 +182,9 @@ def settings_of(hearing: Hearing) -> Settings:
 def set_settings(change: Change, values: dict[str, str]) -> None:
     """Write settings over those that are there."""
     change.many(
-        "INSERT INTO settings (key, value) VALUES (?, ?) "
+        "INSERT INTO settings (key, value) VALUES (?, CAST(? AS TEXT)) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
-        list(values.items()),
+        [(key, text(value)) for key, value in values.items()],
     )
 
 

@@ -22,7 +22,7 @@ def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
         SingeridError: nobody is called so, or somebody else has the new name already.
     """
     number = core.contents.require(old)
-    name = _proper(new)
+    name = proper(new)
     other = core.contents.number_of(name)
     if other is not None and other != number:
         raise SingeridError(
@@ -50,13 +50,24 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
         moved = change.run(
             "UPDATE recordings SET singer = ?, exemplar = 0 WHERE singer = ?", (target, source)
         ).rowcount
-        # What was said of both: the name that stays has the say.
+        # What was said of both: that it is one of them, else what was said of the one that stays.
+        change.run(
+            "UPDATE statements SET is_them = 1 WHERE singer = ? AND is_them = 0 AND recording IN "
+            "(SELECT recording FROM statements WHERE singer = ? AND is_them = 1)",
+            (target, source),
+        )
         change.run(
             "DELETE FROM statements WHERE singer = ? AND recording IN "
             "(SELECT recording FROM statements WHERE singer = ?)",
             (source, target),
         )
         change.run("UPDATE statements SET singer = ? WHERE singer = ?", (target, source))
+        # Who makes them one says that neither's recordings are not the other's.
+        change.run(
+            "DELETE FROM statements WHERE singer = ? AND is_them = 0 AND recording IN "
+            "(SELECT id FROM recordings WHERE singer = ?)",
+            (target, target),
+        )
         change.run("DELETE FROM singers WHERE id = ?", (source,))
     core.changed()
     core.fit({target})
@@ -99,7 +110,7 @@ def split(
     """
     contents = core.contents
     number = contents.require(name)
-    new = _proper(into) if into else _free_name(core, contents.names[number])
+    new = proper(into) if into else _free_name(core, contents.names[number])
     if contents.number_of(new) is not None:
         raise SingeridError(f"somebody is called '{printable(new)}' already; choose another name with --into")
     own = [contents.recordings[at] for at in contents.enrolled if contents.recordings[at].singer == number]
@@ -130,7 +141,7 @@ def split(
 def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name: str) -> None:
     """A person says who sings in recordings; they are enrolled as that singer's."""
     touched = {recording.singer for recording in core.contents.recordings if recording.id in set(recordings)}
-    name = _proper(name)
+    name = proper(name)
     for recording in recordings:
         with core.database.changing(entry) as change:
             number = number_for(change, name, folded_name(name))
@@ -258,7 +269,8 @@ def _forget(change: Change, number: int) -> int:
     return len(recordings)
 
 
-def _proper(name: str) -> str:
+def proper(name: str) -> str:
+    """A name as it is kept; raises SingeridError where nothing of it can be seen."""
     cleaned = clean_name(name)
     if not cleaned:
         raise SingeridError("a name must hold something that can be seen; give another one")

@@ -17,7 +17,7 @@ from singerid.library.database import Database, is_library
 from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge, known_of, similar
 from singerid.library.discover import Discovery, group_voices, voice_number
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
-from singerid.library.finding import look, paths_of
+from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.journal import Entry, entries, undo
@@ -279,6 +279,11 @@ class Library:
         self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
     ) -> Result:
         """The answer for what was heard."""
+        if known.recording is None:
+            alike = by_sound(self.core.contents, heard)
+            if alike is not None:
+                known = known_of(self.core.contents, alike.id)
+                warning = "; ".join(filter(None, (warning, TAKEN_FOR)))
         rule, calibration = self.rule(prior)
         return answer(
             self.core,
@@ -350,6 +355,15 @@ class Library:
         if (singer is None) == (never is None):
             raise SingeridError("say who it is or who it is not: --is NAME or --is-not NAME")
         voice = voice_number(str(what)) if not Path(what).exists() else None
+        group = None  # an unnamed voice that it is not of
+        if singer is not None:
+            corrections.proper(singer)
+        elif never is not None and self.core.contents.number_of(never) is None:
+            group = voice_number(never)
+            if group is None:
+                self.core.contents.require(never)
+            else:
+                self._members(group)
         with self.core.database.command("say") as entry:
             if voice is not None:
                 recordings = self._members(voice)
@@ -367,10 +381,8 @@ class Library:
                     corrections.say_is_not(self.core, entry, recording, singer)
             else:
                 assert never is not None
-                group = voice_number(never)
                 for recording in recordings:
-                    if group is not None and self.core.contents.number_of(never) is None:
-                        self._members(group)
+                    if group is not None:
                         corrections.say_is_not_voice(self.core, entry, recording, group)
                     else:
                         corrections.say_is_not(self.core, entry, recording, never)
