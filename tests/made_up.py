@@ -1,7 +1,6 @@
 """Libraries of made-up voices: vectors around one of each singer, at once and by no network."""
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +100,3 @@ def write_singers(folder: Path, takes: int = 3) -> Path:
             path = folder / singer / f"album {number}" / f"{number}.wav"
             write_voice(path, pitch * (1 + 0.01 * number), 1.5 + 0.3 * number, number)
     return folder
-
-
-@contextmanager
-def statements_counted(library: Library):
-    """A list that grows by each statement that the library's connection runs."""
-    said: list[str] = []
-    connection = library.core.database._connection
-    connection.set_trace_callback(said.append)
-    yield said
-    connection.set_trace_callback(None)
