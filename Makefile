@@ -1,10 +1,11 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
+# make kill: install, then kill commands on libraries a thousand times.
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo bench lint clean
+.PHONY: test kill demo bench lint clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
@@ -16,6 +17,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+kill: $(VENV)/installed
+	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py
 
 demo: $(VENV)/installed
 	$(BIN)/singerid demo

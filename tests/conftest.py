@@ -104,7 +104,7 @@ def _content(folder: Path) -> dict[str, tuple[int, int]]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     yield
-    if {"recordings", "trained", "encoded"} & set(getattr(item, "fixturenames", ())):
+    if {"recordings", "trained", "encoded", "sung"} & set(getattr(item, "fixturenames", ())):
         for folder, before in _SHARED.items():
             after = _content(folder)
             changed = {path for path, _ in before.items() ^ after.items()}
@@ -217,3 +217,32 @@ def encoded(trained, tmp_path_factory) -> Encoded:
     assert not report.failures
     share(folder)
     return Encoded(tree, folder / "store", trained.path)
+
+
+@dataclass(frozen=True)
+class Sung:
+    """A folder of 3 singers x 3 albums x 1 track, and the library that small ears made of it."""
+
+    tree: Path
+    library: Path
+
+
+@pytest.fixture(scope="session")
+def sung(tmp_path_factory) -> Sung:
+    from made_up import write_singers
+    from singerid.library.entrants import entrants_of_tree
+    from singerid.library.library import Library
+
+    folder = tmp_path_factory.mktemp("sung")
+    tree = write_singers(folder / "tree")
+    with Library.open(folder / "library", create=True) as library:
+        report = library.enroll_all(entrants_of_tree(tree, None, pytest.fail, pytest.fail), encoder="small")
+    assert report.added == 9
+    share(folder)
+    return Sung(tree, folder / "library")
+
+
+@pytest.fixture
+def own_library(sung, tmp_path) -> Path:
+    """A copy of the library, for whoever writes into it; its recordings lie where they are."""
+    return Path(shutil.copytree(sung.library, tmp_path / "own_library"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
-from singerid.library.database import FILE, SCRUB, Change, Database
+from singerid.library.database import DAMAGED, FILE, SCRUB, Change, Database
 from singerid.library.records import read_settings
 from singerid.library.schema import statements
 from singerid.text import counted, printable
@@ -69,7 +69,7 @@ def _rescue(folder: Path) -> list[str]:
     """Make a new database of the rows of a damaged one that can be read."""
     path = folder / FILE
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    kept, made = folder / f"{FILE}.damaged-{stamp}", folder / f".tmp-{stamp}-{os.getpid()}"
+    kept, made = folder / f"{DAMAGED}{stamp}", folder / f".tmp-{stamp}-{os.getpid()}"
     counts: dict[str, int] = {}
     new = sqlite3.connect(made, isolation_level=None)
     try:

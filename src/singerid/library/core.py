@@ -13,7 +13,7 @@ from singerid.config import AudioCondition
 from singerid.encoders.back_end import BackEnd
 from singerid.encoders.registry import DEFAULT_ENCODER
 from singerid.errors import SingeridError
-from singerid.library.database import Change, Database
+from singerid.library.database import Change, Database, text
 from singerid.library.hearing import Hearing
 from singerid.library.records import Contents, Settings, read_contents
 from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
@@ -97,11 +97,16 @@ class LibraryCore:
         return hearing
 
     def settle(
-        self, encoder: str | None = None, audio: AudioCondition | None = None, separator: str | None = None
+        self,
+        entry: int | None,
+        encoder: str | None = None,
+        audio: AudioCondition | None = None,
+        separator: str | None = None,
     ) -> None:
         """Say what an empty library hears; of another one, ask that it is what is wanted.
 
         Args:
+            entry: of the journal.
             encoder: name; None: the default, or what it has.
             audio: what is listened to; None: likewise.
             separator: what takes the vocals out; None: likewise.
@@ -116,7 +121,7 @@ class LibraryCore:
                 separator = "spleeter"
             hearing = Hearing.open(encoder or DEFAULT_ENCODER, audio, separator, self.device, self._weights)
             self.__dict__["hearing"] = hearing
-            self.keep_settings(settings_of(hearing))
+            self.keep_settings(settings_of(hearing), entry)
             return
         for wanted, has, option in (
             (encoder, settings.encoder, "encoder"),
@@ -129,9 +134,9 @@ class LibraryCore:
                     f"--{option}, or make all vectors anew: singerid library migrate {shell_word(self.path)}"
                 )
 
-    def keep_settings(self, settings: Settings) -> None:
+    def keep_settings(self, settings: Settings, entry: int | None = None) -> None:
         """Say what the library holds from now on."""
-        with self.database.changing() as change:
+        with self.database.changing(entry) as change:
             set_settings(change, asdict(settings))
         self.changed()
 
@@ -177,9 +182,9 @@ def settings_of(hearing: Hearing) -> Settings:
 def set_settings(change: Change, values: dict[str, str]) -> None:
     """Write settings over those that are there."""
     change.many(
-        "INSERT INTO settings (key, value) VALUES (?, ?) "
+        "INSERT INTO settings (key, value) VALUES (?, CAST(? AS TEXT)) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
-        list(values.items()),
+        [(key, text(value)) for key, value in values.items()],
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from singerid.data.names import clean_name, folded_name
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
-from singerid.library.database import SCRUB, Change, text
+from singerid.library.database import SCRUB, Change, remove_damaged, text
 from singerid.library.enroll import number_for
 from singerid.library.finding import paths_of
 from singerid.library.voiceprints import FloatArray
@@ -22,7 +22,7 @@ def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
         SingeridError: nobody is called so, or somebody else has the new name already.
     """
     number = core.contents.require(old)
-    name = _proper(new)
+    name = proper(new)
     other = core.contents.number_of(name)
     if other is not None and other != number:
         raise SingeridError(
@@ -50,13 +50,24 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
         moved = change.run(
             "UPDATE recordings SET singer = ?, exemplar = 0 WHERE singer = ?", (target, source)
         ).rowcount
-        # What was said of both: the name that stays has the say.
+        # What was said of both: that it is one of them, else what was said of the one that stays.
+        change.run(
+            "UPDATE statements SET is_them = 1 WHERE singer = ? AND is_them = 0 AND recording IN "
+            "(SELECT recording FROM statements WHERE singer = ? AND is_them = 1)",
+            (target, source),
+        )
         change.run(
             "DELETE FROM statements WHERE singer = ? AND recording IN "
             "(SELECT recording FROM statements WHERE singer = ?)",
             (source, target),
         )
         change.run("UPDATE statements SET singer = ? WHERE singer = ?", (target, source))
+        # Who makes them one says that neither's recordings are not the other's.
+        change.run(
+            "DELETE FROM statements WHERE singer = ? AND is_them = 0 AND recording IN "
+            "(SELECT id FROM recordings WHERE singer = ?)",
+            (target, target),
+        )
         change.run("DELETE FROM singers WHERE id = ?", (source,))
     core.changed()
     core.fit({target})
@@ -99,7 +110,7 @@ def split(
     """
     contents = core.contents
     number = contents.require(name)
-    new = _proper(into) if into else _free_name(core, contents.names[number])
+    new = proper(into) if into else _free_name(core, contents.names[number])
     if contents.number_of(new) is not None:
         raise SingeridError(f"somebody is called '{printable(new)}' already; choose another name with --into")
     own = [contents.recordings[at] for at in contents.enrolled if contents.recordings[at].singer == number]
@@ -130,7 +141,7 @@ def split(
 def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name: str) -> None:
     """A person says who sings in recordings; they are enrolled as that singer's."""
     touched = {recording.singer for recording in core.contents.recordings if recording.id in set(recordings)}
-    name = _proper(name)
+    name = proper(name)
     for recording in recordings:
         with core.database.changing(entry) as change:
             number = number_for(change, name, folded_name(name))
@@ -199,6 +210,7 @@ def forget(core: LibraryCore, name: str) -> int:
         core.changed()
         core.fit(set(core.contents.singers))
         core.database.scrub()
+        remove_damaged(core.path)
     return count
 
 
@@ -225,9 +237,14 @@ def _forget(change: Change, number: int) -> int:
     for singer in singers:
         change.run(
             "DELETE FROM changes WHERE (part = 'singers' AND key = json_array(?)) "
-            "OR json_extract(before, '$.singer') = ? "
             "OR (part = 'statements' AND json_extract(key, '$[1]') = ?)",
-            (singer, singer, singer),
+            (singer, singer),
+        )
+        # What was this singer's before it was another's is nobody's when that is taken back.
+        change.run(
+            "UPDATE changes SET before = json_set(before, '$.role', 'heard', '$.singer', NULL) "
+            "WHERE part = 'recordings' AND json_extract(before, '$.singer') = ?",
+            (singer,),
         )
     for one in recordings:
         change.run("DELETE FROM changes WHERE json_extract(key, '$[0]') = ?", (one,))
@@ -243,13 +260,17 @@ def _forget(change: Change, number: int) -> int:
     change.run("DELETE FROM calibrations")
     change.run(
         "DELETE FROM voices WHERE id NOT IN (SELECT voice FROM recordings WHERE voice IS NOT NULL) "
-        "AND id NOT IN (SELECT voice FROM rejections)"
+        "AND id NOT IN (SELECT voice FROM rejections) "
+        "AND id NOT IN (SELECT json_extract(before, '$.voice') FROM changes WHERE part = 'recordings' "
+        "AND json_extract(before, '$.voice') IS NOT NULL) "
+        "AND id NOT IN (SELECT json_extract(key, '$[1]') FROM changes WHERE part = 'rejections')"
     )
     change.run("DELETE FROM journal WHERE can_undo = 1 AND id NOT IN (SELECT entry FROM changes)")
     return len(recordings)
 
 
-def _proper(name: str) -> str:
+def proper(name: str) -> str:
+    """A name as it is kept; raises SingeridError where nothing of it can be seen."""
     cleaned = clean_name(name)
     if not cleaned:
         raise SingeridError("a name must hold something that can be seen; give another one")

@@ -19,6 +19,8 @@ from singerid.system.files import writing
 from singerid.text import printable, shell_word
 
 FILE = "library.sqlite3"
+DAMAGED = f"{FILE}.damaged-"
+"""How the name of a damaged database begins that `check` has put aside."""
 _LOCK = ".lock"
 # For whoever writes at the same time: how long a command waits for its end.
 WAIT_SECONDS = 60.0
@@ -35,6 +37,13 @@ def text(value: str) -> bytes:
 def is_library(folder: Path) -> bool:
     """Whether a folder holds a library."""
     return (folder / FILE).is_file()
+
+
+def remove_damaged(folder: Path) -> None:
+    """Remove damaged databases that were put aside: voices that are forgotten are in them."""
+    with writing(folder):
+        for path in folder.glob(f"{DAMAGED}*"):
+            path.unlink()
 
 
 class Database:

@@ -83,6 +83,9 @@ def judge(
         voice_seconds: how much of it was heard.
         refused: places of singers who it is not, as a person said.
     """
+    if not len(prints.owners):
+        nobody = np.zeros(0, np.float32)
+        return Judgement("unknown", 1.0, None, nobody, nobody, None)
     scores = prints.scores(prints.asked(vectors[None]))[0]
     allowed = np.array([place for place in range(len(scores)) if place not in refused], np.int64)
     every, chances = np.full(len(scores), np.nan, np.float32), np.zeros(len(scores), np.float32)
@@ -193,6 +196,8 @@ def similar(
     """
     contents = core.contents
     prints = contents.voiceprints
+    if not len(prints.owners):
+        return []
     scores = prints.alike(prints.asked(vectors[None]))[0]
     if own is not None:
         scores[contents.enrolled == own] = -np.inf

@@ -9,7 +9,7 @@ from singerid.data.names import clean_name, folded_name
 from singerid.errors import Failure
 from singerid.library.core import LibraryCore, new_id
 from singerid.library.database import Change, text
-from singerid.library.finding import FoundFile, by_sound, look, remember_place
+from singerid.library.finding import TAKEN_FOR, Fresh, FoundFile, by_sound, look, remember_place
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Recording
 from singerid.listening.ahead import decoded_ahead
@@ -87,7 +87,7 @@ def enroll(
         entry: of the journal.
         step: is called for each file that is done.
     """
-    report = EnrollReport()
+    report, fresh = EnrollReport(), Fresh()
     touched: set[int] = set()
     report.notices += _respelt(core, entrants)
     new: list[tuple[Entrant, FoundFile]] = []
@@ -111,7 +111,7 @@ def enroll(
         if isinstance(outcome, Failure):
             report.failures.append(outcome)
         else:
-            touched |= _add(core, entrant, file, *outcome, entry, report)
+            touched |= _add(core, entrant, file, *outcome, entry, report, fresh)
         step()
     core.changed()
     core.fit(touched)
@@ -126,10 +126,10 @@ def enroll_heard(
     step: OnStep = lambda: None,
 ) -> EnrollReport:
     """As `enroll`, of what was heard already."""
-    report = EnrollReport()
+    report, fresh = EnrollReport(), Fresh()
     touched: set[int] = set()
     for entrant, file, voice in heard:
-        touched |= _add(core, entrant, file, voice, "", entry, report)
+        touched |= _add(core, entrant, file, voice, "", entry, report, fresh)
         step()
     core.changed()
     core.fit(touched)
@@ -245,6 +245,7 @@ def _add(
     warning: str,
     entry: int | None,
     report: EnrollReport,
+    fresh: Fresh,
 ) -> set[int]:
     """Keep a recording that was heard; gives the singers who have other recordings now."""
     if heard.vectors is None:
@@ -260,13 +261,11 @@ def _add(
     known = core.database.value(
         "SELECT id FROM recordings WHERE fingerprint = ? AND scheme = ?", (file.fingerprint, file.scheme)
     )
-    alike = by_sound(core.contents, heard) if known is None else None
-    if alike is not None:
-        known = alike.id
-        report.notices.append(
-            f"{printable(entrant.path)}: sounds like a recording that the library has and is as long; "
-            "it is taken for that"
-        )
+    if known is None:
+        alike = by_sound(core.contents, heard)
+        known = fresh.by_sound(heard) if alike is None else alike.id
+        if known is not None:
+            report.notices.append(f"{printable(entrant.path)}: {TAKEN_FOR}")
     if known is not None:
         return _again(core, entrant, replace(file, recording=known), entry, report)
     if heard.short:
@@ -298,6 +297,7 @@ def _add(
         number = assign(change, recording, entrant)
         if file.path:
             remember_place(change, file, recording)
+    fresh.add(recording, heard)
     report.added += 1
     report.recordings.append((entrant.path, recording))
     return set() if number is None else {number}

@@ -1,6 +1,7 @@
 """Which recording of the library a file is: by where it is, by its sound, or by how it sounds."""
 
 import os
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 from singerid.library.database import Change, Database, text
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Contents, Recording
+from singerid.library.voiceprints import FloatArray
 from singerid.sound.files import AudioError
 from singerid.sound.fingerprint import SCHEME, sound_fingerprint
 
 SAME_SECONDS, SAME_COSINE = 0.1, 0.999
 """Two files that differ in length by so much at most, and whose vectors are so alike, are one recording."""
+
+TAKEN_FOR = "sounds like a recording that the library has and is as long; it is taken for that"
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,31 @@ def by_sound(contents: Contents, heard: HeardVoice) -> Recording | None:
     """The recording that sounds like what was heard and is as long; None: there is none."""
     if heard.vectors is None or not len(contents.recordings):
         return None
-    lengths = np.array([recording.seconds for recording in contents.recordings])
-    near = np.flatnonzero(np.abs(lengths - heard.seconds) <= SAME_SECONDS)
+    near = np.flatnonzero(np.abs(contents.seconds - heard.seconds) <= SAME_SECONDS)
     cosines = (contents.vectors[near] * heard.vectors).sum(-1).min(-1)
     alike = near[cosines >= SAME_COSINE]
     return contents.recordings[alike[cosines[cosines >= SAME_COSINE].argmax()]] if len(alike) else None
+
+
+class Fresh:
+    """Recordings of which the contents, as they were read, do not know yet."""
+
+    def __init__(self) -> None:
+        self._by_length: dict[int, list[tuple[str, float, FloatArray]]] = defaultdict(list)
+
+    def add(self, recording: str, heard: HeardVoice) -> None:
+        """Keep what was heard of a recording."""
+        if heard.vectors is not None:
+            self._by_length[int(heard.seconds)].append((recording, heard.seconds, heard.vectors))
+
+    def by_sound(self, heard: HeardVoice) -> str | None:
+        """As the function `by_sound`, of these; gives its id."""
+        for length in (int(heard.seconds) + step for step in (-1, 0, 1)):
+            for recording, seconds, vectors in self._by_length.get(length, ()):
+                if heard.vectors is not None and abs(seconds - heard.seconds) <= SAME_SECONDS:
+                    if (vectors * heard.vectors).sum(-1).min() >= SAME_COSINE:
+                        return recording
+        return None
 
 
 def remember_place(change: Change, file: FoundFile, recording: str) -> None:

@@ -76,10 +76,10 @@ def undo(database: Database, count: int = 1) -> list[Entry]:
             with database.changing() as change:
                 # Rows name each other: all of it is right again at the end only.
                 change.run("PRAGMA defer_foreign_keys = ON")
-                rows = change.run(
+                rows = database.rows(
                     "SELECT part, key, before FROM changes WHERE entry = ? ORDER BY number DESC",
                     (entry.number,),
-                ).fetchall()
+                )
                 for part, key, before in rows:
                     _restore(change, part, json.loads(key), None if before is None else json.loads(before))
                 change.run("DELETE FROM journal WHERE id = ?", (entry.number,))

@@ -17,7 +17,7 @@ from singerid.library.database import Database, is_library
 from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge, known_of, similar
 from singerid.library.discover import Discovery, group_voices, voice_number
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
-from singerid.library.finding import look, paths_of
+from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.journal import Entry, entries, undo
@@ -191,7 +191,7 @@ class Library:
     ) -> EnrollReport:
         """As `enroll`, of recordings of several singers."""
         with self.core.database.command(command) as entry:
-            self.core.settle(encoder, audio, separator)
+            self.core.settle(entry, encoder, audio, separator)
             report = enroll(self.core, entrants, entry, step=step)
         write_pages(self.core)
         return report
@@ -214,7 +214,7 @@ class Library:
         settings = store_settings(store, encoder, audio)
         with self.core.database.command("enroll") as entry:
             if has is None:
-                self.core.keep_settings(settings)
+                self.core.keep_settings(settings, entry)
             elif has != settings:
                 raise SingeridError(
                     f"{printable(store.path)}: its vectors are of other weights or vocals than the "
@@ -284,6 +284,11 @@ class Library:
         self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
     ) -> Result:
         """The answer for what was heard."""
+        if known.recording is None:
+            alike = by_sound(self.core.contents, heard)
+            if alike is not None:
+                known = known_of(self.core.contents, alike.id)
+                warning = "; ".join(filter(None, (warning, TAKEN_FOR)))
         rule, calibration = self.rule(prior)
         return answer(
             self.core,
@@ -355,11 +360,20 @@ class Library:
         if (singer is None) == (never is None):
             raise SingeridError("say who it is or who it is not: --is NAME or --is-not NAME")
         voice = voice_number(str(what)) if not Path(what).exists() else None
+        group = None  # an unnamed voice that it is not of
+        if singer is not None:
+            corrections.proper(singer)
+        elif never is not None and self.core.contents.number_of(never) is None:
+            group = voice_number(never)
+            if group is None:
+                self.core.contents.require(never)
+            else:
+                self._members(group)
         with self.core.database.command("say") as entry:
             if voice is not None:
                 recordings = self._members(voice)
             else:
-                self.core.settle()
+                self.core.settle(entry)
                 report = enroll(self.core, [Entrant(Path(what))], entry)
                 if report.refused:
                     raise SingeridError(str(report.refused[0]))
@@ -372,10 +386,8 @@ class Library:
                     corrections.say_is_not(self.core, entry, recording, singer)
             else:
                 assert never is not None
-                group = voice_number(never)
                 for recording in recordings:
-                    if group is not None and self.core.contents.number_of(never) is None:
-                        self._members(group)
+                    if group is not None:
                         corrections.say_is_not_voice(self.core, entry, recording, group)
                     else:
                         corrections.say_is_not(self.core, entry, recording, never)
@@ -479,7 +491,7 @@ class Library:
     def discover(self, files: Sequence[Path], step: Step = _nothing) -> tuple[Discovery, EnrollReport]:
         """Hear files, and group those of nobody known by voice; what was heard before is not heard again."""
         with self.core.database.command("discover") as entry:
-            self.core.settle()
+            self.core.settle(entry)
             report = enroll(self.core, [Entrant(path) for path in files], entry, step=step)
             rule, _ = self.rule()
             found = group_voices(self.core, entry, rule)

@@ -113,6 +113,11 @@ class Contents:
         return {recording.id: place for place, recording in enumerate(self.recordings)}
 
     @cached_property
+    def seconds(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Length of each recording."""
+        return np.array([recording.seconds for recording in self.recordings], np.float64)
+
+    @cached_property
     def enrolled(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Places of the enrolled recordings."""
         return np.array([at for at, own in enumerate(self.recordings) if own.role == "enrolled"], np.int64)

@@ -132,10 +132,16 @@ def statements() -> Iterator[str]:
             ("DELETE", "OLD", f"json_object({old})"),
         ):
             names = ", ".join(f"{row}.{column}" for column in key)
+            noted = f"SELECT entry, '{table}', json_array({names}), {before} FROM journal_now"
+            if event == "UPDATE":  # of a key: a row of the new one was not there, either
+                new = ", ".join(f"NEW.{column}" for column in key)
+                noted += (
+                    f" UNION ALL SELECT entry, '{table}', json_array({new}), NULL FROM journal_now "
+                    f"WHERE json_array({new}) <> json_array({names})"
+                )
             yield (
                 f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table}\n"
                 "WHEN EXISTS (SELECT 1 FROM journal_now)\n"
-                "BEGIN INSERT INTO changes (entry, part, key, before)\n"
-                f"SELECT entry, '{table}', json_array({names}), {before} FROM journal_now; END"
+                f"BEGIN INSERT INTO changes (entry, part, key, before) {noted}; END"
             )
     yield f"PRAGMA user_version = {FORMAT}"

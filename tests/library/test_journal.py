@@ -1,0 +1,178 @@
+"""What a command did, undo takes back: all of it, the latest first, over restarts."""
+
+import pytest
+
+import made_up
+from made_up import dump, put, take, write_voice
+from singerid.errors import SingeridError
+from singerid.library.library import Library
+
+
+def _enroll(library, folder):
+    new = [take("Dee", number) for number in range(2)] + [take("Ada", 9)]
+    # Also one that was nobody's so far, and is somebody's now.
+    put(library, [*new, take("Eve", 0)])
+
+
+def _rename(library, folder):
+    library.rename("Ada", "ADA")
+
+
+def _merge(library, folder):
+    library.merge("Bea", "Ada")
+
+
+def _split(library, folder):
+    library.split("Cy")
+
+
+def _say_is(library, folder):
+    assert library.say(folder / "new.wav", singer="Newcomer") == 1
+
+
+def _say_is_of_another(library, folder):
+    library.say(_path_of(library, "Ada"), singer="Cy")
+
+
+def _say_is_not(library, folder):
+    library.say(_path_of(library, "Ada"), never="Ada")
+
+
+def _discover(library, folder):
+    found, _ = library.discover(sorted((folder / "unknown").iterdir()))
+    assert found.voices
+
+
+def _import(library, folder):
+    with made_up.made(folder / "other", ("Fay", "Ada"), 5) as other:
+        other.core.keep_settings(library.core.settings)
+        other.export(folder / "export")
+    assert library.import_from(folder / "export")[0] >= 9
+
+
+def _calibrate(library, folder):
+    library.calibrate(0.2)
+
+
+COMMANDS = {
+    "enroll": _enroll,
+    "rename": _rename,
+    "merge": _merge,
+    "split": _split,
+    "say is": _say_is,
+    "say is, of another's": _say_is_of_another,
+    "say is-not": _say_is_not,
+    "discover": _discover,
+    "import": _import,
+    "calibrate": _calibrate,
+}
+
+
+def _path_of(library, singer):
+    return library.recordings_of(singer)[0]["path"]
+
+
+@pytest.fixture
+def library(own_library):
+    with Library.open(own_library) as opened:
+        # Something that people have said is there already.
+        opened.say(_path_of(opened, "Bea"), singer="Bea")
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_voice(tmp_path / "new.wav", 600)
+    for number in range(3):
+        write_voice(tmp_path / "unknown" / f"{number}.wav", 900 + number, 2 + 0.3 * number, number)
+    return tmp_path
+
+
+# Vectors of made-up takes are of another size than those of small ears.
+@pytest.fixture(autouse=True)
+def size(monkeypatch):
+    monkeypatch.setattr(made_up, "SIZE", 96)
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_command_that_is_taken_back_leaves_no_trace(library, folder, command):
+    before = dump(library)
+    command(library, folder)
+    assert dump(library) != before
+    library.undo()
+    assert dump(library) == before
+
+
+def test_all_commands_are_taken_back_one_by_one_by_other_processes(library, folder):
+    before = []
+    for command in COMMANDS.values():
+        before.append(dump(library))
+        command(library, folder)
+    for number, content in enumerate(reversed(before)):
+        with Library.open(library.path) as again:  # as a later process would
+            again.undo()
+            assert dump(again) == content, list(COMMANDS)[-1 - number]
+
+
+def test_several_are_taken_back_at_once(library, folder):
+    before = dump(library)
+    for command in COMMANDS.values():
+        command(library, folder)
+    done = library.undo(len(COMMANDS))
+    assert [entry.command for entry in done] == [
+        *("calibrate", "import", "discover", "say", "say", "say", "split", "merge", "rename", "enroll")
+    ]
+    assert dump(library) == before
+
+
+def test_answers_are_the_same_again(library, folder):
+    before = [library.identify(folder / "new.wav").to_json(), library.overview()]
+    library.merge("Bea", "Ada")
+    library.say(folder / "new.wav", singer="Ada")
+    library.undo(2)
+    assert [library.identify(folder / "new.wav").to_json(), library.overview()] == before
+
+
+def test_undo_of_the_first_enrolment_gives_an_empty_library_that_may_hear_otherwise(sung, tmp_path):
+    files = sorted((sung.tree / "Ada").rglob("*.wav"))
+    with Library.open(tmp_path / "library", create=True) as library:
+        library.enroll("Ada", files, encoder="small")
+        library.undo()
+        assert library.singers == ()
+        assert library.enroll("Ada", files, encoder="other").added == 3
+
+
+def test_with_nothing_left_one_line_says_so(library):
+    library.undo(2)  # what the fixtures did
+    with pytest.raises(SingeridError, match="there is nothing to take back"):
+        library.undo()
+
+
+def test_a_command_that_changed_nothing_is_no_entry(library, sung):
+    count = len(library.journal())
+    library.enroll("Ada", sorted((sung.tree / "Ada").rglob("*.wav")))
+    with pytest.raises(SingeridError, match="nobody in the library is called"):
+        library.rename("Nobody", "Somebody")
+    assert len(library.journal()) == count
+
+
+def test_of_a_command_that_was_broken_off_what_was_done_can_be_taken_back(library):
+    before = dump(library)
+
+    def broken():
+        yield take("Dee", 0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        put(library, broken())
+    assert "Dee" in Library.open(library.path).singers
+    library.undo()
+    assert dump(library) == before
+
+
+def test_migrate_cannot_be_taken_back_nor_what_was_before(library):
+    library.migrate("other")
+    with pytest.raises(SingeridError, match="migrate cannot be taken back, nor what was done before it"):
+        library.undo()
+    library.rename("Ada", "Eve")
+    assert [entry.command for entry in library.undo(5)] == ["rename"]
