@@ -9,7 +9,7 @@ from singerid.data.names import clean_name, folded_name
 from singerid.errors import Failure
 from singerid.library.core import LibraryCore, new_id
 from singerid.library.database import Change, text
-from singerid.library.finding import TAKEN_FOR, Fresh, FoundFile, by_sound, look, remember_place
+from singerid.library.finding import TAKEN_FOR, FoundFile, Fresh, by_sound, look, remember_place
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Recording
 from singerid.listening.ahead import decoded_ahead
