@@ -27,7 +27,7 @@ def demo(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """See it work, on songs that it makes or on yours: name singers, call strangers unknown, train a network."""
+    """See it work on songs that it makes, or on yours: name singers, call strangers unknown, train."""
     from singerid.demo import DemoConfig, run_demo, run_on_music
     from singerid.system.devices import choose_device, use_threads
 

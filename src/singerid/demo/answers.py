@@ -45,6 +45,12 @@ class Answer:
         return named is not None and folded_name(named) == folded_name(self.question.singer)
 
     @property
+    def is_guessed_right(self) -> bool:
+        """Whether it leaves open who sings, and finds the singer likeliest."""
+        first = self.result.candidates[0].singer if self.result.candidates else ""
+        return self.result.decision == "ambiguous" and folded_name(first) == folded_name(self.question.singer)
+
+    @property
     def text(self) -> str:
         """The answer in a word: a name, or why there is none."""
         return printable(self.result.singer or self.result.decision.replace("_", " "))
@@ -57,7 +63,8 @@ class Answer:
             if decision == "known":
                 return ("right", "right") if self.is_named_right else ("wrong", f"wrong: it is {singer}")
             if decision == "ambiguous":
-                return "open", f"left open: it is {singer}"
+                guess = "its first guess is right" if self.is_guessed_right else f"it is {singer}"
+                return "open", f"left open: {guess}"
             return "wrong", f"missed: it is {singer}"
         if decision == "known":
             return "wrong", "wrong: nobody enrolled sings"
@@ -79,6 +86,7 @@ class Counts:
         right: the singer is named.
         wrong: somebody else is named.
         ambiguous: it is left open.
+        guessed: of those, the singer is found likeliest.
         unknown: it is said to be nobody known.
         no_voice: nobody is heard to sing.
     """
@@ -87,6 +95,7 @@ class Counts:
     right: int
     wrong: int
     ambiguous: int
+    guessed: int
     unknown: int
     no_voice: int
 
@@ -101,6 +110,7 @@ def count(answers: Iterable[Answer], kind: Kind) -> Counts:
         right,
         decisions["known"] - right,
         decisions["ambiguous"],
+        sum(answer.is_guessed_right for answer in own),
         decisions["unknown"],
         decisions["no_voice"],
     )
@@ -114,7 +124,8 @@ def in_words(answers: Iterable[Answer]) -> str:
     if ours.songs:
         told.append(
             f"of {counted(ours.songs, 'song')} by enrolled singers {ours.right} named right, {ours.wrong} "
-            f"wrongly, {ours.ambiguous} ambiguous, {ours.unknown} said unknown{_unheard(ours)}"
+            f"wrongly, {ours.ambiguous} ambiguous ({ours.guessed} with the right singer first), "
+            f"{ours.unknown} said unknown{_unheard(ours)}"
         )
     if strangers.songs:
         told.append(

@@ -137,8 +137,13 @@ def run_demo(
         no_vocals=no_vocals,
         separator=config.separator,
         counts=[
-            count_row(where.name, where.what.format(config.separator), answers.answers)
-            for where, answers in asked.items()
+            count_row(
+                where.name,
+                f"{where.what.format(config.separator)}; enrolled by {found.recordings} of "
+                f"{counted(len(cast.learned), 'song')}",
+                found.answers,
+            )
+            for where, found in asked.items()
         ],
         library=asked.get(_MIXTURE),
         songs=song_rows(asked[_MIXTURE].answers) if asked else [],
@@ -207,7 +212,8 @@ def _libraries(
             show_progress=show_progress,
             on_answer=first_answers if where is _MIXTURE else lambda _: None,
         )
-        on_line(f"  {where.name}: {in_words(asked[where].answers)}")
+        known_by = f"known by {asked[where].recordings} of {counted(len(cast.learned), 'song')}"
+        on_line(f"  {where.name} ({known_by}): {in_words(asked[where].answers)}")
     return asked, no_vocals
 
 
