@@ -58,14 +58,14 @@ def test_writes_one_page_that_needs_nothing_else_and_goes_on_when_called_again(s
     assert "learned from 10 songs of all 5 singers" in words
     assert "crnn_square" not in page
     assert len(re.findall("<svg", page)) == 3  # a timeline, a pair of matrices, a pair of curves
-    assert page.count('preload="none" src="data:audio/mpeg;base64,') == 3 + 2 + 5
+    assert page.count('preload="none" src="data:audio/mpeg;base64,') == 2 * (
+        3 + 2 + 5
+    )  # with the band, and alone
     assert needs_nothing_else(page)
     told = "\n".join(lines)
     for heard in ("mixture", "separated vocals", "true vocals"):
-        assert re.search(
-            rf"{heard} \(known by \d of 6 songs\): of 3 songs by enrolled singers .*; of 2 by strangers .*; of 5 bands",
-            told,
-        )
+        pattern = rf"{heard} \(known by \d of 6 songs\): of 3 songs .*; of 2 by strangers .*; of 5 bands"
+        assert re.search(pattern, told)
     before = states_of(tmp_path / "demo")
     again: list[str] = []
     assert run_demo(tmp_path / "demo", config, CPU, workers=1, on_line=again.append) == path

@@ -12,6 +12,7 @@ class DemoConfig:
     Attributes:
         corpus: the songs that are made.
         strangers: singers of it who are not enrolled.
+        enrolled_songs: of each album by which a singer is enrolled.
         separator: takes the vocals out of the mixtures.
         width: of the networks.
         batch_norm_momentum: of the networks.
@@ -20,6 +21,7 @@ class DemoConfig:
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     strangers: int = 2
+    enrolled_songs: int = 2
     separator: str = "spleeter"
     width: float = 0.25
     batch_norm_momentum: float = 0.1

@@ -1,5 +1,6 @@
 """The demo on songs that it makes: a library knows most of the singers, a network learns all."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import torch
 
 from singerid.config import AudioCondition
-from singerid.data.splits import Split, album_split
-from singerid.data.synthetic import Corpus, draw_corpus
+from singerid.data.splits import album_split
+from singerid.data.synthetic import draw_corpus
 from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.tracks import Track, scan_tree, singers_of
 from singerid.demo.answers import Answer, Question, count, in_words
@@ -112,9 +113,7 @@ def run_demo(
     write_corpus(corpus, config.corpus, workers, show_progress=show_progress)
     tracks = scan_tree(corpus / "mixture")
     on_line(f"{counted(len(singers_of(tracks)), 'synthetic singer')}, {counted(len(tracks), 'song')}")
-    cast = _cast(
-        tracks, draw_corpus(config.corpus), album_split(tracks, config.training.seed), config.strangers
-    )
+    cast = _cast(tracks, config)
     deaf = _why_not(lambda: open_encoder(DEFAULT_ENCODER, device))
     asked: dict[_Condition, Asked] = {}
     no_vocals = ""
@@ -146,7 +145,8 @@ def run_demo(
             for where, found in asked.items()
         ],
         library=asked.get(_MIXTURE),
-        songs=song_rows(asked[_MIXTURE].answers) if asked else [],
+        true_vocals=asked.get(_TRUE),
+        songs={where.name: song_rows(asked[where].answers) for where in (_MIXTURE, _TRUE) if where in asked},
         findings=_findings(asked),
         network=network.values,
         full=full,
@@ -158,12 +158,17 @@ def run_demo(
     return path
 
 
-def _cast(tracks: Sequence[Track], corpus: Corpus, split: Split, strangers: int) -> _Cast:
+def _cast(tracks: Sequence[Track], config: DemoConfig) -> _Cast:
     """Strangers are the last singer and some before: of two among eight, one has an enrolled near twin."""
-    singers = singers_of(tracks)
-    away = {singers[len(singers) * at // strangers] for at in range(1, strangers)} | {singers[-1]}
-    twins = {song.singer.name: song.singer.near_twin for song in corpus.songs}
-    learned, tested = set(split.train), set(split.test)
+    singers, count = singers_of(tracks), config.strangers
+    away = {singers[len(singers) * at // count] for at in range(1, count)} | {singers[-1]}
+    twins = {song.singer.name: song.singer.near_twin for song in draw_corpus(config.corpus).songs}
+    split = album_split(tracks, config.training.seed)  # that of the networks, too
+    train, tested = set(split.train), set(split.test)
+    albums: dict[tuple[str, str], list[Track]] = defaultdict(list)
+    for track in tracks:
+        if track.path in train and track.singer not in away:
+            albums[track.singer, track.album].append(track)
     asked = tuple(track for track in tracks if track.path in tested)
     first: dict[str, Track] = {}
     for track in asked:
@@ -171,7 +176,7 @@ def _cast(tracks: Sequence[Track], corpus: Corpus, split: Split, strangers: int)
     return _Cast(
         tuple(sorted(away)),
         tuple((name, twins[name]) for name in sorted(away) if twins[name] and twins[name] not in away),
-        tuple(track for track in tracks if track.path in learned and track.singer not in away),
+        tuple(track for own in albums.values() for track in own[: config.enrolled_songs]),
         asked,
         tuple(first.values()),
     )
