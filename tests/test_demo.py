@@ -78,7 +78,7 @@ def test_writes_one_page_that_needs_nothing_else_and_goes_on_when_called_again(s
 
 @pytest.mark.slow
 def test_without_weights_it_says_so_and_trains_a_network(small, tmp_path, offline):
-    torch.set_num_threads(2)  # with --full the networks are trained side by side, in processes of their own
+    torch.set_num_threads(1)  # else the networks are trained in processes of their own, which takes longer
     lines: list[str] = []
     path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True, on_line=lines.append)
     page = path.read_text(encoding="utf-8")
