@@ -28,7 +28,7 @@ class Asked:
         answers: to the questions that could be heard.
         failures: files that could not be used.
         worth: what its calibration says, in plain words; why there is none where there is none.
-        is_calibrated: whether there is one.
+        is_promised: whether what is enrolled is enough for the promise that hardly any stranger is named.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Asked:
     answers: tuple[Answer, ...]
     failures: tuple[Failure, ...]
     worth: tuple[str, ...]
-    is_calibrated: bool
+    is_promised: bool
 
 
 def ask_library(
@@ -90,7 +90,7 @@ def ask_library(
             tuple(answers),
             tuple(failures),
             worth,
-            library.calibration is not None,
+            library.calibration is not None and library.calibration.is_kept,
         )
 
 

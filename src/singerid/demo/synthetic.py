@@ -247,12 +247,21 @@ def _findings(asked: dict[_Condition, Asked]) -> list[str]:
     ours = {where: count(heard.answers, "enrolled") for where, heard in asked.items()}
     strangers = count(asked[_MIXTURE].answers, "stranger")
     bands = count(asked[_MIXTURE].answers, "band")
-    return [
-        f"Heard with its band, an enrolled singer is named right in {ours[_MIXTURE].right} of "
-        f"{ours[_MIXTURE].songs} songs; heard alone, in {ours[_TRUE].right} of {ours[_TRUE].songs}.",
-        f"With the band, {strangers.wrong} of {counted(strangers.songs, 'song')} by strangers and "
-        f"{bands.wrong} of {counted(bands.songs, 'band')} alone were given a name.",
+    told = [
+        f"{heard}, an enrolled singer is named right in {found.right} of {counted(found.songs, 'song')}, and "
+        f"is the likeliest of an ambiguous answer in {found.guessed} more."
+        for heard, found in (("Heard with the band", ours[_MIXTURE]), ("Heard alone", ours[_TRUE]))
     ]
+    told.append(
+        f"With the band, {strangers.wrong} of {counted(strangers.songs, 'song')} by strangers and "
+        f"{bands.wrong} of {counted(bands.songs, 'band')} alone were given a name."
+    )
+    if not asked[_MIXTURE].is_promised:
+        told.append(
+            "So few singers are not enough to promise that hardly any stranger is named. A name then needs a "
+            "very high score, and much is left open."
+        )
+    return told
 
 
 def _why_not(attempt: Callable[[], object]) -> str:
