@@ -17,7 +17,7 @@ NAMES = {
     "chinese": "王菲",
     "right to left": "فيروز",
     "bytes that are no UTF-8": b"Bj\xf6rk".decode("utf-8", "surrogateescape"),
-    "quotes": "O'Brien \"the\" `$(x)`",
+    "quotes": 'O\'Brien "the" `$(x)`',
     "nul": "a\0b",
     "emoji": "🎤 singer",
     "sql": "'; DROP TABLE singers; --",
