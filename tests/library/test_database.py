@@ -232,9 +232,10 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(library):
 
 def test_a_transaction_that_fails_has_not_happened(library):
     before = dump(library)
-    with pytest.raises(SingeridError, match="FOREIGN KEY"), library.core.database.changing() as change:
-        change.run("UPDATE singers SET name = 'Eve'")
-        change.run("UPDATE recordings SET singer = 99")
+    refused = pytest.raises(SingeridError, match="FOREIGN KEY")
+    with refused, library.core.database.changing() as change:
+        for statement in ("UPDATE singers SET name = 'Eve'", "UPDATE recordings SET singer = 99"):
+            change.run(statement)
     assert dump(library) == before
 
 
