@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,8 @@ _TABLES = (
     *("fresh", "waiting", "voiceless", "back_ends", "calibrations", "journal", "changes"),
 )
 _BLOBS = frozenset(("vector", "mean", "whitening"))
-_MOST_HOLES = 10_000  # damaged places of a table that are passed over
+_LAST_ROW = 2**40
+_INTERIOR = 5  # a page of SQLite's that names others, https://sqlite.org/fileformat2.html#b_tree_pages
 
 
 def check(folder: Path) -> list[str]:
@@ -76,12 +77,18 @@ def _rescue(folder: Path) -> list[str]:
         new.text_factory = bytes
         for statement in statements():
             new.execute(statement)
+        source = path
+        if not _can_be_read(path):
+            source = made.with_name(f"{made.name}-schema")
+            _with_schema(path, made, source)
         new.execute("BEGIN")
         for table in _TABLES:
-            counts[table] = _copied(path, new, table)
+            counts[table] = _copied(source, new, table)
         new.execute("COMMIT")
     finally:
         new.close()
+        for left in folder.glob(f"{made.name}-*"):
+            left.unlink()
     if not counts["recordings"] and not counts["singers"]:
         made.unlink()
         raise SingeridError(
@@ -100,6 +107,18 @@ def _rescue(folder: Path) -> list[str]:
     ]
 
 
+def _can_be_read(path: Path) -> bool:
+    """Whether the description of the tables can be."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("SELECT count(*) FROM recordings LIMIT 0").fetchall()
+        return bool(connection.execute("SELECT name FROM sqlite_schema").fetchall())
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
 def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
     """Copy the rows of a table that can be read; gives their number."""
     columns = [row[1].decode() for row in target.execute(f"PRAGMA table_info({table})")]
@@ -109,25 +128,65 @@ def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
         "?" if column in _BLOBS else "iif(typeof(?1) = 'blob', CAST(?1 AS TEXT), ?1)".replace("?1", f"?{at}")
         for at, column in enumerate(columns, 1)
     )
-    count, last = 0, -1
     old = sqlite3.connect(source, isolation_level=None)
     old.text_factory = bytes
+    count, last, step = 0, -1, 1
+    sql = f"SELECT rowid, {names} FROM {table} WHERE rowid > ? ORDER BY rowid"
     try:
-        for _ in range(_MOST_HOLES):
+        while last < _LAST_ROW:
             try:
-                for rowid, *values in old.execute(
-                    f"SELECT rowid, {names} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)
-                ):
-                    last = rowid
-                    with suppress(sqlite3.IntegrityError):
-                        target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-                        count += 1
-                return count
+                # Where many cannot be read, one perhaps can: of many the one before a hole is lost, too.
+                for limit in (-1, 1):
+                    with suppress(sqlite3.DatabaseError) if limit < 0 else nullcontext():
+                        for rowid, *values in old.execute(f"{sql} LIMIT {limit}", (last,)):
+                            last, step = rowid, 1
+                            with suppress(sqlite3.IntegrityError):
+                                target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+                                count += 1
+                        if limit < 0:
+                            return count
             except sqlite3.DatabaseError:
-                last += 1
+                # Behind a damaged page: on in growing steps, then back to the first row behind it.
+                unreadable = last
+                while last < _LAST_ROW and not _is_readable(old, table, last):
+                    unreadable, last, step = last, last + step, step * 2
+                while last < _LAST_ROW and last - unreadable > 1:
+                    middle = (last + unreadable) // 2
+                    if _is_readable(old, table, middle):
+                        last = middle
+                    else:
+                        unreadable = middle
         return count
     finally:
         old.close()
+
+
+def _is_readable(database: sqlite3.Connection, table: str, after: int) -> bool:
+    """Whether the next row can be read."""
+    try:
+        database.execute(f"SELECT * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1", (after,)).fetchall()
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _with_schema(damaged: Path, new: Path, target: Path) -> None:
+    """A copy of a database whose description of its tables is damaged, with that of a new one.
+
+    Tables of a library are always made in the same order, so they begin at the same pages.
+    """
+    fresh, content = new.read_bytes(), bytearray(damaged.read_bytes())
+    size = int.from_bytes(fresh[16:18], "big")
+    content += bytes(-len(content) % size)
+    pages = [1]
+    if fresh[100] == _INTERIOR:
+        cells = int.from_bytes(fresh[103:105], "big")
+        starts = [int.from_bytes(fresh[112 + 2 * at : 114 + 2 * at], "big") for at in range(cells)]
+        pages += [int.from_bytes(fresh[start : start + 4], "big") for start in (*starts, 108)]
+    for page in pages:
+        content[(page - 1) * size : page * size] = fresh[(page - 1) * size : page * size]
+    content[28:40] = (len(content) // size).to_bytes(4, "big") + bytes(8)  # no page is free
+    target.write_bytes(content)
 
 
 def _mend(database: Database) -> list[str]:

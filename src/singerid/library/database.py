@@ -120,6 +120,9 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Within, all queries see the library as it is now, whatever is written meanwhile."""
+        if self._connection.in_transaction:  # which sees it so
+            yield
+            return
         with self.explained():
             self._connection.execute("BEGIN")
             try:
@@ -167,7 +170,7 @@ class Database:
 
     @contextmanager
     def changing(self, entry: int | None = None) -> Iterator["Change"]:
-        """One transaction: all of it or nothing.
+        """One transaction: all of it or nothing. Within another one it is a part of that.
 
         Args:
             entry: of the journal, under which the changes are noted; None: they are not.
@@ -176,6 +179,16 @@ class Database:
             raise SingeridError(
                 f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
             )
+        is_part = self._connection.in_transaction
+        if is_part:
+            noted = self._connection.execute("SELECT entry FROM journal_now").fetchall()
+            self._connection.execute("DELETE FROM journal_now")
+            if entry is not None:
+                self._connection.execute("INSERT INTO journal_now VALUES (?)", (entry,))
+            yield Change(self._connection)
+            self._connection.execute("DELETE FROM journal_now")
+            self._connection.executemany("INSERT INTO journal_now VALUES (?)", noted)
+            return
         with self.explained():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

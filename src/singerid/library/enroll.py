@@ -102,7 +102,7 @@ def enroll(
             report.voiceless.append(entrant.path)
             step()
             continue
-        if file.recording is None:
+        if file.recording is None or _is_waiting(core, file.recording):
             new.append((entrant, file))
             continue
         touched |= _again(core, entrant, file, entry, report)
@@ -266,14 +266,15 @@ def _add(
         known = fresh.by_sound(heard) if alike is None else alike.id
         if known is not None:
             report.notices.append(f"{printable(entrant.path)}: {TAKEN_FOR}")
+    if known is not None and _is_waiting(core, known):
+        with core.database.changing() as change:
+            _fill(change, known, heard, _contents_of(core, heard))
     if known is not None:
         return _again(core, entrant, replace(file, recording=known), entry, report)
     if heard.short:
         report.notices.append(f"{printable(entrant.path)}: is very short; a longer recording tells more")
     recording = new_id()
-    vectors = {
-        sound: heard.vectors[at].astype("<f4").tobytes() for at, sound in enumerate(core.settings.sounds)
-    }
+    vectors = _contents_of(core, heard)
     with core.database.changing(entry) as change:
         # First as nobody's: who a singer is, is known behind that.
         insert(
@@ -301,6 +302,27 @@ def _add(
     report.added += 1
     report.recordings.append((entrant.path, recording))
     return set() if number is None else {number}
+
+
+def _contents_of(core: LibraryCore, heard: HeardVoice) -> dict[str, bytes]:
+    assert heard.vectors is not None
+    return {sound: heard.vectors[at].astype("<f4").tobytes() for at, sound in enumerate(core.settings.sounds)}
+
+
+def _is_waiting(core: LibraryCore, recording: str) -> bool:
+    """Whether `migrate` did not find its sound, so that it has no vectors."""
+    found = core.database.value("SELECT 1 FROM waiting WHERE recording = ?", (recording,))
+    return found is not None
+
+
+def _fill(change: Change, recording: str, heard: HeardVoice, vectors: dict[str, bytes]) -> None:
+    """Give a recording that waits for them its vectors."""
+    change.run("DELETE FROM waiting WHERE recording = ?", (recording,))
+    change.run("UPDATE recordings SET voice_seconds = ? WHERE id = ?", (heard.voice_seconds, recording))
+    change.many(
+        "INSERT OR REPLACE INTO vectors (recording, sound, vector) VALUES (?, ?, ?)",
+        [(recording, sound, content) for sound, content in vectors.items()],
+    )
 
 
 def _again(

@@ -92,11 +92,13 @@ class Fresh:
 
     def by_sound(self, heard: HeardVoice) -> str | None:
         """As the function `by_sound`, of these; gives its id."""
+        if heard.vectors is None:
+            return None
         for length in (int(heard.seconds) + step for step in (-1, 0, 1)):
             for recording, seconds, vectors in self._by_length.get(length, ()):
-                if heard.vectors is not None and abs(seconds - heard.seconds) <= SAME_SECONDS:
-                    if (vectors * heard.vectors).sum(-1).min() >= SAME_COSINE:
-                        return recording
+                is_as_long = abs(seconds - heard.seconds) <= SAME_SECONDS
+                if is_as_long and (vectors * heard.vectors).sum(-1).min() >= SAME_COSINE:
+                    return recording
         return None
 
 

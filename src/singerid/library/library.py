@@ -372,27 +372,41 @@ class Library:
         with self.core.database.command("say") as entry:
             if voice is not None:
                 recordings = self._members(voice)
+                # Who was said not to be of this voice is not of the singer either.
+                refusing = self._rejecting(voice)
+                self._said(entry, recordings, singer, never, group)
+                for recording in refusing if singer is not None else ():
+                    corrections.say_is_not(self.core, entry, recording, singer or "")
             else:
                 self.core.settle(entry)
-                report = enroll(self.core, [Entrant(Path(what))], entry)
-                if report.refused:
-                    raise SingeridError(str(report.refused[0]))
-                recordings = [recording for _, recording in report.recordings]
-            if singer is not None:
-                # Who was said not to be of this voice is not of the singer either.
-                refusing = [] if voice is None else self._rejecting(voice)
-                corrections.say_is(self.core, entry, recordings, singer)
-                for recording in refusing:
-                    corrections.say_is_not(self.core, entry, recording, singer)
-            else:
-                assert never is not None
-                for recording in recordings:
-                    if group is not None:
-                        corrections.say_is_not_voice(self.core, entry, recording, group)
-                    else:
-                        corrections.say_is_not(self.core, entry, recording, never)
+                try:
+                    with self.core.database.changing():  # a file that is new is heard and named at once
+                        report = enroll(self.core, [Entrant(Path(what))], entry)
+                        if report.refused:
+                            raise SingeridError(str(report.refused[0]))
+                        recordings = [recording for _, recording in report.recordings]
+                        self._said(entry, recordings, singer, never, group)
+                finally:
+                    self.core.changed()
         write_pages(self.core)
         return len(recordings)
+
+    def _said(
+        self,
+        entry: int | None,
+        recordings: Sequence[str],
+        singer: str | None,
+        never: str | None,
+        group: int | None,
+    ) -> None:
+        if singer is not None:
+            corrections.say_is(self.core, entry, recordings, singer)
+            return
+        for recording in recordings:
+            if group is not None:
+                corrections.say_is_not_voice(self.core, entry, recording, group)
+            else:
+                corrections.say_is_not(self.core, entry, recording, never or "")
 
     def _members(self, voice: int) -> list[str]:
         found = [one.id for one in self.core.contents.recordings if one.voice == voice]

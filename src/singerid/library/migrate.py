@@ -4,7 +4,6 @@ What was made so far is kept: interrupted and called again, it goes on.
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from singerid.library.calibrate import material_of, read_calibration
 from singerid.library.core import LibraryCore, set_settings, settings_of
 from singerid.library.database import Change
 from singerid.library.decide import judge
+from singerid.library.finding import look
 from singerid.library.hearing import SOUNDS, Hearing
 from singerid.library.odds import probability
 from singerid.library.records import Settings
@@ -106,8 +106,16 @@ def _places(core: LibraryCore) -> dict[str, list[str]]:
     return found
 
 
+def _is_there(core: LibraryCore, recording: str, place: str) -> bool:
+    """Whether a file still is the recording: another one may lie there by now."""
+    try:
+        return look(core.database, Path(place)).recording == recording
+    except AudioError:
+        return False
+
+
 def _hear(core: LibraryCore, hearing: Hearing, recording: str, places: list[str]) -> Failure | None:
-    path = next(filter(os.path.exists, places), None)
+    path = next((place for place in places if _is_there(core, recording, place)), None)
     if path is None:
         name = places[0] if places else f"recording {recording}"
         return Failure(name, "is not there any more; enroll it again from where it is now")

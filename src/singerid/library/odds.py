@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PRIOR = 0.5
-# In the coefficients that it starts from: what so many trials weigh, for each. Where the scores lie differs more
-# from library to library than how fast they tell, so the bias is left nearly free.
+# In the coefficients that it starts from: what so many trials weigh, for each. Where the scores lie differs
+# more from library to library than how fast they tell, so the bias is left nearly free.
 _TRUST, _TRUST_IN_BIAS = 4.0, 0.1
 _A_SINGER = 5.0  # trials
 _STEPS = 50
