@@ -27,7 +27,7 @@ from singerid.library.records import Contents
 from singerid.library.rule import Rule
 from singerid.library.shipped import shipped_rule
 from singerid.library.trials import Material, Trials, count_trials, make_trials
-from singerid.library.voiceprints import fit_back_ends
+from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
 from singerid.text import counted, printable
 
 DEFAULT_FPIR = 0.05
@@ -318,16 +318,20 @@ _FAR = 0.15  # of scores: between the best singer and the next
 
 
 def _two_voices(contents: Contents, names: list[str]) -> tuple[str, ...]:
-    """Singers whose recordings fall into two groups that are no more alike than those of two singers."""
+    """Singers whose recordings fall into two groups that are no more alike than those of two singers.
+
+    Each is heard behind a back end of the others: one that was fitted to two voices as one takes off what
+    they differ in.
+    """
     prints = contents.voiceprints
     found = []
     for place, name in enumerate(names):
         own = prints.owners == place
-        groups = [
-            prints.recordings[own & (prints.exemplars == number)].mean(0)
-            for number in np.unique(prints.exemplars[own])
-            if number
-        ]
+        others = prints.owners[~own]
+        back_ends = fit_back_ends(prints.vectors[~own], np.unique(others, return_inverse=True)[1])
+        recordings = behind(back_ends, prints.vectors[own])
+        exemplars = exemplars_of(recordings)
+        groups = [recordings[exemplars == number].mean(0) for number in np.unique(exemplars) if number]
         if len(groups) < 2:
             continue
         unit = np.array(groups) / np.linalg.norm(groups, axis=1, keepdims=True)
