@@ -34,6 +34,10 @@ SOUNDS = {"mixture": [0], "vocals": [1], "both": [0, 1]}
 # What a deviation is taken to be: what varies from set to set rather than from voice to voice (seconds,
 # numbers of recordings, the margin) is given large ones, so that little is learned of it from two sets.
 SCALES = (0.15, 1.0, 4.0, 2.0)
+HEADER = (
+    "| set, sound | FNIR at FPIR 5 % | at 1 % | calibrated to | FNIR | wrong name | ambiguous "
+    "| strangers named (at most) | ambiguous | Cllr (least) |\n|---|---|---|---|---|---|---|---|---|---|"
+)
 SEVERAL_SESSIONS = ("alys", "hikari-one", "scottpoid")
 
 
@@ -127,10 +131,7 @@ def main() -> None:
     for audio in ("mixture",) if options.mixture_only else ("mixture", "both"):
         libraries["songs", audio] = built(options.work / f"songs-{audio}", songs, strangers, audio)
         libraries["voices", audio] = built(options.work / f"voices-{audio}", voices, others, audio)
-    print(
-        "| set, sound | FNIR at FPIR 5 % | at 1 % | calibrated to | FNIR | wrong name | ambiguous "
-        "| strangers named (at most) | ambiguous | Cllr (least) |\n|---|---|---|---|---|---|---|---|---|---|"
-    )
+    print(HEADER)
     trials: dict[tuple[str, str], Trials] = {}
     for name in ("songs", "voices"):
         for sound, which in SOUNDS.items():

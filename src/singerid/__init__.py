@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from singerid.evaluation.evaluate import evaluate as evaluate
     from singerid.identifier import Identifier as Identifier
     from singerid.identify.result import Result as Result
+    from singerid.library.library import Library as Library
     from singerid.listening.listener import Listener as Listener
     from singerid.listening.opening import open_listener as open_listener
     from singerid.listening.waveform import WaveformModel as WaveformModel
@@ -52,6 +53,7 @@ _MODULES = {
     "evaluation.evaluate": ("evaluate",),
     "identifier": ("Identifier",),
     "identify.result": ("Result",),
+    "library.library": ("Library",),
     "listening.listener": ("Listener",),
     "listening.opening": ("open_listener",),
     "listening.waveform": ("WaveformModel",),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from singerid.encoders.back_end import RECORDINGS, SHRINKAGE, SINGERS, fit_back_end, unit
+from singerid.encoders.back_end import RECORDINGS, SHRINKAGE, SINGERS, WithinSinger, fit_back_end, unit
 
 
 def made_up(singers: int, recordings: int, size: int = 6, seed: int = 0):
@@ -55,3 +55,23 @@ def test_it_whitens_from_enough_singers_with_enough_recordings_on(singers, recor
 
 def test_nothing_comes_of_nothing():
     assert unit(np.zeros((2, 3))).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(("singer", "stays"), [(None, 0), (0, 0), (2, 2), (2, 4), (5, 1), (6, 0)])
+def test_leaving_recordings_out_equals_fitting_the_rest(singer: int | None, stays: int) -> None:
+    rng = np.random.default_rng(3)
+    owners = np.repeat(np.arange(7), (3, 4, 6, 3, 5, 2, 3))
+    order = rng.permutation(len(owners))  # of one singer after the other or not
+    owners = owners[order]
+    recordings = rng.standard_normal((len(owners), 12)) + 3 * rng.standard_normal((7, 12))[owners]
+    kept = np.ones(len(owners), bool)
+    own = None
+    if singer is not None:
+        places = np.flatnonzero(owners == singer)
+        own = np.arange(len(places)) < stays
+        kept[places[~own]] = False
+    found = WithinSinger(recordings, owners).back_end(singer, own)
+    whole = fit_back_end(recordings[kept], owners[kept].tolist())
+    assert found.whitened == whole.whitened
+    np.testing.assert_allclose(found.mean, whole.mean, atol=1e-6)
+    np.testing.assert_allclose(found.whitening, whole.whitening, rtol=1e-4, atol=1e-6)

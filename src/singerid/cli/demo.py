@@ -6,19 +6,46 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Threads
+from singerid.errors import Failure, SingeridError
+from singerid.system.console import conclude
 from singerid.system.streams import say
 from singerid.text import printable
 
 
 def demo(
+    music: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MUSIC",
+            help="Your own folder, SINGER/ALBUM/TRACK: an album of each singer is hidden and asked about.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Train a control, too, and compare with a classical system.")
+    ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """See it work: make a corpus of songs, train two networks, name singers, write a report."""
-    from singerid.demo import DemoConfig, run_demo
+    """See it work on songs that it makes, or on yours: name singers, call strangers unknown, train."""
+    from singerid.demo import DemoConfig, run_demo, run_on_music
     from singerid.system.devices import choose_device, use_threads
 
+    if music is not None and full:
+        raise SingeridError("--full: is for the songs that the demo makes; leave out the folder")
     use_threads(threads)
-    report = run_demo(out, DemoConfig(), choose_device(device), threads, show_progress=True)
-    say(f"{printable(report)}: open it in a browser")
+    where = choose_device(device)
+    failures: list[Failure] = []
+    if music is None:
+        page = run_demo(out, DemoConfig(), where, threads, full=full, show_progress=True, on_line=_print)
+    else:
+        page, unheard = run_on_music(
+            music, out, where, show_progress=True, on_line=_print, on_failure=failures.append
+        )
+        failures += unheard
+    say(f"{printable(page)}: open it in a browser")
+    raise typer.Exit(conclude(1, failures))
+
+
+def _print(line: str) -> None:
+    print(printable(line), flush=True)

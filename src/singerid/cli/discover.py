@@ -50,13 +50,14 @@ def discover(
         every = [one for voice in found.voices for one in voice.recordings]
         places = opened.paths([*every, *found.single, *found.known])
     rows = [
-        {"voice": voice.name, "recordings": [places.get(one, one) for one in voice.recordings]}
+        {"voice": voice.name, "recordings": sorted(places.get(one, one) for one in voice.recordings)}
         for voice in found.voices
     ]
-    single = [places.get(one, one) for one in found.single]
+    single = sorted(places.get(one, one) for one in found.single)
     if json_output:
-        known = [places.get(one, one) for one in found.known]
-        print_json({"voices": rows, "single": single, "known": known})
+        known = sorted(places.get(one, one) for one in found.known)
+        voiceless = [str(path) for path in report.voiceless]
+        print_json({"voices": rows, "single": single, "known": known, "no_voice": voiceless})
     else:
         table = Table("voice", "recordings", "which", right=(1,))
         for row, voice in zip(rows, found.voices, strict=True):
@@ -66,9 +67,12 @@ def discover(
         if single:
             table.add_row("like no other", str(len(single)), "\n".join(map(printable, single)))
         print_rich(table)
+        if report.voiceless:
+            say(f"{counted(len(report.voiceless), 'recording')} have no voice")
         if found.known:
             say(f"{counted(len(found.known), 'recording')} are by singers of the library: ask identify")
         if found.voices:
             first = found.voices[0].name
             say(f'Next: singerid library say {shell_word(library)} "{first}" --is NAME')
-    raise typer.Exit(conclude(report.usable + (not files), [*failures, *report.failures], report.warnings))
+    usable = report.usable + len(report.voiceless) + (not files)
+    raise typer.Exit(conclude(usable, [*failures, *report.failures], report.warnings))

@@ -8,6 +8,7 @@ import typer
 from singerid.cli.options import Device, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
 from singerid.config import AudioCondition
+from singerid.data.names import clean_name
 from singerid.errors import Failure, SingeridError
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, stepping
@@ -65,6 +66,8 @@ def enroll(
     given = paths or []
     if (store is not None) and (given or singer or manifest):
         raise SingeridError("--store says who sings: leave out files, --as and --manifest")
+    if singer is not None and not clean_name(singer):
+        raise SingeridError("--as: give a name that can be seen")
     if singer is not None and manifest is not None:
         raise SingeridError("--as and --manifest: give one of them")
     if store is None and not given:
@@ -93,9 +96,10 @@ def enroll(
         for notice in report.notices:
             warn(notice)
         recordings = sum(1 for one in opened.core.contents.recordings if one.role == "enrolled")
+        next_step = f". Next: singerid identify {shell_word(library)} SONG" if recordings else ""
         say(
             f"{printable(library)}: {counted(len(opened.singers), 'singer')}, "
             f"{counted(recordings, 'recording')} ({report.added} new, {report.changed} changed, "
-            f"{report.unchanged} unchanged). Next: singerid identify {shell_word(library)} SONG"
+            f"{report.unchanged} unchanged){next_step}"
         )
-        raise typer.Exit(conclude(report.usable, [*failures, *report.failures], report.warnings))
+        raise typer.Exit(conclude(report.usable, [*failures, *report.refused], report.warnings))

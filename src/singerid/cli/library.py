@@ -118,9 +118,8 @@ def split(
         done = opened.split(name, into, files)
     for path in done.moved:
         tell_person(printable(path))
-    tell_person(
-        f"{counted(len(done.moved), 'recording')} are {printable(done.name)}'s now, {done.stayed} stayed"
-    )
+    moved = counted(len(done.moved), "recording")
+    tell_person(f"{printable(done.name)}: {moved}; {printable(name)}: {done.stayed} stayed")
 
 
 @library.command(cls=FoldingCommand)
@@ -216,7 +215,7 @@ def calibrate(
         for sentence in sentences(found):
             tell_person(sentence)
         tell_person(f"A picture and all numbers: {printable(folder)}/calibration.svg, calibration.json")
-    failures += report.failures
+    failures += report.refused
     raise typer.Exit(conclude(1 + report.usable, failures, report.warnings))
 
 

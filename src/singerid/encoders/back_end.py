@@ -50,6 +50,60 @@ def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
     return found
 
 
+class WithinSinger:
+    """How recordings of one singer differ, summed over singers: back ends of all but some are quickly made.
+
+    Args:
+        recordings: (T, D) the mean vector of each recording.
+        owners: (T,) whose each is, 0 to S - 1; every singer has one at least.
+    """
+
+    def __init__(self, recordings: npt.NDArray[np.floating], owners: NDArray[np.int64]) -> None:
+        recordings = np.asarray(recordings, np.float64)
+        self._counts = np.bincount(owners)
+        order = np.argsort(owners, kind="stable")
+        begins = np.concatenate(([0], np.cumsum(self._counts)[:-1]))
+        self._means = np.add.reduceat(recordings[order], begins, axis=0) / self._counts[:, None]
+        self._ordered, self._begins = recordings[order], begins
+        several = self._counts >= RECORDINGS
+        used = several[owners]
+        within = recordings[used] - self._means[owners[used]]
+        self._scatter: NDArray[np.float64] = within.T @ within
+        self._freedom = int(used.sum() - several.sum())
+        self._several = int(several.sum())
+
+    def back_end(self, singer: int | None = None, kept: NDArray[np.bool_] | None = None) -> BackEnd:
+        """The back end of all recordings, or of all but some of a singer's.
+
+        Args:
+            singer: whose recordings are left out; None: nobody's.
+            kept: which of the singer's stay, in the order in which they were given; None: none.
+        """
+        means, scatter, freedom, several = self._means, self._scatter, self._freedom, self._several
+        if singer is not None:
+            begin, count = self._begins[singer], self._counts[singer]
+            own = self._ordered[begin : begin + count]
+            if count >= RECORDINGS:
+                rest = own - means[singer]
+                scatter, freedom, several = scatter - rest.T @ rest, freedom - (count - 1), several - 1
+            stays = own[:0] if kept is None else own[kept]
+            means = np.delete(means, singer, axis=0)
+            if len(stays):
+                means = np.concatenate((means, stays.mean(0, keepdims=True)))
+            if len(stays) >= RECORDINGS:
+                rest = stays - stays.mean(0)
+                scatter, freedom, several = scatter + rest.T @ rest, freedom + len(stays) - 1, several + 1
+        mean = means.mean(0)
+        size = means.shape[1]
+        whitening, whitened = np.eye(size), several >= SINGERS
+        if whitened:
+            covariance = scatter / freedom
+            sphere = np.trace(covariance) / size * np.eye(size)
+            values, directions = np.linalg.eigh((1 - SHRINKAGE) * covariance + SHRINKAGE * sphere)
+            whitening = directions / np.sqrt(values) @ directions.T
+        return BackEnd(mean.astype(np.float32), whitening.astype(np.float32), bool(whitened))
+
+
 def fit_back_end(recordings: npt.NDArray[np.floating], singers: Sequence[object]) -> BackEnd:
     """The back end of known singers.
 
@@ -57,23 +111,6 @@ def fit_back_end(recordings: npt.NDArray[np.floating], singers: Sequence[object]
         recordings: (T, D) the mean vector of each recording.
         singers: who sings in each, T of them.
     """
-    recordings = np.asarray(recordings, np.float64)
     number: dict[object, int] = {}
-    owners = np.array([number.setdefault(singer, len(number)) for singer in singers])
-    counts = np.bincount(owners)
-    order = np.argsort(owners, kind="stable")
-    begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    means = np.add.reduceat(recordings[order], begins, axis=0) / counts[:, None]
-    mean = means.mean(0)
-    several = counts >= RECORDINGS
-    size = recordings.shape[1]
-    whitening, whitened = np.eye(size), several.sum() >= SINGERS
-    if whitened:
-        used = several[owners]
-        within = recordings[used] - means[owners[used]]
-        freedom = len(within) - several.sum()
-        covariance = within.T @ within / freedom
-        sphere = np.trace(covariance) / size * np.eye(size)
-        values, directions = np.linalg.eigh((1 - SHRINKAGE) * covariance + SHRINKAGE * sphere)
-        whitening = directions / np.sqrt(values) @ directions.T
-    return BackEnd(mean.astype(np.float32), whitening.astype(np.float32), bool(whitened))
+    owners = np.array([number.setdefault(singer, len(number)) for singer in singers], np.int64)
+    return WithinSinger(recordings, owners).back_end()

@@ -11,7 +11,7 @@ from singerid.figures.fonts import lay_out
 from singerid.figures.style import COLOURS
 
 _RIGHT, _STRANGER, _WRONG = COLOURS[0], COLOURS[1], COLOURS[7]
-_TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8)
 
 
 def draw_calibration(
@@ -73,7 +73,7 @@ def _trade_off(
     at = np.array([(strangers >= threshold).mean()]), np.array([1 - (right >= threshold).sum() / enrolled])
     axes.plot(place(at[0]), place(at[1]), "o", color="black", label="the threshold")
     ticks = norm.ppf(_TICKS)
-    labels = [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in _TICKS]
+    labels = [f"{100 * tick:g}%" for tick in _TICKS]
     axes.set_xticks(ticks, labels)
     axes.set_yticks(ticks, labels)
     axes.set(xlabel="strangers' songs that are named (FPIR)", ylabel="enrolled songs that are not (FNIR)")

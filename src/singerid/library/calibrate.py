@@ -27,8 +27,10 @@ from singerid.library.records import Contents
 from singerid.library.rule import Rule
 from singerid.library.shipped import shipped_rule
 from singerid.library.trials import Material, Trials, count_trials, make_trials
-from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
+from singerid.library.voiceprints import BackEnds, IntArray, behind, exemplars_of, fit_back_ends
 from singerid.text import counted, printable
+
+Paths = Callable[[list[str]], dict[str, str]]
 
 DEFAULT_FPIR = 0.05
 _FEW_SECONDS, _FEW_RECORDINGS = 60.0, 3
@@ -75,8 +77,8 @@ class Calibration:
         one_album: singers whose songs were left out one by one, for they have one album.
         confused: whom it confuses, most songs first.
         doubtful: enrolled recordings that sound like another singer's: (path, enrolled as, sounds like).
-        two_voices: singers whose recordings sound like two voices.
-        alike: pairs of singers who sound like one.
+        two_voices: singers whose recordings sound like two voices, with those of the smaller group.
+        alike: pairs of singers who sound like one, with some of their recordings.
         too_little: singers who have too few recordings or seconds of voice.
         rule: coefficients and threshold.
         back_end: the id of the back end that it belongs to.
@@ -104,8 +106,8 @@ class Calibration:
     one_album: tuple[str, ...]
     confused: tuple[Confusion, ...]
     doubtful: tuple[tuple[str, str, str], ...]
-    two_voices: tuple[str, ...]
-    alike: tuple[tuple[str, str], ...]
+    two_voices: tuple[tuple[str, tuple[str, ...]], ...]
+    alike: tuple[tuple[str, str, tuple[str, ...]], ...]
     too_little: tuple[str, ...]
     rule: Rule
     back_end: str
@@ -129,8 +131,10 @@ class Calibration:
             | {
                 "rule": Rule.from_json(content["rule"]),
                 "confused": tuple(Confusion(**one) for one in content["confused"]),
-                **{name: tuple(content[name]) for name in ("cllr", "one_album", "two_voices", "too_little")},
-                **{name: tuple(map(tuple, content[name])) for name in ("doubtful", "alike")},
+                **{name: tuple(content[name]) for name in ("cllr", "one_album", "too_little")},
+                "doubtful": tuple(map(tuple, content["doubtful"])),
+                "two_voices": tuple((singer, tuple(songs)) for singer, songs in content["two_voices"]),
+                "alike": tuple((one, other, tuple(songs)) for one, other, songs in content["alike"]),
             }
         )
 
@@ -168,7 +172,7 @@ def calibrate(
     *,
     begin: Callable[[int], None] = lambda _: None,
     step: Callable[[], None] = lambda: None,
-    paths: Callable[[list[str]], dict[str, str]] = lambda _: {},
+    paths: Paths = lambda _: {},
 ) -> Calibration:
     """Measure a library on its own recordings and keep what that gives; back end and exemplars are made anew.
 
@@ -196,11 +200,12 @@ def calibrate(
     material = material_of(contents)
     begin(count_trials(material))
     prints = contents.voiceprints
+    elsewhere = shipped_rule(settings.identity, settings.audio)
     # Many small products: threads would spend their time waiting for each other.
     with threadpool_limits(1):
-        fitted = fit(make_trials(material, step), wanted, shipped_rule(settings.identity, settings.audio))
+        fitted = fit(make_trials(material, step), wanted, elsewhere)
         back_ends = fit_back_ends(prints.vectors, prints.owners)
-    found = _described(contents, fitted, material, paths)
+        found = _described(contents, fitted, elsewhere, material, paths)
     with core.database.changing(entry) as change:
         if entry is not None:
             write_back_ends(change, found.back_end, settings, back_ends)
@@ -230,7 +235,7 @@ def _counts(contents: Contents) -> dict[str, int]:
 
 
 def _described(
-    contents: Contents, fitted: Fitted, material: Material, paths: Callable[[list[str]], dict[str, str]]
+    contents: Contents, fitted: Fitted, elsewhere: Rule, material: Material, paths: Paths
 ) -> Calibration:
     trials, promise = fitted.trials, fitted.promise
     names = [contents.names[number] for number in contents.singers]
@@ -262,8 +267,8 @@ def _described(
         one_album=tuple(one_album),
         confused=_confused(trials, names),
         doubtful=_doubtful(contents, trials, names, paths),
-        two_voices=_two_voices(contents, names),
-        alike=_alike(trials, fitted, names),
+        two_voices=_two_voices(contents, names, paths),
+        alike=_alike(contents, trials, elsewhere, names, paths),
         too_little=_too_little(contents, material, names),
         rule=fitted.rule,
         back_end=new_id(),
@@ -302,7 +307,7 @@ def _confused(trials: Trials, names: list[str]) -> tuple[Confusion, ...]:
 
 
 def _doubtful(
-    contents: Contents, trials: Trials, names: list[str], paths: Callable[[list[str]], dict[str, str]]
+    contents: Contents, trials: Trials, names: list[str], paths: Paths
 ) -> tuple[tuple[str, str, str], ...]:
     """Recordings that lie far nearer to another singer than to the one as whose they are enrolled."""
     wrong = np.flatnonzero(~trials.stranger & ~trials.right & (trials.features[:, 1] > _FAR))
@@ -317,43 +322,57 @@ def _doubtful(
 _FAR = 0.15  # of scores: between the best singer and the next
 
 
-def _two_voices(contents: Contents, names: list[str]) -> tuple[str, ...]:
-    """Singers whose recordings fall into two groups that are no more alike than those of two singers.
-
-    Each is heard behind a back end of the others: one that was fitted to two voices as one takes off what
-    they differ in.
-    """
+def _two_voices(
+    contents: Contents, names: list[str], paths: Paths
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Singers whose recordings fall into two groups that are no more alike than those of two singers."""
     prints = contents.voiceprints
+    back_ends = BackEnds(prints.vectors, prints.owners)
     found = []
     for place, name in enumerate(names):
-        own = prints.owners == place
-        others = prints.owners[~own]
-        back_ends = fit_back_ends(prints.vectors[~own], np.unique(others, return_inverse=True)[1])
-        recordings = behind(back_ends, prints.vectors[own])
+        own = np.flatnonzero(prints.owners == place)
+        # Whitening that has learned of two voices in one singer would look past what tells them apart.
+        recordings = behind(back_ends.fit(place), prints.vectors[own])
         exemplars = exemplars_of(recordings)
-        groups = [recordings[exemplars == number].mean(0) for number in np.unique(exemplars) if number]
+        groups = [exemplars == number for number in np.unique(exemplars) if number]
         if len(groups) < 2:
             continue
-        unit = np.array(groups) / np.linalg.norm(groups, axis=1, keepdims=True)
-        if (unit @ unit.T).min() < _STRANGE:
-            found.append(name)
+        means = np.array([recordings[group].mean(0) for group in groups])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        if (means @ means.T).min() < _STRANGE:
+            smallest = min(groups, key=lambda group: int(group.sum()))
+            found.append((name, _places(contents, own[smallest], paths)))
     return tuple(found)
 
 
 _STRANGE = 0.2  # cosine behind the back end below which two groups are hardly one voice
+_SHOWN = 5  # recordings of a warning
 
 
-def _alike(trials: Trials, fitted: Fitted, names: list[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs of singers who, one left out, are taken for the other by most of their songs, both ways."""
-    named = trials.stranger & fitted.named & trials.reduced
+def _places(contents: Contents, which: IntArray, paths: Paths) -> tuple[str, ...]:
+    """Where some of the enrolled recordings lie, the first few."""
+    ids = [contents.recordings[contents.enrolled[at]].id for at in which[:_SHOWN]]
+    places = paths(ids)
+    return tuple(places.get(one, one) for one in ids)
+
+
+def _alike(
+    contents: Contents, trials: Trials, elsewhere: Rule, names: list[str], paths: Paths
+) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Pairs of singers who, one left out, are most likely the other by most of their songs, both ways.
+
+    Likely elsewhere: in a library that has one voice under two names, its own threshold is too high for that.
+    """
+    named = trials.stranger & trials.reduced & (elsewhere.odds(trials.features) >= 0)
     songs = Counter(trials.unit[trials.stranger & trials.reduced].tolist())
     pairs = Counter(zip(trials.unit[named].tolist(), trials.best[named].tolist(), strict=True))
-    found = {
-        (min(who, as_whom), max(who, as_whom))
-        for (who, as_whom), count in pairs.items()
-        if count > songs[who] / 2 and pairs[as_whom, who] > songs[as_whom] / 2
-    }
-    return tuple((names[first], names[second]) for first, second in sorted(found))
+    found = []
+    for who, as_whom in sorted(pairs):
+        both = who < as_whom and pairs[as_whom, who] > songs[as_whom] / 2
+        if both and pairs[who, as_whom] > songs[who] / 2:
+            taken = trials.recording[named & (trials.unit == who) & (trials.best == as_whom)]
+            found.append((names[who], names[as_whom], _places(contents, taken, paths)))
+    return tuple(found)
 
 
 def _too_little(contents: Contents, material: Material, names: list[str]) -> tuple[str, ...]:

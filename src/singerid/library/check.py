@@ -18,7 +18,7 @@ from singerid.text import counted, printable
 
 _TABLES = (
     *("settings", "singers", "voices", "recordings", "statements", "rejections", "places", "vectors"),
-    *("fresh", "waiting", "back_ends", "calibrations", "journal", "changes"),
+    *("fresh", "waiting", "voiceless", "back_ends", "calibrations", "journal", "changes"),
 )
 _BLOBS = frozenset(("vector", "mean", "whitening"))
 _LAST_ROW = 2**40

@@ -120,7 +120,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Within, all queries see the library as it is now, whatever is written meanwhile."""
-        if self._is_within():  # a transaction, which sees it so
+        if self._connection.in_transaction:  # which sees it so
             yield
             return
         with self.explained():
@@ -179,7 +179,8 @@ class Database:
             raise SingeridError(
                 f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
             )
-        if self._is_within():
+        is_part = self._connection.in_transaction
+        if is_part:
             noted = self._connection.execute("SELECT entry FROM journal_now").fetchall()
             self._connection.execute("DELETE FROM journal_now")
             if entry is not None:
@@ -201,10 +202,6 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-    def _is_within(self) -> bool:
-        """Whether a transaction is being made."""
-        return self._connection.in_transaction
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

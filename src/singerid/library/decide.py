@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from singerid.library.trials import evidence
 from singerid.library.voiceprints import FloatArray, Voiceprints
 
 MOST_CANDIDATES, MOST_NEAREST = 5, 3
+_MOST = 1.0  # a score can be
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def judge(
     every[allowed], chances[allowed] = scores[allowed], probabilities
     needs = rule.odds.score_for(rule.needed, features[best])
     return Judgement(
-        decision, sure[decision], int(allowed[best]), every, chances, needs if isfinite(needs) else None
+        decision, sure[decision], int(allowed[best]), every, chances, needs if needs <= _MOST else None
     )
 
 

@@ -46,6 +46,7 @@ class EnrollReport:
         changed: recordings that were known, and are another's now or enrolled now.
         unchanged: recordings that were known as just that.
         failures: files that could not be used, and why.
+        voiceless: files in which nobody is heard to sing.
         warnings: files that were used, though something is wrong with them.
         notices: what else is to be told.
         recordings: the recording of each file that was of use, in the order of the files as they were done.
@@ -55,6 +56,7 @@ class EnrollReport:
     changed: int = 0
     unchanged: int = 0
     failures: list[Failure] = field(default_factory=list)
+    voiceless: list[Path] = field(default_factory=list)
     warnings: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     recordings: list[tuple[Path, str]] = field(default_factory=list)
@@ -63,6 +65,11 @@ class EnrollReport:
     def usable(self) -> int:
         """Number of files that were of use."""
         return self.added + self.changed + self.unchanged
+
+    @property
+    def refused(self) -> list[Failure]:
+        """The failures, and files without a voice, of which no singer can be made known."""
+        return self.failures + [Failure(str(path), NO_VOICE) for path in self.voiceless]
 
 
 def enroll(
@@ -89,6 +96,10 @@ def enroll(
             file = look(core.database, entrant.path)
         except AudioError as error:
             report.failures.append(Failure(str(entrant.path), error.reason))
+            step()
+            continue
+        if file.recording is None and _is_voiceless(core, file):
+            report.voiceless.append(entrant.path)
             step()
             continue
         if file.recording is None or _is_waiting(core, file.recording):
@@ -197,6 +208,11 @@ def _one_of_each(
             yield entrant, file
 
 
+def _is_voiceless(core: LibraryCore, file: FoundFile) -> bool:
+    sql = "SELECT 1 FROM voiceless WHERE fingerprint = ? AND scheme = ?"
+    return core.database.value(sql, (file.fingerprint, file.scheme)) is not None
+
+
 def _heard(
     core: LibraryCore, new: Iterable[tuple[Entrant, FoundFile]]
 ) -> Iterator[tuple[Entrant, FoundFile, tuple[HeardVoice, str] | Failure]]:
@@ -233,7 +249,12 @@ def _add(
 ) -> set[int]:
     """Keep a recording that was heard; gives the singers who have other recordings now."""
     if heard.vectors is None:
-        report.failures.append(Failure(str(entrant.path), NO_VOICE))
+        report.voiceless.append(entrant.path)
+        with core.database.changing() as change:
+            change.run(
+                "INSERT INTO voiceless (fingerprint, scheme) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (file.fingerprint, file.scheme),
+            )
         return set()
     if warning:
         report.warnings.append(Failure(str(entrant.path), warning))

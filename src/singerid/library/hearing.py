@@ -32,7 +32,7 @@ SOUNDS: dict[AudioCondition, tuple[str, ...]] = {
     "both": (MIXTURE, VOCALS),
 }
 """What is listened to in each audio condition, in the order of vectors."""
-_FEW = 8  # windows: of so short a sound they overlap, to hear all of it
+_FEW = 20  # windows, a minute: in a shorter sound they overlap, to hear more of it
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.journal import Entry, entries, undo
 from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
-from singerid.library.records import Recording
+from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
 from singerid.library.shipped import shipped_rule
 from singerid.library.transfer import export_library, import_library
@@ -49,6 +49,7 @@ class Library:
 
     def __init__(self, core: LibraryCore) -> None:
         self.core = core
+        self._decides: tuple[Contents, Rule, Calibration | None] | None = None
 
     @classmethod
     def open(
@@ -231,9 +232,13 @@ class Library:
         Args:
             prior: the share of songs by enrolled singers that is expected; None: half.
         """
-        calibration = read_calibration(self.core)
-        settings = self.core.settings
-        rule = calibration.rule if calibration else shipped_rule(settings.identity, settings.audio)
+        contents = self.core.contents
+        if self._decides is None or self._decides[0] is not contents:
+            calibration = read_calibration(self.core)
+            settings = self.core.settings
+            rule = calibration.rule if calibration else shipped_rule(settings.identity, settings.audio)
+            self._decides = contents, rule, calibration
+        _, rule, calibration = self._decides
         return (rule if prior is None else rule.with_prior(prior)), calibration
 
     @property
@@ -377,8 +382,8 @@ class Library:
                 try:
                     with self.core.database.changing():  # a file that is new is heard and named at once
                         report = enroll(self.core, [Entrant(Path(what))], entry)
-                        if report.failures:
-                            raise SingeridError(str(report.failures[0]))
+                        if report.refused:
+                            raise SingeridError(str(report.refused[0]))
                         recordings = [recording for _, recording in report.recordings]
                         self._said(entry, recordings, singer, never, group)
                 finally:

@@ -146,6 +146,7 @@ def _replace(change: Change, target: Settings, lost: list[str]) -> None:
     )
     change.run("DELETE FROM fresh")
     change.run("DELETE FROM waiting")
+    change.run("DELETE FROM voiceless")
     change.many("INSERT INTO waiting (recording) VALUES (?)", [(one,) for one in lost])
     change.run("DELETE FROM settings WHERE key IN (?, 'back_end', 'calibration')", (_MIGRATING,))
     change.run("DELETE FROM back_ends")

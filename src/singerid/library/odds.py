@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PRIOR = 0.5
-_TRUST = 4.0  # of the coefficients that it starts from: the weight of so many trials for each
+# In the coefficients that it starts from: what so many trials weigh, for each. Where the scores lie differs
+# more from library to library than how fast they tell, so the bias is left nearly free.
+_TRUST, _TRUST_IN_BIAS = 4.0, 0.1
 _A_SINGER = 5.0  # trials
 _STEPS = 50
 
@@ -70,13 +72,25 @@ class Odds:
         inputs = np.concatenate((self._usual(features), np.ones((len(features), 1))), axis=1)
         start = np.array((*self.weights, self.bias))
         target = right.astype(np.float64)
+        trust = np.full(len(start), _TRUST)
+        trust[-1] = _TRUST_IN_BIAS
+        signs = np.where(right, -1.0, 1.0)
+
+        def cost(at: Floats) -> float:
+            wrong = np.logaddexp(0, signs * (inputs @ at))
+            return float(weights @ wrong + 0.5 * trust @ (at - start) ** 2)
+
         now = start.copy()
         for _ in range(_STEPS):
             said = probability(inputs @ now)
-            slope = inputs.T @ (weights * (said - target)) + _TRUST * (now - start)
-            curve = (inputs * (weights * said * (1 - said))[:, None]).T @ inputs + _TRUST * np.eye(len(now))
+            slope = inputs.T @ (weights * (said - target)) + trust * (now - start)
+            curve = (inputs * (weights * said * (1 - said))[:, None]).T @ inputs + np.diag(trust)
             move = np.linalg.solve(curve, slope)
-            now = now - move / max(1.0, float(np.abs(move).max()) / 4)
+            # Far from the least, where all is said surely, a whole step of Newton's goes too far.
+            step, least = 1.0, cost(now)
+            while step > 1e-6 and cost(now - step * move) > least - 1e-4 * step * float(slope @ move):
+                step /= 2
+            now = now - step * move
             if np.abs(move).max() < 1e-8:
                 break
         return Odds(self.means, self.scales, tuple(now[:-1].tolist()), float(now[-1]))

@@ -92,7 +92,8 @@ def sentences(calibration: Calibration) -> list[str]:
     told = [
         f"Of {enrolled}, each left out with its album, {c.right} are named right, {c.wrong} wrongly, "
         f"{c.ambiguous} are called ambiguous (FNIR {c.fnir:.1%}).",
-        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')}, "
+        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
+        "(the library's own singers, each left out in turn, and those of --strangers), "
         f"{c.strangers_named} would be given a name, {c.strangers_ambiguous} are called ambiguous.",
     ]
     if c.is_kept:
@@ -116,16 +117,20 @@ def sentences(calibration: Calibration) -> list[str]:
             f"Have one album each, of which songs were left out, which is easier: {_names(c.one_album)}."
         )
     told += [
-        f"{counted(one.songs, 'song')} by {printable(one.singer)} sound more like {printable(one.named)}."
+        f"More like {printable(one.named)} than like {printable(one.singer)}: "
+        f"{counted(one.songs, 'song')} by {printable(one.singer)}."
         for one in c.confused
     ]
     told += [
-        f"{printable(first)} and {printable(second)} sound like one singer; if they are: "
-        "singerid library merge."
-        for first, second in c.alike
+        f"{printable(first)} and {printable(second)} sound like one singer (for example "
+        f"{_names(songs)}); if they are: singerid library merge."
+        for first, second, songs in c.alike
     ]
-    if c.two_voices:
-        told.append(f"Sound like two voices each, look at what is enrolled: {_names(c.two_voices)}.")
+    told += [
+        f"{printable(singer)} sounds like two voices; the other one is that of {_names(songs)}. If it is: "
+        "singerid library split."
+        for singer, songs in c.two_voices
+    ]
     told += [
         f"{printable(path)} is enrolled as {printable(singer)} and sounds like {printable(other)}."
         for path, singer, other in c.doubtful

@@ -53,6 +53,11 @@ CREATE TABLE places (                      -- where a recording was last found: 
     size INTEGER NOT NULL,
     changed_ns INTEGER NOT NULL
 );
+CREATE TABLE voiceless (                   -- sounds in which nobody sings: they need not be heard again
+    fingerprint TEXT NOT NULL,
+    scheme INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint, scheme)
+);
 CREATE TABLE vectors (
     recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
     sound TEXT NOT NULL CHECK (sound IN ('mixture', 'vocals')),

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from singerid.library.voiceprints import (
+    BackEnds,
     FloatArray,
     IntArray,
     Voiceprints,
     behind,
+    best_of_prints,
     exemplars_of,
     fit_back_ends,
+    print_means,
 )
 
 Step = Callable[[], None]
@@ -132,33 +135,37 @@ def make_trials(material: Material, step: Step = lambda: None) -> Trials:
         step: is called for each library that was made with something left out.
     """
     rows: list[tuple[NDArray[np.float64], int, int, int, int, bool]] = []
-
-    def ask(
-        prints: Voiceprints, vectors: FloatArray, seconds: FloatArray
-    ) -> Iterator[tuple[NDArray[np.float64], int]]:
-        for scores, length in zip(prints.scores(prints.asked(vectors)), seconds.tolist(), strict=True):
-            best = int(scores.argmax())
-            yield evidence(scores, prints.counts, length)[best], best
-
-    whole = voiceprints(material.vectors, material.owners)
-    for kept, tried, is_stranger in _left_out(material):
-        singers, owners = np.unique(material.owners[kept], return_inverse=True)
-        vectors, exemplars = material.vectors[kept], whole.exemplars[kept].copy()
-        back_ends = fit_back_ends(vectors, owners)
-        singer = int(material.owners[tried[0]])
-        if not is_stranger:  # exemplars of the others stay what they are
-            own = material.owners[kept] == singer
-            exemplars[own] = exemplars_of(behind(back_ends, vectors[own]))
-        prints = Voiceprints(back_ends, vectors, owners.astype(np.int64), exemplars)
-        said = ask(prints, material.vectors[tried], material.voice_seconds[tried])
-        for at, (speaking, best) in zip(tried.tolist(), said, strict=True):
-            named = int(singers[best])
-            rows.append((speaking, named, -1 if is_stranger else singer, singer, at, is_stranger))
+    owners, vectors = material.owners, material.vectors
+    back_ends = BackEnds(vectors, owners)
+    whole = voiceprints(vectors, owners)
+    means, mine = print_means(vectors, owners, whole.exemplars)
+    counts = whole.counts
+    for singer, tried, stays in _left_out(material):
+        # Exemplars of the others stay what they are.
+        own = np.flatnonzero(owners == singer)
+        ends = back_ends.fit(singer, np.isin(own, stays))
+        again = exemplars_of(behind(ends, vectors[stays])) if len(stays) else np.zeros(0, np.int64)
+        place = np.full(len(stays), singer)
+        before, after = np.searchsorted(mine, (singer, singer + 1))
+        new, new_mine = print_means(vectors[stays], place, again)
+        prints = behind(ends, np.concatenate((means[:before], new, means[after:])))
+        whose = np.concatenate((mine[:before], new_mine, mine[after:]))
+        known = np.unique(whose)
+        left = np.where(np.arange(len(counts)) == singer, len(stays), counts)[known]
+        is_stranger = not len(stays)
+        scores = best_of_prints(behind(ends, vectors[tried]), prints, whose)
+        for at, found in zip(tried.tolist(), scores, strict=True):
+            best = int(found.argmax())
+            speaking = evidence(found, left, float(material.voice_seconds[at]))[best]
+            truth = -1 if is_stranger else singer
+            rows.append((speaking, int(known[best]), truth, singer, at, is_stranger))
         step()
     if len(material.strangers):
-        first, total = int(material.owners.max()) + 1, len(material.owners)
-        said = ask(whole, material.strangers, material.stranger_seconds)
-        for index, (speaking, best) in enumerate(said):
+        first, total = len(counts), len(owners)
+        scores = whole.scores(whole.asked(material.strangers))
+        for index, found in enumerate(scores):
+            best = int(found.argmax())
+            speaking = evidence(found, counts, float(material.stranger_seconds[index]))[best]
             who = first + int(material.stranger_names[index])
             rows.append((speaking, best, -1, who, total + index, False))
         step()
@@ -173,19 +180,15 @@ def make_trials(material: Material, step: Step = lambda: None) -> Trials:
     )
 
 
-def _left_out(material: Material) -> Iterator[tuple[NDArray[np.bool_], IntArray, bool]]:
-    """Which recordings are kept, which are tried, and whether as a stranger's."""
-    owners, albums = material.owners, material.albums
-    for singer in np.unique(owners):
-        own = owners == singer
-        yield ~own, np.flatnonzero(own), True
-        several = np.unique(albums[own])
+def _left_out(material: Material) -> Iterator[tuple[int, IntArray, IntArray]]:
+    """A singer, which of the singer's recordings are tried, and which stay; none: tried as a stranger's."""
+    for singer, own in enumerate(_by_number(material.owners)):
+        yield singer, own, own[:0]
+        albums = material.albums[own]
+        several = np.unique(albums)
         if len(several) > 1:
             for album in several:
-                tried = own & (albums == album)
-                yield ~tried, np.flatnonzero(tried), False
-        elif own.sum() > 1:
-            for recording in np.flatnonzero(own):
-                kept = np.ones(len(owners), np.bool_)
-                kept[recording] = False
-                yield kept, np.array([recording]), False
+                yield singer, own[albums == album], own[albums != album]
+        elif len(own) > 1:
+            for at in range(len(own)):
+                yield singer, own[at : at + 1], np.delete(own, at)

@@ -11,13 +11,13 @@ N voices that are asked about.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from singerid.encoders.back_end import BackEnd, fit_back_end
+from singerid.encoders.back_end import BackEnd, WithinSinger
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -27,19 +27,33 @@ _LEAST_RECORDINGS = 3  # of an exemplar: fewer may be one odd evening
 _DISTINCT = 0.15  # the silhouette from which on groups are believed
 
 
-def fit_back_ends(vectors: FloatArray, singers: IntArray) -> tuple[BackEnd, ...]:
-    """The back end of each sound, of recordings (T, K, D) by singers (T,).
+class BackEnds:
+    """The back ends of all sounds, of recordings and of all but some of them.
 
-    The voice that one singer has is no mean to take off: what is left would be noise. So a single singer is
-    not centred, and of few singers only a part of their mean is taken off, S / (S + 2).
+    Args:
+        vectors: (T, K, D) of recordings.
+        owners: (T,) whose each is, 0 to S - 1; every singer has one at least.
     """
-    count = len(np.unique(singers))
-    found = []
-    for sound in range(vectors.shape[1]):
-        fitted = fit_back_end(vectors[:, sound], singers.tolist())
-        share = 0.0 if count < 2 else count / (count + 2)
-        found.append(BackEnd((fitted.mean * share).astype(np.float32), fitted.whitening, fitted.whitened))
-    return tuple(found)
+
+    def __init__(self, vectors: FloatArray, owners: IntArray) -> None:
+        self._singers = int(owners.max()) + 1
+        self._sounds = [WithinSinger(vectors[:, sound], owners) for sound in range(vectors.shape[1])]
+
+    def fit(self, singer: int | None = None, kept: NDArray[np.bool_] | None = None) -> tuple[BackEnd, ...]:
+        """As `WithinSinger.back_end`, of each sound.
+
+        The voice that one singer has is no mean to take off: what is left would be noise. So a single singer
+        is not centred, and of few singers only a part of their mean is taken off, S / (S + 2).
+        """
+        count = self._singers - (singer is not None and (kept is None or not kept.any()))
+        share = np.float32(0.0 if count < 2 else count / (count + 2))
+        fitted = (within.back_end(singer, kept) for within in self._sounds)
+        return tuple(replace(back_end, mean=back_end.mean * share) for back_end in fitted)
+
+
+def fit_back_ends(vectors: FloatArray, owners: IntArray) -> tuple[BackEnd, ...]:
+    """The back end of each sound, of recordings (T, K, D) by singers (T,), 0 to S - 1."""
+    return BackEnds(vectors, owners).fit()
 
 
 def behind(back_ends: Sequence[BackEnd], vectors: FloatArray) -> FloatArray:
@@ -48,6 +62,41 @@ def behind(back_ends: Sequence[BackEnd], vectors: FloatArray) -> FloatArray:
     if len(joined) == 1:
         return joined[0]
     return np.concatenate(joined, axis=1) / np.float32(np.sqrt(len(joined)))
+
+
+def print_means(vectors: FloatArray, owners: IntArray, exemplars: IntArray) -> tuple[FloatArray, IntArray]:
+    """What stands for each singer, before the back end: (P, K, D), and whose each is (P,), sorted.
+
+    Args:
+        vectors: (T, K, D) of recordings.
+        owners: (T,) whose each is.
+        exemplars: (T,) which exemplar of its singer's each belongs to, from 1; 0: none.
+    """
+    base = MOST_EXEMPLARS + 1
+    every = np.arange(len(owners))
+    in_one = exemplars > 0
+    rows = np.concatenate((every, every[in_one]))
+    groups = np.concatenate((owners * base, (owners * base + exemplars)[in_one]))
+    order = np.argsort(groups, kind="stable")
+    names, begins, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    if not len(names):
+        return vectors, names
+    means = np.add.reduceat(vectors[rows[order]], begins, axis=0) / counts[:, None, None]
+    return means.astype(np.float32), names // base
+
+
+def best_of_prints(asked: FloatArray, prints: FloatArray, owners: IntArray) -> FloatArray:
+    """The score of every singer for each voice that is asked about: (N, S), -1 to 1.
+
+    Args:
+        asked: (N, K * D) behind the back ends.
+        prints: (P, K * D) likewise.
+        owners: (P,) whose each is, sorted; every singer has one at least.
+    """
+    if not len(owners):
+        return np.zeros((len(asked), 0), np.float32)
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    return np.asarray(np.maximum.reduceat(asked @ prints.T, first, axis=1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,19 +122,9 @@ class Voiceprints:
 
     @cached_property
     def prints(self) -> tuple[FloatArray, IntArray]:
-        """The prints (P, K * D), sorted by singer, and where each singer's begin (S,)."""
-        base = MOST_EXEMPLARS + 1
-        every = np.arange(len(self.owners))
-        in_one = self.exemplars > 0
-        rows = np.concatenate((every, every[in_one]))
-        groups = np.concatenate((self.owners * base, (self.owners * base + self.exemplars)[in_one]))
-        order = np.argsort(groups, kind="stable")
-        names, begins, counts = np.unique(groups[order], return_index=True, return_counts=True)
-        if not len(names):
-            return behind(self.back_ends, self.vectors), begins
-        means = np.add.reduceat(self.vectors[rows[order]], begins, axis=0) / counts[:, None, None]
-        first = np.flatnonzero(np.diff(names // base, prepend=-1))
-        return behind(self.back_ends, means.astype(np.float32)), first
+        """The prints behind the back ends, (P, K * D), and whose each is."""
+        means, owners = print_means(self.vectors, self.owners, self.exemplars)
+        return behind(self.back_ends, means), owners
 
     @cached_property
     def recordings(self) -> FloatArray:
@@ -98,10 +137,7 @@ class Voiceprints:
 
     def scores(self, asked: FloatArray) -> FloatArray:
         """The score of every singer for each voice that is asked about: (N, S), -1 to 1."""
-        prints, first = self.prints
-        if not len(first):
-            return np.zeros((len(asked), 0), np.float32)
-        return np.asarray(np.maximum.reduceat(asked @ prints.T, first, axis=1), np.float32)
+        return best_of_prints(asked, *self.prints)
 
     def alike(self, asked: FloatArray) -> FloatArray:
         """The cosine with every recording: (N, T)."""

@@ -37,11 +37,11 @@ def progress(
 
 
 @contextmanager
-def stepping(description: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+def stepping(description: str, total: int | None = None, show: bool = True) -> Iterator[Callable[[], None]]:
     """A bar on standard error, as `progress`; gives what is called for each that is done."""
     from rich.progress import MofNCompleteColumn
 
-    with progress_bar(MofNCompleteColumn(), show=True) as bar:
+    with progress_bar(MofNCompleteColumn(), show=show) as bar:
         task = bar.add_task(description, total=total)
         yield lambda: bar.advance(task)
 

@@ -1,9 +1,7 @@
-"""The demo: from nothing to named singers and a report that shows it, in minutes on two CPU cores."""
+"""The trained part of the demo: networks that learn the same songs, and what they say of unheard albums."""
 
-import base64
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from singerid.config import TrainingConfig
 from singerid.data.synthetic import CorpusConfig, draw_corpus
-from singerid.data.synthetic.corpus import write_corpus
-from singerid.data.tracks import scan_tree
+from singerid.demo.config import DemoConfig
+from singerid.demo.players import mp3
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.comparison import paired
@@ -23,12 +20,10 @@ from singerid.evaluation.outcome import LevelScores, score_part
 from singerid.evaluation.report import score_text
 from singerid.evaluation.significance import Comparison, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
-from singerid.figures.pages import render_page
 from singerid.identifier import Identifier
 from singerid.identify.scores import hear
 from singerid.models.registry import count_parameters
-from singerid.preparation.prepare import prepare
-from singerid.runs.config import SplitConfig, current_versions
+from singerid.runs.config import SplitConfig
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.new import configure, make_split
 from singerid.runs.part import Part
@@ -38,7 +33,6 @@ from singerid.sound.features import LogMel
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.system.console import Display
-from singerid.system.files import atomic_write
 from singerid.system.processes import WorkerDied, each_in_processes
 from singerid.text import clock
 from singerid.training.loop import train
@@ -53,20 +47,6 @@ WHAT = {
 }
 
 
-@dataclass(frozen=True)
-class DemoConfig:
-    """Settings that learn in minutes. Batch norm's statistics follow faster than in 300 epochs."""
-
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    width: float = 0.25
-    batch_norm_momentum: float = 0.1
-    training: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig(
-            clip_seconds=3.0, epochs=10, batch_size=8, learning_rate=2e-3, augment="all"
-        )
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _Outcome:
     """One system on the test clips."""
@@ -75,69 +55,29 @@ class _Outcome:
     scores: LevelScores
 
 
-def run_demo(
-    out: Path,
-    config: DemoConfig,
-    device: torch.device,
-    workers: int | None = None,
-    show_progress: bool = False,
-) -> Path:
-    """Make a corpus, extract features, train, evaluate and identify; write a self-contained report.
-
-    Interrupted and called again it goes on where it stopped.
-
-    Args:
-        out: folder for everything.
-        config: how large and how long.
-        device: where the networks run.
-        workers: processes for making songs and features; by default one a core.
-        show_progress: draw progress bars on standard error.
-
-    Returns:
-        The report, `out`/report.html.
-
-    Raises:
-        SingeridError: `out` cannot be written or holds a demo of other settings.
-    """
-    corpus = out / "corpus"
-    write_corpus(corpus, config.corpus, workers, show_progress=show_progress)
-    tree = corpus / "mixture"
-    report = prepare(scan_tree(tree), tree, out / "store", workers=workers, show_progress=show_progress)
-    if report.failures:
-        raise SingeridError(f"{report.failures[0]}; delete {out} and run the demo again")
-    runs = _train_both(out / "store", out / "runs", config, device, show_progress)
-    test, learned = runs[FGNL].part("test"), runs[FGNL].part("train")
-    outcomes = {BASELINE: _outcome(baseline_probabilities(learned, test), test)}
-    for name, run in runs.items():
-        outcomes[name] = _outcome(run.predict(test, device), test)
-    # All its clips vote, as in the paper: nothing is fetched for it.
-    identifier = Identifier.load(runs[FGNL].path, device, all_clips=True)
-    page = _page(config, corpus, runs, outcomes, test, identifier)
-    path = out / "report.html"
-    with atomic_write(path, "w") as file:
-        file.write(page)
-    return path
-
-
-def _train_both(
-    store: Path, folder: Path, config: DemoConfig, device: torch.device, show_progress: bool
+def train_networks(
+    store: Path, runs: Path, config: DemoConfig, device: torch.device, full: bool, show_progress: bool
 ) -> dict[str, Run]:
-    """Train both networks; on a CPU side by side with half the threads each, which is faster than in turn."""
+    """Train the paper's network and, if `full`, its control.
+
+    On a CPU side by side with half the threads each, which is faster than in turn.
+    """
     threads = torch.get_num_threads()
-    workers = 2 if device.type == "cpu" and threads > 1 else 1
+    names = (CONTROL, FGNL) if full else (FGNL,)
+    workers = len(names) if device.type == "cpu" and threads > 1 else 1
     work = partial(
         _train,
         store=store,
-        folder=folder,
+        folder=runs,
         config=config,
         device=device,
         threads=threads // workers,
         display="lines" if show_progress else "none",
     )
-    for name, outcome in each_in_processes(work, (CONTROL, FGNL), workers):
+    for name, outcome in each_in_processes(work, names, workers):
         if isinstance(outcome, WorkerDied):
             raise SingeridError(f"training {name} ended without a word; is there too little memory?")
-    return {name: Run.open(folder / name) for name in (CONTROL, FGNL)}
+    return {name: Run.open(runs / name) for name in names}
 
 
 def _train(
@@ -161,34 +101,64 @@ def _outcome(probabilities: NDArray[np.floating[Any]], part: Part) -> _Outcome:
     return _Outcome(probabilities, score_part(probabilities, part))
 
 
-def _page(
-    config: DemoConfig,
-    corpus: Path,
-    runs: dict[str, Run],
-    outcomes: dict[str, _Outcome],
-    test: Part,
-    identifier: Identifier,
-) -> str:
-    songs = [_song_row(identifier, corpus, track) for track in _one_song_of_each(test.tracks)]
+@dataclass(frozen=True)
+class NetworkPart:
+    """What a page tells of the networks.
+
+    Attributes:
+        seconds: that the paper's network learned for.
+        findings: sentences.
+        values: for the template.
+    """
+
+    seconds: float
+    findings: tuple[str, ...]
+    values: dict[str, Any]
+
+
+def network_part(
+    config: DemoConfig, corpus: Path, runs: dict[str, Run], device: torch.device, full: bool
+) -> NetworkPart:
+    """Test the networks on the albums that they never heard.
+
+    Args:
+        config: of the demo.
+        corpus: folder of the songs.
+        runs: the networks by name.
+        device: where they run.
+        full: compare them with a classical system, too.
+    """
+    test = runs[FGNL].part("test")
+    outcomes = {}
+    if full:
+        learned = runs[FGNL].part("train")
+        outcomes[BASELINE] = _outcome(baseline_probabilities(learned, test), test)
+    for name, run in runs.items():
+        outcomes[name] = _outcome(run.predict(test, device), test)
+    # All its clips vote, as in the paper: nothing is fetched for it.
+    identifier = Identifier.load(runs[FGNL].path, device, all_clips=True)
+    findings = _findings(outcomes, test)
     split = runs[FGNL].split
-    return render_page(
-        "demo.html.j2",
-        corpus=config.corpus,
-        split={"train": len(split.train), "test": len(split.test)},
-        training=config.training,
-        rows=[_result_row(name, outcomes, runs) for name in (BASELINE, CONTROL, FGNL)],
-        findings=_findings(outcomes, test),
-        song=_song(identifier, corpus, test),
-        songs=songs,
-        confusions=[
+    values = {
+        "split": {"train": len(split.train), "test": len(split.test)},
+        "training": config.training,
+        "rows": [_result_row(name, outcomes, runs) for name in outcomes],
+        "findings": findings,
+        "song": _song(identifier, corpus, test),
+        "songs": [_song_row(identifier, corpus, track) for track in _one_song_of_each(test.tracks)],
+        "confusions": [
             figure_svg(draw_confusions(_confusion(o, "clip"), _confusion(o, "track"), test.singers, name))
             for name, o in outcomes.items()
         ],
-        twins=_twins(config.corpus),
-        curves=[_curves(name, run) for name, run in runs.items()],
-        settings=_settings(config),
-        versions=current_versions(),
-    )
+        "twins": _twins(config.corpus),
+        "curves": [_curves(name, run) for name, run in runs.items()],
+        "settings": _settings(config),
+    }
+    return NetworkPart(_seconds(runs[FGNL]), tuple(findings), values)
+
+
+def _seconds(run: Run) -> float:
+    return sum(epoch.seconds for epoch in read_history(run))
 
 
 def _curves(name: str, run: Run) -> str:
@@ -218,7 +188,7 @@ def _result_row(name: str, outcomes: dict[str, _Outcome], runs: dict[str, Run]) 
     }
     if name in runs:
         row["parameters"] = f"{count_parameters(runs[name].network())[0]:,}"
-        row["time"] = clock(sum(epoch.seconds for epoch in read_history(runs[name])))
+        row["time"] = clock(_seconds(runs[name]))
     return row
 
 
@@ -235,6 +205,8 @@ def _findings(outcomes: dict[str, _Outcome], test: Part) -> list[str]:
         (BASELINE, "a classical system"),
         (CONTROL, "the same network without the attention block"),
     ):
+        if other not in outcomes:
+            continue
         difference = _compare(outcomes[FGNL], outcomes[other], test)
         sentences.append(f"Against {purpose} ({other}), its clip F1 is {_in_words(difference)}.")
     wrong = _worst_pair(fgnl.confusion)
@@ -312,15 +284,7 @@ def _song(identifier: Identifier, corpus: Path, test: Part) -> dict[str, Any]:
         truth=track.singer,
     )
     row = _song_row(identifier, corpus, track)
-    return row | {"figure": figure_svg(figure), "audio": _mp3(samples, listener.sample_rate)}
-
-
-def _mp3(samples: NDArray[np.float32], sample_rate: int) -> str:
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return row | {"figure": figure_svg(figure), "audio": mp3(samples, listener.sample_rate)}
 
 
 def _twins(config: CorpusConfig) -> str:

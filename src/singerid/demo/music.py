@@ -1,0 +1,142 @@
+"""The demo on somebody's own music: an album of each singer is hidden, the rest enrolled, and it is asked."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from singerid.data.tracks import Track, scan_tree
+from singerid.demo.answers import Question, in_words
+from singerid.demo.asking import ask_library
+from singerid.demo.rows import count_row, song_rows
+from singerid.errors import Failure, SingeridError
+from singerid.figures.pages import render_page
+from singerid.library.enroll import Entrant
+from singerid.runs.config import current_versions
+from singerid.sound.listing import OnFailure
+from singerid.system.files import atomic_write
+from singerid.text import counted, printable, shell_word
+
+OnLine = Callable[[str], None]
+_ENOUGH = 3  # singers who are known before others may be strangers
+
+
+@dataclass(frozen=True)
+class HiddenAlbums:
+    """Which tracks are enrolled, and which are asked about.
+
+    Attributes:
+        enrolled: tracks that make singers known.
+        hidden: tracks of an album of each singer with several.
+        strangers: tracks of singers who are not enrolled.
+    """
+
+    enrolled: tuple[Track, ...]
+    hidden: tuple[Track, ...]
+    strangers: tuple[Track, ...]
+
+    @property
+    def digest(self) -> str:
+        """Another one for every other choice: what a library must not know is never in it."""
+        content = "\0".join(f"{track.path}\0{track.singer}\0{track.album}" for track in self.enrolled)
+        return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def hide_albums(tracks: Sequence[Track]) -> HiddenAlbums:
+    """Hide the last album of each singer with several; of one album are strangers, or enrolled where few are.
+
+    Raises:
+        SingeridError: no singer has two albums.
+    """
+    albums: dict[str, set[str]] = defaultdict(set)
+    for track in tracks:
+        albums[track.singer].add(track.album)
+    several = {singer for singer, own in albums.items() if len(own) > 1}
+    if not several:
+        raise SingeridError(
+            "no singer has two albums, so none can be hidden; lay the music out SINGER/ALBUM/TRACK, or "
+            "enroll it as it is: singerid enroll LIBRARY MUSIC"
+        )
+    last = {singer: max(albums[singer]) for singer in several}
+    away = len(several) >= _ENOUGH
+    return HiddenAlbums(
+        tuple(
+            track
+            for track in tracks
+            if (track.album != last[track.singer] if track.singer in several else not away)
+        ),
+        tuple(track for track in tracks if track.singer in several and track.album == last[track.singer]),
+        tuple(track for track in tracks if away and track.singer not in several),
+    )
+
+
+def run_on_music(
+    music: Path,
+    out: Path,
+    device: torch.device,
+    *,
+    show_progress: bool = False,
+    on_line: OnLine = lambda _: None,
+    on_failure: OnFailure | None = None,
+) -> tuple[Path, tuple[Failure, ...]]:
+    """Hide an album of each singer, enroll the rest, ask about what is hidden. The music stays as it is.
+
+    Interrupted and called again it goes on where it stopped.
+
+    Args:
+        music: a folder, laid out SINGER/ALBUM/TRACK.
+        out: folder for the library and the page.
+        device: where networks run.
+        show_progress: draw progress bars on standard error.
+        on_line: is called with each line of what was found, as it is found.
+        on_failure: is called with what `scan_tree` passes on; None: that is raised.
+
+    Returns:
+        The page, `out`/music.html, and the files that could not be used.
+
+    Raises:
+        SingeridError: there is no music, no singer has two albums, or `out` lies in the music.
+    """
+    if out.resolve().is_relative_to(music.resolve()):
+        raise SingeridError(
+            f"{printable(out)}: lies in {printable(music)}, where the demo writes nothing; give another "
+            "folder with --out"
+        )
+    plan = hide_albums(scan_tree(music, on_failure))
+    folder = out / f"library-{plan.digest}"
+    on_line(
+        f"{counted(len({t.singer for t in plan.enrolled}), 'singer')} enrolled by "
+        f"{counted(len(plan.enrolled), 'song')}; asked about {counted(len(plan.hidden), 'song')} on hidden "
+        f"albums and {counted(len(plan.strangers), 'song')} by strangers"
+    )
+    asked = ask_library(
+        folder,
+        [Entrant(music / track.path, track.singer, track.album) for track in plan.enrolled],
+        [
+            *(Question(music / t.path, _title(t), "enrolled", t.singer) for t in plan.hidden),
+            *(Question(music / t.path, _title(t), "stranger", t.singer) for t in plan.strangers),
+        ],
+        device,
+        show_progress=show_progress,
+    )
+    on_line(in_words(asked.answers) or "none of the songs could be heard")
+    page = render_page(
+        "demo_music.html.j2",
+        music=printable(music),
+        command=shell_word(folder),
+        library=asked,
+        counts=[count_row("your music", "as it is", asked.answers)],
+        songs=song_rows(asked.answers),
+        versions=current_versions(),
+    )
+    path = out / "music.html"
+    with atomic_write(path, "w") as file:
+        file.write(page)
+    return path, asked.failures
+
+
+def _title(track: Track) -> str:
+    return printable(" / ".join(Path(track.path).with_suffix("").parts))
