@@ -229,7 +229,7 @@ class Sung:
 
 @pytest.fixture(scope="session")
 def sung(tmp_path_factory) -> Sung:
-    from made_up import write_singers
+    from made_voices import write_singers
     from singerid.library.entrants import entrants_of_tree
     from singerid.library.library import Library
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import made_up
+import made_voices
 from conftest import require_weights
 
 EARS = Path(__file__).parent.parent / "small_ears.py"
@@ -60,7 +60,7 @@ def test_vectors_of_a_store_are_enrolled_and_nothing_is_heard(singerid, encoded,
 
 
 def test_a_file_without_voice_is_refused_and_listed_while_the_rest_is_done(run, sung, tmp_path):
-    noise = made_up.write_noise(tmp_path / "noise.wav")
+    noise = made_voices.write_noise(tmp_path / "noise.wav")
     broken = tmp_path / "broken.mp3"
     broken.write_bytes(b"no sound" * 100)
     song = sung.tree / "Ada/album 0/0.wav"
@@ -104,9 +104,9 @@ def test_an_empty_library_says_whom_to_enroll(run, tmp_path, sung):
 
 def test_identify_as_json_says_what_the_contract_says(run, own_library, sung, tmp_path):
     files = [
-        made_up.write_voice(tmp_path / "ada.wav", 203, 2.6, 77),
-        made_up.write_voice(tmp_path / "stranger.wav", 900, 2.6, 77),
-        made_up.write_noise(tmp_path / "noise.wav"),
+        made_voices.write_voice(tmp_path / "ada.wav", 203, 2.6, 77),
+        made_voices.write_voice(tmp_path / "stranger.wav", 900, 2.6, 77),
+        made_voices.write_noise(tmp_path / "noise.wav"),
         sung.tree / "Bea/album 0/0.wav",
     ]
     (tmp_path / "broken.mp3").write_bytes(b"no sound" * 100)
@@ -140,7 +140,7 @@ def test_identify_as_json_says_what_the_contract_says(run, own_library, sung, tm
 
 
 def test_verify_ends_with_yes_or_no(run, own_library, tmp_path):
-    song = made_up.write_voice(tmp_path / "ada.wav", 203, 2.6, 77)
+    song = made_voices.write_voice(tmp_path / "ada.wav", 203, 2.6, 77)
     yes = run("library", "verify", own_library, song, "--as", "ada")
     assert (yes.returncode, (yes.stdout + yes.stderr).startswith("yes (score ")) == (0, True)
     no = run("library", "verify", own_library, song, "--as", "Bea")
@@ -150,7 +150,7 @@ def test_verify_ends_with_yes_or_no(run, own_library, tmp_path):
 
 
 def test_a_life_of_corrections(run, own_library, sung, tmp_path):
-    song = made_up.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
+    song = made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
     for arguments in (
         ["say", own_library, song, "--is", "Newcomer"],
         ["rename", own_library, "Newcomer", "Eve"],
@@ -173,7 +173,7 @@ def test_a_life_of_corrections(run, own_library, sung, tmp_path):
 
 
 def test_what_is_listed_is_json_too(run, own_library, sung, tmp_path):
-    song = made_up.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
+    song = made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
     rows = json.loads(run("library", "info", own_library, "ADA", "--json").stdout)
     assert len(rows) == 3
     assert {"id", "path", "album", "seconds", "voice_seconds", "exemplar", "score", "said"} == set(rows[0])
@@ -199,7 +199,7 @@ def test_tables_and_json_carry_names_that_are_no_utf8(run, sung, tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_lost(run, own_library, tmp_path):
-    files = [made_up.write_voice(tmp_path / f"{n}.wav", 600 + n, 1.2 + 0.3 * n, n) for n in range(5)]
+    files = [made_voices.write_voice(tmp_path / f"{n}.wav", 600 + n, 1.2 + 0.3 * n, n) for n in range(5)]
     done = run("enroll", own_library, "--as", "Dee", *files, file_limit=40_000)
     assert done.returncode == 2
     assert len(_errors(done)) == 1

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-import made_up
-from made_up import made, put, take
+import made_voices
+from made_voices import made, put, take
 from singerid.errors import SingeridError
 from singerid.library.enroll import Entrant
 from singerid.library.entrants import strangers_of
@@ -108,12 +108,12 @@ def test_its_back_end_stays_until_the_next(tmp_path):
 @pytest.mark.parametrize(("singers", "takes"), [((), 0), (("Ada",), 4), (("Ada", "Bea"), 3), (MANY[:4], 1)])
 def test_too_few_is_one_line_and_changes_nothing(tmp_path, singers, takes):
     with made(tmp_path / "library", singers, takes) as library:
-        before = made_up.dump(library)
+        before = made_voices.dump(library)
         with pytest.raises(SingeridError) as caught:
             library.calibrate()
         assert "\n" not in str(caught.value)
         assert "enroll" in str(caught.value)
-        assert made_up.dump(library) == before
+        assert made_voices.dump(library) == before
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 5, float("nan")])
@@ -126,7 +126,7 @@ def test_strangers_come_from_a_folder_and_stay(own_library, tmp_path):
     for who, pitch in (("one", 500), ("two", 630)):
         for number in range(2):
             path = tmp_path / "strangers" / who / f"{number}.wav"
-            made_up.write_voice(path, pitch + 5 * number, 1.4 + 0.3 * number, number)
+            made_voices.write_voice(path, pitch + 5 * number, 1.4 + 0.3 * number, number)
     strangers = strangers_of(tmp_path / "strangers", _quiet, _quiet)
     with Library.open(own_library) as library:
         alone, _ = library.calibrate(0.4)

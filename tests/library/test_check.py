@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-import made_up
-from made_up import dump, made, put, take
+import made_voices
+from made_voices import dump, made, put, take
 from singerid.errors import SingeridError
 from singerid.library.check import check
 from singerid.library.database import DAMAGED, FILE
@@ -111,7 +111,7 @@ def test_what_does_not_fit_together_is_mended_once(library, statement, message):
 
 
 def test_files_that_are_gone_are_told(own_library, tmp_path):
-    path = made_up.write_voice(tmp_path / "song.wav", 205)
+    path = made_voices.write_voice(tmp_path / "song.wav", 205)
     with Library.open(own_library) as library:
         library.enroll("Ada", [path])
     path.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from made_up import dump, made, put, take
+from made_voices import dump, made, put, take
 from singerid.errors import SingeridError
 from singerid.library import database
 from singerid.library.database import FILE, Database

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from made_up import direction, heard, made
+from made_voices import direction, heard, made
 from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge
 from singerid.library.hearing import HeardVoice
 from singerid.library.odds import Odds

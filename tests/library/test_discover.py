@@ -2,7 +2,7 @@
 
 import pytest
 
-import made_up
+import made_voices
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 
@@ -12,11 +12,11 @@ VOICES = {"low": 150.0, "high": 700.0}
 @pytest.fixture
 def files(tmp_path):
     found = [
-        made_up.write_voice(tmp_path / f"{name} {n}.wav", pitch * (1 + 0.004 * n), 2 + 0.3 * n, n)
+        made_voices.write_voice(tmp_path / f"{name} {n}.wav", pitch * (1 + 0.004 * n), 2 + 0.3 * n, n)
         for name, pitch in VOICES.items()
         for n in range(3 if name == "low" else 2)
     ]
-    return [*found, made_up.write_voice(tmp_path / "alone.wav", 1100, 2.2)]
+    return [*found, made_voices.write_voice(tmp_path / "alone.wav", 1100, 2.2)]
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import sqlite3
 
 import pytest
 
-import made_up
-from made_up import made, put, take
+import made_voices
+from made_voices import made, put, take
 from singerid.library import database
 from singerid.library.corrections import say_is
 from singerid.library.database import SCRUB, Database
@@ -133,7 +133,7 @@ def test_what_is_left_in_the_journal_can_be_taken_back(library):
 
 def test_groups_and_what_was_said_of_them_do_not_stop_undo(own_library, tmp_path):
     files = [
-        made_up.write_voice(tmp_path / f"{number}.wav", 700 + number, 2 + 0.3 * number, number)
+        made_voices.write_voice(tmp_path / f"{number}.wav", 700 + number, 2 + 0.3 * number, number)
         for number in range(3)
     ]
     with Library.open(own_library) as library:

@@ -6,9 +6,9 @@ import struct
 import pytest
 import soundfile
 
-import made_up
+import made_voices
 from conftest import SAMPLE_RATE, voice
-from made_up import heard, made, put, take
+from made_voices import heard, made, put, take
 from singerid.library.enroll import Entrant
 from singerid.library.finding import FoundFile
 from singerid.library.hearing import Hearing
@@ -62,12 +62,12 @@ def test_what_was_said_of_it_goes_with_the_sound(library, sung, tmp_path):
 def test_a_file_that_changed_its_sound_is_another_recording(library, sung, tmp_path):
     path = shutil.copy(sung.tree / "Ada/album 0/0.wav", tmp_path / "song.wav")
     assert library.enroll("Ada", [path]).unchanged == 1
-    made_up.write_voice(tmp_path / "song.wav", 205, 3.1)
+    made_voices.write_voice(tmp_path / "song.wav", 205, 3.1)
     assert library.enroll("Ada", [path]).added == 1
 
 
 def test_another_encoding_is_found_by_its_voice_and_told(library, tmp_path):
-    path = made_up.write_voice(tmp_path / "song.wav", 205, 3.1)
+    path = made_voices.write_voice(tmp_path / "song.wav", 205, 3.1)
     library.enroll("Ada", [path])
     library.say(path, never="Cy")
     soundfile.write(tmp_path / "song.flac", voice(205, 3.1, 0), SAMPLE_RATE, subtype="PCM_24")
@@ -80,7 +80,7 @@ def test_another_encoding_is_found_by_its_voice_and_told(library, tmp_path):
 
 
 def test_another_encoding_is_found_when_it_is_asked_about(library, tmp_path):
-    path = made_up.write_voice(tmp_path / "song.wav", 205, 3.1)
+    path = made_voices.write_voice(tmp_path / "song.wav", 205, 3.1)
     library.say(path, singer="Cy")
     soundfile.write(tmp_path / "song.flac", voice(205, 3.1, 0), SAMPLE_RATE, subtype="PCM_24")
     answer = library.identify(tmp_path / "song.flac")
@@ -100,9 +100,9 @@ def test_length_and_voice_must_both_be_alike(tmp_path, seconds, spread, is_same)
 
 
 def test_one_sound_under_two_singers_in_one_call_is_refused_and_told(library, tmp_path):
-    first = made_up.write_voice(tmp_path / "a.wav", 800)
+    first = made_voices.write_voice(tmp_path / "a.wav", 800)
     second = _tagged(first, tmp_path / "b.wav")
-    third = made_up.write_voice(tmp_path / "c.wav", 600)
+    third = made_voices.write_voice(tmp_path / "c.wav", 600)
     report = library.enroll_all([Entrant(first, "Dee"), Entrant(second, "Eve"), Entrant(third, "Eve")])
     assert report.added == 1
     assert [(failure.path, failure.reason.split(",")[0]) for failure in report.failures] == [
@@ -113,21 +113,21 @@ def test_one_sound_under_two_singers_in_one_call_is_refused_and_told(library, tm
 
 
 def test_one_sound_twice_under_one_singer_is_one_recording(library, tmp_path):
-    first = made_up.write_voice(tmp_path / "a.wav", 800)
+    first = made_voices.write_voice(tmp_path / "a.wav", 800)
     report = library.enroll("Dee", [first, _tagged(first, tmp_path / "b.wav")])
     assert (report.added, report.unchanged) == (1, 1)
     assert len(library.recordings_of("Dee")) == 1
 
 
 def test_another_encoding_in_the_same_call_is_one_recording(library, tmp_path):
-    path = made_up.write_voice(tmp_path / "song.wav", 805, 3.1)
+    path = made_voices.write_voice(tmp_path / "song.wav", 805, 3.1)
     soundfile.write(tmp_path / "song.flac", voice(805, 3.1, 0), SAMPLE_RATE, subtype="PCM_24")
     report = library.enroll("Dee", [path, tmp_path / "song.flac"])
     assert (report.added, report.unchanged) == (1, 1)
 
 
 def test_another_encoding_under_another_singer_is_refused(library, tmp_path):
-    path = made_up.write_voice(tmp_path / "song.wav", 805, 3.1)
+    path = made_voices.write_voice(tmp_path / "song.wav", 805, 3.1)
     library.enroll("Dee", [path])
     soundfile.write(tmp_path / "song.flac", voice(805, 3.1, 0), SAMPLE_RATE, subtype="PCM_24")
     (failure,) = library.enroll("Eve", [tmp_path / "song.flac"]).failures

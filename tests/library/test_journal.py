@@ -2,8 +2,8 @@
 
 import pytest
 
-import made_up
-from made_up import dump, put, take, write_voice
+import made_voices
+from made_voices import dump, put, take, write_voice
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 
@@ -44,7 +44,7 @@ def _discover(library, folder):
 
 
 def _import(library, folder):
-    with made_up.made(folder / "other", ("Fay", "Ada"), 5) as other:
+    with made_voices.made(folder / "other", ("Fay", "Ada"), 5) as other:
         other.core.keep_settings(library.core.settings)
         other.export(folder / "export")
     assert library.import_from(folder / "export")[0] >= 9

@@ -14,7 +14,7 @@ import traceback
 
 import pytest
 
-import made_up
+import made_voices
 from singerid.library.check import check
 from singerid.library.database import SCRUB
 from singerid.library.library import Library
@@ -50,7 +50,7 @@ COMMANDS = (_enroll, _say, _merge, _forget, _migrate)
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("songs")
-    return [made_up.write_voice(folder / f"{n}.wav", 700 + n, 1.1 + 0.3 * n, n) for n in range(3)]
+    return [made_voices.write_voice(folder / f"{n}.wav", 700 + n, 1.1 + 0.3 * n, n) for n in range(3)]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-import made_up
+import made_voices
 from singerid.errors import SingeridError
 from singerid.library import migrate as migrating
 from singerid.library.library import Library
@@ -63,7 +63,7 @@ def test_what_is_not_there_waits_until_it_is_enrolled_again(library, tree, tmp_p
 def test_another_sound_at_the_same_place_is_not_taken_for_it(library, tree):
     _elsewhere(library, tree)
     path = tree / "Ada/album 0/0.wav"
-    made_up.write_voice(path, 900, 1.5)
+    made_voices.write_voice(path, 900, 1.5)
     report = library.migrate("other")
     assert report.made == 8
     assert report.failures[0].path == str(path)
@@ -89,14 +89,14 @@ def test_interrupted_it_goes_on(library, monkeypatch):
 
 def test_what_would_be_decided_otherwise_is_told(library, tmp_path):
     """A voice between two that only the one encoder tells apart from both."""
-    library.discover([made_up.write_voice(tmp_path / "x.wav", 244, 2.5)])
+    library.discover([made_voices.write_voice(tmp_path / "x.wav", 244, 2.5)])
     report = library.migrate("other")
     for one in report.changed:
         assert one.before != one.after
 
 
 def test_an_encoder_that_there_is_not_changes_nothing(library):
-    before = made_up.dump(library)
+    before = made_voices.dump(library)
     with pytest.raises(SingeridError, match="unknown encoder 'nothing'"):
         library.migrate("nothing")
-    assert made_up.dump(library) == before
+    assert made_voices.dump(library) == before

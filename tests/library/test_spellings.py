@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from made_up import SETTINGS, dump, made, put, take
+from made_voices import SETTINGS, dump, made, put, take
 from singerid.errors import SingeridError
 from singerid.library.enroll import Entrant
 from singerid.library.library import Library

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from made_up import SETTINGS, made
+from made_voices import SETTINGS, made
 from singerid.errors import SingeridError
 from singerid.library.corrections import say_is, say_is_not
 from singerid.library.library import Library

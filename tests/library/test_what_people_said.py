@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-import made_up
+import made_voices
 from singerid.errors import SingeridError
 from singerid.library.enroll import Entrant
 from singerid.library.entrants import entrants_of_tree
@@ -20,7 +20,7 @@ def library(own_library):
 @pytest.fixture
 def song(tmp_path):
     """Of Ada's voice, in no library."""
-    return made_up.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
+    return made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
 
 
 def _quiet(*_):
@@ -63,13 +63,13 @@ def test_the_last_word_counts(library, song):
 def test_enrolling_the_folder_again_under_another_name_changes_nothing(library, sung, tmp_path):
     path = sung.tree / "Ada/album 0/0.wav"
     library.say(path, singer="Cy")
-    before = made_up.dump(library)
+    before = made_voices.dump(library)
     tree = shutil.copytree(sung.tree, tmp_path / "tree")
     (tree / "Ada").rename(tree / "Somebody")
     report = library.enroll_all(entrants_of_tree(tree, None, _quiet, _quiet))
     assert {name.split("'")[1] for name in (failure.reason for failure in report.failures)} == {"Ada", "Cy"}
     assert any("a person said that it is 'Cy'" in failure.reason for failure in report.failures)
-    assert made_up.dump(library) == before
+    assert made_voices.dump(library) == before
 
 
 def test_migration_changes_nothing_of_it(library, sung, song):
@@ -113,15 +113,15 @@ def test_merging_with_whom_it_was_said_not_to_be_is_the_last_word(library, sung)
     ],
 )
 def test_what_cannot_be_said_is_one_line_and_changes_nothing(library, song, arguments, message):
-    before = made_up.dump(library)
+    before = made_voices.dump(library)
     with pytest.raises(SingeridError, match=message):
         library.say(song, **arguments)
-    assert made_up.dump(library) == before
+    assert made_voices.dump(library) == before
 
 
 def test_of_what_has_no_voice_nothing_can_be_said(library, tmp_path):
     with pytest.raises(SingeridError, match="nobody is heard to sing in it"):
-        library.say(made_up.write_noise(tmp_path / "noise.wav"), singer="Ada")
+        library.say(made_voices.write_noise(tmp_path / "noise.wav"), singer="Ada")
 
 
 def test_a_stranger_can_be_said_to_be_somebody(library, song):

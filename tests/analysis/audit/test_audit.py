@@ -16,9 +16,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import ALBUMS, BAND, FRAMES, SILENT, SINGERS, SONGS, VOICE, made_up_store
 from rich.console import Console
 
-from made_up import ALBUMS, BAND, FRAMES, SILENT, SINGERS, SONGS, VOICE, made_up_store
 from singerid.analysis.audit.audit import audit
 from singerid.analysis.audit.conditions import (
     ConditionScores,

@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from made_up import made_up_store
 
 from conftest import SAMPLE_RATE
-from made_up import made_up_store
 from singerid.analysis.audit.remix import album_of, draw_partners, mix, powers, remix_error_db
 from singerid.config import FeatureConfig
 from singerid.sound.features import LogMel
