@@ -91,7 +91,7 @@ def folder(tmp_path):
 # Vectors of made-up takes are of another size than those of small ears.
 @pytest.fixture(autouse=True)
 def size(monkeypatch):
-    monkeypatch.setattr(made_up, "SIZE", 96)
+    monkeypatch.setattr(made_voices, "SIZE", 96)
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
