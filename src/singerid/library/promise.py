@@ -8,6 +8,7 @@ one. The bound holds with the threshold chosen on the same scores.
 Letters in shapes: N trials of strangers.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +81,12 @@ def make_promise(
     singers = len(np.unique(unit))
     cuts = np.unique(np.concatenate((stats, [np.nextafter(stats.max(), np.inf)])))
     exceeding = _exceeding(stats, unit, cuts)
-    bounds = np.array([bound_of(k, singers, growth) for k in exceeding])
-    kept = np.flatnonzero(bounds <= wanted)
-    at = float(cuts[kept[0]]) if len(kept) else _expected(stats, unit, wanted, growth, usual)
+    # The higher the cut, the less lies above it, and the lower the bound.
+    kept = bisect_left(
+        range(len(cuts)), True, key=lambda at: bound_of(float(exceeding[at]), singers, growth) <= wanted
+    )
+    is_kept = kept < len(cuts)
+    at = float(cuts[kept]) if is_kept else _expected(stats, unit, wanted, growth, usual)
     above = stats >= at
     return Promise(
         wanted,
