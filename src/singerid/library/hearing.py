@@ -4,7 +4,8 @@ Letters in shapes: K sounds (mixture, vocals, or both), D size of a vector, N wi
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from singerid.encoders.encoder import Encoder, Voices
 from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
 from singerid.library.voiceprints import FloatArray
-from singerid.listening.listener import Listener, Sound
+from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
 from singerid.listening.voice.cells import sung
 from singerid.listening.voice.watch import VoiceWatch
-from singerid.sound.decoding.pieces import Warn
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples, Warn
+from singerid.sound.files import AudioError
 from singerid.sound.separation.separated import separated
 from singerid.sound.separation.separators import Separator, knows_voices, open_separator
 from singerid.system.devices import CPU
@@ -140,7 +143,10 @@ class Hearing:
             SingeridError: vocals are wanted of what is no file.
         """
         if self.separator is None:
-            return voice_of((self._windows(sound, warn, None),), self.window_seconds)
+            try:
+                return voice_of((self._windows(sound, warn, None),), self.window_seconds)
+            except AudioError as error:
+                raise AudioError(name_of(sound), error.reason) from error
         if not isinstance(sound, Path | str):
             raise SingeridError("the sound: vocals are taken out of files; give a file")
         wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
@@ -152,14 +158,37 @@ class Hearing:
 
     def _windows(self, sound: Sound, warn: Warn, watch: VoiceWatch | None) -> Voices:
         """Windows side by side; of a short sound they overlap, as the encoder has them."""
-        encoder, listener = self.encoder, self._plain
+        listener, rate = self._plain, self.sample_rate
         hop = listener.spec.largest_hop * listener.spec.features.frame_seconds
-        voices = encoder.encode(
-            sound, hop_seconds=hop, listener=listener, allow_silence=True, watch=watch, warn=warn
+        if isinstance(sound, Path | str):
+            sound = partial(read_blocks, Path(sound), rate, warn=warn)
+        if isinstance(sound, np.ndarray):
+            is_short = len(sound) < _FEW * hop * rate
+        elif callable(sound):
+            sound, is_short = _begun(sound, round(_FEW * hop * rate))
+        else:
+            is_short = False
+        return self.encoder.encode(
+            sound,
+            hop_seconds=None if is_short else hop,
+            listener=listener,
+            allow_silence=True,
+            watch=watch,
+            warn=warn,
         )
-        if len(voices) >= _FEW:
-            return voices
-        return encoder.encode(sound, listener=listener, allow_silence=True, watch=watch, warn=lambda _: None)
+
+
+def _begun(read: Read, samples: int) -> tuple[Read, bool]:
+    """The same sound, and whether it has fewer samples; what was read for that is not read again."""
+    blocks = iter(read())
+    head: list[Samples] = []
+    while sum(map(len, head)) < samples:
+        block = next(blocks, None)
+        if block is None:
+            return partial(list, head), True
+        head.append(block)
+    first = [chain(head, blocks)]
+    return lambda: first.pop() if first else read(), False
 
 
 def voice_of(heard: tuple[Voices, ...], full_seconds: float = 0.0) -> HeardVoice:
