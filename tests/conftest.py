@@ -229,17 +229,30 @@ class Sung:
 
 @pytest.fixture(scope="session")
 def sung(tmp_path_factory) -> Sung:
+    import small_ears
     from made_voices import write_singers
     from singerid.library.entrants import entrants_of_tree
     from singerid.library.library import Library
 
     folder = tmp_path_factory.mktemp("sung")
     tree = write_singers(folder / "tree")
-    with Library.open(folder / "library", create=True) as library:
+    with small_ears.known(), Library.open(folder / "library", create=True) as library:
         report = library.enroll_all(entrants_of_tree(tree, None, pytest.fail, pytest.fail), encoder="small")
     assert report.added == 9
     share(folder)
     return Sung(tree, folder / "library")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_ears(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small ears are known in tests of libraries alone: others go through all encoders that there are."""
+    if "library" not in f"{request.path.parent.name} {request.path.stem}":
+        yield
+        return
+    import small_ears
+
+    with small_ears.known():
+        yield
 
 
 @pytest.fixture

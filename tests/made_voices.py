@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import soundfile
 
-import small_ears  # noqa: F401 (makes its encoders known)
 from conftest import SAMPLE_RATE, voice
 from singerid.library.enroll import EnrollReport, Entrant, enroll_heard
 from singerid.library.finding import FoundFile
