@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import Device, Json, SeparatorWeights, Threads
+from singerid.cli.options import Device, Json, NewLibrary, SeparatorWeights, Threads
 from singerid.cli.printing import print_json, warn
 from singerid.errors import Failure
 from singerid.sound.listing import find_files, passed_over_text
@@ -15,9 +15,7 @@ from singerid.text import counted, printable, shell_word
 
 
 def discover(
-    library: Annotated[
-        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
-    ],
+    library: NewLibrary,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(

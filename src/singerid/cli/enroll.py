@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.options import Device, SeparatorWeights, Threads, one_of
+from singerid.cli.options import Device, NewLibrary, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
 from singerid.config import AudioCondition
 from singerid.data.names import clean_name
@@ -15,13 +15,9 @@ from singerid.system.console import conclude, stepping
 from singerid.system.streams import say
 from singerid.text import counted, printable, shell_word
 
-LibraryFolder = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.")]
-
 
 def enroll(
-    library: Annotated[
-        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
-    ],
+    library: NewLibrary,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from singerid.cli.folding import FoldingCommand, FoldingGroup
-from singerid.cli.options import Device, Json, SeparatorWeights, Threads, one_of
+from singerid.cli.options import Device, Json, LibraryFolder, NewLibrary, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import print_json, warn
 from singerid.config import AudioCondition
 from singerid.errors import ExitCode, Failure, SingeridError
@@ -25,7 +25,6 @@ library = typer.Typer(
     no_args_is_help=True,
 )
 
-LibraryFolder = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a singer.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")]
 
@@ -316,9 +315,7 @@ def export(folder: LibraryFolder, target: Annotated[Path, typer.Argument(metavar
 
 @library.command("import", cls=FoldingCommand)
 def import_(
-    folder: Annotated[
-        Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
-    ],
+    folder: NewLibrary,
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `singerid library export` wrote.")],
 ) -> None:
     """Read what `export` wrote into a library."""

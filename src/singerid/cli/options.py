@@ -15,6 +15,10 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", "--threads", min=1, help="Processes; by default one a CPU.", metavar="N"),
 ]
+LibraryFolder = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.")]
+NewLibrary = Annotated[
+    Path, typer.Argument(metavar="LIBRARY", help="Folder of the library; made when missing.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 Audio = Annotated[
     AudioCondition | None, typer.Option(help="What to listen to; by default what the run learned on.")
