@@ -94,7 +94,7 @@ def song_row(seconds: float, threads: int, repeats: int) -> dict[str, Any]:
         runs = []
         for _ in range(repeats):
             start = time.perf_counter()
-            said = in_fresh_process(__file__, "--song", song, "--threads", threads).split()
+            said = in_fresh_process("-c", _SONG, song, threads).split()
             runs.append((time.perf_counter() - start, *map(float, said)))
     wall, processor, start_up, windows = map(statistics.median, zip(*runs, strict=True))
     return {
@@ -107,15 +107,18 @@ def song_row(seconds: float, threads: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def encode_song(song: Path, threads: int) -> None:
-    """Print the processor's seconds of this process, those until the encoder was there, and the windows."""
-    from singerid import open_encoder
+# As a user would: nothing else is imported.
+_SONG = """
+import sys, time
+import torch
+from singerid import open_encoder
 
-    torch.set_num_threads(threads)
-    encoder = open_encoder("campplus")
-    start_up = time.process_time()
-    voices = encoder.encode(song)
-    print(time.process_time(), start_up, len(voices))
+torch.set_num_threads(int(sys.argv[2]))
+encoder = open_encoder("campplus")
+start_up = time.process_time()
+voices = encoder.encode(sys.argv[1])
+print(time.process_time(), start_up, len(voices))
+"""
 
 
 def main() -> None:
@@ -125,11 +128,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=240)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--song", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.song:
-        encode_song(arguments.song, arguments.threads)
-        return
     about = machine(threads=arguments.threads)
     print(about)
     rows = network_rows(arguments.windows, arguments.repeats, about["matmul_gflops"])

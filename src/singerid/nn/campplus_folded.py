@@ -36,7 +36,7 @@ class FoldedCAMPlusPlus(nn.Module):
         super().__init__()
         head, body = network.head, network.xvector
         self.front = nn.Sequential(
-            _Convolution(head.conv1, head.bn1),
+            _FirstConvolution(head.conv1, head.bn1),
             *(_Residual(block) for layer in (head.layer1, head.layer2) for block in layer),
             _Convolution(head.conv2, head.bn2),
         )
@@ -68,8 +68,7 @@ class FoldedCAMPlusPlus(nn.Module):
     def _early(self, bank: Tensor) -> tuple[Tensor, "_Frames"]:
         """What the front, the first dense block and its transition give, (B, T, C)."""
         check_bank(bank)
-        x = bank.unsqueeze(1).contiguous(memory_format=torch.channels_last)
-        x = self.tdnn(self.front(x)).squeeze(2).transpose(1, 2)  # (B, T, C)
+        x = self.tdnn(self.front(bank)).squeeze(2).transpose(1, 2)  # (B, T, C)
         frames = _Frames(x)
         for stage in self.stages[:_EARLY]:
             x = stage(x, frames)
@@ -156,6 +155,30 @@ class _Convolution(_Folded):
         """(B, C, H, W) -> (B, C', H', W')."""
         y = functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
         return y.relu_() if self.relu else y
+
+
+class _FirstConvolution(_Folded):
+    """The 3x3 convolution of the filter bank, and the batch norm and ReLU behind it.
+
+    Of a map of one channel a convolution gives a map with its channels first, which every later one would
+    put in order again. One product of the nine neighbours of each place has them last at once.
+    """
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(layer, nn.Conv2d)
+        weight, bias = _fold(layer.weight, norm)
+        self._keep(weight=torch.cat((weight.flatten(1).T, bias.unsqueeze(0))))  # (10, C)
+
+    def forward(self, bank: Tensor) -> Tensor:
+        """(B, H, W) -> (B, C, H, W)."""
+        height, width = bank.shape[1:]
+        padded = functional.pad(bank, (1, 1, 1, 1))
+        neighbours = [
+            padded[:, row : row + height, column : column + width] for row in range(3) for column in range(3)
+        ]
+        rows = torch.stack((*neighbours, torch.ones_like(bank)), dim=-1)  # a one for the bias
+        return (rows @ self.weight).relu_().permute(0, 3, 1, 2)
 
 
 class _Residual(nn.Module):
