@@ -8,19 +8,25 @@ Decision = Literal["known", "ambiguous", "unknown", "no_voice"]
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a track whose windows name the same singer.
+    """A stretch of a track in which the same singers sing.
 
     Attributes:
         start_s: where it starts, in seconds.
         end_s: where it ends.
-        singers: who sings.
-        probability: mean probability of the singers over the windows, 0 to 1.
+        singers: who sings, by name; empty where only strangers do.
+        probability: how sure that is, 0 to 1; of a vote the mean over the windows.
+        unknown: numbers of strangers who sing: the same voice has the same number within a track, from 1.
     """
 
     start_s: float
     end_s: float
     singers: tuple[str, ...]
     probability: float
+    unknown: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of the timeline in `singerid identify --json`; what says nothing is left out."""
+        return {name: value for name, value in asdict(self).items() if value != ()}
 
 
 @dataclass(frozen=True)
@@ -122,11 +128,16 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The object of `singerid identify --json`; what says nothing is left out."""
-        return {
+        found = {
             name: value
             for name, value in asdict(self).items()
             if name in _ALWAYS or (value is not None and value not in ((), "", 0, False))
-        } | ({} if self.calibrated is None else {"calibrated": self.calibrated})
+        }
+        if self.timeline:
+            found["timeline"] = [span.to_json() for span in self.timeline]
+        if self.calibrated is not None:
+            found["calibrated"] = self.calibrated
+        return found
 
 
 _ALWAYS = ("path", "decision", "voice_seconds", "seconds")
