@@ -14,7 +14,7 @@ from singerid.sound.decoding.pieces import Samples
 
 CELL_SECONDS = 0.1
 _LOUD = 0.9  # quantile of the level that counts as the sound's own
-# So much below that a cell counts as a pause: a voice's quiet end is about 20 dB down, the room behind it more.
+# So much below that a cell counts as a pause: a voice's quiet end is about 20 dB down, a room more.
 QUIET_DB = 30.0
 _SILENCE_DB = -120.0
 
