@@ -25,7 +25,7 @@ from singerid.data.synthetic.cast import (
     draw_song,
     stream,
 )
-from singerid.data.synthetic.score import Score, compose
+from singerid.data.synthetic.score import Note, Score, compose
 from singerid.data.synthetic.studio import heard_band, heard_voice, mixed
 from singerid.data.synthetic.turns import Both, Part, take_turns
 from singerid.errors import SingeridError
@@ -146,7 +146,7 @@ def render_duet(duet: Duet) -> DuetStems:
 
 def _sung_by(voice: int, parts: tuple[Part, ...], score: Score, duet: Duet) -> Score:
     """The score with the notes of one voice alone."""
-    notes = []
+    notes: list[Note] = []
     for part in parts:
         if voice not in part.voices:
             continue
