@@ -214,6 +214,14 @@ class CorpusConfig:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class DuetConfig:
+    """How many synthetic duets, and how often both sing (`singerid.data.synthetic.duets`)."""
+
+    duets: int = 20
+    overlap: float = 0.34  # of the sung time, in which both sing: as in a published corpus of idol songs
+
+
 Protocol = Literal["paper", "authors"]  # what the paper says, or what its authors' program does
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Workers
-from singerid.config import CorpusConfig
+from singerid.config import CorpusConfig, DuetConfig
+from singerid.errors import SingeridError
 from singerid.system.streams import say
 from singerid.text import counted, printable
 
@@ -18,12 +19,36 @@ def synth(
     songs: Annotated[int, typer.Option(help="On each album.")] = CorpusConfig.songs,
     seconds: Annotated[float, typer.Option(help="Length of a song, about.")] = CorpusConfig.seconds,
     seed: Annotated[int, typer.Option(help="Another seed, another cast.")] = CorpusConfig.seed,
+    duets: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Besides, songs of two singers with the true RTTM, in DIR/duets."),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help=f"Of a duet's sung time, in which both sing; by default {DuetConfig.overlap:g}; "
+            "0: they only take turns.",
+        ),
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Make a corpus of synthetic singers and bands, with stems and F0. Run again, it goes on."""
     from singerid.data.synthetic.corpus import write_corpus
+    from singerid.data.synthetic.duet_files import duets_folder, write_duets
+    from singerid.data.synthetic.duets import draw_duets
 
     config = CorpusConfig(singers, albums, songs, seconds, seed)
+    if duets is None and overlap is not None:
+        raise SingeridError(f"--overlap {overlap:g}: is of duets; say how many with --duets")
+    pairs = None
+    if duets is not None:
+        pairs = DuetConfig(duets, DuetConfig.overlap if overlap is None else overlap)
+        draw_duets(config, pairs)  # what cannot be made is told before anything is written
     made = write_corpus(folder, config, workers, show_progress=True)
     made_of = f"{counted(singers * albums * songs, 'song')} of {counted(singers, 'singer')}"
     say(f"{printable(folder)}: {made_of} ({made:,} new)")
+    if pairs is not None:
+        beside = duets_folder(folder, pairs.overlap)
+        made = write_duets(beside, config, pairs, workers, show_progress=True)
+        say(f"{printable(beside)}: {counted(pairs.duets, 'duet')} ({made:,} new)")

@@ -45,6 +45,7 @@ class Purpose(IntEnum):
     VOICE = 4
     BAND = 5
     ROOM = 6
+    DUET = 7
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
@@ -151,19 +152,20 @@ def draw_corpus(config: CorpusConfig) -> Corpus:
     Raises:
         SingeridError: a setting that no corpus can have.
     """
-    _check(config)
+    check(config)
     songs = []
     for i in range(config.singers):
         singer = draw_singer(config.seed, i)
         if singer.near_twin > _singer_name(config.singers - 1):
             singer = replace(singer, near_twin="")  # the twin is not part of this corpus
         for j in range(config.albums):
-            album = _draw_album(config.seed, i, j)
-            songs += [_draw_song(config, singer, album, n) for n in range(config.songs)]
+            album = draw_album(config.seed, i, j)
+            songs += [draw_song(config, singer, album, n) for n in range(config.songs)]
     return Corpus(config, tuple(songs))
 
 
-def _check(config: CorpusConfig) -> None:
+def check(config: CorpusConfig) -> None:
+    """Raise SingeridError for a setting that no corpus can have."""
     for name in ("singers", "albums", "songs"):
         if not 1 <= getattr(config, name) <= MOST:
             raise SingeridError(f"--{name} {getattr(config, name)}: choose 1 to {MOST}")
@@ -245,7 +247,8 @@ def _tract_lengths(rng: np.random.Generator, bodies: list[int]) -> dict[int, flo
     return lengths
 
 
-def _draw_album(seed: int, singer: int, album: int) -> Album:
+def draw_album(seed: int, singer: int, album: int) -> Album:
+    """Draw one album; singers and albums are counted from 0."""
     rng = stream(seed, Purpose.ALBUM, singer, album)
     return Album(
         name=f"album-{album + 1:02d}",
@@ -261,7 +264,8 @@ def _draw_album(seed: int, singer: int, album: int) -> Album:
     )
 
 
-def _draw_song(config: CorpusConfig, singer: Singer, album: Album, number: int) -> Song:
+def draw_song(config: CorpusConfig, singer: Singer, album: Album, number: int) -> Song:
+    """Draw one song of an album; songs are counted from 0."""
     rng = stream(config.seed, Purpose.SONG, *album.key, number)
     tempo = float(np.clip(album.tempo * rng.uniform(0.97, 1.03), *TEMPO))
     bar = round(bar_seconds(tempo) * SAMPLE_RATE)

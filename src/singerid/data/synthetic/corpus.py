@@ -1,17 +1,17 @@
 """The corpus on disk: DIR/{mixture,vocals,accompaniment}/singer/album/song.flac, DIR/f0, DIR/corpus.json."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from singerid.config import CorpusConfig
-from singerid.data.synthetic.cast import SAMPLE_RATE, Corpus, Song, draw_corpus
+from singerid.data.synthetic.cast import SAMPLE_RATE, Song, draw_corpus
 from singerid.data.synthetic.studio import FULL_SCALE, render
 from singerid.errors import SingeridError
 from singerid.system.console import progress
@@ -48,18 +48,30 @@ def write_corpus(
     if workers is not None and workers < 1:
         raise SingeridError(f"--workers {workers}: choose 1 or more")
     corpus = draw_corpus(config)
-    _claim(folder, corpus)
+    claim(folder / DESCRIPTION, "corpus", settings_of(config), corpus.describe())
     missing = [song for song in corpus.songs if not _file(folder, "mixture", song).exists()]
-    workers = min(workers or usable_processors(), len(missing))
-    for _ in progress(_write_all(folder, missing, workers), "Singing", len(missing), show_progress):
-        pass
+    write_all(folder, partial(_write_song, folder), missing, workers, show_progress=show_progress)
     return len(missing)
 
 
-def _claim(folder: Path, corpus: Corpus) -> None:
-    """Write the corpus's description, or check that the one in `folder` is of the same corpus."""
-    settings = {"generator": VERSION, **asdict(corpus.config), "seconds": float(corpus.config.seconds)}
-    path = folder / DESCRIPTION
+def settings_of(config: CorpusConfig) -> dict[str, Any]:
+    """A corpus's settings as its description holds them."""
+    return {"generator": VERSION, **asdict(config), "seconds": float(config.seconds)}
+
+
+def claim(path: Path, what: str, settings: dict[str, Any], description: dict[str, Any]) -> None:
+    """Write the description of a folder, or check that the one in it was made with the same settings.
+
+    Args:
+        path: of the description; its folder is made when missing.
+        what: the folder holds.
+        settings: what must be the same.
+        description: what else to write.
+
+    Raises:
+        SingeridError: the folder holds something else or cannot be written.
+    """
+    folder = path.parent
     if folder.exists() and not folder.is_dir():
         raise SingeridError(f"{folder}: is a file; name a folder")
     if path.exists():
@@ -67,14 +79,14 @@ def _claim(folder: Path, corpus: Corpus) -> None:
         differing = _differences(found, settings)
         if differing:
             raise SingeridError(
-                f"{folder}: holds another corpus ({differing}); choose another folder or delete it"
+                f"{folder}: holds another {what} ({differing}); choose another folder or delete it"
             )
     else:
         if folder.exists() and any(not entry.name.startswith(".tmp-") for entry in folder.iterdir()):
             raise SingeridError(
-                f"{folder}: is not empty and holds no {DESCRIPTION}; choose a new or empty folder"
+                f"{folder}: is not empty and holds no {path.name}; choose a new or empty folder"
             )
-        write_json(path, {"settings": settings, **corpus.describe()})
+        write_json(path, {"settings": settings, **description})
 
 
 def _differences(description: Any, settings: dict[str, Any]) -> str:
@@ -93,13 +105,30 @@ def _file(folder: Path, kind: str, song: Song) -> Path:
     return folder / kind / f"{song.path}{suffix}"
 
 
-def _write_all(folder: Path, songs: list[Song], workers: int) -> Iterator[None]:
-    for song, outcome in each_in_processes(partial(_write_song, folder), songs, workers):
+class _Rendered(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_Rendered)
+
+
+def write_all(
+    folder: Path,
+    write: Callable[[Item], None],
+    songs: Sequence[Item],
+    workers: int | None,
+    *,
+    show_progress: bool,
+) -> None:
+    """Write songs into `folder`, each by one call of `write` in one of as many processes as are asked for."""
+    workers = min(workers or usable_processors(), len(songs))
+    done = each_in_processes(write, songs, workers)
+    for song, outcome in progress(done, "Singing", len(songs), show_progress):
         if isinstance(outcome, WorkerDied):
             raise SingeridError(
                 f"{folder}: the process that made {song.path} died; is there too little memory?"
             )
-        yield
 
 
 def _write_song(folder: Path, song: Song) -> None:
@@ -109,16 +138,17 @@ def _write_song(folder: Path, song: Song) -> None:
     np.save(buffer, stems.f0)
     _write_bytes(_file(folder, "f0", song), buffer)
     for condition in CONDITIONS:
-        _write_bytes(_file(folder, condition, song), _flac(getattr(stems, condition)))
+        write_flac(_file(folder, condition, song), getattr(stems, condition))
 
 
-def _flac(samples: npt.NDArray[np.float32]) -> io.BytesIO:
+def write_flac(path: Path, samples: npt.NDArray[np.float32]) -> None:
+    """Write samples that are multiples of 2 ** -15, (N,), as 16-bit FLAC."""
     import soundfile
 
     buffer = io.BytesIO()
     integers = (samples * FULL_SCALE).astype(np.int16)  # exact: the samples are quantised already
     soundfile.write(buffer, integers, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return buffer
+    _write_bytes(path, buffer)
 
 
 def _write_bytes(path: Path, buffer: io.BytesIO) -> None:

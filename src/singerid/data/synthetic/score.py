@@ -77,6 +77,7 @@ class Score:
 
     notes: tuple[Note, ...]
     chords: npt.NDArray[np.int64]  # (loop_bars, 3) pitch classes, root first
+    scale: npt.NDArray[np.int64]  # (7,) pitch classes, the tonic first
 
 
 def unvoiced_seconds(note: Note) -> float:
@@ -119,7 +120,7 @@ def compose(song: Song) -> Score:
                 )
             )
         slot_ends.append(start + bars * bar)
-    return Score(_rest_exactly(notes, slot_ends), chords)
+    return Score(_rest_exactly(notes, slot_ends), chords, scale)
 
 
 def _progression(rng: np.random.Generator, bars: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 
 from singerid.data.synthetic.band import loop
 from singerid.data.synthetic.cast import SAMPLE_RATE, Album, Purpose, Song
-from singerid.data.synthetic.score import compose
+from singerid.data.synthetic.score import Score, compose
 from singerid.data.synthetic.voice import sing
 
 Array = npt.NDArray[np.float32]
@@ -38,20 +38,39 @@ class Stems:
 def render(song: Song) -> Stems:
     """Render one song; the same song gives the same samples on the same machine."""
     score = compose(song)
-    voice, f0 = sing(song, score)
-    band = loop(song, score)
-    room = impulse_response(song)
+    voice, f0 = heard_voice(song, score)
+    vocals, band = mixed(song, heard_band(song, score), voice)
+    return Stems(vocals, band, f0[::HOP_LENGTH].astype(np.float32))
 
+
+def heard_voice(song: Song, score: Score) -> tuple[Array, Array]:
+    """The song's singer in the album's room.
+
+    Returns:
+        The voice (N,), RMS 1 where it is voiced, and F0 in Hz at every sample (N,), 0 where unvoiced.
+    """
+    voice, f0 = sing(song, score)
+    room = impulse_response(song)
     voice = _diffuse(voice, song)
     voice = _colour(voice, room, song.album, next_fast_len(len(voice) + len(room), real=True))
-    band = _colour(band, room, song.album, len(band))  # circular, so that the loop stays exact
-    band = np.tile(band, -(-song.bars // song.loop_bars))[: song.samples]
+    return voice / _rms(voice[f0 > 0]), f0
 
-    voice /= _rms(voice[f0 > 0])
-    band *= 10 ** (-song.voice_over_band_db / 20) / _rms(band)
-    gain = 10 ** (song.level_db / 20) / _rms(voice + band)
-    gain = min(gain, PEAK / max(float(np.max(np.abs(x))) for x in (voice, band, voice + band)))
-    return Stems(_quantised(gain * voice), _quantised(gain * band), f0[::HOP_LENGTH].astype(np.float32))
+
+def heard_band(song: Song, score: Score) -> Array:
+    """The band in the same room, (N,): as far below a voice of RMS 1 as the song asks for."""
+    band = loop(song, score)
+    band = _colour(band, impulse_response(song), song.album, len(band))  # circular: the loop stays exact
+    band = np.tile(band, -(-song.bars // song.loop_bars))[: song.samples]
+    return band * (10 ** (-song.voice_over_band_db / 20) / _rms(band))
+
+
+def mixed(song: Song, band: Array, *voices: Array) -> tuple[Array, ...]:
+    """Voices and band (N,) at the song's level, as multiples of 2 ** -15; no sum of them clips."""
+    vocals = np.sum(voices, axis=0)
+    gain = 10 ** (song.level_db / 20) / _rms(vocals + band)
+    loudest = max(float(np.max(np.abs(x))) for x in (*voices, vocals, band, vocals + band))
+    gain = min(gain, PEAK / loudest)
+    return tuple(_quantised(gain * x) for x in (*voices, band))
 
 
 def _rms(x: Array) -> float:

@@ -1,0 +1,223 @@
+"""How well it was found who sings when: the diarization error, and whether changes are found in time.
+
+NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan"; Bredin, "pyannote.metrics",
+Interspeech 2017, whose figures these are. Seconds are counted once for each who sings in them, so that two at
+once count twice. They are exact to a nanosecond: no grid of frames is laid over them.
+
+Letters in shapes: E stretches between two moments at which anything changes, S singers.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.data.rttm import Turn
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+COLLAR = 0.5
+"""Seconds around a true boundary, half before and half behind, that may be left out."""
+IN_TIME = 0.5
+"""Seconds that a change may be found too early or too late."""
+
+
+@dataclass(frozen=True)
+class DiarizationErrors:
+    """What is wrong with who is said to sing when, in seconds.
+
+    Attributes:
+        missed_s: more people sing than are named.
+        false_alarm_s: more people are named than sing.
+        confusion_s: somebody is named in place of who sings.
+        total_s: somebody sings; two at once count twice.
+    """
+
+    missed_s: float = 0.0
+    false_alarm_s: float = 0.0
+    confusion_s: float = 0.0
+    total_s: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """The diarization error rate: all errors by `total_s`; 0 where nobody sings and nobody is named."""
+        wrong = self.missed_s + self.false_alarm_s + self.confusion_s
+        if self.total_s == 0:
+            return float("inf") if wrong else 0.0
+        return wrong / self.total_s
+
+    def __add__(self, other: "DiarizationErrors") -> "DiarizationErrors":
+        """The errors of both together."""
+        return DiarizationErrors(
+            self.missed_s + other.missed_s,
+            self.false_alarm_s + other.false_alarm_s,
+            self.confusion_s + other.confusion_s,
+            self.total_s + other.total_s,
+        )
+
+
+@dataclass(frozen=True)
+class InTime:
+    """How many changes have another one near.
+
+    Attributes:
+        near: so many have.
+        total: so many there are.
+    """
+
+    near: int = 0
+    total: int = 0
+
+    @property
+    def share(self) -> float:
+        """`near` by `total`; 1 where there is none."""
+        return self.near / self.total if self.total else 1.0
+
+    def __add__(self, other: "InTime") -> "InTime":
+        """Both together."""
+        return InTime(self.near + other.near, self.total + other.total)
+
+
+def diarization_errors(
+    truth: Iterable[Turn], found: Iterable[Turn], known: Collection[str], collar: float = 0.0
+) -> DiarizationErrors:
+    """Compare who is said to sing when with who does, in one recording or over many.
+
+    A name of `known` is right only where its singer sings. All other names in `found` are of strangers: in
+    each recording each of them stands for one of the singers of `truth` who are not known, as fits best.
+    Turns of one singer that touch or overlap are one.
+
+    Args:
+        truth: who sings when.
+        found: who is said to.
+        known: names that must be right: those of the library.
+        collar: seconds around each boundary of `truth` that do not count, half of it before and half behind.
+
+    Returns:
+        The errors of all recordings together.
+
+    >>> truth = [Turn("a", 0, 4, "Nina"), Turn("a", 4, 8, "Ella")]
+    >>> diarization_errors(truth, [Turn("a", 0, 5, "Nina"), Turn("a", 5, 7, "unknown 1")], ["Nina"])
+    DiarizationErrors(missed_s=1.0, false_alarm_s=0.0, confusion_s=1.0, total_s=8.0)
+    """
+    of_truth, of_found = _by_recording(truth), _by_recording(found)
+    total = DiarizationErrors()
+    for recording in sorted({*of_truth, *of_found}):
+        ours = of_truth.get(recording, {}), of_found.get(recording, {})
+        total += _errors(*ours, set(known), collar)
+    return total
+
+
+def changes_in_time(truth: Iterable[Turn], found: Iterable[Turn], within: float = IN_TIME) -> InTime:
+    """How many of the changes of `truth` have a change of `found` near.
+
+    A change is a moment at which other people sing than before; nobody singing counts too. Who it is plays no
+    part, nor how many changes are near. The other way round, with `found` first, it tells how many of the
+    changes that are said are true.
+
+    Args:
+        truth: who sings when.
+        found: who is said to.
+        within: seconds that count as near.
+
+    >>> truth = [Turn("a", 0, 4, "Nina"), Turn("a", 4, 8, "Ella")]
+    >>> changes_in_time(truth, [Turn("a", 0.4, 8, "Ella")])
+    InTime(near=2, total=3)
+    """
+    of_truth, of_found = _by_recording(truth), _by_recording(found)
+    total = InTime()
+    for recording, singers in of_truth.items():
+        at, near = _changes(singers), _changes(of_found.get(recording, {}))
+        away = np.abs(at[:, None] - near).min(axis=1, initial=np.inf)
+        total += InTime(int((away <= within + 1e-9).sum()), len(at))
+    return total
+
+
+Voices = dict[str, Floats]  # of one recording: turns of each singer as (turns, 2) seconds
+
+
+def _by_recording(turns: Iterable[Turn]) -> dict[str, Voices]:
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for turn in turns:
+        singers = found.setdefault(turn.recording, {})
+        if turn.end_s > turn.start_s:
+            # Sums of seconds differ in their last digits: what should touch does, so rounded.
+            span = round(turn.start_s, 9), round(turn.end_s, 9)
+            singers.setdefault(turn.singer, []).append(span)
+    return {
+        recording: {singer: _joined(sorted(spans)) for singer, spans in sorted(singers.items())}
+        for recording, singers in found.items()
+    }
+
+
+def _joined(spans: list[tuple[float, float]]) -> Floats:
+    joined: list[list[float]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    return np.array(joined, dtype=np.float64)
+
+
+def _errors(truth: Voices, found: Voices, known: set[str], collar: float) -> DiarizationErrors:
+    edges = [spans.ravel() for spans in (*truth.values(), *found.values())]
+    boundaries = np.concatenate([spans.ravel() for spans in truth.values()] or [np.zeros(0)])
+    around = np.stack([boundaries - collar / 2, boundaries + collar / 2], axis=1)
+    moments = np.unique(np.concatenate([*edges, around.ravel()]))
+    seconds = np.diff(moments) * ~_within(around, moments)
+    sings, named = _sounding(truth, moments), _sounding(found, moments)
+    right = _right(truth, found, known, sings, named, seconds)
+    singing, naming = sings.sum(axis=0), named.sum(axis=0)
+    return DiarizationErrors(
+        missed_s=float(seconds @ np.maximum(singing - naming, 0)),
+        false_alarm_s=float(seconds @ np.maximum(naming - singing, 0)),
+        confusion_s=float(seconds @ (np.minimum(singing, naming) - right)),
+        total_s=float(seconds @ singing),
+    )
+
+
+def _right(
+    truth: Voices, found: Voices, known: set[str], sings: Bools, named: Bools, seconds: Floats
+) -> NDArray[np.int64]:
+    """How many of those who sing are named, in each of E stretches; (E,)."""
+    from scipy.optimize import linear_sum_assignment
+
+    singers, names = list(truth), list(found)
+    pairs = [
+        (at, names.index(singer)) for at, singer in enumerate(singers) if singer in known and singer in found
+    ]
+    foreign = [at for at, singer in enumerate(singers) if singer not in known]
+    strangers = [at for at, name in enumerate(names) if name not in known]
+    together = (sings[foreign] * seconds) @ named[strangers].T.astype(np.float64)  # seconds
+    for row, column in zip(*linear_sum_assignment(together, maximize=True), strict=True):
+        pairs.append((foreign[row], strangers[column]))
+    right = np.zeros(len(seconds), np.int64)
+    for singer, name in pairs:
+        right += sings[singer] & named[name]
+    return right
+
+
+def _sounding(voices: Voices, moments: Floats) -> Bools:
+    """Whether each of S singers sings between two moments, (S, E)."""
+    rows = [_within(spans, moments) for spans in voices.values()]
+    return np.array(rows, dtype=bool).reshape(len(voices), max(0, len(moments) - 1))
+
+
+def _within(spans: Floats, moments: Floats) -> Bools:
+    """Which stretches between moments lie in spans that begin and end at moments; (E,)."""
+    found = np.zeros(max(0, len(moments) - 1), dtype=bool)
+    for first, end in np.searchsorted(moments, spans):
+        found[first:end] = True
+    return found
+
+
+def _changes(voices: Voices) -> Floats:
+    """Moments at which other people sing than before, in seconds."""
+    moments = np.unique(np.concatenate([spans.ravel() for spans in voices.values()] or [np.zeros(0)]))
+    silence = np.zeros((len(voices), 1), dtype=bool)
+    sings = np.concatenate([silence, _sounding(voices, moments), silence], axis=1)
+    changing = (sings[:, 1:] != sings[:, :-1]).any(axis=0)
+    return np.asarray(moments[changing[: len(moments)]])
