@@ -23,7 +23,7 @@ Places = NDArray[np.int64]
 # Chosen on karaoke duets and on the synthetic corpus's training part (docs/results.md).
 _PIECE = 4  # cells, at most
 _ALIKE = 0.35  # cosine in the mean of the pieces of one voice
-_SAME = 0.7  # of how alike a voice is to itself: two that are so alike are one
+_SAME = 0.42  # of how alike a voice is to itself: two that are so alike are one
 _SHRINK = 16.0  # cells
 _OVERLAP = 3  # cells that hear the same sound in part
 _SHARP = 8.0  # log-likelihood of a cell for each unit of cosine
