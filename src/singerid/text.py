@@ -17,6 +17,15 @@ def printable(name: str | PurePath) -> str:
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
 
 
+def in_utf8(text: str) -> str:
+    r"""A text that UTF-8 can carry: lone surrogates are written as escapes, which JSON reads as such.
+
+    >>> print(in_utf8("caf\udce9"))
+    caf\udce9
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def shell_word(path: str | PurePath) -> str:
     """A path as it is typed on a command line: quoted where it must be, and no option where it begins so.
 
