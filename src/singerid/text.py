@@ -46,11 +46,15 @@ def shell_word(path: str | PurePath) -> str:
     return "$'" + _UNPRINTABLE.sub(lambda found: _bytes_escaped(found[0]), escaped) + "'"
 
 
-def _bytes_escaped(character: str) -> str:
+def bytes_of(character: str) -> bytes:
+    """The bytes of a character in UTF-8; of a lone surrogate the byte that it stands for, if it is for one."""
     is_byte = "\udc80" <= character <= "\udcff"
-    encoded = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+
+
+def _bytes_escaped(character: str) -> str:
     # Three octal digits: hexadecimal ones would go on into what follows.
-    return "".join(f"\\{byte:03o}" for byte in encoded)
+    return "".join(f"\\{byte:03o}" for byte in bytes_of(character))
 
 
 PLAIN = "singerid-plain"

@@ -11,7 +11,7 @@ from typing import Any
 
 from singerid.identify.formats.format import Document, Format, Outcome, results_of
 from singerid.identify.result import Result
-from singerid.identify.voices import Voice, turns_of, voices
+from singerid.identify.voices import Turn, Voice, turns_of, voices
 from singerid.text import in_utf8
 from singerid.version import __version__
 
@@ -39,7 +39,7 @@ def _write(outcomes: Iterable[Outcome], to: Document) -> None:
         to.file.write(in_utf8(json.dumps(song, indent=2, ensure_ascii=False)) + "\n")
 
 
-def _annotation(voice: Voice, turns: list[Any], result: Result) -> dict[str, Any]:
+def _annotation(voice: Voice, turns: list[Turn], result: Result) -> dict[str, Any]:
     return {
         "namespace": "segment_open",
         "annotation_metadata": {
@@ -50,7 +50,7 @@ def _annotation(voice: Voice, turns: list[Any], result: Result) -> dict[str, Any
         "data": [
             {
                 "time": turn.start_s,
-                "duration": turn.end_s - turn.start_s,
+                "duration": round(turn.end_s - turn.start_s, 6),
                 "value": str(voice),
                 "confidence": turn.probability,
             }
