@@ -47,7 +47,7 @@ def shell_word(path: str | PurePath) -> str:
 
 
 def bytes_of(character: str) -> bytes:
-    """The bytes of a character in UTF-8; of a lone surrogate the byte that it stands for, if it is for one."""
+    """The bytes of a character in UTF-8; a lone surrogate of PEP 383 is the byte that it stands for."""
     is_byte = "\udc80" <= character <= "\udcff"
     return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
 

@@ -15,7 +15,12 @@ from singerid.text import bytes_of, printable
 
 _EMPTY = "%00"
 # What pandas, and with it pyannote, reads as "not given".
-_NOT_GIVEN = frozenset("#n/a #na -1.#ind -1.#qnan -nan 1.#ind 1.#qnan <na> n/a na null nan none".split())
+_NOT_GIVEN = frozenset(
+    (
+        *("#n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan"),
+        *("<na>", "n/a", "na", "null", "nan", "none"),
+    )
+)
 
 
 @dataclass(frozen=True)

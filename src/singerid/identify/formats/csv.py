@@ -14,13 +14,18 @@ COLUMNS = (
 
 
 def _write(outcomes: Iterable[Outcome], to: Document) -> None:
-    writer = csv.DictWriter(to.file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    plain, quoting = (
+        csv.DictWriter(to.file, COLUMNS, extrasaction="ignore", lineterminator="\n", quoting=how)
+        for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    plain.writeheader()
     for outcome in outcomes:
         named = {}
         if isinstance(outcome, Result) and outcome.singers:
             named = {"singer": outcome.singer, "probability": outcome.confidence}
-        writer.writerow({key: _cell(value) for key, value in (fields_of(outcome) | named).items()})
+        row = {key: _cell(value) for key, value in (fields_of(outcome) | named).items()}
+        # Python before 3.13 quotes no carriage return where lines end in "\n", and readers end the row there.
+        (quoting if any("\r" in str(value) for value in row.values()) else plain).writerow(row)
         to.file.flush()
 
 
