@@ -28,14 +28,14 @@ def identify(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
     format: Annotated[
         str,
-        one_of(FORMATS, "How answers are written: docs/formats.md shows each."),
+        one_of(FORMATS, "How answers are written."),
     ] = "table",
     output: Annotated[
         str | None,
         typer.Option(
             metavar="FILE_OR_FOLDER",
-            help="Where they are written; into a folder go a file a song (audacity, jams, webvtt, svg, png) "
-            "or a playlist a singer (m3u8).",
+            help="Where they are written: a file; or a folder, for formats of a file a song, and for "
+            "playlists of a singer each.",
         ),
     ] = None,
     timeline: Annotated[
@@ -50,7 +50,7 @@ def identify(
         typer.Option(metavar="NAME", help="Only songs in which NAME is named; of several, any of them."),
     ] = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file, with the timeline.")
+        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file.")
     ] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="--format csv: a row a file.")] = False,
     audio: Audio = None,

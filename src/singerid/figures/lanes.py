@@ -41,6 +41,7 @@ def draw_lanes(
     seconds: float,
     lanes: Sequence[Lane],
     title: str = "",
+    without: str = "nobody sings",
 ) -> Figure:
     """A song over time: its log-mel spectrogram, and beneath it a lane for each voice.
 
@@ -51,6 +52,7 @@ def draw_lanes(
         seconds: length of the song.
         lanes: from top to bottom; labels fold and are not cut.
         title: stands above.
+        without: stands in place of lanes where there are none.
     """
     labels = [folded(printable(lane.label)) for lane in lanes]
     lines = [1 + label.count("\n") for label in labels] or [1]
@@ -63,6 +65,8 @@ def draw_lanes(
     label_hertz(upper, frequencies)
     if title:
         upper.set_title(folded(printable(title), 90), fontsize="medium", loc="left")
+    if not lanes:
+        lower.text(0.5, 0.5, without, ha="center", va="center", transform=lower.transAxes)
     _draw_voices(lower, lanes, labels, lines)
     lower.set(xlim=(0, max(seconds, 1e-3)), xlabel="time")
     step = next((tick for tick in _TICKS if seconds < _MOST_TICKS * tick), 0)
@@ -81,8 +85,6 @@ def _draw_voices(axes: Axes, lanes: Sequence[Lane], labels: Sequence[str], lines
     axes.set_yticks(middles[: len(labels)], labels)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    if not lanes:
-        axes.text(0.5, 0.5, "nobody sings", ha="center", va="center", transform=axes.transAxes)
     known = 0
     for lane, middle, above in zip(lanes, middles, bottoms - heights, strict=False):
         if above:

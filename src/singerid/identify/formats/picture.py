@@ -29,8 +29,15 @@ def _figure(result: Result, to: Document) -> "Figure":
         )
         for voice in voices(result)
     ]
-    title = Path(result.path).name
-    return draw_lanes(seen.mel, seen.column_seconds, band_frequencies(), result.seconds, lanes, title)
+    return draw_lanes(
+        seen.mel,
+        seen.column_seconds,
+        band_frequencies(),
+        result.seconds,
+        lanes,
+        title=Path(result.path).name,
+        without="nobody sings" if result.decision == "no_voice" else "it is not known who sings when",
+    )
 
 
 def _write_svg(outcomes: Iterable[Outcome], to: Document) -> None:
