@@ -1,5 +1,6 @@
 """Where answers go: standard output, a file, a folder; nothing that is there is harmed."""
 
+import io
 import json
 import os
 import re
@@ -99,18 +100,22 @@ def test_only_songs_of_a_singer(songs, tmp_path):
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_everything_goes_to_standard_output_as_it_comes(name, songs, capsys):
+def test_everything_goes_to_standard_output_as_it_comes(name, songs, monkeypatch):
+    below = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(below, "utf-8"))
     output = Output.choose(name, None, many=True)
     seen = []
 
     def coming():
         for outcome in answers(songs):
             yield outcome
-            seen.append(capsys.readouterr().out)
+            seen.append(below.getvalue().decode("utf-8"))
 
     written = output.write(coming(), songs)
     assert written.text == ""
-    if name != "table":
+    told = below.getvalue().decode("utf-8")
+    assert all(str(song) in told for song in songs)
+    if name != "table":  # whose columns are as wide as all rows need
         assert [str(song) in text for song, text in zip(songs, seen, strict=True)] == [True] * 3
 
 

@@ -230,6 +230,8 @@ def test_table():
     assert [row[2] for row in rows] == [
         *("two\\nlines", "two\\nlines + 椎名 林檎", "椎名 林檎", "unknown 1", "two\\nlines + unknown 2"),
     ]
+    (song,) = (line for line in text.splitlines() if "duet.mp3" in line)
+    assert "│ two\\nlines, 椎名 林檎 │" in song  # all who are named
     assert rows[0] == ["0:01", "0:05", "two\\nlines", "90%"]
 
 

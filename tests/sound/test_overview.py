@@ -1,5 +1,7 @@
 """A recording at a glance: means of its spectrogram, in memory that its length does not need."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,18 @@ def test_a_long_recording_takes_no_more_columns():
     assert 250 <= seen.mel.shape[1] <= 500
     assert length == pytest.approx(600, abs=seen.column_seconds)
     assert seen.mel.max() - seen.mel.min() <= FeatureConfig().top_db + 1e-3
+
+
+def test_memory_does_not_grow_with_the_length():
+    tracemalloc.start()
+    try:
+        chunks = (np.full((128, 1024), number, np.float32) for number in range(400))  # 210 MB
+        found, _ = condensed(chunks, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.shape[1] <= 1000
+    assert peak < 10e6
 
 
 def test_no_sound_is_an_error():

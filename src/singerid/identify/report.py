@@ -38,14 +38,15 @@ def identification_table(results: Sequence[Result]) -> Table:
 
 
 def decision_table(results: Sequence[Result]) -> Table:
-    """One row a file: a library's decision, how sure it is, and what speaks for it."""
+    """One row a file: a library's decision or whom it names, how sure it is, and what speaks for it."""
     table = Table("file", "decision", "sure", "why", "voice", right=(2, 4))
     for result in results:
         remark = " (short)" if result.short else ""
         sure = "" if result.probability is None else f"{result.probability:.0%}"
+        named = printable(", ".join(one.singer for one in result.singers))
         table.add_row(
             printable(result.path),
-            NO_VOICE if result.decision == "no_voice" else printable(result.singer or result.decision),
+            NO_VOICE if result.decision == "no_voice" else named or result.decision,
             sure,
             evidence_text(result),
             f"{result.voice_seconds:.0f} s of {clock(result.seconds)}{remark}",

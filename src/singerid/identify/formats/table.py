@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from rich.text import Text
+
 from singerid.identify.formats.format import Document, Format, Outcome, results_of
 from singerid.identify.report import decision_table, identification_table, timeline_table
 from singerid.system.console import print_rich
-from singerid.system.tables import Table
 from singerid.text import printable
 
 
@@ -20,15 +21,8 @@ def _write(outcomes: Iterable[Outcome], to: Document) -> None:
     for result in results:
         if result.timeline and (to.timelines or len(every) == 1):
             if len(every) > 1:
-                print_rich(_title(result.path), to.file)
+                print_rich(Text(printable(result.path), overflow="fold"), to.file)
             print_rich(timeline_table(result), to.file)
-
-
-def _title(path: str) -> Table:
-    """A name over a table: it folds where it has no room."""
-    title = Table()
-    title.add_row(printable(path))
-    return title
 
 
 TABLE = Format(_write, ".txt")
