@@ -66,7 +66,7 @@ class Output:
         is_folder = path.is_dir() or place.endswith(("/", os.sep))
         if about == "everything" and is_folder:
             raise SingeridError(
-                f"{printable(place)}: is a folder, and --format {format} makes one file; name it: "
+                f"{printable(path)}: is a folder, and --format {format} makes one file; name it: "
                 f"{printable(path / ('singers' + FORMATS[format].suffix))}"
             )
         if is_folder or (about == "song" and many):
