@@ -305,6 +305,16 @@ def test_decoding_ahead_changes_no_answer_and_goes_one_file_ahead(identifier, re
                 np.testing.assert_array_equal(np.concatenate(list(file.read())), load(file.path))
 
 
+def test_timelines_are_left_out_where_nobody_wants_them(identifier, recordings):
+    files = sorted(recordings.tree.rglob("*.flac"))[:2]
+    with_them = list(identify_files(identifier, files))
+    assert all(result.timeline for result in with_them)
+    without = list(identify_files(identifier, files, timeline=False))
+    assert without == [replace(result, timeline=()) for result in with_them]
+    (failed,) = identify_files(identifier, [recordings.tree / "missing.wav"], timeline=False)
+    assert isinstance(failed, Failure)
+
+
 def test_a_damaged_file_is_warned_of_once_however_it_is_read(identifier, recordings, tmp_path):
     whole = (recordings.tree / "alto" / "first" / "0.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])

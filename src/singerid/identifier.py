@@ -139,11 +139,23 @@ class Identifier:
         return self.decide(name, heard, one_warning(warnings))
 
 
-def identify_files(identifier: Identifier, files: Iterable[Path]) -> Iterator[Result | Failure]:
+def identify_files(
+    identifier: Identifier, files: Iterable[Path], *, timeline: bool = True
+) -> Iterator[Result | Failure]:
     """The result of each file in turn; a file that cannot be used is a `Failure` and stops nothing.
 
     While the network hears a file, the next one is being decoded, except where vocals are taken out.
+
+    Args:
+        identifier: names the singers.
+        files: what to listen to.
+        timeline: say when who sings; else timelines are empty.
     """
+    for outcome in _outcomes(identifier, files):
+        yield outcome if timeline or isinstance(outcome, Failure) else replace(outcome, timeline=())
+
+
+def _outcomes(identifier: Identifier, files: Iterable[Path]) -> Iterator[Result | Failure]:
     if identifier.library is not None:
         yield from library_answers(identifier.library, list(files), identifier.prior)
         return

@@ -17,6 +17,15 @@ def printable(name: str | PurePath) -> str:
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
 
 
+def in_utf8(text: str) -> str:
+    r"""A text that UTF-8 can carry: lone surrogates are written as escapes, which JSON reads as such.
+
+    >>> print(in_utf8("caf\udce9"))
+    caf\udce9
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def shell_word(path: str | PurePath) -> str:
     """A path as it is typed on a command line: quoted where it must be, and no option where it begins so.
 
@@ -37,11 +46,15 @@ def shell_word(path: str | PurePath) -> str:
     return "$'" + _UNPRINTABLE.sub(lambda found: _bytes_escaped(found[0]), escaped) + "'"
 
 
-def _bytes_escaped(character: str) -> str:
+def bytes_of(character: str) -> bytes:
+    """The bytes of a character in UTF-8; a lone surrogate of PEP 383 is the byte that it stands for."""
     is_byte = "\udc80" <= character <= "\udcff"
-    encoded = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+
+
+def _bytes_escaped(character: str) -> str:
     # Three octal digits: hexadecimal ones would go on into what follows.
-    return "".join(f"\\{byte:03o}" for byte in encoded)
+    return "".join(f"\\{byte:03o}" for byte in bytes_of(character))
 
 
 PLAIN = "singerid-plain"

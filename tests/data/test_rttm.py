@@ -9,6 +9,7 @@ from singerid.errors import SingeridError
 
 NAMES = [
     *("Nina Simone", "AC/DC", "椎名\u3000林檎", "a\nb\tc", "a\u2028b", "100 %", "%20", "", "\udcff", "Zoë;;"),
+    *("NA", "null", "None", "<NA>", '"Weird Al"', "\ud800"),
 ]
 
 
@@ -40,3 +41,14 @@ def test_a_line_that_is_none_is_told(tmp_path: Path) -> None:
     path.write_text(";; a comment\nSPEAKER a 1 zero 1 <NA> <NA> b <NA> <NA>\n", encoding="utf-8")
     with pytest.raises(SingeridError, match="line 2"):
         read_rttm(path)
+
+
+def test_no_name_is_read_as_not_given(tmp_path: Path) -> None:
+    """pandas, which pyannote reads with, takes some words for missing values, and quotes for its own."""
+    from pyannote.database.util import load_rttm
+
+    turns = [Turn("x", start, start + 0.5, name) for start, name in enumerate(NAMES)]
+    path = tmp_path / "x.rttm"
+    path.write_text("".join(rttm_lines(turns)), encoding="utf-8")
+    labels = [name for _, _, name in load_rttm(path)["x"].itertracks(yield_label=True)]
+    assert [name_of_field(label) for label in labels] == NAMES

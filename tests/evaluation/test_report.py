@@ -12,7 +12,7 @@ from singerid.evaluation.evaluate import Evaluation
 from singerid.evaluation.outcome import LevelScores
 from singerid.evaluation.report import evaluation_tables, score_text
 from singerid.evaluation.scores import score
-from singerid.identify.formats import FORMATS
+from singerid.identify.formats import FORMATS, Document
 from singerid.identify.report import NO_VOICE, identification_table, timeline_bar, timeline_table
 from singerid.identify.result import Named, Result, Span
 from singerid.text import clock
@@ -68,7 +68,7 @@ def test_tables_of_an_identification():
 
 def test_json_lines_and_csv_hold_names_that_are_no_utf8():
     file = io.StringIO()
-    FORMATS["json"]([RESULT, Failure("x.mp3", "is empty"), NOBODY], file)
+    FORMATS["json"].write([RESULT, Failure("x.mp3", "is empty"), NOBODY], Document(file))
     first, second, third = (json.loads(line) for line in file.getvalue().splitlines())
     assert first["path"] == RESULT.path
     assert first["timeline"][1] == {"start_s": 10, "end_s": 15, "singers": ["Bo"], "probability": 0.6}
@@ -77,7 +77,7 @@ def test_json_lines_and_csv_hold_names_that_are_no_utf8():
     assert third == {"path": "band.mp3", "decision": "no_voice", "voice_seconds": 0.0, "seconds": 30.0}
     file.getvalue().encode("utf-8")
     table = io.StringIO()
-    FORMATS["csv"]([RESULT, Failure("x,y.mp3", "is empty"), NOBODY], table)
+    FORMATS["csv"].write([RESULT, Failure("x,y.mp3", "is empty"), NOBODY], Document(table))
     table.getvalue().encode("utf-8")
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
     assert rows[0]["vote_share"] == "0.6667"

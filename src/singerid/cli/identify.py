@@ -1,7 +1,6 @@
 """singerid identify."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +8,13 @@ import typer
 
 from singerid.cli.options import Audio, Device, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
+from singerid.data.names import folded_name
 from singerid.errors import Failure, SingeridError
 from singerid.identify.formats import FORMATS
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, progress
-from singerid.system.streams import require_output
+from singerid.system.streams import require_output, say
+from singerid.text import near_names, printable
 
 
 def identify(
@@ -27,10 +28,29 @@ def identify(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
     format: Annotated[
         str,
-        one_of(FORMATS, "What to print."),
+        one_of(FORMATS, "How answers are written."),
     ] = "table",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE_OR_FOLDER",
+            help="Where they are written: a file; or a folder, for formats of a file a song, and for "
+            "playlists of a singer each.",
+        ),
+    ] = None,
+    timeline: Annotated[
+        bool | None,
+        typer.Option(
+            "--timeline/--no-timeline",
+            help="Say when who sings; by default of a single file, and where the format is about that.",
+        ),
+    ] = None,
+    singer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only songs in which NAME is named; of several, any of them."),
+    ] = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file, with the timeline.")
+        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file.")
     ] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="--format csv: a row a file.")] = False,
     audio: Audio = None,
@@ -66,6 +86,7 @@ def identify(
     from, and names one of them whoever sings.
     """
     from singerid.identifier import Identifier, identify_files
+    from singerid.identify.output import Output
     from singerid.identify.result import Result
     from singerid.sound.listing import find_files, passed_over_text
     from singerid.system.devices import choose_device, use_threads
@@ -77,10 +98,14 @@ def identify(
             if format == "table"
             else "--format says it all: leave out --json and --csv"
         )
-    write = FORMATS["json" if json_output else "csv" if csv_output else format]
+    form = "json" if json_output else "csv" if csv_output else format
+    if timeline is False and FORMATS[form].needs_timeline:
+        raise SingeridError(f"--format {form} is about the timeline; leave out --no-timeline")
     if prior is not None and not 0 < prior < 1:
         raise SingeridError("--prior: give a share above 0 and below 1")
-    require_output()
+    place = Output.choose(form, output, many=len(paths) > 1 or paths[0].is_dir())
+    if output is None:
+        require_output()
     identifier = Identifier.load(
         run,
         choose_device(device),
@@ -93,19 +118,35 @@ def identify(
     )
     if identifier.notice:
         warn(identifier.notice)
+    singers = singer or []
+    _require_known(singers, identifier.scorer.singers)
     failures: list[Failure] = []
     files, passed_over = find_files(paths, failures.append)
     if passed_over:
         warn(passed_over_text(passed_over))
+    shown = FORMATS[form].needs_timeline or len(files) == 1 if timeline is None else timeline
+    # A network's timeline costs nothing: it is the votes of its clips.
+    wanted = shown or (timeline is None and identifier.library is None)
     outcomes: list[Result | Failure] = []
 
     def listen() -> Iterator[Result | Failure]:
-        for outcome in progress(identify_files(identifier, files), "Listening", len(files)):
+        for outcome in progress(identify_files(identifier, files, timeline=wanted), "Listening", len(files)):
             outcomes.append(outcome)
             yield outcome
 
-    write(listen(), sys.stdout)
+    written = place.write(listen(), files, singers=singers, timelines=shown, warn=warn)
     failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     warnings = [Failure(result.path, result.warning) for result in results if result.warning]
-    raise typer.Exit(conclude(len(results), failures, warnings))
+    if written.text:
+        say(written.text)
+    usable = written.count if written.failures else len(results)
+    raise typer.Exit(conclude(usable, (*failures, *written.failures), warnings))
+
+
+def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if folded_name(name) not in map(folded_name, known):
+            raise SingeridError(
+                f"--singer: nobody is called '{printable(name)}'; near names: {near_names(name, known)}"
+            )

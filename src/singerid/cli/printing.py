@@ -6,7 +6,7 @@ from pathlib import Path
 
 from singerid.system.console import print_rich
 from singerid.system.streams import closing, complain
-from singerid.text import printable
+from singerid.text import in_utf8, printable
 
 
 def warn(message: str) -> None:
@@ -23,7 +23,7 @@ def print_json(value: object) -> None:
     """Print a value as indented JSON on standard output."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     # File names that are no UTF-8 hold lone surrogates, which cannot be printed but escaped, as JSON allows.
-    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
+    print(in_utf8(text), flush=True)
 
 
 def print_kept(found: object, as_json: bool, kept: str) -> None:

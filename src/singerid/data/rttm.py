@@ -8,12 +8,19 @@ blank), which can be undone.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from singerid.errors import SingeridError
-from singerid.text import printable
+from singerid.text import bytes_of, printable
 
 _EMPTY = "%00"
+# What pandas, and with it pyannote, reads as "not given".
+_NOT_GIVEN = frozenset(
+    (
+        *("#n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan"),
+        *("<na>", "n/a", "na", "null", "nan", "none"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,16 @@ def field_of(name: str) -> str:
     >>> field_of("Nina Simone"), field_of("100 %"), field_of("椎名 林檎")
     ('Nina%20Simone', '100%20%25', '椎名%20林檎')
     """
+    first = 1 if name.casefold() in _NOT_GIVEN else 0
     escaped = (
-        quote(char, safe="", errors="surrogateescape")
-        if char == "%" or not char.isprintable() or char == " "
-        else char
-        for char in name
+        _escaped(char) if place < first or char in '%" ' or not char.isprintable() else char
+        for place, char in enumerate(name)
     )
     return "".join(escaped) or _EMPTY
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in bytes_of(char))
 
 
 def name_of_field(field: str) -> str:
@@ -54,7 +64,12 @@ def name_of_field(field: str) -> str:
     >>> name_of_field("a%20b")
     'a b'
     """
-    return "" if field == _EMPTY else unquote(field, errors="surrogateescape")
+    if field == _EMPTY:
+        return ""
+    try:
+        return unquote(field, errors="surrogatepass")
+    except UnicodeDecodeError:
+        return unquote(field, errors="surrogateescape")
 
 
 def rttm_lines(turns: Iterable[Turn]) -> Iterator[str]:

@@ -34,6 +34,29 @@ def figure_svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
+def svg_document(figure: Figure) -> str:
+    """A figure as an SVG file's text."""
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure) + "\n"
+
+
+def figure_bytes(figure: Figure, ending: str, on_warning: Callable[[str], None]) -> bytes:
+    """A figure as a PNG or PDF file's bytes.
+
+    Args:
+        figure: a figure; its texts fall back on installed fonts that have their characters.
+        ending: ".png" or ".pdf".
+        on_warning: told of characters that no font has, in one line.
+    """
+    missing = give_fonts(figure)
+    if missing:
+        on_warning(boxes_text(missing))
+    undated: Any = {"CreationDate": None} if ending == ".pdf" else {}
+    buffer = io.BytesIO()
+    with rc_context(_STYLE), boxes_accepted():
+        figure.savefig(buffer, format=ending[1:], bbox_inches="tight", dpi=PNG_DPI, metadata=undated)
+    return buffer.getvalue()
+
+
 def check_figure_name(path: Path) -> None:
     """Raise SingeridError unless the name ends in one of `FORMATS`."""
     if path.suffix not in FORMATS:
@@ -54,11 +77,8 @@ def save_figure(figure: Figure, path: Path, on_warning: Callable[[str], None] = 
     check_figure_name(path)
     if path.suffix == ".svg":
         with atomic_write(path, "w") as file:
-            file.write('<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure))
+            file.write(svg_document(figure))
         return
-    missing = give_fonts(figure)
-    if missing:
-        on_warning(f"{printable(path)}: {boxes_text(missing)}")
-    undated: Any = {"CreationDate": None} if path.suffix == ".pdf" else {}
-    with atomic_write(path) as file, rc_context(_STYLE), boxes_accepted():
-        figure.savefig(file, format=path.suffix[1:], bbox_inches="tight", dpi=PNG_DPI, metadata=undated)
+    content = figure_bytes(figure, path.suffix, lambda told: on_warning(f"{printable(path)}: {told}"))
+    with atomic_write(path) as file:
+        file.write(content)

@@ -1,5 +1,6 @@
 """What the pictures share: colours, markers, names and axes."""
 
+import re
 import unicodedata
 from typing import Any
 
@@ -25,6 +26,23 @@ def shortened(name: str, length: int = 24) -> str:
     """A name cut to so many characters, the last of which says so; `$` stays itself in a figure."""
     cut = name if len(name) <= length else name[: length - 1] + "…"
     return cut.replace("$", r"\$")
+
+
+def folded(name: str, letters: int = 28) -> str:
+    r"""A name on lines of so many letters at most, broken at blanks if it can be; nothing is cut.
+
+    >>> folded("Nina Simone", 6)
+    'Nina\nSimone'
+    """
+    lines = [""]
+    for word in re.findall(r"\S+\s*|\s+", name):
+        if lines[-1] and width_of(lines[-1] + word.rstrip()) > letters:
+            lines.append("")
+        for letter in word:  # what is longer than a line breaks anywhere
+            if not letter.isspace() and width_of(lines[-1] + letter) > letters:
+                lines.append("")
+            lines[-1] += letter
+    return "\n".join(line.rstrip() for line in lines).replace("$", r"\$")
 
 
 def width_of(text: str) -> int:

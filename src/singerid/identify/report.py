@@ -3,15 +3,13 @@
 Apart from the tables of scores: an answer needs none of the libraries that those are computed with.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TextIO
 
 from rich.text import Text
 
-from singerid.errors import Failure
 from singerid.identify.result import Result, Span
-from singerid.system.console import print_rich
+from singerid.identify.voices import voices_of
 from singerid.system.tables import Picture, Table
 from singerid.text import clock, decimal_text, printable
 
@@ -21,20 +19,11 @@ NO_VOICE = "(no voice)"
 _WORTH_TELLING = 0.1  # probability of a candidate
 
 
-def write_tables(outcomes: Iterable[Result | Failure], file: TextIO) -> None:
-    """A row a file and, of a single file, its timeline; what failed is told elsewhere."""
-    every = list(outcomes)
-    results = [outcome for outcome in every if isinstance(outcome, Result)]
-    if results:
-        by_library = results[0].calibrated is not None
-        print_rich(decision_table(results) if by_library else identification_table(results), file)
-    if results and len(every) == 1 and results[0].timeline:
-        print_rich(timeline_table(results[0]), file)
-
-
 def identification_table(results: Sequence[Result]) -> Table:
-    """One row a file: who sings, how sure that is, and where in the file the winner is heard."""
-    table = Table("file", "singer", "votes", "confidence", "clips", "from start to end")
+    """One row a file: who sings, how sure that is, and, of timelines, where the winner is heard."""
+    has_bars = any(result.timeline for result in results)
+    heads = ("file", "singer", "votes", "confidence", "clips")
+    table = Table(*heads, *(["from start to end"] if has_bars else []))
     for result in results:
         remark = " (short)" if result.short else ""
         sure = (f"{result.vote_share:.0%}", f"{result.confidence:.0%}") if result.singers else ("", "")
@@ -43,20 +32,21 @@ def identification_table(results: Sequence[Result]) -> Table:
             NO_VOICE if result.singer is None else printable(result.singer),
             *sure,
             f"{result.clips}{remark}",
-            Picture(partial(timeline_bar, result), _LEAST_CELLS, BAR_CELLS),
+            *([Picture(partial(timeline_bar, result), _LEAST_CELLS, BAR_CELLS)] if has_bars else []),
         )
     return table
 
 
 def decision_table(results: Sequence[Result]) -> Table:
-    """One row a file: a library's decision, how sure it is, and what speaks for it."""
+    """One row a file: a library's decision or whom it names, how sure it is, and what speaks for it."""
     table = Table("file", "decision", "sure", "why", "voice", right=(2, 4))
     for result in results:
         remark = " (short)" if result.short else ""
         sure = "" if result.probability is None else f"{result.probability:.0%}"
+        named = printable(", ".join(one.singer for one in result.singers))
         table.add_row(
             printable(result.path),
-            NO_VOICE if result.decision == "no_voice" else printable(result.singer or result.decision),
+            NO_VOICE if result.decision == "no_voice" else named or result.decision,
             sure,
             evidence_text(result),
             f"{result.voice_seconds:.0f} s of {clock(result.seconds)}{remark}",
@@ -86,11 +76,11 @@ def evidence_text(result: Result) -> str:
 
 
 def timeline_table(result: Result) -> Table:
-    """The timeline of one file, a row for every stretch of one singer."""
+    """The timeline of one file, a row for every stretch of the same voices: "Ann", "Ann + unknown 1"."""
     table = Table("from", "to", "singer", "confidence")
     for span in result.timeline:
         style = "bold" if result.singer in span.singers else ""
-        name = Text(printable(", ".join(span.singers)), style=style)
+        name = Text(printable(" + ".join(map(str, voices_of(span)))), style=style)
         table.add_row(clock(span.start_s), clock(span.end_s), name, f"{span.probability:.0%}")
     return table
 
@@ -101,10 +91,10 @@ def timeline_bar(result: Result, cells: int = BAR_CELLS) -> str:
     return "".join(_cell(_at(result.timeline, seconds), result.singer) for seconds in centres)
 
 
-def _cell(singers: Sequence[str], named: str | None) -> str:
-    return " " if not singers else "█" if named in singers else "·"
+def _cell(span: Span | None, named: str | None) -> str:
+    return " " if span is None else "█" if named in span.singers else "·"
 
 
-def _at(timeline: Sequence[Span], seconds: float) -> Sequence[str]:
-    """Who is heard at a time; empty: nobody is."""
-    return next((span.singers for span in timeline if span.start_s <= seconds < span.end_s), ())
+def _at(timeline: Sequence[Span], seconds: float) -> Span | None:
+    """The span in which a time lies; None: nobody is heard."""
+    return next((span for span in timeline if span.start_s <= seconds < span.end_s), None)

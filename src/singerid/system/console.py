@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, Literal, TypeVar
 
 from singerid.errors import ExitCode, Failure
 from singerid.system.streams import complain, tell
@@ -90,7 +90,7 @@ def folding_text(field: str) -> "ProgressColumn":
     return TextColumn(f"{{task.{field}}}", markup=False, table_column=Column(overflow="fold"))
 
 
-def print_rich(renderable: object, file: TextIO | None = None) -> None:
+def print_rich(renderable: object, file: IO[str] | None = None) -> None:
     """Print for a person on a file, by default standard output.
 
     It is as wide as the terminal or, where it is none, as COLUMNS says, else wide enough for most.

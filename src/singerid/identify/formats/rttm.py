@@ -1,0 +1,29 @@
+"""Turns as RTTM; see `singerid.data.rttm` for how names are escaped that its fields cannot hold."""
+
+from collections.abc import Iterable
+
+from singerid.data.rttm import Turn, field_of, rttm_lines
+from singerid.identify.formats.format import Document, Format, Outcome, results_of
+from singerid.identify.voices import turns_of
+from singerid.system.files import write_json
+
+MAP_SUFFIX = ".names.json"
+
+
+def _write(outcomes: Iterable[Outcome], to: Document) -> None:
+    """A line a turn, the path of the recording as its name; beside a file a map of what was escaped."""
+    escaped: dict[str, str] = {}
+    for result in results_of(outcomes):
+        found = turns_of(result)
+        turns = [Turn(result.path, turn.start_s, turn.end_s, str(turn.voice)) for turn in found]
+        to.file.writelines(rttm_lines(turns))
+        to.file.flush()
+        names = {name for turn in turns for name in (turn.recording, turn.singer)}
+        escaped |= {field_of(name): name for name in sorted(names) if field_of(name) != name}
+    if to.path is not None:
+        beside = to.path.with_name(to.path.name + MAP_SUFFIX)
+        if escaped or beside.exists():  # of an earlier file, which this one replaces
+            write_json(beside, escaped)
+
+
+RTTM = Format(_write, ".rttm", needs_timeline=True)
