@@ -1,10 +1,11 @@
-"""Which voices sing in a song, and when, by likeness alone: nobody is named here.
+"""Which voices sing in a song, and when. Nobody is named here, but what tells known singers apart helps.
 
-What is heard around each half second is cut into pieces, pieces that are alike make a voice, and a hidden
-Markov model goes through the song again and again with the voices that it finds. The vectors are those behind
-a library's back end, which knows what tells singers apart.
+What may be voices of a song are the known singers whom it resembles, and groups of half seconds that are
+alike. A hidden Markov model goes through the song with all of them; then voices are left out, one by one, as
+long as the song is told about as well without.
 
-Letters in shapes: L cells, K * D size of a vector behind the back end, N voices, P pairs of voices.
+Letters in shapes: L cells, J size of a vector behind a library's back end, S known singers, N voices, P pairs
+of voices.
 """
 
 from dataclasses import dataclass
@@ -20,20 +21,26 @@ from singerid.library.voiceprints import FloatArray
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
-# Chosen on karaoke duets and on the synthetic corpus's training part (docs/results.md).
-_PIECE = 4  # cells, at most
-_ALIKE = 0.35  # cosine in the mean of the pieces of one voice
-_SAME = 0.42  # of how alike a voice is to itself: two that are so alike are one
-_SHRINK = 16.0  # cells
-_OVERLAP = 3  # cells that hear the same sound in part
+# Chosen on karaoke duets, and on duets and songs of the synthetic corpus of seed 3 (docs/results.md).
+_EMPHASIS = 2.0  # of what tells the known singers apart
 _SHARP = 8.0  # log-likelihood of a cell for each unit of cosine
 _CHANGE = 4.0  # logarithm of what a change costs
 _LEAST = 3  # cells that a turn lasts
-_LEAST_VOICE = 8  # cells of a voice in a song: in less there is no telling
+_TRUST = 10.0  # cells that a known singer's voiceprint weighs, beside those of the song
+# So much log-likelihood a voice must add, times the root of the cells of the song: in one voice, too, some
+# cells are more alike than others, and more so the longer it sings.
+_GAIN = 2.0
+_STRANGE = 1.2  # is taken off the log-likelihood of each cell of a voice that resembles nobody known
+_LEAST_VOICE = 6  # cells of a voice in a song: in less there is no telling
 _TOGETHER = 0.6  # what speaks for two at once is taken off so much
 _DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
+_PIECE = 4  # cells, at most
+_ALIKE = 0.35  # cosine in the mean of the pieces of one group
 _MOST_PIECES = 1500  # that are compared with each other; of a longer song every second, third, ...
-_MOST_VOICES = 6
+_MOST_GROUPS, _MOST_KNOWN = 4, 5
+_NEAR = 20  # known singers whom some cell resembles most
+_SMOOTH = 5  # cells
+_AT_ONCE = 4096  # cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,30 +68,25 @@ class Parting:
         return (state,) if state < len(self.means) else tuple(self.pairs[state - len(self.means)].tolist())
 
 
-def part(vectors: FloatArray, voiced: Mask) -> Parting:
+def part(vectors: FloatArray, voiced: Mask, known: FloatArray) -> Parting:
     """Part a song into voices.
 
     Args:
-        vectors: (L, K * D) of the cells, each of unit length.
+        vectors: (L, J) of the cells, each of unit length.
         voiced: (L,) whether somebody sings.
+        known: (S, J) of the known singers.
     """
     heard = np.flatnonzero(voiced)
     if not len(heard):
         nobody = np.full(len(voiced), -1, np.int64)
         nothing = np.zeros((len(voiced), 0))
         return Parting(vectors[:0], np.zeros((0, 2), np.int64), nobody, nothing, nothing)
-    own = vectors[heard]
-    begins = np.flatnonzero(np.diff(heard, prepend=-2) > 1)
-    means = _first_voices(own, begins)
-    while True:
-        states = _way(own, means, begins)
-        members = [np.flatnonzero(states == voice) for voice in range(len(means))]
-        longest = max(map(len, members))
-        members = [own_cells for own_cells in members if len(own_cells) >= min(_LEAST_VOICE, longest)]
-        fewer = _joined(own, members)
-        before, means = len(means), unit(np.stack([own[cells].mean(0) for cells in fewer]))
-        if len(means) == before:
-            break
+    own, known = _emphasised(vectors[heard], known)
+    breaks = np.flatnonzero(np.diff(heard, prepend=-2) > 1)
+    resembled, groups = _resembled(own, known, breaks), _groups(own, breaks)
+    strange = np.repeat([0.0, _STRANGE], [len(resembled), len(groups)])
+    way = _fewest(own, breaks, np.concatenate((resembled, groups)), strange)
+    means = way.means
     pairs = np.array(
         [pair for pair in combinations(range(len(means)), 2) if means[pair[0]] @ means[pair[1]] < _DISTINCT],
         np.int64,
@@ -93,19 +95,68 @@ def part(vectors: FloatArray, voiced: Mask) -> Parting:
     states = np.full(len(voiced), -1, np.int64)
     emissions, chances = np.zeros((2, len(voiced), found.shape[1]))
     emissions[heard] = found
-    for first, last in _runs(begins, len(own)):
+    for first, last in _runs(breaks, len(own)):
         states[heard[first:last]] = likeliest(found[first:last], _CHANGE, _LEAST)
         chances[heard[first:last]] = certainty(found[first:last], _CHANGE)
     return Parting(means, pairs, states, emissions, chances)
 
 
-def _first_voices(own: FloatArray, begins: Places) -> FloatArray:
-    """Voices (N, K * D) of pieces that are alike."""
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """The likeliest way through a song with some voices.
+
+    Attributes:
+        seeds: (N, J) what the voices were taken for.
+        strange: (N,) what is taken off their log-likelihoods.
+        means: (N, J) what they are in this song.
+        states: (L,) the voice of each cell.
+        emissions: (L, N) log-likelihoods.
+        likelihood: of the way, the logarithm.
+    """
+
+    seeds: FloatArray
+    strange: NDArray[np.float64]
+    means: FloatArray
+    states: Places
+    emissions: NDArray[np.float64]
+    likelihood: float
+
+
+def _emphasised(own: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Vectors with what tells the known singers apart beside them; (L, J'), (S, J')."""
+    if not 2 <= len(known) <= known.shape[1]:
+        return own, known if len(known) else own[:0]
+    _, sizes, axes = np.linalg.svd(known - known.mean(0), full_matrices=False)
+    axes = axes[sizes > 1e-6 * sizes.max()]
+    together = (np.concatenate((x, _EMPHASIS * (x @ axes.T)), axis=1) for x in (own, known))
+    emphasised, of_known = (unit(x).astype(np.float32) for x in together)
+    return emphasised, of_known
+
+
+def _resembled(own: FloatArray, known: FloatArray, breaks: Places) -> FloatArray:
+    """The known singers whom the song may hold, (N, J)."""
+    if not len(known):
+        return known
+    votes = np.zeros(len(known), np.int64)
+    kernel = np.ones(_SMOOTH) / _SMOOTH
+    for first in range(0, len(own), _AT_ONCE):
+        piece = own[first : first + _AT_ONCE]
+        smooth = np.stack([np.convolve(axis, kernel, "same") for axis in piece.T], axis=1)
+        votes += np.bincount((smooth @ known.T).argmax(1), minlength=len(known))
+    near = np.argsort(-votes, kind="stable")[:_NEAR]
+    near = near[votes[near] > 0]
+    sizes = np.bincount(_way(own, breaks, known[near], np.zeros(len(near))).states, minlength=len(near))
+    order = np.argsort(-sizes, kind="stable")[:_MOST_KNOWN]
+    return known[near[order[sizes[order] > 0]]]
+
+
+def _groups(own: FloatArray, breaks: Places) -> FloatArray:
+    """Means (N, J) of pieces of the song that are alike."""
     pieces = unit(
         np.stack(
             [
                 own[at : min(at + _PIECE, last)].mean(0)
-                for first, last in _runs(begins, len(own))
+                for first, last in _runs(breaks, len(own))
                 for at in range(first, last, _PIECE)
             ]
         )
@@ -119,60 +170,72 @@ def _first_voices(own: FloatArray, begins: Places) -> FloatArray:
         None, metric="cosine", linkage="average", distance_threshold=1 - _ALIKE
     ).fit_predict(pieces)
     sizes = np.bincount(labels)
-    largest = np.argsort(-sizes, kind="stable")[:_MOST_VOICES]
-    kept = [voice for voice in largest if sizes[voice] * _PIECE >= _LEAST_VOICE] or [largest[0]]
-    return unit(np.stack([pieces[labels == voice].mean(0) for voice in kept]))
+    largest = np.argsort(-sizes, kind="stable")[:_MOST_GROUPS]
+    kept = [group for group in largest if sizes[group] * _PIECE >= _LEAST_VOICE] or [largest[0]]
+    return unit(np.stack([pieces[labels == group].mean(0) for group in kept]))
 
 
-def _way(own: FloatArray, means: FloatArray, begins: Places) -> Places:
-    """The voice of each cell, (L,)."""
-    emissions = _SHARP * (own @ means.T).astype(np.float64)
-    return np.concatenate(
-        [likeliest(emissions[first:last], _CHANGE, _LEAST) for first, last in _runs(begins, len(own))]
+def _fewest(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
+    """The way with no voice that adds too little."""
+    way = _settled(own, breaks, seeds, strange)
+    while len(way.means) > 1:
+        sizes = np.bincount(way.states, minlength=len(way.means))
+        least = int(_losses(way, breaks).argmin())
+        fewer = _settled(own, breaks, np.delete(way.seeds, least, 0), np.delete(way.strange, least))
+        gain = way.likelihood - fewer.likelihood
+        if sizes[least] >= _LEAST_VOICE and gain >= _GAIN * np.sqrt(len(own)):
+            break
+        way = fewer
+    return way
+
+
+def _settled(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
+    """The way with these voices, each of which becomes what it is in this song."""
+    way = _way(own, breaks, seeds, strange)
+    for _ in range(2):
+        sums = np.stack([own[way.states == voice].sum(0) for voice in range(len(seeds))])
+        way = _way(own, breaks, seeds, strange, unit(_TRUST * seeds + sums))
+    return way
+
+
+def _way(
+    own: FloatArray,
+    breaks: Places,
+    seeds: FloatArray,
+    strange: NDArray[np.float64],
+    means: FloatArray | None = None,
+) -> _Way:
+    means = seeds if means is None else means
+    emissions = (_SHARP * (own @ means.T)).astype(np.float64) - strange
+    states = np.concatenate(
+        [likeliest(emissions[first:last], _CHANGE, _LEAST) for first, last in _runs(breaks, len(own))]
     )
+    changes = np.diff(states) != 0
+    changes[breaks[1:] - 1] = False  # a pause makes a change free
+    likelihood = emissions[np.arange(len(own)), states].sum() - _CHANGE * changes.sum()
+    return _Way(seeds, strange, means, states, emissions, float(likelihood))
 
 
-def _joined(own: FloatArray, members: list[Places]) -> list[Places]:
-    """The voices, of which the two that are most alike are one if they are as alike as one voice is."""
-    if len(members) < 2:
-        return members
-    sums = np.stack([own[cells].sum(0, dtype=np.float64) for cells in members])
-    counts = np.array([len(cells) for cells in members])
-    within = np.array([_within(own[cells], cells) for cells in members])
-    # Of few cells that says little: all voices of a song are about as alike to themselves.
-    usual = float(np.average(within, weights=counts))
-    within = (counts * within + _SHRINK * usual) / (counts + _SHRINK)
-    between = sums @ sums.T / np.outer(counts, counts)
-    alike = between / np.maximum(np.sqrt(np.outer(within, within)), 1e-6)
-    np.fill_diagonal(alike, -np.inf)
-    one, other = sorted(np.unravel_index(int(alike.argmax()), alike.shape))
-    if alike[one, other] < _SAME:
-        return members
-    joined = np.sort(np.concatenate((members[one], members[other])))
-    return [joined if at == one else cells for at, cells in enumerate(members) if at != other]
-
-
-def _within(vectors: FloatArray, places: Places) -> float:
-    """The cosine of cells of one voice in the mean, but for neighbours, which hear the same sound."""
-    total = float(np.square(vectors.sum(0, dtype=np.float64)).sum())
-    pairs = float(len(places) ** 2)
-    for apart in range(_OVERLAP):
-        near = np.flatnonzero(places[apart:] - places[: len(places) - apart] < _OVERLAP)
-        twice = 1 if apart == 0 else 2
-        total -= twice * float(np.einsum("nd,nd->", vectors[near], vectors[near + apart]))
-        pairs -= twice * len(near)
-    return max(0.0, total / pairs) if pairs > 0 else 0.0
+def _losses(way: _Way, breaks: Places) -> NDArray[np.float64]:
+    """About how much likelihood is lost without each voice, (N,): its turns go to the next best."""
+    begins = np.union1d(breaks, np.flatnonzero(np.diff(way.states)) + 1)
+    sums = np.add.reduceat(way.emissions, begins, axis=0)
+    owners = way.states[begins]
+    rows = np.arange(len(begins))
+    told = sums[rows, owners]
+    sums[rows, owners] = -np.inf
+    return np.bincount(owners, told - sums.max(1), minlength=len(way.means)).astype(np.float64)
 
 
 def _emissions(own: FloatArray, means: FloatArray, pairs: Places) -> NDArray[np.float64]:
     """(L, N + P) of voices alone and of pairs, whose sum is what is heard of two at once."""
     alone = own @ means.T
     if not len(pairs):
-        return _SHARP * alone.astype(np.float64)
+        return np.asarray(_SHARP * alone, np.float64)
     together = own @ unit(means[pairs].sum(1)).T
     return np.concatenate((_SHARP * alone, _SHARP * together - _TOGETHER), axis=1).astype(np.float64)
 
 
-def _runs(begins: Places, end: int) -> list[tuple[int, int]]:
+def _runs(breaks: Places, end: int) -> list[tuple[int, int]]:
     """First and last place of each run of cells without a pause."""
-    return list(zip(begins.tolist(), [*begins[1:].tolist(), end], strict=True))
+    return list(zip(breaks.tolist(), [*breaks[1:].tolist(), end], strict=True))

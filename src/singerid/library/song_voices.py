@@ -21,6 +21,8 @@ from singerid.library.voiceprints import Voiceprints
 _CHANGE = 3.0  # logarithm of what it costs to begin or to end singing
 _LEAST = 2  # cells
 _SUREST = 6.0  # log-odds of a cell at most: one alone does not decide
+_MANY_PAUSES = 0.08  # of a sound's length: it is a voice alone
+_ALONE = 3.0  # log-odds that it adds
 _SAME_GUESS = 0.1  # probability of a singer who is named elsewhere in the song, from which on it is the same
 
 
@@ -59,8 +61,10 @@ def timeline_of(
     cells = heard.cells
     if cells is None:
         return SongTimeline()
-    vectors = prints.asked(cells.vectors) if prints.back_ends else unit(cells.vectors.mean(1))
-    parting = part(vectors, voiced_cells(cells))
+    if prints.back_ends:
+        parting = part(prints.asked(cells.vectors), voiced_cells(cells), prints.singers)
+    else:
+        parting = part(unit(cells.vectors.mean(1)), voiced_cells(cells), np.zeros((0, 0), np.float32))
     count = len(parting.means)
     if not count:
         return SongTimeline()
@@ -79,9 +83,15 @@ def timeline_of(
 
 
 def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
-    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing."""
+    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing.
+
+    A band fills a voice's pauses. Where there are many, what sounds between them is the voice.
+    """
     sung = np.clip(cells.sung.astype(np.float64), 1e-6, 1 - 1e-6)
     odds = np.clip(np.log(sung / (1 - sung)), -_SUREST, _SUREST)
+    heard = np.flatnonzero(cells.sounds)
+    if len(heard) and 1 - len(heard) / (1 + heard[-1] - heard[0]) >= _MANY_PAUSES:
+        odds += _ALONE
     return np.asarray(likeliest(np.stack((-odds / 2, odds / 2), axis=1), _CHANGE, _LEAST) == 1)
 
 

@@ -126,6 +126,12 @@ class Voiceprints:
         means, owners = print_means(self.vectors, self.owners, self.exemplars)
         return behind(self.back_ends, means), owners
 
+    @property
+    def singers(self) -> FloatArray:
+        """The mean voice of each singer behind the back ends, (S, K * D)."""
+        prints, owners = self.prints
+        return prints[np.flatnonzero(np.diff(owners, prepend=-1))]
+
     @cached_property
     def recordings(self) -> FloatArray:
         """The recordings behind the back ends, (T, K * D)."""

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from singerid.sound.audio import Read
 from singerid.sound.decoding.pieces import Samples
+from singerid.sound.sounding import CELL_SECONDS as _FINE_SECONDS
+from singerid.sound.sounding import FLOOR_DB, LOUD_SHARE
 
 CELL_SECONDS = 0.1
-_LOUD = 0.9  # quantile of the level that counts as the sound's own
-# So much below that a cell counts as a pause: a voice's quiet end is about 20 dB down, a room more.
-QUIET_DB = 30.0
-_SILENCE_DB = -120.0
+_PARTS = round(CELL_SECONDS / _FINE_SECONDS)
+_ENOUGH = 2  # parts of a cell that sound, for it to sound
 
 
 class Loudness:
@@ -34,7 +34,7 @@ class Loudness:
                 yield from read()
                 return
             self._energies.clear()
-            size, held = round(CELL_SECONDS * sample_rate), np.zeros(0, np.float32)
+            size, held = round(_FINE_SECONDS * sample_rate), np.zeros(0, np.float32)
             for block in read():
                 held = np.concatenate((held, block))
                 whole = len(held) // size
@@ -48,16 +48,15 @@ class Loudness:
         return reading
 
     def sounds(self) -> NDArray[np.bool_]:
-        """Whether each cell is no pause, (L,)."""
-        levels = np.frombuffer(self._energies, np.float32)
-        if not len(levels):
+        """Whether each cell is no pause, (L,); see `singerid.sound.sounding`."""
+        power = np.frombuffer(self._energies, np.float32)
+        if not len(power):
             return np.zeros(0, np.bool_)
-        heard = levels[levels > _SILENCE_DB]
-        if not len(heard):
-            return np.zeros(len(levels), np.bool_)
-        return np.asarray(levels > np.quantile(heard, _LOUD) - QUIET_DB)
+        loud = float(np.quantile(power, 1 - LOUD_SHARE, method="higher"))
+        heard = (power > 0) & (power >= loud * 10 ** (FLOOR_DB / 10))
+        cells = np.pad(heard, (0, -len(heard) % _PARTS)).reshape(-1, _PARTS)
+        return np.asarray(cells.sum(1) >= _ENOUGH)
 
     def _measure(self, cells: Samples) -> None:
         power = np.einsum("ns,ns->n", cells, cells, dtype=np.float64) / max(1, cells.shape[1])
-        decibels = 10 * np.log10(np.maximum(power, 10 ** (_SILENCE_DB / 10)))
-        self._energies.extend(decibels.astype(np.float32).tobytes())
+        self._energies.extend(power.astype(np.float32).tobytes())
