@@ -1,23 +1,27 @@
 """Duets of real voices, by cutting karaoke songs, and how well their timelines are found.
 
-    python benchmarks/library/karaoke_duets.py SONGS WORK
+    python benchmarks/library/karaoke_duets.py SONGS WORK [--kinds vocals separated mixture]
 
 SONGS: karaoke/{vocals,accompaniment}/<singer>/<song>/. The last song of each singer goes into duets, the
 others into the libraries. Each singer has a duet with the next one and with the next but one, over the last
 song's accompaniment of a third: turns of 4 to 10 s, which begin and end where a singer pauses (who sings on
 is cut after 10 s), forward through the song and each second of it once. Both voices are equally loud, and as
 loud as the accompaniment. They lie in WORK/duets/{mixture,vocals,accompaniment}, and in WORK/duets/duets.rttm
-who really sings when: where the stem of each voice sounds.
+who really sings when: where the stem of each voice sounds. The libraries, in WORK too, hear true vocals, the
+vocals that Spleeter separates, or mixtures, and are asked who sings when.
 """
 
 import argparse
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from songs import entrants
+from timelines import HEADER, KINDS, library_of, lines
 
 from singerid.data.rttm import Turn, rttm_lines
 from singerid.data.synthetic.cast import SAMPLE_RATE
@@ -145,13 +149,28 @@ def _faded(samples: np.ndarray) -> np.ndarray:
     return samples * np.minimum(fade, fade[::-1])
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("songs", type=Path)
     parser.add_argument("work", type=Path)
-    options = parser.parse_args()
-    truth = make_duets(options.songs, options.work / "duets")
-    print(f"{len({turn.recording for turn in truth})} duets, {len(truth)} stretches")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--encoder", help="by default that of a new library")
+    options = parser.parse_args(words)
+    warnings.simplefilter("ignore")
+    folder = options.work / "duets"
+    truth = make_duets(options.songs, folder)
+    last = {track.path for track in last_songs(options.songs).values()}
+    print(HEADER)
+    for name in options.kinds:
+        kind = KINDS[name]
+        root = options.songs / "karaoke" / kind.tree
+        others = [
+            entrant for entrant in entrants(root) if entrant.path.relative_to(root).as_posix() not in last
+        ]
+        library = library_of(options.work / name, others, kind, options.encoder)
+        known = sorted({entrant.singer for entrant in others})
+        for row in lines(f"{name}, karaoke", library, folder / kind.tree, truth, known):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

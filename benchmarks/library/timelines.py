@@ -1,0 +1,153 @@
+"""How well a library's timelines tell who sings when, on the synthetic corpus and its duets.
+
+    singerid synth CORPUS --seed 11 --duets 40 --overlap 0
+    singerid synth CORPUS --seed 11 --duets 40
+    python benchmarks/library/timelines.py CORPUS WORK [--kinds vocals separated mixture]
+
+All singers but the last two are enrolled by their solo songs, those of the last albums left out, which are
+asked for a second singer. The library hears true vocals, the mixtures' vocals separated by Spleeter, or
+mixtures, and is asked the same of the duets: of two enrolled singers, and, apart, of those in which one is a
+stranger or both are. Libraries are made in WORK and kept: run again, nothing is enrolled twice.
+"""
+
+import argparse
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from songs import entrants
+
+from singerid.config import AudioCondition
+from singerid.data.rttm import Turn, read_rttm
+from singerid.data.synthetic.duet_files import TRUTH
+from singerid.data.tracks import scan_tree, singers_of
+from singerid.errors import Failure, SingeridError
+from singerid.evaluation.diarization import COLLAR, changes_in_time, diarization_errors
+from singerid.identifier import Identifier, identify_files
+from singerid.identify.result import Result
+from singerid.library.enroll import Entrant
+from singerid.library.library import Library
+
+STRANGERS = 2  # singers
+HEADER = (
+    "| sound, duets | n | singing | DER | missed | false alarm | confusion | DER, collar ±0.25 s "
+    "| changes found within 0.5 s | changes told that are there |\n|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a library hears: which stem of the files, and what it does with it."""
+
+    tree: str
+    audio: AudioCondition = "mixture"
+    separator: str | None = None
+
+
+KINDS = {
+    "vocals": Kind("vocals"),
+    "separated": Kind("mixture", "vocals", "spleeter"),
+    "mixture": Kind("mixture"),
+}
+
+
+def library_of(folder: Path, known: Sequence[Entrant], kind: Kind, encoder: str | None) -> Path:
+    """A library of these recordings as its user would have it: enrolled, and calibrated on itself."""
+    with Library.open(folder, create=True) as library:
+        report = library.enroll_all(known, audio=kind.audio, separator=kind.separator, encoder=encoder)
+        for failure in report.failures:
+            print("  not used:", failure)
+        try:
+            library.calibrate()
+        except SingeridError as error:  # too few recordings; the rule that ships decides
+            print("  not calibrated:", error)
+    return folder
+
+
+def answers(library: Path, files: Sequence[Path]) -> Iterator[Result]:
+    for outcome in identify_files(Identifier.load(library), files):
+        if isinstance(outcome, Failure):
+            raise SystemExit(f"not measured: {outcome}")
+        yield outcome
+
+
+def turns_of(result: Result) -> Iterator[Turn]:
+    """A timeline as turns of the file's name; strangers are called by their numbers."""
+    for span in result.timeline:
+        for name in (*span.singers, *(f"unknown {number}" for number in span.unknown)):
+            yield Turn(Path(result.path).stem, span.start_s, span.end_s, name)
+
+
+def line(name: str, truth: Sequence[Turn], found: Sequence[Turn], known: Sequence[str]) -> str:
+    """A row of the table."""
+    exact = diarization_errors(truth, found, known)
+    lenient = diarization_errors(truth, found, known, COLLAR)
+    total = exact.total_s or 1.0
+    told = changes_in_time(found, truth)
+    cells = (
+        *(name, f"{len({turn.recording for turn in truth})}", f"{exact.total_s:.0f} s", f"{exact.rate:.1%}"),
+        *(f"{part / total:.1%}" for part in (exact.missed_s, exact.false_alarm_s, exact.confusion_s)),
+        *(f"{lenient.rate:.1%}", f"{changes_in_time(truth, found).share:.1%}"),
+        f"{told.share:.1%}" if told.total else "none told",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def lines(name: str, library: Path, sounds: Path, truth: Sequence[Turn], known: Sequence[str]) -> list[str]:
+    """Rows for a folder of duets: of those whose singers are all known, and of the others, if there are."""
+    recordings = sorted({turn.recording for turn in truth})
+    files = [sounds / f"{recording}.flac" for recording in recordings]
+    found = [turn for result in answers(library, files) for turn in turns_of(result)]
+    foreign = {turn.recording for turn in truth if turn.singer not in known}
+    rows = []
+    for which, chosen in (("", set(recordings) - foreign), (", with strangers", foreign)):
+        if chosen:
+            own = [[turn for turn in turns if turn.recording in chosen] for turns in (truth, found)]
+            rows.append(line(f"{name}{which}", *own, known))
+    return rows
+
+
+def names_in(result: Result) -> set[str]:
+    """Singers of the library who are reported, at the top or for a moment."""
+    return {one.singer for one in result.singers} | {
+        name for span in result.timeline for name in span.singers
+    }
+
+
+def solo_line(name: str, results: Sequence[Result]) -> str:
+    several = sum(len(names_in(result)) > 1 for result in results)
+    share = several / len(results)
+    return f"{name}: a second known singer in {several} of {len(results)} solo songs ({share:.1%})"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--encoder", help="by default that of a new library")
+    parser.add_argument("--solo-albums", type=int, default=2, help="of each singer, that are not enrolled")
+    options = parser.parse_args(words)
+    warnings.simplefilter("ignore")
+    known = singers_of(scan_tree(options.corpus / "mixture"))[:-STRANGERS]
+    solos = []
+    print(HEADER)
+    for name in options.kinds:
+        kind = KINDS[name]
+        own = list(entrants(options.corpus / kind.tree, only=tuple(known)))
+        albums = sorted({entrant.album for entrant in own})
+        kept = albums[: -options.solo_albums]
+        enrolled = [entrant for entrant in own if entrant.album in kept]
+        library = library_of(options.work / name, enrolled, kind, options.encoder)
+        for folder in sorted((options.corpus / "duets").iterdir()):
+            truth = read_rttm(folder / TRUTH)
+            for row in lines(f"{name}, {folder.name}", library, folder / kind.tree, truth, known):
+                print(row, flush=True)
+        others = [entrant.path for entrant in own if entrant.album not in kept]
+        solos.append(solo_line(name, list(answers(library, others))))
+    print("\n".join(solos))
+
+
+if __name__ == "__main__":
+    main()
