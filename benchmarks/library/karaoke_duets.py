@@ -31,6 +31,7 @@ from singerid.sound.sounding import Stretch, sounding
 from singerid.system.files import atomic_write
 
 SHORTEST, LONGEST = 4.0, 10.0  # seconds of a turn
+LONGEST_PAUSE = 1.0  # seconds within a turn
 LONGEST_GAP = 0.5  # seconds between two turns
 FADE = 0.02  # seconds
 LEVEL = 0.05  # RMS of a voice where it sounds, and of the accompaniment: -26 dB of full scale
@@ -75,9 +76,10 @@ def excerpts(stretches: list[Stretch], rng: np.random.Generator) -> Iterator[Str
         start, wanted = stretches[at].start_s, rng.uniform(SHORTEST, LONGEST)
         end = min(stretches[at].end_s, start + LONGEST)
         at += 1
-        while at < len(stretches) and end - start < wanted and stretches[at].end_s - start <= LONGEST:
-            end = stretches[at].end_s
-            at += 1
+        for one in stretches[at:]:
+            if end - start >= wanted or one.end_s - start > LONGEST or one.start_s - end > LONGEST_PAUSE:
+                break
+            end, at = one.end_s, at + 1
         if end - start >= SHORTEST:
             yield Stretch(start, end)
 
