@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from made_voices import direction, heard, made
-from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge
+from singerid.library.answer import answer
+from singerid.library.decide import NOTHING_KNOWN, Known, judge
 from singerid.library.hearing import HeardVoice
 from singerid.library.odds import Odds
 from singerid.library.rule import Rule

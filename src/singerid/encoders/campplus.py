@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from singerid.config import FilterBankConfig
+from singerid.encoders.cells import FrameNetwork
 from singerid.encoders.encoder import Encoder, EncoderEntry
 from singerid.listening.voice.network import VoiceNetwork
 from singerid.models.campplus import WEIGHTS, load_campplus, read_campplus
@@ -39,6 +40,7 @@ def open_campplus(name: str, device: torch.device, weights: Path | None) -> Enco
         at_once=4,
         plain=partial(load_campplus, weights),
         with_voice=voices.with_vectors,
+        parts=FrameNetwork(network.frames, voices.of_pooled, 2 * SPEC.features.frame_seconds),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from singerid.encoders.cells import CellMaker, Cells, FrameNetwork
 from singerid.errors import SingeridError
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
@@ -45,6 +46,8 @@ class Voices:
             it; `singerid.listening.voice.cells.sung` says which count as sung.
         window_seconds: length of a window; where the sound is shorter than the network's, that of the sound.
         seconds: length of the sound; 0: not known.
+        cells: what is heard around each half second, to the end of the sound; None: that was not asked
+            for, or the encoder cannot tell.
     """
 
     vectors: NDArray[np.float32]
@@ -52,6 +55,7 @@ class Voices:
     voice_share: NDArray[np.float32]
     window_seconds: float = 0.0
     seconds: float = 0.0
+    cells: Cells | None = None
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -72,6 +76,7 @@ class Encoder:
             `network` is that.
         with_voice: windows -> vectors, and behind each the share of its window that is sung, (B, D + 1),
             where the network hears that too; None: another one is asked.
+        parts: the network before and behind its pooling over time; None: it is of one piece.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Encoder:
     at_once: int = 1
     plain: Callable[[], nn.Module] | None = None
     with_voice: Callable[..., Tensor] | None = None
+    parts: FrameNetwork | None = None
 
     @property
     def address(self) -> str:
@@ -130,6 +136,7 @@ class Encoder:
         allow_silence: bool = False,
         watch: VoiceWatch | None = None,
         warn: Warn | None = None,
+        with_cells: bool = False,
     ) -> Voices:
         """The vectors of a sound of any length, window by window; a rest shorter than a window is left out.
 
@@ -141,6 +148,7 @@ class Encoder:
             allow_silence: whether a sound in which nothing is heard throughout is taken, too.
             watch: knows when somebody sings in it, or finds out; None: it is found out.
             warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
+            with_cells: whether to listen around each half second, too, where the encoder can.
 
         Raises:
             AudioError: the file cannot be decoded or separated, is too short, or silent throughout.
@@ -157,12 +165,23 @@ class Encoder:
         told = watch is not None or listener.knows_voices
         own = None if told else self.with_voice
         watch = watch or VoiceWatch(None if own or told else self.voices)
+        parts = self.parts if with_cells else None
+        maker = CellMaker(parts) if parts else None
         with memory_kept() if on_cpu else nullcontext():
             batches = replace(listener, spec=spec).batches(
-                sound, batch_size=batch_size, warn=warn, watch=watch
+                sound, batch_size=batch_size, warn=warn, watch=watch, to_the_end=maker is not None
             )
             for windows in batches:
-                if own is None:
+                if parts and maker:
+                    frames = ask(parts.frames, *windows.inputs, at_once=self.at_once).float()
+                    for start, each in zip(windows.starts, frames, strict=True):
+                        maker.add(float(start) * spec.features.frame_seconds, each)
+                    if windows.is_rest:
+                        continue
+                    found, told_share = parts.of_windows(frames)
+                    if own:
+                        share.extend(told_share.cpu().numpy().tobytes())
+                elif own is None:
                     found = self(*windows.inputs)
                 else:
                     both = ask(own, *windows.inputs, at_once=self.at_once).float()
@@ -183,7 +202,8 @@ class Encoder:
             sung = np.frombuffer(share, np.float32) if own else np.ones(len(seconds), np.float32)
         sung = np.where(np.frombuffer(heard_nothing, np.bool_), np.float32(0), sung)
         found_vectors = np.frombuffer(vectors, np.float32).reshape(-1, size)
-        return Voices(found_vectors, seconds, sung, window_seconds, watch.seconds)
+        cells = maker.end() if maker else None
+        return Voices(found_vectors, seconds, sung, window_seconds, watch.seconds, cells)
 
 
 class OpenEncoder(Protocol):

@@ -1,20 +1,18 @@
 """From a voice to an answer: the decision, how likely it is right, and what speaks for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from singerid.identify.result import Candidate, Decision, Named, Nearest, Result
+from singerid.identify.result import Decision
 from singerid.library.core import LibraryCore
 from singerid.library.finding import paths_of
-from singerid.library.hearing import HeardVoice
 from singerid.library.records import Contents
 from singerid.library.rule import Rule
 from singerid.library.trials import evidence
 from singerid.library.voiceprints import FloatArray, Voiceprints
 
-MOST_CANDIDATES, MOST_NEAREST = 5, 3
 _MOST = 1.0  # a score can be
 
 
@@ -109,80 +107,6 @@ def judge(
     )
 
 
-def answer(
-    core: LibraryCore,
-    rule: Rule,
-    heard: HeardVoice,
-    known: Known,
-    *,
-    path: str,
-    calibrated: bool,
-    warning: str = "",
-) -> Result:
-    """The answer for one file.
-
-    Args:
-        core: the library.
-        rule: how scores become decisions.
-        heard: what was heard of it.
-        known: what people said of it.
-        path: what the answer calls it.
-        calibrated: whether the rule was made for this library.
-        warning: what was wrong with the file.
-    """
-    contents = core.contents
-    result = Result(
-        path=path,
-        decision="no_voice",
-        singers=(),
-        voice_seconds=heard.voice_seconds,
-        seconds=heard.seconds,
-        timeline=(),
-        short=heard.short,
-        warning=warning,
-        calibrated=calibrated,
-    )
-    if heard.vectors is None:
-        return result
-    own = contents.index.get(known.recording or "")
-    prints = contents.voiceprints
-    place = {number: at for at, number in enumerate(contents.singers)}
-    refused = frozenset(place[number] for number in known.refused if number in place)
-    judged = judge(prints, rule, heard.vectors, heard.voice_seconds, refused)
-    names = [contents.names[number] for number in contents.singers]
-    nearest = _nearest(core, heard.vectors, own)
-    result = replace(result, nearest=nearest)
-    if known.singer is not None:
-        named = Named(contents.names[known.singer], 1.0, heard.voice_seconds)
-        return replace(result, decision="known", singers=(named,), probability=1.0, said=True)
-    # Behind the probabilities the scores: far from all singers those are nothing throughout.
-    ranks = np.lexsort((-judged.scores, -judged.probabilities))
-    order = [int(at) for at in ranks if not np.isnan(judged.scores[at])]
-    candidates = tuple(
-        Candidate(names[at], _rounded(judged.scores[at]), _rounded(judged.probabilities[at]))
-        for at in order[:MOST_CANDIDATES]
-    )
-    singers: tuple[Named, ...] = ()
-    if judged.decision == "known" and judged.best is not None:
-        singers = (Named(names[judged.best], _rounded(judged.probability), heard.voice_seconds),)
-    return replace(
-        result,
-        decision=judged.decision,
-        singers=singers,
-        probability=_rounded(judged.probability),
-        candidates=candidates,
-        needs=None if judged.needs is None else _rounded(judged.needs),
-    )
-
-
-def _nearest(core: LibraryCore, vectors: FloatArray, own: int | None) -> tuple[Nearest, ...]:
-    """The enrolled recordings that sound most alike, but for the one that is asked about."""
-    return tuple(
-        Nearest(path, core.contents.names[singer], score)
-        for path, singer, score in similar(core, vectors, own, MOST_NEAREST)
-    )
-
-
 def similar(
     core: LibraryCore, vectors: FloatArray, own: int | None, most: int
 ) -> list[tuple[str, int, float]]:
@@ -209,10 +133,11 @@ def similar(
     found = [contents.recordings[contents.enrolled[at]] for at in best]
     paths = paths_of(core.database, [recording.id for recording in found])
     return [
-        (paths.get(recording.id, ""), recording.singer or 0, _rounded(scores[at]))
+        (paths.get(recording.id, ""), recording.singer or 0, rounded(scores[at]))
         for recording, at in zip(found, best, strict=True)
     ]
 
 
-def _rounded(value: float | np.floating) -> float:
+def rounded(value: float | np.floating) -> float:
+    """As answers say it."""
     return round(float(value), 4)

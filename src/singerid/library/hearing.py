@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, AudioCondition
 from singerid.encoders.back_end import unit
+from singerid.encoders.cells import CELL_SECONDS, Cells
 from singerid.encoders.encoder import Encoder, Voices
 from singerid.encoders.registry import open_encoder
 from singerid.errors import SingeridError
@@ -21,6 +22,7 @@ from singerid.library.voiceprints import FloatArray
 from singerid.listening.listener import Listener, Sound, name_of
 from singerid.listening.opening import open_listener
 from singerid.listening.voice.cells import sung
+from singerid.listening.voice.loudness import Loudness
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.audio import Read, read_blocks
 from singerid.sound.decoding.pieces import Samples, Warn
@@ -35,6 +37,25 @@ SOUNDS: dict[AudioCondition, tuple[str, ...]] = {
     "both": (MIXTURE, VOCALS),
 }
 """What is listened to in each audio condition, in the order of vectors."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeardCells:
+    """What was heard around each half second of a recording.
+
+    Attributes:
+        vectors: (L, K, D), each of unit length.
+        sung: (L,) 0 to 1: how sure it is that somebody sings.
+        seconds: length of a cell.
+        sounds: (M,) whether each tenth of a second is no pause.
+    """
+
+    vectors: FloatArray
+    sung: FloatArray
+    seconds: float
+    sounds: NDArray[np.bool_]
+
+
 _FEW = 20  # windows, a minute: in a shorter sound they overlap, to hear more of it
 
 
@@ -48,6 +69,7 @@ class HeardVoice:
         voice_seconds: of it, what is in windows with voice.
         short: it is shorter than a window.
         windows: what the encoder made of each sound.
+        cells: what was heard more finely; None: that was not asked for.
     """
 
     vectors: FloatArray | None
@@ -55,6 +77,7 @@ class HeardVoice:
     voice_seconds: float
     short: bool
     windows: tuple[Voices, ...]
+    cells: HeardCells | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,40 +154,66 @@ class Hearing:
         spec = replace(self.encoder.spec, audio=self.audio, separator=name)
         return Listener(spec, self.encoder.device, self.separator)
 
-    def __call__(self, sound: Sound, warn: Warn) -> HeardVoice:
+    def __call__(self, sound: Sound, warn: Warn, *, with_cells: bool = False) -> HeardVoice:
         """Listen to a recording of any length.
 
         Args:
             sound: a file, samples, or how to read them; where vocals are taken out, a file.
             warn: is called with what is wrong with it, though it can be used.
+            with_cells: whether to listen to each half second, too.
 
         Raises:
             AudioError: it cannot be decoded or separated, or is too short for the encoder.
             SingeridError: vocals are wanted of what is no file.
         """
+        loudness = Loudness() if with_cells else None
         if self.separator is None:
             try:
-                return voice_of((self._windows(sound, warn, None),), self.window_seconds)
+                windows = self._windows(sound, warn, None, loudness)
             except AudioError as error:
                 raise AudioError(name_of(sound), error.reason) from error
+            return self._heard((windows,), None, loudness)
         if not isinstance(sound, Path | str):
             raise SingeridError("the sound: vocals are taken out of files; give a file")
         wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
         with separated(self.separator, Path(sound), warn=warn, parts=wanted) as parts:
             watch = VoiceWatch(None if knows_voices(self.separator) else self.encoder.voices)
             watch.separated(self.separator, parts[VOCALS], parts[ACCOMPANIMENT], self.encoder.device)
-            heard = tuple(self._windows(parts[part], warn, watch) for part in SOUNDS[self.audio])
-        return voice_of(heard, self.window_seconds)
+            heard = tuple(
+                self._windows(parts[part], warn, watch, loudness if part == VOCALS else None, with_cells)
+                for part in SOUNDS[self.audio]
+            )
+        return self._heard(heard, watch, loudness)
 
-    def _windows(self, sound: Sound, warn: Warn, watch: VoiceWatch | None) -> Voices:
+    def _heard(
+        self, heard: tuple[Voices, ...], watch: VoiceWatch | None, loudness: Loudness | None
+    ) -> HeardVoice:
+        voice = voice_of(heard, self.window_seconds)
+        if loudness is None:
+            return voice
+        return replace(voice, cells=_cells_of(heard, watch, loudness.sounds()))
+
+    def _windows(
+        self,
+        sound: Sound,
+        warn: Warn,
+        watch: VoiceWatch | None,
+        loudness: Loudness | None,
+        with_cells: bool = False,
+    ) -> Voices:
         """Windows side by side; of a short sound they overlap, as the encoder has them."""
         listener, rate = self._plain, self.sample_rate
         hop = listener.spec.largest_hop * listener.spec.features.frame_seconds
         if isinstance(sound, Path | str):
             sound = partial(read_blocks, Path(sound), rate, warn=warn)
+        elif isinstance(sound, np.ndarray) and loudness:
+            for _ in loudness.passing(partial(list, (sound,)), rate)():
+                pass
         if isinstance(sound, np.ndarray):
             is_short = len(sound) < _FEW * hop * rate
         elif callable(sound):
+            if loudness:
+                sound = loudness.passing(sound, rate)
             sound, is_short = _begun(sound, round(_FEW * hop * rate))
         else:
             is_short = False
@@ -175,6 +224,7 @@ class Hearing:
             allow_silence=True,
             watch=watch,
             warn=warn,
+            with_cells=with_cells or loudness is not None,
         )
 
 
@@ -220,3 +270,26 @@ def _covered(starts: NDArray[np.float64], length: float, end: float) -> float:
         return 0.0
     following = np.append(starts[1:], np.inf)
     return float(np.minimum(np.minimum(starts + length, following), end).sum() - starts.sum())
+
+
+def _cells_of(
+    heard: tuple[Voices, ...], watch: VoiceWatch | None, sounds: NDArray[np.bool_]
+) -> HeardCells | None:
+    """The cells of each sound of a recording; of an encoder that knows none, the nearest windows."""
+    cells = [voices.cells or _from_windows(voices) for voices in heard]
+    count = min(map(len, cells))
+    if not count:
+        return None
+    seconds = cells[0].seconds
+    share = None if watch is None else watch.share(np.arange(count, dtype=np.float64) * seconds, seconds)
+    vectors = np.stack([each.vectors[:count] for each in cells], axis=1)
+    return HeardCells(vectors, cells[0].sung[:count] if share is None else share, seconds, sounds)
+
+
+def _from_windows(voices: Voices) -> Cells:
+    """What windows tell of cells: each is like the window whose middle is nearest."""
+    middles = voices.starts + voices.window_seconds / 2
+    end = voices.seconds or float(voices.starts[-1] + voices.window_seconds)
+    centres = (np.arange(max(1, round(end / CELL_SECONDS))) + 0.5) * CELL_SECONDS
+    nearest = np.searchsorted((middles[1:] + middles[:-1]) / 2, centres)
+    return Cells(voices.vectors[nearest], voices.voice_share[nearest])

@@ -11,10 +11,11 @@ from singerid.config import AudioCondition
 from singerid.errors import Failure, SingeridError
 from singerid.identify.result import Result
 from singerid.library import corrections
+from singerid.library.answer import answer
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration, calibrate, read_calibration
 from singerid.library.core import LibraryCore
 from singerid.library.database import Database, is_library
-from singerid.library.decide import NOTHING_KNOWN, Known, answer, judge, known_of, similar
+from singerid.library.decide import NOTHING_KNOWN, Known, judge, known_of, similar
 from singerid.library.discover import Discovery, group_voices, voice_number
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
 from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
@@ -273,7 +274,7 @@ class Library:
             name = str(Path(sound)) if name is None else name
             known = self.known(Path(sound))
         warnings: list[str] = []
-        heard = self.hearing(sound, warnings.append)
+        heard = self.hearing(sound, warnings.append, with_cells=True)
         return self.judged(heard, known, name or "", one_warning(warnings), prior)
 
     def known(self, path: Path) -> Known:
@@ -562,7 +563,7 @@ def identify_files(
         try:
             known = library.known(begun.path)
             warnings: list[str] = []
-            heard = hearing(begun.read, warnings.append)
+            heard = hearing(begun.read, warnings.append, with_cells=True)
             warning = one_warning([*begun.warnings, *warnings])
             yield library.judged(heard, known, str(begun.path), warning, prior)
         except AudioError as error:

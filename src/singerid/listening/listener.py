@@ -7,7 +7,7 @@ Letters in shapes: B windows, H mel bands (or samples of a frame of the waveform
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,12 @@ class Windows:
         inputs: what a network reads, in its order (`InputSpec.inputs`), each (B, H, W) float32 on the
             listener's device.
         starts: (B,) first frame of each window.
+        is_rest: what a whole window does not cover any more: the last window, which ends with the sound.
     """
 
     inputs: tuple[Tensor, ...]
     starts: NDArray[np.int64]
+    is_rest: bool = False
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -108,6 +110,8 @@ class Listener:
         batch_size: int = BATCH_SIZE,
         warn: Warn | None = None,
         watch: VoiceWatch | None = None,
+        *,
+        to_the_end: bool = False,
     ) -> Iterator[Windows]:
         """Yield the windows of a sound from its start.
 
@@ -123,6 +127,7 @@ class Listener:
                 an `AudioWarning` is issued.
             watch: finds out when somebody sings; it knows when all windows are there. Of a track of a
                 store it learns nothing.
+            to_the_end: yield a last window for what would be left out, one that ends with the sound.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
@@ -133,16 +138,17 @@ class Listener:
         if not 0 < hop <= self.spec.largest_hop:
             raise ValueError(f"hop must be 1 to {self.spec.largest_hop} frames, not {hop}")
         if isinstance(sound, Stored):
-            yield from self._windows(*self._stored(sound), hop, batch_size, Path(sound.track.path))
+            name = Path(sound.track.path)
+            yield from self._windows(*self._stored(sound), hop, batch_size, name, to_the_end)
             return
         with self._reading(sound, warn, watch) as reads:
-            windows = [self._of(read, hop, batch_size, name_of(sound)) for read in reads]
+            windows = [self._of(read, hop, batch_size, name_of(sound), to_the_end) for read in reads]
             yield from windows[0] if len(windows) == 1 else map(_side_by_side, *windows)
 
-    def _of(self, read: Read, hop: int, batch_size: int, name: Path) -> Iterator[Windows]:
+    def _of(self, read: Read, hop: int, batch_size: int, name: Path, to_the_end: bool) -> Iterator[Windows]:
         """Windows of one sound."""
         f0 = None if self.tracker is None else self.tracker.contour(read()).f0
-        return self._windows(self._frames(read), f0, hop, batch_size, name)
+        return self._windows(self._frames(read), f0, hop, batch_size, name, to_the_end)
 
     def _reading(
         self, sound: Path | str | Samples | Read, warn: Warn | None, watch: VoiceWatch | None
@@ -184,12 +190,15 @@ class Listener:
         hop: int,
         batch_size: int,
         name: Path,
+        to_the_end: bool,
     ) -> Iterator[Windows]:
         """Windows of frames in chunks (H, frames), with F0 (frames,) in Hz where there is a melody."""
         spec = self.spec
         held = torch.zeros(spec.columns, 0, device=self.device)
         first = 0  # frame of the sound that `held` begins with
-        full = max(spec.window_frames, hop) + (batch_size - 1) * hop
+        length = spec.window_frames
+        full = max(length, hop) + (batch_size - 1) * hop
+        before = torch.zeros(spec.columns, 0, device=self.device)  # of frames that `held` has left behind
 
         def cut(count: int, length: int) -> Windows:
             """The first windows of what is held."""
@@ -206,17 +215,27 @@ class Listener:
         for chunk in chunks:
             held = torch.cat((held, chunk.to(self.device)), dim=-1)
             while held.shape[-1] >= full:
-                yield cut(batch_size, spec.window_frames)
+                yield cut(batch_size, length)
+                if to_the_end:
+                    before = torch.cat((before, held[:, : batch_size * hop]), dim=-1)[:, -length:].clone()
                 held, first = held[:, batch_size * hop :].clone(), first + batch_size * hop
         frames = held.shape[-1]
-        if frames >= spec.window_frames:
-            yield cut(1 + (frames - spec.window_frames) // hop, spec.window_frames)
+        covered = max(0, length - hop) if first else 0  # of what is held, by windows before
+        if frames >= length:
+            count = 1 + (frames - length) // hop
+            yield cut(count, length)
+            covered = (count - 1) * hop + length
         elif first == 0:
             if frames < spec.smallest_frames:
                 raise AudioError(
                     name, f"is shorter than {spec.smallest_seconds:.2f} s, the least the network takes"
                 )
             yield cut(1, frames)
+            covered = frames
+        if to_the_end and covered < frames:
+            held, first = torch.cat((before, held), dim=-1), first - before.shape[-1]
+            held, first = held[:, -length:], first + max(0, held.shape[-1] - length)
+            yield replace(cut(1, held.shape[-1]), is_rest=True)
 
     def _frames(self, read: Read) -> Iterator[Tensor]:
         """What windows of a sound are cut from, in chunks (H, frames)."""
@@ -248,7 +267,7 @@ def _side_by_side(mixture: Windows, vocals: Windows) -> Windows:
     """The same windows of two sounds; one of them may end a few samples earlier."""
     count = min(len(mixture.starts), len(vocals.starts))
     inputs = tuple(each[:count] for each in (*mixture.inputs, *vocals.inputs))
-    return Windows(inputs, mixture.starts[:count])
+    return Windows(inputs, mixture.starts[:count], mixture.is_rest)
 
 
 def _checked(samples: NDArray[Any], warn: Warn) -> Samples:

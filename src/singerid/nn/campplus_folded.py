@@ -65,6 +65,20 @@ class FoldedCAMPlusPlus(nn.Module):
         x, frames = self._early(bank)
         return self._vectors(x, frames), _mean_and_deviation(x)
 
+    def frames(self, bank: Tensor) -> Tensor:
+        """What is pooled over time, (B, T, C + C'): what the first block gives, and behind it the last."""
+        early, frames = self._early(bank)
+        x = early
+        for stage in self.stages[_EARLY:]:
+            x = stage(x, frames)
+        return torch.cat((early, x.relu_()), dim=-1)
+
+    def pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and statistics, as `with_statistics`, of means and deviations (B, C + C') of `frames`."""
+        early = EARLY_SIZE // 2
+        vectors = self.dense(torch.cat((means[:, early:], deviations[:, early:]), dim=1))
+        return vectors, torch.cat((means[:, :early], deviations[:, :early]), dim=1)
+
     def _early(self, bank: Tensor) -> tuple[Tensor, "_Frames"]:
         """What the front, the first dense block and its transition give, (B, T, C)."""
         check_bank(bank)

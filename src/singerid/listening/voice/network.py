@@ -52,10 +52,18 @@ class VoiceNetwork:
         vectors, statistics = self._network.with_statistics(bank)
         return torch.cat((vectors, self._share(statistics, bank)[:, None]), dim=1)
 
+    def of_pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and shares of what CAM++'s frames are like around places, see its `pooled`."""
+        vectors, statistics = self._network.pooled(means, deviations)
+        return vectors, self._sure(statistics)
+
     def _share(self, statistics: Tensor, bank: Tensor) -> Tensor:
+        return self._sure(statistics) * heard(bank)
+
+    def _sure(self, statistics: Tensor) -> Tensor:
         head = self._head
         usual = ((statistics - head["mean"]) / head["scale"]).clamp(-LARGEST, LARGEST)
-        return (usual @ head["weight"] + head["bias"] - EVEN).sigmoid() * heard(bank)
+        return (usual @ head["weight"] + head["bias"] - EVEN).sigmoid()
 
 
 def heard(bank: Tensor) -> Tensor:

@@ -1,0 +1,134 @@
+"""What is heard around each half second of a sound: finer than windows, and hardly dearer.
+
+An encoder whose network pools frames over time has computed them for each window anyway. Pooled over the
+neighbourhood of a cell instead they say whose voice is there.
+
+Letters in shapes: B windows, H bands, W frames of a window, T frames of the network, C channels, L cells,
+D size of a vector.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+CELL_SECONDS = 0.5
+_REACH = 1  # cells on each side that are heard with a cell: 1.5 s in all
+_LEAST = 0.3  # of a cell's frames: a shorter rest belongs to the cell before
+
+
+@dataclass(frozen=True, eq=False)
+class FrameNetwork:
+    """The network of an encoder in two parts: before and behind the pooling over time.
+
+    Attributes:
+        frames: windows (B, H, W) -> (B, T, C); T covers all of W.
+        heard: means and deviations (L, C) of frames -> vectors (L, D), and how sure it is that
+            somebody sings (L,).
+        frame_seconds: from one of the T frames to the next.
+    """
+
+    frames: Callable[[Tensor], Tensor]
+    heard: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    frame_seconds: float
+
+    def of_windows(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors (B, D) and shares (B,) of whole windows, of their frames (B, T, C)."""
+        return self.heard(frames.mean(1), frames.std(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What is heard around each cell of a sound, from its start.
+
+    Attributes:
+        vectors: (L, D) float32, each of unit length.
+        sung: (L,) float32, 0 to 1: how sure it is that somebody sings.
+        seconds: length of a cell.
+    """
+
+    vectors: NDArray[np.float32]
+    sung: NDArray[np.float32]
+    seconds: float = CELL_SECONDS
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+class CellMaker:
+    """Takes the frames of windows as they come, and pools them; memory grows by the vectors alone.
+
+    Args:
+        network: what it asks.
+    """
+
+    def __init__(self, network: FrameNetwork) -> None:
+        self._network = network
+        self._per_cell = round(CELL_SECONDS / network.frame_seconds)
+        self._heard = 0  # frames
+        self._rest: Tensor | None = None  # frames (R, C) of a cell that is not whole
+        self._sums: deque[Tensor] = deque()  # (3, C) each: how many, their sum, that of their squares
+        self._pending = 0  # of these, the first whose own vector is not made
+        self._vectors, self._sung = bytearray(), bytearray()
+        self._size = 0
+
+    def add(self, start_s: float, frames: Tensor) -> None:
+        """Take what is new in a window's frames (T, C), which starts at `start_s`."""
+        known = self._heard - round(start_s / self._network.frame_seconds)
+        if known >= len(frames):
+            return
+        if known < 0:  # windows stand a little apart: what is between them is like what follows
+            frames, known = torch.cat((frames[:1].expand(-known, -1), frames)), 0
+        fresh = frames[known:]
+        self._heard += len(fresh)
+        held = fresh if self._rest is None else torch.cat((self._rest, fresh))
+        whole = len(held) // self._per_cell
+        cells = held[: whole * self._per_cell].unflatten(0, (whole, self._per_cell)) if whole else held[:0]
+        self._rest = held[whole * self._per_cell :].clone()
+        for cell in cells:
+            self._sums.append(_sums(cell))
+        self._make(len(self._sums) - _REACH)
+
+    def end(self) -> Cells:
+        """All cells; raises ValueError where nothing was heard."""
+        rest = self._rest
+        if rest is not None and len(rest) and (len(rest) >= _LEAST * self._per_cell or not self._sums):
+            self._sums.append(_sums(rest))
+        self._make(len(self._sums))
+        if not self._size:
+            raise ValueError("nothing was heard")
+        vectors = np.frombuffer(self._vectors, np.float32).reshape(-1, self._size)
+        return Cells(vectors, np.frombuffer(self._sung, np.float32))
+
+    def _make(self, until: int) -> None:
+        """Make the vectors of the cells before `until`, of which the neighbours are there."""
+        places = range(self._pending, until)
+        if not places:
+            return
+        every = list(self._sums)
+        around = torch.stack([sum_of(every[max(0, at - _REACH) : at + _REACH + 1]) for at in places])
+        count, mean = around[:, 0], around[:, 1] / around[:, 0]
+        spread = (around[:, 2] - count * mean**2).clamp(min=0) / (count - 1).clamp(min=1)
+        vectors, sung = self._network.heard(mean.float(), spread.sqrt().float())
+        vectors = torch.nn.functional.normalize(vectors.float())
+        self._size = vectors.shape[1]
+        self._vectors.extend(vectors.cpu().numpy().tobytes())
+        self._sung.extend(sung.float().cpu().numpy().tobytes())
+        for _ in range(max(0, until - _REACH)):
+            self._sums.popleft()
+        self._pending = min(until, _REACH)
+
+
+def _sums(frames: Tensor) -> Tensor:
+    """How many frames (T, C), their sum and that of their squares, in double precision; (3, C)."""
+    exact = frames.double()
+    return torch.stack((torch.full_like(exact[0], len(exact)), exact.sum(0), exact.square().sum(0)))
+
+
+def sum_of(parts: list[Tensor]) -> Tensor:
+    """The sum of tensors of one shape."""
+    return torch.stack(parts).sum(0)

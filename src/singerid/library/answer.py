@@ -1,0 +1,148 @@
+"""The answer for one file: the decision, who sings when, and what speaks for it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from singerid.identify.result import Candidate, Named, Nearest, Result, Span
+from singerid.library.core import LibraryCore
+from singerid.library.decide import Judgement, Known, judge, rounded, similar
+from singerid.library.hearing import HeardVoice
+from singerid.library.rule import Rule
+from singerid.library.song_voices import SongTimeline, timeline_of
+from singerid.library.voiceprints import FloatArray
+
+MOST_CANDIDATES, MOST_NEAREST = 5, 3
+
+
+def answer(
+    core: LibraryCore,
+    rule: Rule,
+    heard: HeardVoice,
+    known: Known,
+    *,
+    path: str,
+    calibrated: bool,
+    warning: str = "",
+) -> Result:
+    """The answer for one file.
+
+    It is decided on the song as a whole. Where several voices sing, each is decided on as well, so that all
+    of a duet may be named; a voice that is not sure enough is a stranger of the timeline.
+
+    Args:
+        core: the library.
+        rule: how scores become decisions.
+        heard: what was heard of it.
+        known: what people said of it.
+        path: what the answer calls it.
+        calibrated: whether the rule was made for this library.
+        warning: what was wrong with the file.
+    """
+    contents = core.contents
+    result = Result(
+        path=path,
+        decision="no_voice",
+        singers=(),
+        voice_seconds=heard.voice_seconds,
+        seconds=heard.seconds,
+        timeline=(),
+        short=heard.short,
+        warning=warning,
+        calibrated=calibrated,
+    )
+    if heard.vectors is None:
+        return result
+    prints = contents.voiceprints
+    place = {number: at for at, number in enumerate(contents.singers)}
+    refused = frozenset(place[number] for number in known.refused if number in place)
+    judged = judge(prints, rule, heard.vectors, heard.voice_seconds, refused)
+    names = [contents.names[number] for number in contents.singers]
+    result = replace(result, nearest=_nearest(core, heard.vectors, contents.index.get(known.recording or "")))
+    if known.singer is not None:
+        # Whom a person named may have no recording, and so no place.
+        said = place.get(known.singer, len(names))
+        names.append(contents.names[known.singer])
+        timeline = timeline_of(prints, rule, heard, judged, refused, said)
+        return replace(
+            result,
+            decision="known",
+            singers=_named(timeline, names, heard, (said, 1.0)),
+            timeline=_spans(timeline, names),
+            probability=1.0,
+            said=True,
+        )
+    timeline = timeline_of(prints, rule, heard, judged, refused)
+    main = None
+    if judged.decision == "known" and judged.best is not None:
+        main = judged.best, judged.probability
+    singers = _named(timeline, names, heard, main)
+    return replace(
+        result,
+        decision="known" if singers else judged.decision,
+        singers=singers,
+        timeline=_spans(timeline, names),
+        probability=singers[0].probability if singers else rounded(judged.probability),
+        candidates=_candidates(judged, names),
+        needs=None if judged.needs is None else rounded(judged.needs),
+    )
+
+
+def _named(
+    timeline: SongTimeline, names: Sequence[str], heard: HeardVoice, main: tuple[int, float] | None
+) -> tuple[Named, ...]:
+    """The singers who are named, longest first.
+
+    Args:
+        timeline: of the song.
+        names: by place.
+        heard: what was heard of it.
+        main: (place, probability) of the singer who the song as a whole says.
+    """
+    seconds: dict[int, float] = {}
+    for turn in timeline.turns:
+        for place in turn.who:
+            if place >= 0:
+                seconds[place] = seconds.get(place, 0.0) + turn.end_s - turn.start_s
+    sure = dict(timeline.sure)
+    if main is not None:
+        sure[main[0]] = main[1]
+        seconds.setdefault(main[0], heard.voice_seconds if not seconds else 0.0)
+    return tuple(
+        Named(names[place], rounded(sure[place]), round(seconds[place], 3))
+        for place in sorted(seconds, key=lambda place: (-seconds[place], place))
+    )
+
+
+def _spans(timeline: SongTimeline, names: Sequence[str]) -> tuple[Span, ...]:
+    """The timeline as answers have it."""
+    return tuple(
+        Span(
+            turn.start_s,
+            turn.end_s,
+            tuple(names[place] for place in turn.who if place >= 0),
+            rounded(turn.chance * min(timeline.sure[place] for place in turn.who)),
+            tuple(sorted(-place for place in turn.who if place < 0)),
+        )
+        for turn in timeline.turns
+    )
+
+
+def _candidates(judged: Judgement, names: Sequence[str]) -> tuple[Candidate, ...]:
+    """The likeliest singers, best first."""
+    # Behind the probabilities the scores: far from all singers those are nothing throughout.
+    ranks = np.lexsort((-judged.scores, -judged.probabilities))
+    order = [int(at) for at in ranks if not np.isnan(judged.scores[at])]
+    return tuple(
+        Candidate(names[at], rounded(judged.scores[at]), rounded(judged.probabilities[at]))
+        for at in order[:MOST_CANDIDATES]
+    )
+
+
+def _nearest(core: LibraryCore, vectors: FloatArray, own: int | None) -> tuple[Nearest, ...]:
+    """The enrolled recordings that sound most alike, but for the one that is asked about."""
+    return tuple(
+        Nearest(path, core.contents.names[singer], score)
+        for path, singer, score in similar(core, vectors, own, MOST_NEAREST)
+    )

@@ -1,0 +1,138 @@
+"""Which of the voices of a song are whose, and when they sing: the timeline of a library.
+
+Letters in shapes: L cells, K sounds, D size of a vector, N voices, S singers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.encoders.back_end import unit
+from singerid.identify.smoothing import likeliest
+from singerid.library.decide import Judgement, judge
+from singerid.library.hearing import HeardCells, HeardVoice
+from singerid.library.parting import Parting, part
+from singerid.library.rule import Rule
+from singerid.library.turns import Turn, turns_of
+from singerid.library.voiceprints import Voiceprints
+
+_CHANGE = 3.0  # logarithm of what it costs to begin or to end singing
+_LEAST = 2  # cells
+_SUREST = 6.0  # log-odds of a cell at most: one alone does not decide
+_SAME_GUESS = 0.1  # probability of a singer who is named elsewhere in the song, from which on it is the same
+
+
+@dataclass(frozen=True, eq=False)
+class SongTimeline:
+    """Who sings when.
+
+    Attributes:
+        turns: whose `who` are places of singers among the voiceprints, and below 0 strangers: -1 is the
+            first of the song, -2 the second.
+        sure: how likely each of these is named right.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    sure: Mapping[int, float] = field(default_factory=dict)
+
+
+def timeline_of(
+    prints: Voiceprints,
+    rule: Rule,
+    heard: HeardVoice,
+    whole: Judgement,
+    refused: frozenset[int] = frozenset(),
+    said: int | None = None,
+) -> SongTimeline:
+    """The timeline of a song.
+
+    Args:
+        prints: of the singers.
+        rule: how scores become decisions.
+        heard: what was heard of it; a timeline is made of its cells.
+        whole: what was said of the song as a whole.
+        refused: places of singers who it is not, as a person said.
+        said: the place of the singer who it is, as a person said: nobody else is named then.
+    """
+    cells = heard.cells
+    if cells is None:
+        return SongTimeline()
+    vectors = prints.asked(cells.vectors) if prints.back_ends else unit(cells.vectors.mean(1))
+    parting = part(vectors, voiced_cells(cells))
+    count = len(parting.means)
+    if not count:
+        return SongTimeline()
+    judged = [whole] if count == 1 else _judged(prints, rule, parting, cells, refused)
+    named = _named(judged, whole, said)
+    places, sure, strangers = np.empty(count, np.int64), dict[int, float](), 0
+    for voice in sorted(range(count), key=lambda voice: int((parting.states == voice).argmax())):
+        if voice in named:
+            places[voice], probability = named[voice]
+        else:
+            strangers += 1
+            places[voice], probability = -strangers, 1 - float(judged[voice].probabilities.max(initial=0))
+        place = int(places[voice])
+        sure[place] = max(sure.get(place, 0.0), probability)
+    return SongTimeline(tuple(turns_of(parting, cells, places)), sure)
+
+
+def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
+    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing."""
+    sung = np.clip(cells.sung.astype(np.float64), 1e-6, 1 - 1e-6)
+    odds = np.clip(np.log(sung / (1 - sung)), -_SUREST, _SUREST)
+    return np.asarray(likeliest(np.stack((-odds / 2, odds / 2), axis=1), _CHANGE, _LEAST) == 1)
+
+
+def _judged(
+    prints: Voiceprints, rule: Rule, parting: Parting, cells: HeardCells, refused: frozenset[int]
+) -> list[Judgement]:
+    """What the library says of each voice alone.
+
+    Each voice is another chance to err: a name needs as much more as there are voices.
+    """
+    count = len(parting.means)
+    careful = replace(rule, threshold=rule.needed + float(np.log(count)))
+    found = []
+    for voice in range(count):
+        own = parting.states == voice
+        if not own.any():  # it only sings with others
+            own = np.isin(
+                parting.states, len(parting.means) + np.flatnonzero((parting.pairs == voice).any(1))
+            )
+        vectors = unit(cells.vectors[own].mean(0))
+        found.append(judge(prints, careful, vectors, float(own.sum()) * cells.seconds, refused))
+    return found
+
+
+def _named(judged: Sequence[Judgement], whole: Judgement, said: int | None) -> dict[int, tuple[int, float]]:
+    """(place of the singer, how likely that is) of each voice that has a name.
+
+    Args:
+        judged: what was said of each voice.
+        whole: what was said of the song.
+        said: who it is, as a person said.
+    """
+    named: dict[int, tuple[int, float]] = {}
+    if said is None:
+        for voice, own in enumerate(judged):
+            if own.decision == "known" and own.best is not None:
+                named[voice] = own.best, own.probability
+    main, sure = (said, 1.0) if said is not None else (whole.best, whole.probability)
+    if said is None and whole.decision != "known":
+        main = None
+    if main is not None and main not in {place for place, _ in named.values()}:
+        free = [voice for voice in range(len(judged)) if voice not in named]
+        if free:
+            named[max(free, key=lambda voice: _score(judged[voice], main))] = main, sure
+    places = {place for place, _ in named.values()}
+    for voice, own in enumerate(judged):
+        if voice not in named and own.best in places and own.probabilities[own.best] >= _SAME_GUESS:
+            named[voice] = own.best, float(own.probabilities[own.best])
+    return named
+
+
+def _score(judged: Judgement, place: int) -> float:
+    """Of a singer, who may have no recording: then nobody is nearer than anybody."""
+    return float(judged.scores[place]) if place < len(judged.scores) else 0.0

@@ -1,0 +1,114 @@
+"""From the states of half seconds to turns: who sings from when to when, to a tenth of a second.
+
+Letters in shapes: L cells of half a second, M tenths of a second.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.library.hearing import HeardCells
+from singerid.library.parting import Parting
+from singerid.listening.voice.loudness import CELL_SECONDS as TENTH
+
+Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+_PAUSE = 2  # tenths: a shorter one ends no turn
+_SNAP = 4  # tenths: so near a pause a change is taken to be in it
+_LEAST = 3  # tenths that a turn lasts
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Somebody sings for a while.
+
+    Attributes:
+        start_s: from when, in seconds.
+        end_s: until when.
+        who: what its states are called.
+        chance: how likely that is, in the mean.
+    """
+
+    start_s: float
+    end_s: float
+    who: tuple[int, ...]
+    chance: float
+
+
+def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64]) -> Iterator[Turn]:
+    """The turns of a song.
+
+    Args:
+        parting: into voices.
+        cells: what was heard.
+        names: (N,) what each voice is called: voices of one name are one.
+    """
+    states = _fine(parting, cells)
+    every = [
+        tuple(sorted({int(names[voice]) for voice in parting.voices(state)}))
+        for state in range(parting.emissions.shape[1])
+    ]
+    who = [every[state] if state >= 0 else () for state in states]
+    _bridge(who)
+    per_cell = round(cells.seconds / TENTH)
+    at = 0
+    for singers, group in groupby(who):
+        count = sum(1 for _ in group)
+        first, at = at, at + count
+        if not singers or count < _LEAST:
+            continue
+        inside = np.unique(np.minimum(np.arange(first, at) // per_cell, len(parting.states) - 1))
+        same = [state for state, own in enumerate(every) if own == singers]
+        chance = float(parting.chances[inside][:, same].sum(1).mean())
+        yield Turn(round(first * TENTH, 1), round(at * TENTH, 1), singers, min(1.0, chance))
+
+
+def _fine(parting: Parting, cells: HeardCells) -> Places:
+    """The state of each tenth of a second, (M,)."""
+    per_cell = round(cells.seconds / TENTH)
+    length = max(len(cells.sounds), 1)
+    coarse = parting.states
+    states = coarse[np.minimum(np.arange(length) // per_cell, len(coarse) - 1)].copy()
+    for cell in np.flatnonzero(np.diff(coarse)):
+        begin = int(cell + 1) * per_cell
+        change = begin + _shift(parting, cells, int(cell), per_cell)
+        if coarse[cell] >= 0 and coarse[cell + 1] >= 0:
+            change = _in_pause(cells.sounds, change)
+        low, high = sorted((begin, min(max(change, 0), length)))
+        states[low:high] = coarse[cell] if change > begin else coarse[cell + 1]
+    states[: len(cells.sounds)][~cells.sounds] = -1
+    return states
+
+
+def _shift(parting: Parting, cells: HeardCells, cell: int, per_cell: int) -> int:
+    """Tenths from the border of two cells to where what speaks for both states is equal."""
+    one, other = parting.states[cell], parting.states[cell + 1]
+    if one < 0 or other < 0:
+        before, after = cells.sung[cell] - 0.5, cells.sung[cell + 1] - 0.5
+    else:
+        both = parting.emissions[cell : cell + 2]
+        before, after = both[:, one] - both[:, other]
+    if before * after >= 0:
+        return 0
+    return round((float(before / (before - after)) - 0.5) * per_cell)
+
+
+def _in_pause(sounds: Mask, change: int) -> int:
+    """Where a change is, if there is a pause nearby."""
+    first = max(0, change - _SNAP)
+    pauses = np.flatnonzero(~sounds[first : change + _SNAP + 1]) + first
+    return int(pauses[np.abs(pauses - change).argmin()]) if len(pauses) else change
+
+
+def _bridge(who: list[tuple[int, ...]]) -> None:
+    """Let a turn go on over a short pause."""
+    at = 0
+    for singers, group in [(key, sum(1 for _ in own)) for key, own in groupby(who)]:
+        end = at + group
+        if not singers and at > 0 and end < len(who) and group <= _PAUSE and who[at - 1] == who[end]:
+            who[at:end] = [who[end]] * group
+        at = end
