@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from folders import files
 from programs import Program
 from singerid.config import CorpusConfig, DuetConfig
 from singerid.data.rttm import Turn, read_rttm
@@ -24,10 +25,6 @@ CAST = CorpusConfig(singers=4, albums=1, songs=1, seconds=15, seed=2)
 COUNT = 4
 RATE = 16_000
 MILLISECONDS = RATE // 1000  # samples
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
