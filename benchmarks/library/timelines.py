@@ -32,7 +32,8 @@ from singerid.library.library import Library
 STRANGERS = 2  # singers
 HEADER = (
     "| sound, duets | n | singing | DER | missed | false alarm | confusion | DER, collar ±0.25 s "
-    "| changes found within 0.5 s | changes told that are there |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| starts and ends found within 0.5 s, told that are true | changes of singers likewise "
+    "|\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -79,17 +80,21 @@ def turns_of(result: Result) -> Iterator[Turn]:
             yield Turn(Path(result.path).stem, span.start_s, span.end_s, name)
 
 
+def in_time(truth: Sequence[Turn], found: Sequence[Turn], pauses: bool) -> str:
+    """Which share of the true changes is found, and which of those told is true."""
+    both = (changes_in_time(*pair, pauses=pauses) for pair in ((truth, found), (found, truth)))
+    return ", ".join(f"{one.share:.1%}" if one.total else "none" for one in both)
+
+
 def line(name: str, truth: Sequence[Turn], found: Sequence[Turn], known: Sequence[str]) -> str:
     """A row of the table."""
     exact = diarization_errors(truth, found, known)
     lenient = diarization_errors(truth, found, known, COLLAR)
     total = exact.total_s or 1.0
-    told = changes_in_time(found, truth)
     cells = (
         *(name, f"{len({turn.recording for turn in truth})}", f"{exact.total_s:.0f} s", f"{exact.rate:.1%}"),
         *(f"{part / total:.1%}" for part in (exact.missed_s, exact.false_alarm_s, exact.confusion_s)),
-        *(f"{lenient.rate:.1%}", f"{changes_in_time(truth, found).share:.1%}"),
-        f"{told.share:.1%}" if told.total else "none told",
+        *(f"{lenient.rate:.1%}", in_time(truth, found, pauses=True), in_time(truth, found, pauses=False)),
     )
     return f"| {' | '.join(cells)} |"
 
