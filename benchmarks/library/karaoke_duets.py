@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from songs import entrants
-from timelines import HEADER, KINDS, library_of, lines
+from timelines import HEADER, KINDS, add_options, library_of, lines
 
 from singerid.data.rttm import Turn, rttm_lines
 from singerid.data.synthetic.cast import SAMPLE_RATE
@@ -154,9 +154,7 @@ def _faded(samples: np.ndarray) -> np.ndarray:
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("songs", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--encoder", help="by default that of a new library")
+    add_options(parser)
     options = parser.parse_args(words)
     warnings.simplefilter("ignore")
     folder = options.work / "duets"
@@ -169,7 +167,7 @@ def main(words: Sequence[str] | None = None) -> None:
         others = [
             entrant for entrant in entrants(root) if entrant.path.relative_to(root).as_posix() not in last
         ]
-        library = library_of(options.work / name, others, kind, options.encoder)
+        library = library_of(name, others, options)
         known = sorted({entrant.singer for entrant in others})
         for row in lines(f"{name}, karaoke", library, folder / kind.tree, truth, known):
             print(row, flush=True)
