@@ -1,23 +1,27 @@
 """Duets of real voices, by cutting karaoke songs, and how well their timelines are found.
 
-    python benchmarks/library/karaoke_duets.py SONGS WORK
+    python benchmarks/library/karaoke_duets.py SONGS WORK [--kinds vocals separated mixture]
 
 SONGS: karaoke/{vocals,accompaniment}/<singer>/<song>/. The last song of each singer goes into duets, the
 others into the libraries. Each singer has a duet with the next one and with the next but one, over the last
 song's accompaniment of a third: turns of 4 to 10 s, which begin and end where a singer pauses (who sings on
 is cut after 10 s), forward through the song and each second of it once. Both voices are equally loud, and as
 loud as the accompaniment. They lie in WORK/duets/{mixture,vocals,accompaniment}, and in WORK/duets/duets.rttm
-who really sings when: where the stem of each voice sounds.
+who really sings when: where the stem of each voice sounds. The libraries, in WORK too, hear true vocals, the
+vocals that Spleeter separates, or mixtures, and are asked who sings when.
 """
 
 import argparse
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from songs import entrants
+from timelines import HEADER, KINDS, add_options, library_of, lines
 
 from singerid.data.rttm import Turn, rttm_lines
 from singerid.data.synthetic.cast import SAMPLE_RATE
@@ -27,6 +31,7 @@ from singerid.sound.sounding import Stretch, sounding
 from singerid.system.files import atomic_write
 
 SHORTEST, LONGEST = 4.0, 10.0  # seconds of a turn
+LONGEST_PAUSE = 1.0  # seconds within a turn
 LONGEST_GAP = 0.5  # seconds between two turns
 FADE = 0.02  # seconds
 LEVEL = 0.05  # RMS of a voice where it sounds, and of the accompaniment: -26 dB of full scale
@@ -71,9 +76,10 @@ def excerpts(stretches: list[Stretch], rng: np.random.Generator) -> Iterator[Str
         start, wanted = stretches[at].start_s, rng.uniform(SHORTEST, LONGEST)
         end = min(stretches[at].end_s, start + LONGEST)
         at += 1
-        while at < len(stretches) and end - start < wanted and stretches[at].end_s - start <= LONGEST:
-            end = stretches[at].end_s
-            at += 1
+        for one in stretches[at:]:
+            if end - start >= wanted or one.end_s - start > LONGEST or one.start_s - end > LONGEST_PAUSE:
+                break
+            end, at = one.end_s, at + 1
         if end - start >= SHORTEST:
             yield Stretch(start, end)
 
@@ -145,13 +151,26 @@ def _faded(samples: np.ndarray) -> np.ndarray:
     return samples * np.minimum(fade, fade[::-1])
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("songs", type=Path)
-    parser.add_argument("work", type=Path)
-    options = parser.parse_args()
-    truth = make_duets(options.songs, options.work / "duets")
-    print(f"{len({turn.recording for turn in truth})} duets, {len(truth)} stretches")
+    add_options(parser)
+    options = parser.parse_args(words)
+    warnings.simplefilter("ignore")
+    folder = options.work / "duets"
+    truth = make_duets(options.songs, folder)
+    last = {track.path for track in last_songs(options.songs).values()}
+    print(HEADER)
+    for name in options.kinds:
+        kind = KINDS[name]
+        root = options.songs / "karaoke" / kind.tree
+        others = [
+            entrant for entrant in entrants(root) if entrant.path.relative_to(root).as_posix() not in last
+        ]
+        library = library_of(name, others, options)
+        known = sorted({entrant.singer for entrant in others})
+        for row in lines(f"{name}, karaoke", library, folder / kind.tree, truth, known):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from scipy.signal import fftconvolve, welch
 
+from folders import files
 from programs import Program
 from singerid.data.synthetic import CorpusConfig, Song, draw_corpus
 from singerid.data.synthetic.band import loop
@@ -28,10 +29,6 @@ from singerid.errors import SingeridError
 
 TINY = CorpusConfig(singers=2, albums=1, songs=2, seconds=5)
 KINDS = ("mixture", "vocals", "accompaniment", "f0")
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -135,3 +135,22 @@ def test_last_digits_of_a_sum_of_seconds_make_no_pause() -> None:
     assert start > 3.3
     assert changes_in_time(truth, []).total == 3
     assert changes_in_time([Turn("song", 0, 3.3, "a")], [Turn("song", 0, 3.8, "a")]).near == 2
+
+
+def test_without_pauses_a_change_lasts_from_one_singer_to_the_next() -> None:
+    truth = [
+        Turn("song", 0, 4, "a"),
+        Turn("song", 6, 8, "a"),
+        Turn("song", 10, 12, "b"),
+        Turn("song", 11, 13, "a"),
+    ]
+    # From a to b between 8 and 10 s, to both at 11, to a at 12; not the pause of a.
+    assert changes_in_time(truth, truth, pauses=False).total == 3
+
+    def found_at(seconds: float) -> int:
+        found = [Turn("song", 0, seconds, "x"), Turn("song", seconds, 20, "y")]
+        return changes_in_time(truth, found, pauses=False).near
+
+    assert [found_at(at) for at in (7.4, 7.5, 9, 10.4, 10.5, 11.5, 12.5, 12.6)] == [0, 1, 1, 1, 2, 2, 1, 0]
+    assert changes_in_time(truth, truth[:2], pauses=False).near == 0
+    assert changes_in_time([], truth, pauses=False).total == 0

@@ -21,7 +21,9 @@ def synth(
     seed: Annotated[int, typer.Option(help="Another seed, another cast.")] = CorpusConfig.seed,
     duets: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Besides, songs of two singers with the true RTTM, in DIR/duets."),
+        typer.Option(
+            metavar="N", help="So many songs of two singers besides, with the true RTTM, in DIR/duets."
+        ),
     ] = None,
     overlap: Annotated[
         float | None,

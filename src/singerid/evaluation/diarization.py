@@ -110,28 +110,35 @@ def diarization_errors(
     return total
 
 
-def changes_in_time(truth: Iterable[Turn], found: Iterable[Turn], within: float = IN_TIME) -> InTime:
+def changes_in_time(
+    truth: Iterable[Turn], found: Iterable[Turn], within: float = IN_TIME, *, pauses: bool = True
+) -> InTime:
     """How many of the changes of `truth` have a change of `found` near.
 
-    A change is a moment at which other people sing than before; nobody singing counts too. Who it is plays no
-    part, nor how many changes are near. The other way round, with `found` first, it tells how many of the
-    changes that are said are true.
+    A change is a moment at which other people sing than before. With pauses, nobody singing counts too.
+    Without, it is from one who sang to another, or to more or fewer, and lasts from the end of the one to the
+    beginning of the other. Who it is plays no part, nor how many changes are near. The other way round, with
+    `found` first, it tells how many of the changes that are said are true.
 
     Args:
         truth: who sings when.
         found: who is said to.
         within: seconds that count as near.
+        pauses: whether it is a change when nobody sings any more, and when somebody sings again.
 
-    >>> truth = [Turn("a", 0, 4, "Nina"), Turn("a", 4, 8, "Ella")]
-    >>> changes_in_time(truth, [Turn("a", 0.4, 8, "Ella")])
-    InTime(near=2, total=3)
+    >>> truth = [Turn("a", 0, 4, "Nina"), Turn("a", 5, 8, "Ella")]
+    >>> found = [Turn("a", 0, 5.2, "Nina"), Turn("a", 5.2, 9, "Ella")]
+    >>> changes_in_time(truth, found), changes_in_time(truth, found, pauses=False)
+    (InTime(near=2, total=4), InTime(near=1, total=1))
     """
     of_truth, of_found = _by_recording(truth), _by_recording(found)
     total = InTime()
     for recording, singers in of_truth.items():
-        at, near = _changes(singers), _changes(of_found.get(recording, {}))
-        away = np.abs(at[:, None] - near).min(axis=1, initial=np.inf)
-        total += InTime(int((away <= within + 1e-9).sum()), len(at))
+        ours, others = (_changes(one, pauses) for one in (singers, of_found.get(recording, {})))
+        later = ours[:, None, 0] - others[None, :, 1]
+        earlier = others[None, :, 0] - ours[:, None, 1]
+        away = np.maximum(later, earlier).min(axis=1, initial=np.inf)  # below 0 where they overlap
+        total += InTime(int((away <= within + 1e-9).sum()), len(ours))
     return total
 
 
@@ -214,10 +221,15 @@ def _within(spans: Floats, moments: Floats) -> Bools:
     return found
 
 
-def _changes(voices: Voices) -> Floats:
-    """Moments at which other people sing than before, in seconds."""
+def _changes(voices: Voices, pauses: bool) -> Floats:
+    """From when to when other people begin to sing, in seconds; (changes, 2)."""
     moments = np.unique(np.concatenate([spans.ravel() for spans in voices.values()] or [np.zeros(0)]))
-    silence = np.zeros((len(voices), 1), dtype=bool)
-    sings = np.concatenate([silence, _sounding(voices, moments), silence], axis=1)
-    changing = (sings[:, 1:] != sings[:, :-1]).any(axis=0)
-    return np.asarray(moments[changing[: len(moments)]])
+    sings = _sounding(voices, moments)
+    if pauses:
+        silence = np.zeros((len(voices), 1), dtype=bool)
+        around = np.concatenate([silence, sings, silence], axis=1)
+        at = np.flatnonzero((around[:, 1:] != around[:, :-1]).any(axis=0))
+        return np.stack([moments[at], moments[at]], axis=1)
+    sung = np.flatnonzero(sings.any(axis=0))
+    passed = np.flatnonzero((sings[:, sung[1:]] != sings[:, sung[:-1]]).any(axis=0))
+    return np.stack([moments[sung[passed] + 1], moments[sung[passed + 1]]], axis=1)

@@ -65,7 +65,7 @@ def write_duets(
     claim(folder / DESCRIPTION, "set of duets", settings, {"duets": [duet.describe() for duet in duets]})
     missing = [duet for duet in duets if not _file(folder, "mixture", duet).exists()]
     write_all(folder, partial(_write_duet, folder), missing, workers, show_progress=show_progress)
-    if missing or not (folder / TRUTH).exists():
+    if not (folder / TRUTH).exists():
         with atomic_write(folder / TRUTH, "w") as file:
             for duet in duets:
                 file.writelines(rttm_lines(_true_turns(folder, duet)))

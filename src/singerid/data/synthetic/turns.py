@@ -11,7 +11,8 @@ from singerid.errors import SingeridError
 SHORTEST_TURN = 2.0  # seconds, from its first note to the end of its last
 LONGEST_WANTED = 8.0  # seconds: a turn ends at the best place near a length drawn up to this
 PHRASE_WORTH = 1.0  # seconds that the end of a phrase may lie further off than the end of a note within one
-DRAWS = 300  # the one nearest to the share of overlap that is asked for is sung
+DRAWS = 300  # at most; the one nearest to the share of overlap that is asked for is sung
+NEAR_ENOUGH = 0.005
 
 Both = Literal["unison", "third", "octave"]  # how two sing at once
 
@@ -60,6 +61,8 @@ def take_turns(rng: np.random.Generator, notes: tuple[Note, ...], overlap: float
         away = abs(share_of_both(parts, notes) - overlap)
         if len(alone) == 2 and away < least:
             best, least = parts, away
+        if least <= NEAR_ENOUGH:
+            break
     if best is None:
         raise SingeridError(f"--seconds: a song of {notes[-1].end:.0f} s is too short for turns; choose more")
     return best
