@@ -7,14 +7,23 @@ import numpy as np
 
 from singerid.identify.result import Span
 from singerid.identify.scores import Heard
+from singerid.identify.smoothing import likeliest
+
+_LEAST_PROBABILITY = 1e-3  # that counts: one window that is all too sure does not decide
+_CHANGE = 1.0  # logarithm of what a change costs: a window in doubt sings on with those before it
 
 
 def spans(heard: Heard) -> Iterator[Span]:
-    """One span for each run of windows that name the same singer; none where nobody sings.
+    """One span for each run of windows of the same singer on the likeliest way; none where nobody sings.
 
     Where windows overlap, a window stands for what is nearer to its middle than to another's.
     """
-    named, sung = heard.scores.argmax(1), heard.sung
+    sung = heard.sung
+    named = np.zeros(len(sung), np.int64)
+    told = np.log(np.maximum(heard.scores.astype(np.float64), _LEAST_PROBABILITY))
+    breaks = np.flatnonzero(np.diff(sung, prepend=not sung[0])).tolist()
+    for first, last in zip(breaks, [*breaks[1:], len(sung)], strict=True):
+        named[first:last] = likeliest(told[first:last], _CHANGE)
     starts = heard.starts_s
     between = (starts[:-1] + starts[1:] + heard.window_s) / 2
     begins = np.concatenate((starts[:1], between))

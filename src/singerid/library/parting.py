@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 # Chosen on karaoke duets, and on duets and songs of the synthetic corpus of seed 3 (docs/results.md).
-_EMPHASIS = 2.0  # of what tells the known singers apart
+_EMPHASIS = 3.0  # of what tells the known singers apart
 _SHARP = 8.0  # log-likelihood of a cell for each unit of cosine
 _CHANGE = 4.0  # logarithm of what a change costs
 _LEAST = 3  # cells that a turn lasts
@@ -32,7 +32,7 @@ _TRUST = 10.0  # cells that a known singer's voiceprint weighs, beside those of 
 _GAIN = 2.0
 _STRANGE = 1.2  # is taken off the log-likelihood of each cell of a voice that resembles nobody known
 _LEAST_VOICE = 6  # cells of a voice in a song: in less there is no telling
-_TOGETHER = 0.6  # what speaks for two at once is taken off so much
+_TOGETHER = 0.3  # log-likelihood of a cell that two at once have more: their sum is never quite what is heard
 _DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
 _PIECE = 4  # cells, at most
 _ALIKE = 0.35  # cosine in the mean of the pieces of one group
@@ -233,7 +233,7 @@ def _emissions(own: FloatArray, means: FloatArray, pairs: Places) -> NDArray[np.
     if not len(pairs):
         return np.asarray(_SHARP * alone, np.float64)
     together = own @ unit(means[pairs].sum(1)).T
-    return np.concatenate((_SHARP * alone, _SHARP * together - _TOGETHER), axis=1).astype(np.float64)
+    return np.concatenate((_SHARP * alone, _SHARP * together + _TOGETHER), axis=1).astype(np.float64)
 
 
 def _runs(breaks: Places, end: int) -> list[tuple[int, int]]:

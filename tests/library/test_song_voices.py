@@ -1,0 +1,142 @@
+"""Songs of several voices: made-up vectors are parted, named and timed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from made_voices import SIZE, direction, heard, made
+from singerid.data.rttm import Turn
+from singerid.evaluation.diarization import diarization_errors
+from singerid.library.answer import answer
+from singerid.library.decide import NOTHING_KNOWN, Known
+from singerid.library.hearing import HeardCells
+from singerid.library.song_voices import voiced_cells
+
+CELL = 0.5
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    with made(tmp_path_factory.mktemp("known") / "L", ("Ada", "Bea", "Cy", "Dot", "Eve"), takes=6) as library:
+        yield library
+
+
+def song(turns, spread=0.8, seed=0, pauses=()):
+    """What is heard of a song: (who, cells) turns, of which () is nobody and more than one is all at once."""
+    rng = np.random.default_rng(seed)
+    vectors, sung = [], []
+    for singers, cells in turns:
+        for _ in range(cells):
+            voice = sum((direction(singer) for singer in singers), np.zeros(SIZE))
+            voice = voice / max(1e-9, np.linalg.norm(voice))
+            noise = rng.standard_normal(SIZE)
+            vectors.append(voice + spread * noise / np.linalg.norm(noise))
+            sung.append(0.95 if singers else 0.05)
+    vectors = np.array(vectors, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    sounds = np.ones(len(sung) * 5, np.bool_)
+    for first, last in pauses:
+        sounds[round(first * 10) : round(last * 10)] = False
+    cells = HeardCells(vectors[:, None], np.array(sung, np.float32), CELL, sounds)
+    mean = vectors[np.array(sung) > 0.5].mean(0)
+    of_all = heard("nobody", 1)
+    return replace(
+        of_all,
+        vectors=(mean / np.linalg.norm(mean))[None].astype(np.float32),
+        seconds=len(sung) * CELL,
+        voice_seconds=CELL * sum(share > 0.5 for share in sung),
+        cells=cells,
+    )
+
+
+def asked(library, of, known=NOTHING_KNOWN):
+    rule, _ = library.rule()
+    return answer(library.core, rule, of, known, path="x.wav", calibrated=False)
+
+
+def errors(result, turns):
+    truth, found, at = [], [], 0.0
+    for singers, cells in turns:
+        truth += [Turn("x", at, at + cells * CELL, singer) for singer in singers]
+        at += cells * CELL
+    for span in result.timeline:
+        names = [*span.singers, *(f"unknown {number}" for number in span.unknown)]
+        found += [Turn("x", span.start_s, span.end_s, name) for name in names]
+    return truth, found
+
+
+def rate(result, turns, known=("Ada", "Bea", "Cy", "Dot", "Eve")):
+    return diarization_errors(*errors(result, turns), known=set(known)).rate
+
+
+def test_a_solo_song_has_one_voice(library):
+    turns = [(("Ada",), 120)]
+    result = asked(library, song(turns))
+    assert [named.singer for named in result.singers] == ["Ada"]
+    assert [(span.start_s, span.end_s, span.singers) for span in result.timeline] == [(0, 60, ("Ada",))]
+
+
+def test_both_of_a_duet_are_named_and_their_turns_told(library):
+    turns = [(("Ada",), 16), (("Bea",), 12), (("Ada",), 20), (("Bea",), 30)]
+    result = asked(library, song(turns))
+    assert result.decision == "known"
+    assert [named.singer for named in result.singers] == ["Bea", "Ada"]
+    assert rate(result, turns) < 0.05
+    assert result.singers[0].seconds == pytest.approx(21, abs=1)
+
+
+def test_a_guest_of_five_seconds_is_found_in_a_long_song(library):
+    turns = [(("Ada",), 150), (("Cy",), 12), (("Ada",), 150)]
+    assert rate(asked(library, song(turns)), turns) < 0.02
+
+
+def test_strangers_have_numbers_and_the_same_one_has_the_same(library):
+    turns = [(("Zoe",), 20), (("Ada",), 20), (("Yan",), 20), (("Zoe",), 20)]
+    result = asked(library, song(turns))
+    assert [span.unknown for span in result.timeline] == [(1,), (), (2,), (1,)]
+    assert [named.singer for named in result.singers] == ["Ada"]
+
+
+def test_two_at_once_are_told(library):
+    turns = [(("Ada",), 30), (("Ada", "Bea"), 20), (("Bea",), 30)]
+    result = asked(library, song(turns, spread=0.4))
+    assert [set(span.singers) for span in result.timeline] == [{"Ada"}, {"Ada", "Bea"}, {"Bea"}]
+    assert rate(result, turns) < 0.05
+
+
+def test_where_nobody_sings_nobody_is_told_and_a_change_is_in_the_pause(library):
+    turns = [(("Ada",), 20), ((), 20), (("Ada",), 20), (("Bea",), 20)]
+    result = asked(library, song(turns, pauses=[(30.2, 30.5)]))
+    spans = [(span.start_s, span.end_s, span.singers) for span in result.timeline]
+    assert spans == [(0, 10, ("Ada",)), (20, 30.2, ("Ada",)), (30.5, 40, ("Bea",))]
+
+
+def test_whom_a_person_said_is_the_voice_that_is_most_like_it_and_nobody_else_is_named(library):
+    turns = [(("Ada",), 30), (("Bea",), 30)]
+    number = library.core.contents.require("Bea")
+    result = asked(library, song(turns), Known(singer=number))
+    assert [named.singer for named in result.singers] == ["Bea"]
+    assert [(span.singers, span.unknown) for span in result.timeline] == [((), (1,)), (("Bea",), ())]
+
+
+def test_who_it_is_not_as_a_person_said_is_nowhere_named(library):
+    number = library.core.contents.require("Ada")
+    turns = [(("Ada",), 30), (("Bea",), 30)]
+    result = asked(library, song(turns), Known(refused=frozenset({number})))
+    assert "Ada" not in {name for span in result.timeline for name in span.singers}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_song_of_one_stranger_names_nobody(library, seed):
+    result = asked(library, song([(("Zoe",), 100)], seed=seed))
+    assert not result.singers
+    assert {span.unknown for span in result.timeline} == {(1,)}
+
+
+def test_a_voice_alone_is_heard_between_its_pauses():
+    sounds = np.ones(100, np.bool_)
+    of = HeardCells(np.zeros((20, 1, 2), np.float32), np.full(20, 0.2, np.float32), CELL, sounds)
+    assert not voiced_cells(of).any()
+    sounds[30:50] = False
+    assert voiced_cells(of).any()
