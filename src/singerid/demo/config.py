@@ -19,7 +19,7 @@ class DemoConfig:
         training: how they learn.
     """
 
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    corpus: CorpusConfig = field(default_factory=lambda: CorpusConfig(songs=3))
     strangers: int = 2
     enrolled_songs: int = 2
     separator: str = "spleeter"
@@ -27,6 +27,6 @@ class DemoConfig:
     batch_norm_momentum: float = 0.1
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            clip_seconds=3.0, epochs=10, batch_size=8, learning_rate=2e-3, augment="all"
+            clip_seconds=3.0, epochs=6, batch_size=8, learning_rate=2e-3, augment="all"
         )
     )
