@@ -14,6 +14,7 @@ from conftest import SAMPLE_RATE, voice
 ENCODERS = {
     "mp3": ("mp3", "libmp3lame"),
     "flac": ("flac", "flac"),
+    "oga": ("ogg", "flac"),
     "opus": ("opus", "libopus"),
     "m4a": ("ipod", "aac"),
     "wma": ("asf", "wmav2"),

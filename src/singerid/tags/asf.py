@@ -39,8 +39,13 @@ class AsfTags(TextTags):
 
     def others(self) -> Any:
         """All other fields."""
-        found = [(name, _written(value)) for name, value in self._tags if name not in self.keys]
-        return sorted(found)  # mutagen writes short ones before long ones
+        # mutagen gives further values of a name the language and the stream 0, and another place.
+        found = [
+            (name, value.TYPE, value.language or 0, value.stream or 0, bytes(value))
+            for name, value in self._tags
+            if name not in self.keys
+        ]
+        return sorted(found)
 
     def save(self, original: Path, copy: Path) -> None:
         """Write the attributes."""
@@ -56,7 +61,9 @@ class AsfTags(TextTags):
 def _written(attribute: Any) -> str:
     value = attribute.value
     content = {"bytes": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
-    return json.dumps([attribute.TYPE, attribute.language, attribute.stream, content], ensure_ascii=False)
+    return json.dumps(
+        [attribute.TYPE, attribute.language or None, attribute.stream or None, content], ensure_ascii=False
+    )
 
 
 def _read(written: str) -> Any:
