@@ -342,4 +342,4 @@ def test_what_is_not_said_any_more_is_taken_out_again(song, tag_library):
         library.say(song, never="Ada")
     [change] = _tagged(tag_library, song)
     assert (change.status, change.removed) == ("written", ("Ada (vocals)",))
-    assert not [key for key in mutagen.File(song).keys() if "singerid" in key or key == "performer"]
+    assert not [key for key in mutagen.File(song) if "singerid" in key or key == "performer"]

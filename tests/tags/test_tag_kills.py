@@ -1,0 +1,171 @@
+"""Killed at any moment while it writes tags, every file sounds the same and has either the old or the new tags.
+
+SINGERID_KILLS says how many kills; `make kill` does a thousand.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import made_voices
+import music_files
+import singerid.tags
+from singerid.library.library import Library
+from singerid.tags.kinds import kind_of, open_tagged
+from singerid.tags.tagger import Tagger
+from singerid.tags.undo import take_back
+
+KILLS = int(os.environ.get("SINGERID_KILLS", "20"))
+EARS = Path(__file__).parent.parent / "small_ears.py"
+WRITES = str(Path(singerid.tags.__file__).parent)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has no fork")
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """A folder of one song of some kinds, of singers who are known."""
+    folder = tmp_path_factory.mktemp("music") / "music"
+    for ending, singer in (("flac", "Ada"), ("mp3", "Bea"), ("m4a", "Cy"), ("wav", "Ada"), ("wv", "Bea")):
+        path = folder / f"{singer}.{ending}"
+        music_files.write_song(path, made_voices.PITCHES[singer], 1.0, title="A title")
+    return folder
+
+
+def _songs(folder):
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _state(folder):
+    """Of each file: what singerid may change in it, and all other fields."""
+    found = {}
+    for song in _songs(folder):
+        tagged = open_tagged(song, kind_of(song))
+        found[song.name] = (tagged.fields(), str(tagged.others()))
+    return found
+
+
+def _sounds(folder):
+    return {song.name: music_files.decoded(song)[1] for song in _songs(folder)}
+
+
+def _write(library, folder):
+    with Library.open(library) as opened, Tagger(opened, write=True) as tagger:
+        return [outcome.status for outcome in tagger.outcomes(_songs(folder))]
+
+
+def _undo(library, folder):
+    return list(take_back(library, everything=True))
+
+
+class _AtCall:
+    """Kills its process at the n-th call that the code of tags makes, of Python or of C."""
+
+    def __init__(self, number):
+        self.calls, self._number = 0, number
+
+    def __call__(self, frame, event, _):
+        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(WRITES):
+            self.calls += 1
+            if self.calls == self._number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _in_a_fork(work, library, folder, number):
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    try:
+        sys.setprofile(_AtCall(number))
+        work(library, folder)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+@pytest.fixture(scope="module")
+def whole(calibrated, music, tmp_path_factory):
+    """What files are like before and after, how many calls that takes, and how long a whole process does."""
+    place = tmp_path_factory.mktemp("whole")
+    library, folder = shutil.copytree(calibrated, place / "library"), shutil.copytree(music, place / "music")
+    before, calls = _state(folder), {}
+    for work in (_write, _undo):
+        counting = _AtCall(0)
+        sys.setprofile(counting)
+        try:
+            work(library, folder)
+        finally:
+            sys.setprofile(None)
+        calls[work] = counting.calls
+        if work is _write:
+            after = _state(folder)
+    assert all(before[name][0] != after[name][0] and before[name][1] == after[name][1] for name in before)
+    return before, after, calls, _sounds(folder)
+
+
+def _are_whole(library, folder, whole):
+    before, after, _, sounds = whole
+    now = _state(folder)
+    assert now.keys() == before.keys()
+    for name, state in now.items():
+        assert state in (before[name], after[name]), name
+    for name, samples in _sounds(folder).items():
+        assert np.array_equal(samples, sounds[name]), name
+    return now
+
+
+def _goes_on(library, folder, whole):
+    """The next command ends what was begun, leaves nothing behind, and all can be taken back."""
+    before, after, *_ = whole
+    _write(library, folder)
+    assert _state(folder) == after
+    assert not list(folder.glob(".tmp-*"))
+    taken = _undo(library, folder)
+    assert not [one for one in taken if not isinstance(one, str)], taken
+    assert _state(folder) == before
+    assert not list(folder.glob(".tmp-*"))
+
+
+@pytest.fixture
+def own(calibrated, music, tmp_path):
+    return (
+        Path(shutil.copytree(calibrated, tmp_path / "library")),
+        Path(shutil.copytree(music, tmp_path / "music")),
+    )
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_kill_leaves_every_file_with_the_old_or_the_new_tags(seed, own, whole):
+    library, folder = own
+    chance = random.Random(seed)
+    work = _undo if seed % 4 == 3 else _write
+    if work is _undo:
+        _write(library, folder)
+    status = _in_a_fork(work, library, folder, chance.randint(1, whole[2][work]))
+    assert os.WIFSIGNALED(status), "it was done before it was killed"
+    _are_whole(library, folder, whole)
+    _goes_on(library, folder, whole)
+
+
+@pytest.mark.parametrize("seed", range(max(4, KILLS // 5)))
+def test_a_killed_command_leaves_every_file_with_the_old_or_the_new_tags(seed, own, whole, singerid):
+    library, folder = own
+    command = ("--plugin", EARS, "tag", library, folder, "--write", "--threads", 1)
+    with singerid.start(*command) as process:
+        began = time.monotonic()
+        # From when the first copy lies there on, at any time.
+        while process.poll() is None and not list(folder.glob(".tmp-*")) and time.monotonic() - began < 60:
+            time.sleep(0.001)
+        time.sleep(random.Random(seed).random() * 0.6)
+        process.kill()
+    _are_whole(library, folder, whole)
+    _goes_on(library, folder, whole)
