@@ -1,4 +1,4 @@
-"""Killed at any moment while it writes tags, every file sounds the same and has either the old or the new tags.
+"""Killed at any moment while tags are written, every file sounds the same and has the old or the new tags.
 
 SINGERID_KILLS says how many kills; `make kill` does a thousand.
 """
@@ -25,7 +25,8 @@ from singerid.tags.undo import take_back
 
 KILLS = int(os.environ.get("SINGERID_KILLS", "20"))
 EARS = Path(__file__).parent.parent / "small_ears.py"
-WRITES = str(Path(singerid.tags.__file__).parent)
+FOLDER = Path(singerid.tags.__file__).parent
+EVERYWHERE, WHERE_FILES_ARE_REPLACED = ("",), ("writer.py", "journal.py")
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has no fork")
 
@@ -67,24 +68,25 @@ def _undo(library, folder):
 
 
 class _AtCall:
-    """Kills its process at the n-th call that the code of tags makes, of Python or of C."""
+    """Kills its process at the n-th call that some code of tags makes, of Python or of C."""
 
-    def __init__(self, number):
+    def __init__(self, number, files):
         self.calls, self._number = 0, number
+        self._starts = tuple(str(FOLDER / name) for name in files)
 
     def __call__(self, frame, event, _):
-        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(WRITES):
+        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(self._starts):
             self.calls += 1
             if self.calls == self._number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _in_a_fork(work, library, folder, number):
+def _in_a_fork(work, library, folder, doomed):
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
     try:
-        sys.setprofile(_AtCall(number))
+        sys.setprofile(doomed)
         work(library, folder)
     except BaseException:
         traceback.print_exc()
@@ -98,16 +100,17 @@ def whole(calibrated, music, tmp_path_factory):
     place = tmp_path_factory.mktemp("whole")
     library, folder = shutil.copytree(calibrated, place / "library"), shutil.copytree(music, place / "music")
     before, calls = _state(folder), {}
-    for work in (_write, _undo):
-        counting = _AtCall(0)
-        sys.setprofile(counting)
-        try:
-            work(library, folder)
-        finally:
-            sys.setprofile(None)
-        calls[work] = counting.calls
-        if work is _write:
-            after = _state(folder)
+    for files in (EVERYWHERE, WHERE_FILES_ARE_REPLACED):
+        for work in (_write, _undo):
+            counting = _AtCall(0, files)
+            sys.setprofile(counting)
+            try:
+                work(library, folder)
+            finally:
+                sys.setprofile(None)
+            calls[work, files] = counting.calls
+            if work is _write:
+                after = _state(folder)
     assert all(before[name][0] != after[name][0] and before[name][1] == after[name][1] for name in before)
     return before, after, calls, _sounds(folder)
 
@@ -147,10 +150,12 @@ def own(calibrated, music, tmp_path):
 def test_a_kill_leaves_every_file_with_the_old_or_the_new_tags(seed, own, whole):
     library, folder = own
     chance = random.Random(seed)
-    work = _undo if seed % 4 == 3 else _write
+    work = _undo if seed % 5 == 4 else _write
     if work is _undo:
         _write(library, folder)
-    status = _in_a_fork(work, library, folder, chance.randint(1, whole[2][work]))
+    files = WHERE_FILES_ARE_REPLACED if seed % 2 else EVERYWHERE
+    doomed = _AtCall(chance.randint(1, whole[2][work, files]), files)
+    status = _in_a_fork(work, library, folder, doomed)
     assert os.WIFSIGNALED(status), "it was done before it was killed"
     _are_whole(library, folder, whole)
     _goes_on(library, folder, whole)
