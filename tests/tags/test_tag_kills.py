@@ -19,6 +19,8 @@ import made_voices
 import music_files
 import singerid.tags
 from singerid.library.library import Library
+from singerid.tags import writer
+from singerid.tags.journal import Step
 from singerid.tags.kinds import kind_of, open_tagged
 from singerid.tags.tagger import Tagger
 from singerid.tags.undo import take_back
@@ -26,7 +28,7 @@ from singerid.tags.undo import take_back
 KILLS = int(os.environ.get("SINGERID_KILLS", "20"))
 EARS = Path(__file__).parent.parent / "small_ears.py"
 FOLDER = Path(singerid.tags.__file__).parent
-EVERYWHERE, WHERE_FILES_ARE_REPLACED = ("",), ("writer.py", "journal.py")
+EVERYWHERE, THE_JOURNAL = ("",), ("journal.py",)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has no fork")
 
@@ -81,12 +83,13 @@ class _AtCall:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _in_a_fork(work, library, folder, doomed):
+def _in_a_fork(work, library, folder, arrange):
+    """Run a command in a process of its own, for which `arrange` may have prepared an early end."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
     try:
-        sys.setprofile(doomed)
+        arrange()
         work(library, folder)
     except BaseException:
         traceback.print_exc()
@@ -100,7 +103,7 @@ def whole(calibrated, music, tmp_path_factory):
     place = tmp_path_factory.mktemp("whole")
     library, folder = shutil.copytree(calibrated, place / "library"), shutil.copytree(music, place / "music")
     before, calls = _state(folder), {}
-    for files in (EVERYWHERE, WHERE_FILES_ARE_REPLACED):
+    for files in (EVERYWHERE, THE_JOURNAL):
         for work in (_write, _undo):
             counting = _AtCall(0, files)
             sys.setprofile(counting)
@@ -153,10 +156,50 @@ def test_a_kill_leaves_every_file_with_the_old_or_the_new_tags(seed, own, whole)
     work = _undo if seed % 5 == 4 else _write
     if work is _undo:
         _write(library, folder)
-    files = WHERE_FILES_ARE_REPLACED if seed % 2 else EVERYWHERE
+    files = THE_JOURNAL if seed % 2 else EVERYWHERE
     doomed = _AtCall(chance.randint(1, whole[2][work, files]), files)
-    status = _in_a_fork(work, library, folder, doomed)
+    status = _in_a_fork(work, library, folder, lambda: sys.setprofile(doomed))
     assert os.WIFSIGNALED(status), "it was done before it was killed"
+    _are_whole(library, folder, whole)
+    _goes_on(library, folder, whole)
+
+
+_MOMENTS = {
+    "begin": (Step, "begin"),
+    "copy": (writer.shutil, "copyfile"),
+    "save": (writer, "save_tagged"),
+    "dress": (writer.shutil, "copystat"),
+    "ready": (Step, "ready"),
+    "replace": (Path, "replace"),
+    "sync": (writer, "sync_folder"),
+    "end": (Step, "end"),
+}
+
+
+def _killed_at(moment, is_after):
+    """Arranges an end at the second file, right before or after a function is called."""
+    place, name = _MOMENTS[moment]
+    real, calls = getattr(place, name), []
+
+    def deadly(*arguments, **options):
+        calls.append(name)
+        if is_after:
+            real(*arguments, **options)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return None if is_after else real(*arguments, **options)
+
+    return lambda: setattr(place, name, deadly)
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("moment", _MOMENTS)
+@pytest.mark.parametrize("work", [_write, _undo])
+def test_a_kill_at_each_step(work, moment, is_after, own, whole):
+    library, folder = own
+    if work is _undo:
+        _write(library, folder)
+    assert os.WIFSIGNALED(_in_a_fork(work, library, folder, _killed_at(moment, is_after)))
     _are_whole(library, folder, whole)
     _goes_on(library, folder, whole)
 
