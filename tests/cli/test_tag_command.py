@@ -84,7 +84,7 @@ def test_json_is_an_object_a_file(run, tag_library, music):
     assert rows["a.flac"]["added"] == ["Ada (vocals)"]
     assert rows["a.flac"]["singers"][0]["singer"] == "Ada"
     assert rows["stranger.ogg"]["decision"] == "unknown"
-    assert "check the name" in rows["missing.mp3"]["error"]
+    assert "check its name" in rows["missing.mp3"]["error"]
 
 
 def test_a_file_that_cannot_be_written_is_one_line_and_the_rest_is_done(run, tag_library, music):

@@ -162,7 +162,7 @@ def test_a_file_that_another_program_has_locked_is_refused(song, tag_library):
 _SYSTEM = {
     "full disk": (errno.ENOSPC, "free some space"),
     "read-only folder": (errno.EROFS, "make file and folder writable"),
-    "drive that vanishes": (errno.ENOTCONN, "is its drive connected?"),
+    "drive that vanishes": (errno.ENOTCONN, "that its drive is connected"),
     "something else": (errno.EMFILE, "run the command again"),
 }
 
@@ -230,7 +230,7 @@ def test_a_file_that_goes_away_is_told(song, tag_library, monkeypatch):
     _after_hearing(monkeypatch, os.unlink)
     [outcome] = _tagged(tag_library, song)
     assert isinstance(outcome, Failure)
-    assert "is its drive connected?" in outcome.reason
+    assert "that its drive is connected" in outcome.reason
 
 
 def test_what_would_sound_otherwise_is_not_written(song, tag_library, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -99,6 +100,7 @@ def tag(
     from singerid.library.library import Library
     from singerid.sound.listing import find_files, passed_over_text
     from singerid.system.devices import choose_device, use_threads
+    from singerid.tags.journal import JournalError
     from singerid.tags.tagger import Tagger, unkept_promise
     from singerid.tags.watch import watched
 
@@ -110,14 +112,22 @@ def tag(
             raise SingeridError(f"{printable(folder)}: {unkept}")
         if library.notice and not unkept:
             warn(library.notice)
-        with Tagger(
+        make = partial(
+            Tagger,
             library,
-            write=write,
             medium=sidecar or "tags",
             force=force,
             break_hard_links=break_hard_links,
             prior=prior,
-        ) as tagger:
+        )
+        try:
+            tagger = make(write=write)
+        except JournalError as error:
+            if watch:
+                raise
+            failures.append(error.failure)
+            tagger = make(write=False)  # what would be written is shown all the same
+        with tagger:
             if watch:
                 for some in watched(given, failures.append):
                     _print_arrived(tagger.outcomes(some), json_output)

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from singerid.errors import SingeridError
+from singerid.errors import Failure, SingeridError
 from singerid.library.database import text
 from singerid.system.drives import is_network_drive
 from singerid.system.files import writing
 from singerid.tags.fields import Fields
-from singerid.text import one_line, printable
+from singerid.text import one_line
 
 FOLDER, FILE = "tags", "journal.sqlite3"
 _FORMAT = 1
@@ -82,6 +82,18 @@ class Entry:
     after: Fields
 
 
+class JournalError(SingeridError):
+    """A journal that cannot be used: nothing is written without one.
+
+    Attributes:
+        failure: which, and the remedy.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.failure = Failure(str(path), reason)
+        super().__init__(str(self.failure))
+
+
 class Journal:
     """An open journal; use as a context, or `close` it.
 
@@ -89,7 +101,8 @@ class Journal:
         library: the library's folder.
 
     Raises:
-        SingeridError: it is damaged or of a newer version, or cannot be opened or made.
+        JournalError: it is damaged or of a newer version, or cannot be opened.
+        SingeridError: it cannot be made.
     """
 
     def __init__(self, library: Path) -> None:
@@ -125,7 +138,7 @@ class Journal:
         run("PRAGMA synchronous = FULL")
         found = run("PRAGMA user_version").fetchone()[0]
         if found > _FORMAT:
-            raise SingeridError(f"{printable(self.path)}: is of a newer singerid; update singerid")
+            raise JournalError(self.path, "is of a newer singerid; update singerid")
         if found == 0:
             self._connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {_FORMAT};COMMIT;")
 
@@ -230,7 +243,7 @@ class Journal:
             )
             if isinstance(error, sqlite3.OperationalError):
                 remedy = f"cannot be used ({said}); free some space, or wait for the program that uses it"
-            raise SingeridError(f"{printable(self.path)}: {remedy}") from error
+            raise JournalError(self.path, remedy) from error
 
 
 class Step:

@@ -1,7 +1,7 @@
 """From recordings to tags: hears files, plans what changes in them and, where that is wanted, writes it."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -106,42 +106,36 @@ class Tagger:
         """What the library is called in tags: its folder's name."""
         return self.library.path.resolve().name
 
-    def outcomes(self, files: Sequence[Path], step: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
+    def outcomes(self, files: Sequence[Path], again: bool = False) -> Iterator[Outcome]:
         """What happens to each file, in turn; one that cannot be dealt with is a `Failure` and stops nothing.
 
         Args:
-            files: recordings.
-            step: is called for each.
+            files: recordings, each once.
+            again: hear those, too, of which nothing has changed since they were dealt with.
         """
         state = self._state()
         for first in range(0, len(files), _TOGETHER):
-            yield from self._together(files[first : first + _TOGETHER], state, step)
+            yield from self._together(files[first : first + _TOGETHER], state, again)
 
-    def _together(self, files: Iterable[Path], state: str, step: Callable[[], None]) -> Iterator[Outcome]:
-        found: dict[Path, Outcome | FileState] = {path: self._looked_at(path, state) for path in files}
-        heard = identify_files(
-            self.library, [path for path, known in found.items() if isinstance(known, FileState)], self._prior
-        )
-        for path, known in found.items():
-            outcome = known if not isinstance(known, FileState) else None
-            if isinstance(known, FileState):
-                answer = next(heard)
-                outcome = (
-                    answer if isinstance(answer, Failure) else self._dealt_with(path, known, answer, state)
-                )
-            assert outcome is not None
-            step()
-            yield outcome
+    def _together(self, files: Sequence[Path], state: str, again: bool) -> Iterator[Outcome]:
+        found = [(path, self._looked_at(path, state, again)) for path in files]
+        waiting = [path for path, known in found if isinstance(known, FileState)]
+        answers = identify_files(self.library, waiting, self._prior)
+        for path, known in found:
+            if not isinstance(known, FileState):
+                yield known
+                continue
+            answer = next(answers)
+            yield answer if isinstance(answer, Failure) else self._dealt_with(path, known, answer, state)
 
-    def _looked_at(self, path: Path, state: str) -> Outcome | FileState:
+    def _looked_at(self, path: Path, state: str, again: bool) -> Outcome | FileState:
         """The file before it is heard; or what there is to say already."""
         try:
             with explained():
                 status = path.stat()
                 place = path.resolve()
-            if self._journal and self._journal.is_settled(
-                place, self.medium, status.st_size, status.st_mtime_ns, state
-            ):
+            size, changed_ns = status.st_size, status.st_mtime_ns
+            if not again and self._is_settled(place, size, changed_ns, state):
                 return Change(str(path), "up to date")
             if self.medium == "tags":
                 with explained():
@@ -176,6 +170,11 @@ class Tagger:
             return Failure(str(path), error.reason)
         except SingeridError as error:
             return Failure(str(path), str(error))
+
+    def _is_settled(self, place: Path, size: int, changed_ns: int, state: str) -> bool:
+        return self._journal is not None and self._journal.is_settled(
+            place, self.medium, size, changed_ns, state
+        )
 
     def _write_sidecar(self, path: Path, content: str | None, before: FileState) -> None:
         assert self._journal is not None

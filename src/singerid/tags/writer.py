@@ -65,7 +65,7 @@ def explained() -> Iterator[None]:
     except OSError as error:
         said = error.strerror or str(error)
         if error.errno in _GONE:
-            reason = f"is not there any more ({said}); is its drive connected? Then run the command again"
+            reason = f"is not there ({said}); check its name, and that its drive is connected"
         elif error.errno in _FULL:
             reason = f"cannot be written ({said}); free some space and run the command again"
         elif error.errno in _READ_ONLY:
