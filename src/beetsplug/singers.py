@@ -16,7 +16,12 @@ from typing import Any
 
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
-from beets.ui import Subcommand, UserError, print_, should_write
+from beets.ui import (
+    Subcommand,
+    UserError,  # type: ignore[attr-defined]  # where every version has it
+    print_,
+    should_write,
+)
 
 from singerid.errors import Failure, SingeridError
 from singerid.text import printable

@@ -53,7 +53,8 @@ def kind_of(path: Path) -> str:
 
 def open_tagged(path: Path, kind: str) -> Tagged:
     """The tags of a file of a kind; raises as `kind_of`."""
-    return _parsing(lambda: KINDS[kind](path))
+    tagged: Tagged = _parsing(lambda: KINDS[kind](path))
+    return tagged
 
 
 def save_tagged(tagged: Tagged, original: Path, copy: Path) -> None:

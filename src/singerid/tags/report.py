@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from singerid.system.tables import Table
-from singerid.tags.plan import Change
+from singerid.tags.plan import Change, Status
 from singerid.text import counted, printable
 
-_ORDER = ("would write", "written", "held back", "up to date", "nothing to write")
+_ORDER: tuple[Status, ...] = ("would write", "written", "held back", "up to date", "nothing to write")
 
 
 def change_table(changes: Sequence[Change]) -> Table:
