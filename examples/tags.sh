@@ -35,7 +35,11 @@ singerid library calibrate "$library" --fpir 1%
 
 echo "== Who sings in these?"
 some singerid identify "$library" "$music"
-song=$(find "$music" -type f | sort | head -n 1)
+some singerid identify "$library" "$music" --json > "$work/answers.jsonl"
+song=$(python3 -c '
+import json, sys
+answers = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+print(next(answer["path"] for answer in answers if answer.get("voice_seconds")))' "$work/answers.jsonl")
 singerid library say "$library" "$song" --is "Nina Simone"
 
 echo "== What would be written?"
