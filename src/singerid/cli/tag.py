@@ -101,7 +101,7 @@ def tag(
     from singerid.sound.listing import find_files, passed_over_text
     from singerid.system.devices import choose_device, use_threads
     from singerid.tags.journal import JournalError
-    from singerid.tags.tagger import Tagger, unkept_promise
+    from singerid.tags.tagger import Tagger, notice_of, unkept_promise
     from singerid.tags.watch import watched
 
     use_threads(threads)
@@ -110,8 +110,9 @@ def tag(
         unkept = "" if force else unkept_promise(library)
         if unkept and write:
             raise SingeridError(f"{printable(folder)}: {unkept}")
-        if library.notice and not unkept:
-            warn(library.notice)
+        notice = "" if unkept else notice_of(library)
+        if notice:
+            warn(notice)
         make = partial(
             Tagger,
             library,

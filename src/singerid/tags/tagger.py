@@ -24,7 +24,7 @@ from singerid.tags.sidecar import (
     sidecar_of,
 )
 from singerid.tags.writer import FileState, explained, settle_unfinished, write_tags
-from singerid.text import shell_word
+from singerid.text import printable, shell_word
 from singerid.version import __version__
 
 Medium = Literal["tags", "json", "nfo"]
@@ -48,6 +48,17 @@ def unkept_promise(library: Library) -> str:
             f"{command}, or --force"
         )
     return ""
+
+
+def notice_of(library: Library) -> str:
+    """What its user should know before its names are written; "" if nothing."""
+    calibration = library.calibration
+    if library.notice or calibration is None or calibration.is_kept:
+        return library.notice
+    return (
+        f"{printable(library.path)}: has too few singers to prove its promise of {calibration.wanted:.0%}; for "
+        f"sure is that at most {calibration.bound:.0%} of strangers' songs are named"
+    )
 
 
 class Tagger:
@@ -87,7 +98,11 @@ class Tagger:
         self._journal: Journal | None = None
         self._run: int | None = None
         if write and not self.held_back:
-            self._journal = open_journal(library.path, self._resources)
+            try:
+                self._journal = open_journal(library.path, self._resources)
+            except BaseException:
+                self._resources.close()
+                raise
 
     def __enter__(self) -> "Tagger":
         return self
