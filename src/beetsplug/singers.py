@@ -16,12 +16,8 @@ from typing import Any
 
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
-from beets.ui import (
-    Subcommand,
-    UserError,  # type: ignore[attr-defined]  # where every version has it
-    print_,
-    should_write,
-)
+from beets.ui import Subcommand, print_, should_write
+from beets.ui import UserError as BeetsError  # type: ignore[attr-defined]
 
 from singerid.errors import Failure, SingeridError
 from singerid.text import printable
@@ -72,7 +68,7 @@ class SingersPlugin(BeetsPlugin):
         try:
             self._deal_with(items, force, write=should_write(), pretend=options.pretend)
         except SingeridError as error:
-            raise UserError(str(error)) from error
+            raise BeetsError(str(error)) from error
 
     def _imported(self, session: Any, task: Any) -> None:
         try:

@@ -119,7 +119,7 @@ def test_a_damaged_journal_is_one_line_and_nothing_is_written(run, tag_library, 
     before = _contents(music)
     done = run(tag_library, music, "--write")
     assert done.returncode == 3
-    [line] = [line for line in done.stderr.splitlines() if "journal" in line]
+    [line] = [line for line in done.stderr.splitlines() if "journal.sqlite3" in line]
     assert "is damaged" in line
     assert "move it away" in line
     assert "+ Bea (vocals)" in done.stdout  # the rest is done: what would change is shown

@@ -102,8 +102,10 @@ def tag(
     from singerid.system.devices import choose_device, use_threads
     from singerid.tags.journal import JournalError
     from singerid.tags.tagger import Tagger, notice_of, unkept_promise
-    from singerid.tags.watch import watched
+    from singerid.tags.watch import require_watchable, watched
 
+    if watch:
+        require_watchable(given)
     use_threads(threads)
     failures: list[Failure] = []
     with Library.open(folder, device=choose_device(device), weights=weights) as library:

@@ -56,8 +56,8 @@ def notice_of(library: Library) -> str:
     if library.notice or calibration is None or calibration.is_kept:
         return library.notice
     return (
-        f"{printable(library.path)}: has too few singers to prove its promise of {calibration.wanted:.0%}; for "
-        f"sure is that at most {calibration.bound:.0%} of strangers' songs are named"
+        f"{printable(library.path)}: has too few singers to prove its promise of {calibration.wanted:.0%}; "
+        f"it is sure that at most {calibration.bound:.0%} of strangers' songs are named"
     )
 
 

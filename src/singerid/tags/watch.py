@@ -11,6 +11,7 @@ from threading import Event
 from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import find_files, is_listed
 from singerid.system.drives import is_network_drive
+from singerid.text import printable
 
 COMPLETE_SECONDS = 3.0
 """A file is complete when size and time of change have stayed for so long."""
@@ -46,6 +47,15 @@ class Arrivals:
         return done
 
 
+def require_watchable(folders: Sequence[Path]) -> None:
+    """Raise SingeridError where watchfiles is missing, or a folder is none."""
+    if find_spec("watchfiles") is None:
+        raise SingeridError("--watch needs the package watchfiles: pip install 'singerid[tags]'")
+    for folder in folders:
+        if not folder.is_dir():
+            raise SingeridError(f"{printable(folder)}: is no folder; --watch takes folders")
+
+
 def watched(
     folders: Sequence[Path],
     on_failure: Callable[[Failure], None],
@@ -65,13 +75,9 @@ def watched(
     Raises:
         SingeridError: watchfiles is missing, or a folder is none.
     """
-    if find_spec("watchfiles") is None:
-        raise SingeridError("--watch needs the package watchfiles: pip install 'singerid[tags]'")
+    require_watchable(folders)
     from watchfiles import watch
 
-    for folder in folders:
-        if not folder.is_dir():
-            raise SingeridError(f"{folder}: is no folder; --watch takes folders")
     arrivals = Arrivals(seconds)
     told: list[Failure] = []
     is_first = True
