@@ -20,7 +20,7 @@ import music_files
 import singerid.tags
 from singerid.library.library import Library
 from singerid.tags import writer
-from singerid.tags.journal import Step
+from singerid.tags.journal import Journal, Step
 from singerid.tags.kinds import kind_of, open_tagged
 from singerid.tags.tagger import Tagger
 from singerid.tags.undo import take_back
@@ -173,6 +173,8 @@ _MOMENTS = {
     "replace": (Path, "replace"),
     "sync": (writer, "sync_folder"),
     "end": (Step, "end"),
+    "settle": (Journal, "settle"),
+    "unsettle": (Journal, "unsettle"),
 }
 
 
@@ -193,8 +195,15 @@ def _killed_at(moment, is_after):
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("moment", _MOMENTS)
-@pytest.mark.parametrize("work", [_write, _undo])
+@pytest.mark.parametrize(
+    ("work", "moment"),
+    [
+        (work, moment)
+        for work in (_write, _undo)
+        for moment in _MOMENTS
+        if (work, moment) not in ((_write, "unsettle"), (_undo, "settle"))
+    ],
+)
 def test_a_kill_at_each_step(work, moment, is_after, own, whole):
     library, folder = own
     if work is _undo:

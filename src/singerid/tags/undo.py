@@ -74,6 +74,8 @@ def _taken_back(journal: Journal, entry: Entry, path: Path, break_hard_links: bo
         now = current_fields(path, entry.kind)
         if now != entry.after:
             raise TagError("what was written was changed since by somebody else; it is left as it is")
+        # First, for whoever is killed right after: a file as it was is not up to date.
+        journal.unsettle(path, entry.kind if entry.kind in SIDECARS else None)
         step = journal.begin_undo(entry)
         if entry.kind in KINDS:
             write_tags(
@@ -86,7 +88,6 @@ def _taken_back(journal: Journal, entry: Entry, path: Path, break_hard_links: bo
             )
         else:
             replace_sidecar(path, content_of(entry.before), entry.after, step)
-        journal.unsettle(path, entry.kind if entry.kind in SIDECARS else None)
         return str(path)
     except AudioError as error:
         return Failure(str(path), error.reason)
