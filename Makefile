@@ -1,5 +1,5 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
-# make kill: install, then kill commands on libraries a thousand times.
+# make kill: install, then kill commands on libraries and on tags a thousand times each.
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
 PYTHON ?= python3
 VENV := .venv
@@ -19,7 +19,7 @@ test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 kill: $(VENV)/installed
-	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py
+	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py tests/tags/test_tag_kills.py
 
 demo: $(VENV)/installed
 	$(BIN)/singerid demo

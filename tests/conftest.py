@@ -245,8 +245,9 @@ def sung(tmp_path_factory) -> Sung:
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_ears(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small ears are known in tests of libraries alone: others go through all encoders that there are."""
-    if "library" not in f"{request.path.parent.name} {request.path.stem}":
+    """Small ears are known in tests of libraries and tags: others go through all encoders that there are."""
+    place = f"{request.path.parent.name} {request.path.stem}"
+    if "library" not in place and "tags" not in place:
         yield
         return
     import small_ears
@@ -259,3 +260,21 @@ def _small_ears(request: pytest.FixtureRequest) -> Iterator[None]:
 def own_library(sung, tmp_path) -> Path:
     """A copy of the library, for whoever writes into it; its recordings lie where they are."""
     return Path(shutil.copytree(sung.library, tmp_path / "own_library"))
+
+
+@pytest.fixture(scope="session")
+def calibrated(sung, tmp_path_factory) -> Path:
+    """The library, calibrated to 1 %: its names may be written into files."""
+    import small_ears
+    from singerid.library.library import Library
+
+    folder = shutil.copytree(sung.library, tmp_path_factory.mktemp("calibrated") / "library")
+    with small_ears.known(), Library.open(folder) as library:
+        library.calibrate(0.01)
+    return Path(folder)
+
+
+@pytest.fixture
+def tag_library(calibrated, tmp_path) -> Path:
+    """A copy of the calibrated library, for whoever writes tags by it."""
+    return Path(shutil.copytree(calibrated, tmp_path / "my singers"))

@@ -15,12 +15,15 @@ from singerid.data.synthetic.corpus import write_corpus
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="no POSIX shell")
-def test_a_library_from_start_to_end(tmp_path, singerid) -> None:
+@pytest.fixture
+def example(tmp_path, singerid):
+    """Runs a script of examples/ on a corpus: singers without their bands, and a folder of songs.
+
+    The songs are one voice, which is left out of the singers, and one band.
+    """
     require_weights("campplus")
     corpus = tmp_path / "corpus"
     write_corpus(corpus, CorpusConfig(singers=4, albums=2, songs=1, seconds=12), workers=1)
-    # Voices are enrolled without their bands; asked about are one of them, which is left out, and a band.
     singers, songs = corpus / "vocals", tmp_path / "songs"
     song = sorted(path for path in singers.rglob("*") if path.is_file())[0]
     band = sorted(path for path in (corpus / "accompaniment").rglob("*") if path.is_file())[0]
@@ -33,17 +36,47 @@ def test_a_library_from_start_to_end(tmp_path, singerid) -> None:
     command.write_text(f'#!/bin/sh\nexec {shlex.join(singerid.shell_command)} "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     environment = os.environ | {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["sh", EXAMPLES / "library.sh", singers, songs, tmp_path / "work"],
-        capture_output=True,
-        encoding="utf-8",
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    said = done.stdout
+
+    def run(name):
+        done = subprocess.run(
+            ["sh", EXAMPLES / name, singers, songs, tmp_path / "work"],
+            capture_output=True,
+            encoding="utf-8",
+            env=environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+needs_shell = pytest.mark.skipif(shutil.which("sh") is None, reason="no POSIX shell")
+
+
+@needs_shell
+def test_a_library_from_start_to_end(example) -> None:
+    said = example("library.sh")
     assert "4 singers, 7 recordings (7 new" in said
     assert "Of 6 songs by 3 enrolled singers" in said  # calibrate
     assert "Somebody Else is Somebody New now: 1 recording moved" in said
     assert "taken back: merge" in said
     assert "Somebody Else is forgotten: 1 recording" in said
     assert said.rstrip().endswith("is whole")
+
+
+@needs_shell
+def test_names_into_music_files_and_out_again(example) -> None:
+    said = example("tags.sh")
+    dry, written, again, undone = (
+        said.split(f"== {head}")[1].split("== ")[0]
+        for head in ("What would be written?", "Written", "Once more", "Taken back")
+    )
+    assert "+ Nina Simone (vocals)" in dry
+    assert "written" in written
+    assert "every file sounds the same" in written
+    assert "written" not in again
+    assert "taken back: " in undone
+    assert "and still does" in undone
+    if shutil.which("ffprobe"):
+        assert "SINGERID_LIBRARY" in written
+        assert "SINGERID_LIBRARY" not in undone

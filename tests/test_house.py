@@ -36,6 +36,7 @@ HOUSE = (
     "library",
     "analysis",
     "reproduce",
+    "tags",
     "identifier",
     "demo",
     "doctor",

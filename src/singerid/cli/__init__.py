@@ -21,12 +21,13 @@ from singerid.cli.models import models
 from singerid.cli.prepare import prepare
 from singerid.cli.reproduce import ReproduceCommand, reproduce
 from singerid.cli.synth import synth
+from singerid.cli.tag import tag
 from singerid.cli.train import train
 
 __all__ = ["app", "main"]
 
 _PANELS = {  # of --help, in its order
-    "Your music": (enroll, identify, discover),
+    "Your music": (enroll, identify, discover, tag),
     "Networks": (prepare, train, evaluate, export, models, encoders),
     "Research": (reproduce, audit, embed, attention, synth),
     "This machine": (demo, doctor),

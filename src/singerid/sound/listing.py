@@ -112,6 +112,12 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(printable(name) for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
+def is_listed(path: Path, root: Path) -> bool:
+    """Whether `find_audio(root)` would give a file that lies below `root`."""
+    folders = [folder for folder in path.parents if folder != root and folder.is_relative_to(root)]
+    return path.is_file() and _holds_sound(path) and not any(map(_is_companion_folder, folders))
+
+
 def _walk(
     folder: Path,
     parts: tuple[str, ...],

@@ -61,6 +61,18 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             temporary.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk: a file that was renamed stays so, whatever happens."""
+    if os.name == "nt":  # which syncs no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # nor do some network drives
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def scratch_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that is thrown away soon after: nothing is flushed to the disk.

@@ -1,0 +1,207 @@
+"""singerid tag."""
+
+import json
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from singerid.cli.options import Device, LibraryFolder, SeparatorWeights, Threads
+from singerid.cli.printing import warn
+from singerid.errors import ExitCode, Failure, SingeridError
+from singerid.system.console import conclude, print_rich, progress
+from singerid.system.streams import complain, require_output
+from singerid.system.streams import say as tell_person
+from singerid.text import counted, printable
+
+if TYPE_CHECKING:
+    from singerid.tags.plan import Change
+    from singerid.tags.tagger import Outcome, Tagger
+
+
+def tag(
+    folder: LibraryFolder,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write; without it only what would change is shown.")
+    ] = False,
+    undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo", help="Take back what the latest --write wrote; with files, all of these; see --all."
+        ),
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --undo: all that was ever written by this library.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Write although the library is not calibrated to 1 %, and names that somebody took out.",
+        ),
+    ] = False,
+    break_hard_links: Annotated[
+        bool,
+        typer.Option(
+            "--break-hard-links", help="Tag files that have several names under the given name alone."
+        ),
+    ] = False,
+    sidecar: Annotated[
+        Literal["json", "nfo"] | None,
+        typer.Option(help="Write a file beside each recording, which itself stays as it is."),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with what arrives in the folders, until Ctrl-C.")
+    ] = False,
+    nice: Annotated[
+        int | None,
+        typer.Option(min=0, max=19, metavar="N", help="Leave other programs the processor: 0 to 19."),
+    ] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines, an object a file, in place of a table.")
+    ] = False,
+    prior: Annotated[
+        float | None, typer.Option(help="Share of songs by its singers that you expect; by default .5.")
+    ] = None,
+    weights: SeparatorWeights = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Write who sings into recordings, as a performer with the part "vocals"; ARTIST is never touched.
+
+    Shows what would change; --write does it, on a copy that replaces the file once its sound is compared, and
+    --undo takes it back. Written is what a library is sure of that is calibrated to 1 %.
+    """
+    given = list(paths or ())
+    if undo:
+        if write or watch or sidecar or json_output:
+            raise SingeridError("--undo: leave out --write, --watch, --sidecar and --json")
+        if everything and given:
+            raise SingeridError("--undo takes back those of files or --all: choose one")
+        raise typer.Exit(_undo(folder, given, everything, break_hard_links))
+    if everything:
+        raise SingeridError("--all belongs to --undo")
+    if not given:
+        raise SingeridError("give files or folders to listen to, or --undo")
+    if prior is not None and not 0 < prior < 1:
+        raise SingeridError("--prior: give a share above 0 and below 1")
+    require_output()
+    if nice is not None:
+        if not hasattr(os, "nice"):
+            raise SingeridError("--nice: this system has no such thing; leave it out")
+        os.nice(nice)
+
+    from singerid.library.library import Library
+    from singerid.sound.listing import find_files, passed_over_text
+    from singerid.system.devices import choose_device, use_threads
+    from singerid.tags.journal import JournalError
+    from singerid.tags.tagger import Tagger, notice_of, unkept_promise
+    from singerid.tags.watch import require_watchable, watched
+
+    if watch:
+        require_watchable(given)
+    use_threads(threads)
+    failures: list[Failure] = []
+    with Library.open(folder, device=choose_device(device), weights=weights) as library:
+        unkept = "" if force else unkept_promise(library)
+        if unkept and write:
+            raise SingeridError(f"{printable(folder)}: {unkept}")
+        notice = "" if unkept else notice_of(library)
+        if notice:
+            warn(notice)
+        make = partial(
+            Tagger,
+            library,
+            medium=sidecar or "tags",
+            force=force,
+            break_hard_links=break_hard_links,
+            prior=prior,
+        )
+        try:
+            tagger = make(write=write)
+        except JournalError as error:
+            if watch:
+                raise
+            failures.append(error.failure)
+            tagger = make(write=False)  # what would be written is shown all the same
+        with tagger:
+            if watch:
+                for some in watched(given, failures.append):
+                    _print_arrived(tagger.outcomes(some), json_output)
+                raise typer.Exit(conclude(1, failures))
+            files, passed_over = find_files(given, failures.append)
+            if passed_over:
+                warn(passed_over_text(passed_over))
+            changes = _print(tagger, files, failures, json_output)
+    if unkept and any(change.status == "held back" for change in changes):
+        failures.append(Failure(str(folder), unkept))
+    raise typer.Exit(conclude(len(changes), failures))
+
+
+def _print(
+    tagger: "Tagger", files: tuple[Path, ...], failures: list[Failure], as_json: bool
+) -> "list[Change]":
+    from singerid.tags.report import change_table, summary
+
+    changes = []
+    for outcome in progress(tagger.outcomes(files), "Listening", len(files)):
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        else:
+            changes.append(outcome)
+        if as_json:
+            _print_json(outcome)
+    if changes and not as_json:
+        print_rich(change_table(changes))
+        tell_person(summary(changes))
+    return changes
+
+
+def _print_arrived(outcomes: "Iterable[Outcome]", as_json: bool) -> None:
+    """Only what happens, a line a file, at once."""
+    from singerid.tags.report import change_line
+
+    for outcome in outcomes:
+        if as_json:
+            _print_json(outcome)
+        elif isinstance(outcome, Failure):
+            complain(str(outcome))
+        elif outcome.is_due or outcome.status in ("written", "held back"):
+            tell_person(change_line(outcome))
+
+
+def _print_json(outcome: "Outcome") -> None:
+    fields = (
+        {"path": outcome.path, "error": outcome.reason} if isinstance(outcome, Failure) else outcome.to_json()
+    )
+    text = json.dumps(fields, ensure_ascii=False)
+    # ASCII escapes carry names that are no UTF-8.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
+
+
+def _undo(folder: Path, files: list[Path], everything: bool, break_hard_links: bool) -> ExitCode:
+    from singerid.library.database import is_library
+    from singerid.sound.listing import find_files
+    from singerid.tags.undo import take_back
+
+    if not is_library(folder):
+        raise SingeridError(f"{printable(folder)}: is no library; give the one that wrote the tags")
+    failures: list[Failure] = []
+    found = find_files(files, failures.append)[0]
+    done: set[str] = set()
+    if found or not files:
+        for outcome in take_back(folder, found, everything, break_hard_links):
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            else:
+                done.add(outcome)
+                tell_person(f"taken back: {printable(outcome)}")
+    if done:
+        tell_person(f"{counted(len(done), 'file')} as before")
+    return conclude(len(done), failures)

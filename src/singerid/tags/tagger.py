@@ -1,0 +1,244 @@
+"""From recordings to tags: hears files, plans what changes in them and, where that is wanted, writes it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from singerid.errors import Failure, SingeridError
+from singerid.identify.result import Result
+from singerid.library.library import Library, identify_files
+from singerid.sound.files import AudioError
+from singerid.system.files import locked
+from singerid.tags.fields import Fields, TagError
+from singerid.tags.journal import FOLDER, Journal
+from singerid.tags.kinds import KINDS, kind_of, open_tagged, require_mutagen
+from singerid.tags.plan import Change, plan
+from singerid.tags.sidecar import (
+    plan_sidecar,
+    read_sidecar,
+    replace_sidecar,
+    sidecar_fields,
+    sidecar_of,
+)
+from singerid.tags.writer import FileState, explained, settle_unfinished, write_tags
+from singerid.text import printable, shell_word
+from singerid.version import __version__
+
+Medium = Literal["tags", "json", "nfo"]
+Outcome = Change | Failure
+
+PROMISE = 0.01
+"""The share of strangers' songs that may be named by a library whose names are written."""
+
+_TOGETHER = 16  # files that are looked at before the first of them is heard
+
+
+def unkept_promise(library: Library) -> str:
+    """Why names of a library are not written, with the remedy; "": they are."""
+    calibration = library.calibration
+    command = f"singerid library calibrate {shell_word(library.path)} --fpir 1%"
+    if calibration is None:
+        return f"is not calibrated, so names of strangers might be written: {command}, or --force"
+    if calibration.wanted > PROMISE:
+        return (
+            f"is calibrated to name up to {calibration.wanted:.0%} of strangers' songs; tags want 1 %: "
+            f"{command}, or --force"
+        )
+    return ""
+
+
+def notice_of(library: Library) -> str:
+    """What its user should know before its names are written; "" if nothing."""
+    calibration = library.calibration
+    if library.notice or calibration is None or calibration.is_kept:
+        return library.notice
+    return (
+        f"{printable(library.path)}: has too few singers to prove its promise of {calibration.wanted:.0%}; "
+        f"it is sure that at most {calibration.bound:.0%} of strangers' songs are named"
+    )
+
+
+class Tagger:
+    """Writes singers into files, or says what it would write. Use it as a context.
+
+    Args:
+        library: who is known.
+        write: write; else nothing is changed anywhere.
+        medium: into tags, or beside the file as JSON or NFO.
+        force: write although the library keeps no promise, and put back what a person took out.
+        break_hard_links: give a file that has several names tags under one name alone.
+        prior: see `Library.identify`.
+
+    Attributes:
+        held_back: why nothing is written though something would be; "" where it is.
+
+    Raises:
+        SingeridError: mutagen is missing, another command writes tags by this library, or its journal is
+            damaged.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        write: bool = False,
+        medium: Medium = "tags",
+        force: bool = False,
+        break_hard_links: bool = False,
+        prior: float | None = None,
+    ) -> None:
+        require_mutagen()
+        self.library, self.medium, self.force = library, medium, force
+        self._break_hard_links, self._prior = break_hard_links, prior
+        self.held_back = "" if force else unkept_promise(library)
+        self._resources = ExitStack()
+        self._journal: Journal | None = None
+        self._run: int | None = None
+        if write and not self.held_back:
+            try:
+                self._journal = open_journal(library.path, self._resources)
+            except BaseException:
+                self._resources.close()
+                raise
+
+    def __enter__(self) -> "Tagger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the journal, not the library."""
+        self._resources.close()
+
+    @property
+    def name(self) -> str:
+        """What the library is called in tags: its folder's name."""
+        return self.library.path.resolve().name
+
+    def outcomes(self, files: Sequence[Path], again: bool = False) -> Iterator[Outcome]:
+        """What happens to each file, in turn; one that cannot be dealt with is a `Failure` and stops nothing.
+
+        Args:
+            files: recordings, each once.
+            again: hear those, too, of which nothing has changed since they were dealt with.
+        """
+        state = self._state()
+        for first in range(0, len(files), _TOGETHER):
+            yield from self._together(files[first : first + _TOGETHER], state, again)
+
+    def _together(self, files: Sequence[Path], state: str, again: bool) -> Iterator[Outcome]:
+        found = [(path, self._looked_at(path, state, again)) for path in files]
+        waiting = [path for path, known in found if isinstance(known, FileState)]
+        answers = identify_files(self.library, waiting, self._prior)
+        for path, known in found:
+            if not isinstance(known, FileState):
+                yield known
+                continue
+            answer = next(answers)
+            yield answer if isinstance(answer, Failure) else self._dealt_with(path, known, answer, state)
+
+    def _looked_at(self, path: Path, state: str, again: bool) -> Outcome | FileState:
+        """The file before it is heard; or what there is to say already."""
+        try:
+            with explained():
+                status = path.stat()
+                place = path.resolve()
+            size, changed_ns = status.st_size, status.st_mtime_ns
+            if not again and self._is_settled(place, size, changed_ns, state):
+                return Change(str(path), "up to date")
+            if self.medium == "tags":
+                with explained():
+                    kind_of(path)
+            return FileState.of(path)
+        except AudioError as error:
+            return Failure(str(path), error.reason)
+        except SingeridError as error:
+            return Failure(str(path), str(error))
+
+    def _dealt_with(self, path: Path, before: FileState, answer: Result, state: str) -> Outcome:
+        try:
+            now = before
+            if self.medium == "tags":
+                with explained():
+                    kind = kind_of(path)
+                    change, edit = plan(open_tagged(path, kind), answer, self.name, self.force)
+                if change.is_due and self._journal:
+                    step = self._journal.begin(self._this_run(), path.resolve(), kind, before.fingerprint)
+                    now = write_tags(path, kind, before, edit, step, self._break_hard_links)
+            else:
+                change, content = plan_sidecar(path, self.medium, answer, self.name)
+                if change.is_due and self._journal:
+                    self._write_sidecar(path, content, before)
+            if self.held_back and change.is_due:
+                change = change.with_status("held back")
+            if self._journal is None:
+                return change
+            self._journal.settle(path.resolve(), self.medium, now.size, now.changed_ns, state)
+            return change.with_status("written") if change.is_due else change
+        except AudioError as error:
+            return Failure(str(path), error.reason)
+        except SingeridError as error:
+            return Failure(str(path), str(error))
+
+    def _is_settled(self, place: Path, size: int, changed_ns: int, state: str) -> bool:
+        return self._journal is not None and self._journal.is_settled(
+            place, self.medium, size, changed_ns, state
+        )
+
+    def _write_sidecar(self, path: Path, content: str | None, before: FileState) -> None:
+        assert self._journal is not None
+        place = sidecar_of(path, self.medium)
+        step = self._journal.begin(self._this_run(), place.absolute(), self.medium, before.fingerprint)
+        replace_sidecar(place, content, sidecar_fields(read_sidecar(place)), step)
+
+    def _this_run(self) -> int:
+        assert self._journal is not None
+        if self._run is None:
+            self._run = self._journal.new_run()
+        return self._run
+
+    def _state(self) -> str:
+        """Of all that answers depend on: while it stays, a file that is unchanged need not be heard again."""
+        rows = self.library.core.database.rows
+        known = [
+            rows("SELECT key, value FROM settings ORDER BY key"),
+            rows("SELECT id, name FROM singers ORDER BY id"),
+            rows("SELECT id, role, singer FROM recordings ORDER BY id"),
+            rows("SELECT recording, singer, is_them FROM statements ORDER BY recording, singer"),
+        ]
+        asked = (self._prior, self.force, self.name, __version__)
+        return hashlib.sha256(repr((known, asked)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def open_journal(library: Path, resources: ExitStack) -> Journal:
+    """The journal of a library, for one command at a time; what was cut off is brought to its end.
+
+    Args:
+        library: the library's folder.
+        resources: closes it.
+
+    Raises:
+        SingeridError: another command has it, or it is damaged.
+    """
+    busy = "another command is writing tags by this library; try again when it has ended"
+    resources.enter_context(locked(library / FOLDER, busy))
+    journal = resources.enter_context(Journal(library))
+    settle_unfinished(journal, current_fields)
+    return journal
+
+
+def current_fields(path: Path, kind: str) -> Fields | None:
+    """What stands in a file, or beside one, that singerid may change; None: it cannot be told."""
+    try:
+        if kind in KINDS:
+            with explained():
+                return open_tagged(path, kind).fields()
+        return sidecar_fields(read_sidecar(path))
+    except TagError:
+        return None

@@ -1,0 +1,95 @@
+"""Taking back what was written into files: the fields as they were, byte for byte, latest first."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from singerid.errors import Failure, SingeridError
+from singerid.sound.files import AudioError
+from singerid.sound.fingerprint import sound_fingerprint
+from singerid.tags.fields import TagError
+from singerid.tags.journal import Entry, Journal
+from singerid.tags.kinds import KINDS, require_mutagen
+from singerid.tags.sidecar import SIDECARS, content_of, replace_sidecar, sidecar_of
+from singerid.tags.tagger import current_fields, open_journal
+from singerid.tags.writer import FileState, write_tags
+
+
+def take_back(
+    library: Path, files: Sequence[Path] = (), everything: bool = False, break_hard_links: bool = False
+) -> Iterator[str | Failure]:
+    """Take back what was written by a library; gives the path of each file where that was done.
+
+    Args:
+        library: the library's folder.
+        files: take back all that was written into these, wherever they lay then.
+        everything: take back all that was ever written. Without either: what the latest command wrote.
+        break_hard_links: see `Tagger`.
+
+    Raises:
+        SingeridError: another command writes tags by this library, its journal is damaged, or nothing was
+            written that could be taken back.
+    """
+    require_mutagen()
+    with ExitStack() as resources:
+        journal = open_journal(library, resources)
+        found = journal.entries()
+        if not found:
+            raise SingeridError(f"{journal.path}: nothing was written that could be taken back")
+        if files:
+            yield from _of_files(journal, found, files, break_hard_links)
+            return
+        latest = found[0].run
+        for entry in found:
+            if everything or entry.run == latest:
+                yield _taken_back(journal, entry, entry.path, break_hard_links)
+
+
+def _of_files(
+    journal: Journal, found: Sequence[Entry], files: Sequence[Path], break_hard_links: bool
+) -> Iterator[str | Failure]:
+    for file in files:
+        place = file.resolve()
+        beside = {kind: sidecar_of(place, kind) for kind in SIDECARS}
+        own = [entry for entry in found if entry.path in (place, beside.get(entry.kind))]
+        if not own:
+            try:
+                # It was moved: its sound tells.
+                fingerprint = sound_fingerprint(file)
+            except AudioError as error:
+                yield Failure(str(file), error.reason)
+                continue
+            own = [entry for entry in found if entry.fingerprint == fingerprint and entry.kind in KINDS]
+            own = [entry for entry in own if not entry.path.exists()]
+        if not own:
+            yield Failure(str(file), "nothing was written into it by this library")
+        for entry in own:
+            yield _taken_back(journal, entry, beside.get(entry.kind, place), break_hard_links)
+
+
+def _taken_back(journal: Journal, entry: Entry, path: Path, break_hard_links: bool) -> str | Failure:
+    try:
+        if entry.kind in KINDS and not path.exists():
+            raise TagError("is not there any more; if it was moved, name it: --undo FILE")
+        now = current_fields(path, entry.kind)
+        if now != entry.after:
+            raise TagError("what was written was changed since by somebody else; it is left as it is")
+        # First, for whoever is killed right after: a file as it was is not up to date.
+        journal.unsettle(path, entry.kind if entry.kind in SIDECARS else None)
+        step = journal.begin_undo(entry)
+        if entry.kind in KINDS:
+            write_tags(
+                path,
+                entry.kind,
+                FileState.of(path),
+                lambda tagged: tagged.restore(entry.before),
+                step,
+                break_hard_links,
+            )
+        else:
+            replace_sidecar(path, content_of(entry.before), entry.after, step)
+        return str(path)
+    except AudioError as error:
+        return Failure(str(path), error.reason)
+    except SingeridError as error:
+        return Failure(str(path), str(error))
