@@ -30,6 +30,8 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/perf/training.py --json bench/training.json
 	$(BIN)/python benchmarks/perf/files.py --json bench/files.json
 	$(BIN)/python benchmarks/perf/encoders.py --json bench/encoders.json
+	$(BIN)/python benchmarks/perf/separation.py --json bench/separation.json
+	$(BIN)/python benchmarks/perf/library.py --json bench/library.json
 	$(BIN)/python benchmarks/perf/growth.py --json bench/growth.json --pictures bench
 
 lint: $(VENV)/installed

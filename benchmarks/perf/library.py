@@ -1,6 +1,6 @@
 """How long a large library takes: opening, and asking who is most alike among all recordings.
 
-python benchmarks/perf/library.py [--recordings 100000] [--singers 5000]
+python benchmarks/perf/library.py [--recordings 100000] [--singers 5000] [--json FILE]
 """
 
 import argparse
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from timing import machine, write
 
 from singerid.encoders.back_end import unit
 from singerid.library.core import LibraryCore
@@ -59,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--recordings", type=int, default=100_000)
     parser.add_argument("--singers", type=int, default=5_000)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    about = machine()
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "library"
         made(folder, options.recordings, options.singers)
@@ -70,7 +73,8 @@ def main() -> None:
         contents = core.contents
         read = time.perf_counter() - start
         contents.voiceprints.recordings, contents.voiceprints.prints  # noqa: B018 (made on first use)
-        print(f"opening: {read:.2f} s to read, {time.perf_counter() - start:.2f} s until it can be asked")
+        ready = time.perf_counter() - start
+        print(f"opening: {read:.2f} s to read, {ready:.2f} s until it can be asked")
         rule, rng = shipped_rule("", "mixture"), np.random.default_rng(1)
         times: dict[str, list[float]] = {"decide": [], "nearest": []}
         for _ in range(50):
@@ -81,6 +85,9 @@ def main() -> None:
             start = time.perf_counter()
             similar(core, voice, None, 3)
             times["nearest"].append(time.perf_counter() - start)
+        row = {"recordings": options.recordings, "bytes": size, "read_s": read, "ready_s": ready}
+        row |= {f"{what}_ms": round(1000 * float(np.median(seconds)), 2) for what, seconds in times.items()}
+        write(options.json, about, [row])
         for what, seconds in times.items():
             print(f"{what}: {1000 * np.median(seconds):.1f} ms a query, {1000 * np.max(seconds):.1f} at most")
 
