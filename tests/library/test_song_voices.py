@@ -1,5 +1,6 @@
 """Songs of several voices: made-up vectors are parted, named and timed."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,9 @@ from singerid.evaluation.diarization import diarization_errors
 from singerid.library.answer import answer
 from singerid.library.decide import NOTHING_KNOWN, Known
 from singerid.library.hearing import HeardCells
+from singerid.library.parting import Parting
 from singerid.library.song_voices import voiced_cells
+from singerid.library.turns import turns_of
 
 CELL = 0.5
 
@@ -140,3 +143,71 @@ def test_a_voice_alone_is_heard_between_its_pauses():
     assert not voiced_cells(of).any()
     sounds[30:50] = False
     assert voiced_cells(of).any()
+
+
+def test_a_name_is_as_sure_as_the_voice_that_has_it(library):
+    result = asked(library, song([(("Ada",), 30), (("Bea",), 34)]))
+    for named in result.singers:
+        assert named.probability >= max(
+            span.probability for span in result.timeline if span.singers == (named.singer,)
+        )
+
+
+def test_what_reaches_into_cells_without_a_voice_is_as_sure():
+    sung = np.array([0.05] * 10 + [0.95] * 4 + [0.45] + [0.05] * 10, np.float32)
+    states = np.where(sung > 0.5, 0, -1)
+    chances = (states >= 0).astype(float)[:, None]
+    vectors = np.zeros((25, 1, 2), np.float32)
+    parting = Parting(np.zeros((1, 2), np.float32), np.zeros((0, 2), np.int64), states, chances, chances)
+    (turn,) = turns_of(
+        parting, HeardCells(vectors, sung, CELL, np.ones(125, np.bool_)), np.zeros(1, int), 12.5
+    )
+    assert turn.end_s > 7
+    assert turn.chance == 1
+
+
+def test_no_turn_ends_behind_the_song(library):
+    of = song([(("Ada",), 30)])
+    result = asked(library, replace(of, seconds=14.97))
+    assert result.timeline[-1].end_s == 14.97
+
+
+def test_a_guest_of_six_seconds_is_found_in_an_hour_and_so_is_a_stranger_of_twenty(library):
+    turns = [(("Ada",), 3500), (("Cy",), 20), (("Ada",), 2000), (("Zoe",), 40), (("Ada",), 1500)]
+    result = asked(library, song(turns))
+    assert {span.singers for span in result.timeline} == {("Ada",), ("Cy",), ()}
+
+
+def test_a_concert_of_eight_has_eight(tmp_path):
+    names = ("Ada", "Bea", "Cy", "Dot", "Eve", "Fay", "Gus", "Hal")
+    turns = [((name,), 60) for name in names]
+    with made(tmp_path / "L", names, takes=6) as many:
+        result = asked(many, song(turns))
+        # With eight chances to err a name needs more: one of them may stay unknown.
+        assert len({(span.singers, span.unknown) for span in result.timeline}) == 8
+        assert len(result.singers) >= 7
+
+
+@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.filterwarnings("error")
+def test_any_song_gives_a_sound_timeline(library, seed):
+    rng = np.random.default_rng(seed)
+    everybody = ("Ada", "Bea", "Cy", "Zoe", "Yan")
+    turns = []
+    for _ in range(rng.integers(1, 9)):
+        count = rng.choice([0, 1, 1, 1, 2])
+        turns.append((tuple(rng.choice(everybody, count, replace=False).tolist()), int(rng.integers(1, 25))))
+    if not any(singers for singers, _ in turns):
+        turns.append((("Ada",), 3))
+    of = song(turns, spread=float(rng.uniform(0.2, 1.5)), seed=seed)
+    result = asked(library, replace(of, seconds=of.seconds - 0.03))
+    json.dumps(result.to_json(), allow_nan=False)
+    ends = [0.0]
+    strangers = []
+    for span in result.timeline:
+        assert ends[-1] <= span.start_s < span.end_s <= result.seconds
+        assert 0 <= span.probability <= 1
+        assert span.singers or span.unknown
+        ends.append(span.end_s)
+        strangers += [number for number in span.unknown if number not in strangers]
+    assert strangers == sorted(strangers) == list(range(1, 1 + len(strangers)))

@@ -107,7 +107,7 @@ def _named(
                 seconds[place] = seconds.get(place, 0.0) + turn.end_s - turn.start_s
     sure = dict(timeline.sure)
     if main is not None:
-        sure[main[0]] = main[1]
+        sure[main[0]] = max(main[1], sure.get(main[0], 0.0))
         seconds.setdefault(main[0], heard.voice_seconds if not seconds else 0.0)
     return tuple(
         Named(names[place], rounded(sure[place]), round(seconds[place], 3))

@@ -206,11 +206,11 @@ class Hearing:
         hop = listener.spec.largest_hop * listener.spec.features.frame_seconds
         if isinstance(sound, Path | str):
             sound = partial(read_blocks, Path(sound), rate, warn=warn)
-        elif isinstance(sound, np.ndarray) and loudness:
+        elif isinstance(sound, np.ndarray) and sound.ndim == 1 and loudness:
             for _ in loudness.passing(partial(list, (sound,)), rate)():
                 pass
         if isinstance(sound, np.ndarray):
-            is_short = len(sound) < _FEW * hop * rate
+            is_short = sound.size < _FEW * hop * rate
         elif callable(sound):
             if loudness:
                 sound = loudness.passing(sound, rate)
@@ -283,7 +283,10 @@ def _cells_of(
     seconds = cells[0].seconds
     share = None if watch is None else watch.share(np.arange(count, dtype=np.float64) * seconds, seconds)
     vectors = np.stack([each.vectors[:count] for each in cells], axis=1)
-    return HeardCells(vectors, cells[0].sung[:count] if share is None else share, seconds, sounds)
+    share = cells[0].sung[:count] if share is None else share
+    usable = np.isfinite(vectors).all((1, 2)) & np.isfinite(share)
+    vectors = np.where(usable[:, None, None], vectors, np.float32(0))
+    return HeardCells(vectors, np.where(usable, share, np.float32(0)), seconds, sounds)
 
 
 def _from_windows(voices: Voices) -> Cells:

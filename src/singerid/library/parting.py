@@ -37,8 +37,10 @@ _DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
 _PIECE = 4  # cells, at most
 _ALIKE = 0.35  # cosine in the mean of the pieces of one group
 _MOST_PIECES = 1500  # that are compared with each other; of a longer song every second, third, ...
-_MOST_GROUPS, _MOST_KNOWN = 4, 5
-_NEAR = 20  # known singers whom some cell resembles most
+_MOST_GROUPS, _MOST_KNOWN = 4, 5  # that a song may hold, and one more of both for
+_MORE = 120  # cells, a minute
+_NEAR = 20  # known singers, those whom most cells resemble
+_LONG = 1200  # cells, ten minutes: in a longer recording a voice need not add more
 _SMOOTH = 5  # cells
 _AT_ONCE = 4096  # cells
 
@@ -85,18 +87,30 @@ def part(vectors: FloatArray, voiced: Mask, known: FloatArray) -> Parting:
     breaks = np.flatnonzero(np.diff(heard, prepend=-2) > 1)
     resembled, groups = _resembled(own, known, breaks), _groups(own, breaks)
     strange = np.repeat([0.0, _STRANGE], [len(resembled), len(groups)])
-    way = _fewest(own, breaks, np.concatenate((resembled, groups)), strange)
-    means = way.means
-    pairs = np.array(
-        [pair for pair in combinations(range(len(means)), 2) if means[pair[0]] @ means[pair[1]] < _DISTINCT],
-        np.int64,
-    ).reshape(-1, 2)
-    found = _emissions(own, means, pairs)
+    means = _fewest(own, breaks, np.concatenate((resembled, groups)), strange).means
+    while True:
+        pairs = np.array(
+            [
+                pair
+                for pair in combinations(range(len(means)), 2)
+                if means[pair[0]] @ means[pair[1]] < _DISTINCT
+            ],
+            np.int64,
+        ).reshape(-1, 2)
+        found = _emissions(own, means, pairs)
+        told = np.concatenate(
+            [likeliest(found[first:last], _CHANGE, _LEAST) for first, last in _runs(breaks, len(own))]
+        )
+        # Where two at once take all of a voice's turns, it is none.
+        singing = np.union1d(told[told < len(means)], pairs[told[told >= len(means)] - len(means)])
+        if len(singing) == len(means):
+            break
+        means = means[singing]
     states = np.full(len(voiced), -1, np.int64)
+    states[heard] = told
     emissions, chances = np.zeros((2, len(voiced), found.shape[1]))
     emissions[heard] = found
     for first, last in _runs(breaks, len(own)):
-        states[heard[first:last]] = likeliest(found[first:last], _CHANGE, _LEAST)
         chances[heard[first:last]] = certainty(found[first:last], _CHANGE)
     return Parting(means, pairs, states, emissions, chances)
 
@@ -146,7 +160,7 @@ def _resembled(own: FloatArray, known: FloatArray, breaks: Places) -> FloatArray
     near = np.argsort(-votes, kind="stable")[:_NEAR]
     near = near[votes[near] > 0]
     sizes = np.bincount(_way(own, breaks, known[near], np.zeros(len(near))).states, minlength=len(near))
-    order = np.argsort(-sizes, kind="stable")[:_MOST_KNOWN]
+    order = np.argsort(-sizes, kind="stable")[: _MOST_KNOWN + len(own) // _MORE]
     return known[near[order[sizes[order] > 0]]]
 
 
@@ -161,7 +175,8 @@ def _groups(own: FloatArray, breaks: Places) -> FloatArray:
             ]
         )
     )
-    pieces = pieces[:: -(-len(pieces) // _MOST_PIECES)]
+    apart = -(-len(pieces) // _MOST_PIECES)
+    pieces = pieces[::apart]
     if len(pieces) < 2:
         return pieces
     from sklearn.cluster import AgglomerativeClustering
@@ -170,20 +185,24 @@ def _groups(own: FloatArray, breaks: Places) -> FloatArray:
         None, metric="cosine", linkage="average", distance_threshold=1 - _ALIKE
     ).fit_predict(pieces)
     sizes = np.bincount(labels)
-    largest = np.argsort(-sizes, kind="stable")[:_MOST_GROUPS]
-    kept = [group for group in largest if sizes[group] * _PIECE >= _LEAST_VOICE] or [largest[0]]
+    largest = np.argsort(-sizes, kind="stable")[: min(_NEAR, _MOST_GROUPS + len(own) // _MORE)]
+    kept = [group for group in largest if sizes[group] * apart * _PIECE >= _LEAST_VOICE] or [largest[0]]
     return unit(np.stack([pieces[labels == group].mean(0) for group in kept]))
 
 
 def _fewest(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
     """The way with no voice that adds too little."""
     way = _settled(own, breaks, seeds, strange)
+    needed = _GAIN * np.sqrt(min(len(own), _LONG))
     while len(way.means) > 1:
         sizes = np.bincount(way.states, minlength=len(way.means))
+        if not sizes.all():
+            way = _settled(own, breaks, way.seeds[sizes > 0], way.strange[sizes > 0])
+            continue
         least = int(_losses(way, breaks).argmin())
         fewer = _settled(own, breaks, np.delete(way.seeds, least, 0), np.delete(way.strange, least))
         gain = way.likelihood - fewer.likelihood
-        if sizes[least] >= _LEAST_VOICE and gain >= _GAIN * np.sqrt(len(own)):
+        if sizes[least] >= _LEAST_VOICE and gain >= needed:
             break
         way = fewer
     return way

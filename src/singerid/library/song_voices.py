@@ -70,16 +70,20 @@ def timeline_of(
         return SongTimeline()
     judged = [whole] if count == 1 else _judged(prints, rule, parting, cells, refused)
     named = _named(judged, whole, said)
-    places, sure, strangers = np.empty(count, np.int64), dict[int, float](), 0
-    for voice in sorted(range(count), key=lambda voice: int((parting.states == voice).argmax())):
-        if voice in named:
-            places[voice], probability = named[voice]
-        else:
-            strangers += 1
-            places[voice], probability = -strangers, 1 - float(judged[voice].probabilities.max(initial=0))
-        place = int(places[voice])
+    # Strangers are told apart by the number of their voice first, and by when they sing then.
+    places, sure = np.empty(count, np.int64), dict[int, float]()
+    for voice in range(count):
+        likeliest_known = float(judged[voice].probabilities.max(initial=0))
+        place, probability = named.get(voice, (-1 - voice, 1 - likeliest_known))
+        places[voice] = place
         sure[place] = max(sure.get(place, 0.0), probability)
-    return SongTimeline(tuple(turns_of(parting, cells, places)), sure)
+    turns = tuple(turns_of(parting, cells, places, heard.seconds))
+    order = dict.fromkeys(who for turn in turns for who in turn.who if who < 0)
+    called = {place: -1 - number for number, place in enumerate(order)}
+    return SongTimeline(
+        tuple(replace(turn, who=tuple(called.get(who, who) for who in turn.who)) for turn in turns),
+        {called.get(place, place): chance for place, chance in sure.items() if place >= 0 or place in called},
+    )
 
 
 def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
@@ -145,4 +149,4 @@ def _named(judged: Sequence[Judgement], whole: Judgement, said: int | None) -> d
 
 def _score(judged: Judgement, place: int) -> float:
     """Of a singer, who may have no recording: then nobody is nearer than anybody."""
-    return float(judged.scores[place]) if place < len(judged.scores) else 0.0
+    return float(np.nan_to_num(judged.scores[place], nan=-1.0)) if place < len(judged.scores) else 0.0

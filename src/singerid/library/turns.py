@@ -39,13 +39,14 @@ class Turn:
     chance: float
 
 
-def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64]) -> Iterator[Turn]:
+def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64], seconds: float) -> Iterator[Turn]:
     """The turns of a song.
 
     Args:
         parting: into voices.
         cells: what was heard.
         names: (N,) what each voice is called: voices of one name are one.
+        seconds: length of the song.
     """
     states = _fine(parting, cells)
     every = [
@@ -62,15 +63,16 @@ def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64]) -> I
         if not singers or count < _LEAST:
             continue
         inside = np.unique(np.minimum(np.arange(first, at) // per_cell, len(parting.states) - 1))
+        inside = inside[parting.states[inside] >= 0]  # a turn reaches a little into cells without a voice
         same = [state for state, own in enumerate(every) if own == singers]
-        chance = float(parting.chances[inside][:, same].sum(1).mean())
-        yield Turn(round(first * TENTH, 1), round(at * TENTH, 1), singers, min(1.0, chance))
+        chance = float(parting.chances[inside][:, same].sum(1).mean()) if len(inside) else 1.0
+        yield Turn(round(first * TENTH, 1), min(round(at * TENTH, 1), seconds), singers, min(1.0, chance))
 
 
 def _fine(parting: Parting, cells: HeardCells) -> Places:
     """The state of each tenth of a second, (M,)."""
     per_cell = round(cells.seconds / TENTH)
-    length = max(len(cells.sounds), 1)
+    length = min(max(len(cells.sounds), 1), (len(parting.states) + 1) * per_cell)
     coarse = parting.states
     states = coarse[np.minimum(np.arange(length) // per_cell, len(coarse) - 1)].copy()
     for cell in np.flatnonzero(np.diff(coarse)):
@@ -80,7 +82,8 @@ def _fine(parting: Parting, cells: HeardCells) -> Places:
             change = _in_pause(cells.sounds, change)
         low, high = sorted((begin, min(max(change, 0), length)))
         states[low:high] = coarse[cell] if change > begin else coarse[cell + 1]
-    states[: len(cells.sounds)][~cells.sounds] = -1
+    sounds = cells.sounds[:length]
+    states[: len(sounds)][~sounds] = -1
     return states
 
 

@@ -34,15 +34,17 @@ class Loudness:
                 yield from read()
                 return
             self._energies.clear()
-            size, held = round(_FINE_SECONDS * sample_rate), np.zeros(0, np.float32)
+            size, held = _FINE_SECONDS * sample_rate, np.zeros(0, np.float32)
+            cells, first = 0, 0  # that are measured, and the sample that `held` begins with
             for block in read():
                 held = np.concatenate((held, block))
-                whole = len(held) // size
-                self._measure(held[: whole * size].reshape(whole, size))
-                held = held[whole * size :].copy()
+                whole = int((first + len(held)) / size) - cells
+                edges = np.round((cells + np.arange(whole + 1)) * size).astype(np.int64) - first
+                self._measure(held, edges)
+                held, first, cells = held[edges[-1] :].copy(), first + int(edges[-1]), cells + whole
                 yield block
             if len(held):
-                self._measure(held[None])
+                self._measure(held, np.array([0, len(held)]))
             self._done = True
 
         return reading
@@ -57,6 +59,8 @@ class Loudness:
         cells = np.pad(heard, (0, -len(heard) % _PARTS)).reshape(-1, _PARTS)
         return np.asarray(cells.sum(1) >= _ENOUGH)
 
-    def _measure(self, cells: Samples) -> None:
-        power = np.einsum("ns,ns->n", cells, cells, dtype=np.float64) / max(1, cells.shape[1])
-        self._energies.extend(power.astype(np.float32).tobytes())
+    def _measure(self, samples: Samples, edges: NDArray[np.int64]) -> None:
+        """Keep the power of the samples between each two edges."""
+        if len(edges) > 1:
+            energies = np.add.reduceat(np.square(samples[: edges[-1]], dtype=np.float64), edges[:-1])
+            self._energies.extend((energies / np.diff(edges)).astype(np.float32).tobytes())
