@@ -179,7 +179,7 @@ def test_a_guest_of_six_seconds_is_found_in_an_hour_and_so_is_a_stranger_of_twen
 
 
 def test_a_concert_of_eight_has_eight(tmp_path):
-    names = ("Ada", "Bea", "Cy", "Dot", "Eve", "Fay", "Gus", "Hal")
+    names = ("Ada", "Bea", "Cy", "Dot", "Eve", "Fia", "Gus", "Hal")
     turns = [((name,), 60) for name in names]
     with made(tmp_path / "L", names, takes=6) as many:
         result = asked(many, song(turns))
