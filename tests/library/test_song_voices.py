@@ -211,3 +211,10 @@ def test_any_song_gives_a_sound_timeline(library, seed):
         ends.append(span.end_s)
         strangers += [number for number in span.unknown if number not in strangers]
     assert strangers == sorted(strangers) == list(range(1, 1 + len(strangers)))
+
+
+def test_nobody_sings_in_silence_whatever_a_network_says_of_it():
+    sounds = np.ones(100, np.bool_)
+    sounds[30:70] = False
+    of = HeardCells(np.zeros((20, 1, 2), np.float32), np.full(20, 0.9, np.float32), CELL, sounds)
+    np.testing.assert_array_equal(np.flatnonzero(~voiced_cells(of)), np.arange(6, 14))

@@ -110,7 +110,7 @@ class CellMaker:
         if not places:
             return
         every = list(self._sums)
-        around = torch.stack([sum_of(every[max(0, at - _REACH) : at + _REACH + 1]) for at in places])
+        around = torch.stack([_sum_of(every[max(0, at - _REACH) : at + _REACH + 1]) for at in places])
         count, mean = around[:, 0], around[:, 1] / around[:, 0]
         spread = (around[:, 2] - count * mean**2).clamp(min=0) / (count - 1).clamp(min=1)
         vectors, sung = self._network.heard(mean.float(), spread.sqrt().float())
@@ -129,6 +129,6 @@ def _sums(frames: Tensor) -> Tensor:
     return torch.stack((torch.full_like(exact[0], len(exact)), exact.sum(0), exact.square().sum(0)))
 
 
-def sum_of(parts: list[Tensor]) -> Tensor:
+def _sum_of(parts: list[Tensor]) -> Tensor:
     """The sum of tensors of one shape."""
     return torch.stack(parts).sum(0)

@@ -50,7 +50,7 @@ class Parting:
     """A song parted into voices.
 
     Attributes:
-        means: (N, K * D) of the voices, each of unit length.
+        means: (N, J) of the voices, each of unit length.
         pairs: (P, 2) of voices that may sing at once.
         states: (L,) which voice sings in each cell; N and above: which pair; -1: nobody does.
         emissions: (L, N + P) log-likelihood of cells in each state; 0 where nobody sings.

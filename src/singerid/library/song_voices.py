@@ -17,6 +17,7 @@ from singerid.library.parting import Parting, part
 from singerid.library.rule import Rule
 from singerid.library.turns import Turn, turns_of
 from singerid.library.voiceprints import Voiceprints
+from singerid.listening.voice.loudness import CELL_SECONDS as TENTH
 
 _CHANGE = 3.0  # logarithm of what it costs to begin or to end singing
 _LEAST = 2  # cells
@@ -96,6 +97,11 @@ def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
     heard = np.flatnonzero(cells.sounds)
     if len(heard) and 1 - len(heard) / (1 + heard[-1] - heard[0]) >= _MANY_PAUSES:
         odds += _ALONE
+    # Of silence the network has nothing to go by.
+    tenths = round(cells.seconds / TENTH)
+    sounds = np.zeros(len(odds) * tenths, np.bool_)
+    sounds[: len(cells.sounds)] = cells.sounds[: len(sounds)]
+    odds[~sounds.reshape(-1, tenths).any(1)] = -_SUREST
     return np.asarray(likeliest(np.stack((-odds / 2, odds / 2), axis=1), _CHANGE, _LEAST) == 1)
 
 
