@@ -175,3 +175,16 @@ def test_the_last_singer_can_be_forgotten_and_questions_are_still_answered(own_l
         answer = library.identify(next(sung.tree.rglob("*.wav")))
         assert (answer.decision, answer.candidates, answer.nearest) == ("unknown", (), ())
         assert library.similar(next(sung.tree.rglob("*.wav"))) == []
+
+
+def test_the_name_of_an_empty_singer_who_was_merged_is_forgotten_with_the_other(tmp_path):
+    with made(tmp_path / "library", ("Ada", "Bea")) as library:
+        recording = library.recordings_of("Ada")[0]["id"]
+        with library.core.database.command("say") as entry:
+            say_is(library.core, entry, [recording], NAME)
+            say_is(library.core, entry, [recording], "Ada")  # who said so erred; the name stays behind
+        library.merge(NAME, "Ada")
+        assert _files_that_name(library.path)
+        library.forget("Ada")
+        library.close()
+        assert _files_that_name(tmp_path / "library") == []

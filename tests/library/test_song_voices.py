@@ -9,11 +9,12 @@ import pytest
 from made_voices import SIZE, direction, heard, made
 from singerid.data.rttm import Turn
 from singerid.evaluation.diarization import diarization_errors
-from singerid.library.answer import answer
+from singerid.library.answer import _named, answer
 from singerid.library.decide import NOTHING_KNOWN, Known
 from singerid.library.hearing import HeardCells
-from singerid.library.parting import Parting
-from singerid.library.song_voices import voiced_cells
+from singerid.library.parting import Parting, part
+from singerid.library.song_voices import SongTimeline, voiced_cells
+from singerid.library.turns import Turn as SongTurn
 from singerid.library.turns import turns_of
 
 CELL = 0.5
@@ -218,3 +219,30 @@ def test_nobody_sings_in_silence_whatever_a_network_says_of_it():
     sounds[30:70] = False
     of = HeardCells(np.zeros((20, 1, 2), np.float32), np.full(20, 0.9, np.float32), CELL, sounds)
     np.testing.assert_array_equal(np.flatnonzero(~voiced_cells(of)), np.arange(6, 14))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_voice_between_two_known_ones_is_one_though_it_wanders(seed):
+    """Now it is more like the one, now like the other: that alone makes no duet."""
+    rng = np.random.default_rng(seed)
+    own = direction("Ada")
+    known = np.stack([own + 0.4 * direction(other) for other in ("Bea", "Cy")] + [direction("Dot")])
+    known = (known / np.linalg.norm(known, axis=1, keepdims=True)).astype(np.float32)
+    cells, away = np.empty((120, SIZE), np.float32), np.zeros(SIZE)
+    for cell in range(len(cells)):
+        step = rng.standard_normal(SIZE)
+        away = 0.8 * away + 0.6 * step / np.linalg.norm(step)
+        cells[cell] = own + away
+    cells /= np.linalg.norm(cells, axis=1, keepdims=True)
+    assert len(part(cells, np.ones(120, np.bool_), known).means) == 1
+
+
+def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_other_names():
+    timeline = SongTimeline(
+        (SongTurn(0.0, 10.0, (0,), 1.0), SongTurn(10.0, 16.0, (1,), 1.0)), {0: 0.9, 1: 0.8}
+    )
+    of = heard("nobody", 1)
+    named = _named(timeline, ("Ada", "Bea", "Cy"), of, (2, 0.99))
+    assert [(one.singer, one.seconds) for one in named] == [("Ada", 10.0), ("Bea", 6.0)]
+    nothing = _named(SongTimeline(), ("Ada", "Bea", "Cy"), of, (2, 0.99))
+    assert [(one.singer, one.seconds) for one in nothing] == [("Cy", of.voice_seconds)]

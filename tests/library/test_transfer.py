@@ -7,6 +7,7 @@ import pytest
 
 from made_voices import SETTINGS, made
 from singerid.errors import SingeridError
+from singerid.library.check import check
 from singerid.library.corrections import say_is, say_is_not
 from singerid.library.library import Library
 
@@ -80,3 +81,81 @@ def test_vectors_of_another_encoder_are_refused(library, own_library, tmp_path):
         with pytest.raises(SingeridError, match="holds vectors of small, mixture; the library has those of"):
             other.import_from(tmp_path / "export")
         assert len(other.core.contents.recordings) == 9
+
+
+def _say(library, recording, name, is_them=True):
+    with library.core.database.command("say") as entry:
+        if is_them:
+            say_is(library.core, entry, [recording], name)
+        else:
+            say_is_not(library.core, entry, recording, name)
+
+
+def _statements(library, recording):
+    contents = library.core.contents
+    said = contents.statements.get(recording, {})
+    singer = contents.recordings[contents.index[recording]].singer
+    return {contents.names[who]: is_them for who, is_them in said.items()}, contents.names.get(singer)
+
+
+def test_what_people_said_of_recordings_that_both_know_is_taken_over(library, tmp_path):
+    """Two people correct copies of one library; neither's corrections are lost."""
+    library.export(tmp_path / "before")
+    with Library.open(tmp_path / "other", create=True) as other:
+        other.import_from(tmp_path / "before")
+        named, denied, disputed, agreed = (one["id"] for one in library.recordings_of("Cy"))
+        for who, recording, name, is_them in (
+            (library, named, "Dee", True),
+            (library, denied, "Cy", False),
+            (library, disputed, "Dee", True),
+            (other, disputed, "Bea", True),
+            (library, agreed, "Bea", False),
+            (other, agreed, "Cy", True),
+        ):
+            _say(who, recording, name, is_them)
+        library.export(tmp_path / "after")
+        assert other.import_from(tmp_path / "after") == (0, 12)
+        assert _statements(other, named) == ({"Dee": True}, "Dee")
+        assert _statements(other, denied) == ({"Cy": False}, None)
+        assert _statements(other, disputed) == ({"Bea": True}, "Bea")
+        assert _statements(other, agreed) == ({"Cy": True, "Bea": False}, "Cy")
+        before = _known(other)
+        assert other.import_from(tmp_path / "after") == (0, 12)
+        assert _known(other) == before
+        other.undo(2)
+        assert _statements(other, named) == ({}, "Cy")
+        assert _statements(other, denied) == ({}, "Cy")
+
+
+def test_a_recording_that_was_heard_alone_gets_the_singer_of_the_export(library, tmp_path):
+    library.export(tmp_path / "export")
+    own = library.recordings_of("Cy")[0]["id"]
+    with Library.open(tmp_path / "other", create=True) as other:
+        other.import_from(tmp_path / "export")
+        with other.core.database.changing() as change:
+            change.run("UPDATE recordings SET role = 'heard', singer = NULL WHERE id = ?", (own,))
+        other.core.changed()
+        other.import_from(tmp_path / "export")
+        assert _statements(other, own) == ({}, "Cy")
+
+
+def test_recordings_that_wait_for_their_sound_are_in_the_export(library, tmp_path):
+    """`migrate` keeps names and statements of recordings whose files it does not find; so does an export."""
+    library.export(tmp_path / "whole")
+    waiting = library.recordings_of("Cy")[0]["id"]
+    _say(library, waiting, "Ada", False)
+    with library.core.database.changing() as change:
+        change.run("DELETE FROM vectors WHERE recording = ?", (waiting,))
+        change.run("INSERT INTO waiting (recording) VALUES (?)", (waiting,))
+    library.core.changed()
+    assert library.export(tmp_path / "export") == 12
+    with Library.open(tmp_path / "other", create=True) as other:
+        assert other.import_from(tmp_path / "export") == (12, 0)
+        assert len(other.core.contents.recordings) == 11
+        other.close()
+        assert check(tmp_path / "other") == []
+    with Library.open(tmp_path / "other") as other:
+        assert other.import_from(tmp_path / "whole") == (0, 12)  # here its vectors are
+        assert len(other.core.contents.recordings) == 12
+        assert _statements(other, waiting) == ({"Ada": False}, "Cy")
+        assert other.core.database.rows("SELECT * FROM waiting") == []

@@ -106,9 +106,10 @@ def _named(
             if place >= 0:
                 seconds[place] = seconds.get(place, 0.0) + turn.end_s - turn.start_s
     sure = dict(timeline.sure)
-    if main is not None:
+    # A song of which each voice has another's name is between those: it is not the main one's.
+    if main is not None and (main[0] in seconds or not seconds):
         sure[main[0]] = max(main[1], sure.get(main[0], 0.0))
-        seconds.setdefault(main[0], heard.voice_seconds if not seconds else 0.0)
+        seconds.setdefault(main[0], heard.voice_seconds)
     return tuple(
         Named(names[place], rounded(sure[place]), round(seconds[place], 3))
         for place in sorted(seconds, key=lambda place: (-seconds[place], place))

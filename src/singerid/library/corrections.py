@@ -9,7 +9,7 @@ from singerid.data.names import clean_name, folded_name
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
 from singerid.library.database import SCRUB, Change, remove_damaged, text
-from singerid.library.enroll import number_for
+from singerid.library.enroll import enrolled_as, enrolled_no_more, number_for
 from singerid.library.finding import paths_of
 from singerid.library.voiceprints import FloatArray
 from singerid.text import printable
@@ -151,11 +151,7 @@ def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name
                 "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 1",
                 (recording, number),
             )
-            change.run(
-                "UPDATE recordings SET role = 'enrolled', singer = ?, voice = NULL, stranger = '', "
-                "exemplar = 0 WHERE id = ?",
-                (number, recording),
-            )
+            enrolled_as(change, recording, number)
             touched.add(number)
     core.changed()
     core.fit({number for number in touched if number is not None})
@@ -174,10 +170,7 @@ def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) 
             "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 0",
             (recording, number),
         )
-        change.run(
-            "UPDATE recordings SET role = 'heard', singer = NULL, exemplar = 0 WHERE id = ? AND singer = ?",
-            (recording, number),
-        )
+        enrolled_no_more(change, recording, number)
     core.changed()
     core.fit({number})
 
@@ -234,6 +227,14 @@ def _forget(change: Change, number: int) -> int:
                 and not change.run("SELECT 1 FROM singers WHERE id = ?", (before,)).fetchone()
             ):
                 singers.add(before)
+    # Who had neither recordings nor statements and was merged left nothing but a name: into whom is not
+    # known any more, so it may have been this singer.
+    change.run(
+        "DELETE FROM changes WHERE part = 'singers' AND before IS NOT NULL "
+        "AND json_extract(key, '$[0]') NOT IN (SELECT id FROM singers) "
+        "AND entry IN (SELECT id FROM journal WHERE command = 'merge') "
+        "AND entry NOT IN (SELECT entry FROM changes WHERE part IN ('recordings', 'statements'))"
+    )
     for singer in singers:
         change.run(
             "DELETE FROM changes WHERE (part = 'singers' AND key = json_array(?)) "

@@ -102,7 +102,7 @@ def enroll(
             report.voiceless.append(entrant.path)
             step()
             continue
-        if file.recording is None or _is_waiting(core, file.recording):
+        if file.recording is None or is_waiting(core, file.recording):
             new.append((entrant, file))
             continue
         touched |= _again(core, entrant, file, entry, report)
@@ -154,12 +154,25 @@ def assign(change: Change, recording: str, entrant: Entrant) -> int | None:
     if not entrant.singer:
         return None
     number = number_for(change, clean_name(entrant.singer), folded_name(entrant.singer))
+    enrolled_as(change, recording, number)
+    return number
+
+
+def enrolled_as(change: Change, recording: str, singer: int) -> None:
+    """Make a known recording that singer's."""
     change.run(
         "UPDATE recordings SET role = 'enrolled', singer = ?, voice = NULL, stranger = '', exemplar = 0 "
         "WHERE id = ?",
-        (number, recording),
+        (singer, recording),
     )
-    return number
+
+
+def enrolled_no_more(change: Change, recording: str, singer: int) -> None:
+    """A recording that is enrolled as that singer's is nobody's from now on."""
+    change.run(
+        "UPDATE recordings SET role = 'heard', singer = NULL, exemplar = 0 WHERE id = ? AND singer = ?",
+        (recording, singer),
+    )
 
 
 def insert(change: Change, recording: Recording, vectors: dict[str, bytes]) -> None:
@@ -266,9 +279,9 @@ def _add(
         known = fresh.by_sound(heard) if alike is None else alike.id
         if known is not None:
             report.notices.append(f"{printable(entrant.path)}: {TAKEN_FOR}")
-    if known is not None and _is_waiting(core, known):
+    if known is not None and is_waiting(core, known):
         with core.database.changing() as change:
-            _fill(change, known, heard, _contents_of(core, heard))
+            fill(change, known, heard.voice_seconds, _contents_of(core, heard))
     if known is not None:
         return _again(core, entrant, replace(file, recording=known), entry, report)
     if heard.short:
@@ -309,16 +322,16 @@ def _contents_of(core: LibraryCore, heard: HeardVoice) -> dict[str, bytes]:
     return {sound: heard.vectors[at].astype("<f4").tobytes() for at, sound in enumerate(core.settings.sounds)}
 
 
-def _is_waiting(core: LibraryCore, recording: str) -> bool:
+def is_waiting(core: LibraryCore, recording: str) -> bool:
     """Whether `migrate` did not find its sound, so that it has no vectors."""
     found = core.database.value("SELECT 1 FROM waiting WHERE recording = ?", (recording,))
     return found is not None
 
 
-def _fill(change: Change, recording: str, heard: HeardVoice, vectors: dict[str, bytes]) -> None:
+def fill(change: Change, recording: str, voice_seconds: float, vectors: dict[str, bytes]) -> None:
     """Give a recording that waits for them its vectors."""
     change.run("DELETE FROM waiting WHERE recording = ?", (recording,))
-    change.run("UPDATE recordings SET voice_seconds = ? WHERE id = ?", (heard.voice_seconds, recording))
+    change.run("UPDATE recordings SET voice_seconds = ? WHERE id = ?", (voice_seconds, recording))
     change.many(
         "INSERT OR REPLACE INTO vectors (recording, sound, vector) VALUES (?, ?, ?)",
         [(recording, sound, content) for sound, content in vectors.items()],

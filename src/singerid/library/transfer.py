@@ -1,7 +1,8 @@
 """A library as JSON and npz, for other programs and other machines; and back."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from singerid.data.names import folded_name
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore, set_settings
-from singerid.library.database import text
-from singerid.library.enroll import insert, number_for
+from singerid.library.database import Change, text
+from singerid.library.enroll import enrolled_as, enrolled_no_more, fill, insert, is_waiting, number_for
 from singerid.library.records import Recording, Settings
 from singerid.system.files import atomic_write, read_json, writing
 from singerid.text import printable
@@ -24,7 +25,8 @@ def export_library(core: LibraryCore, folder: Path) -> int:
     """Write a library into a folder; gives the number of recordings.
 
     `library.json`: settings, singers, recordings, places, and what people said. `vectors.npz`: for each
-    sound an array (recordings, D) float32, in the order of the recordings.
+    sound an array (recordings, D) float32, in the order of the recordings. Those that wait for their sound
+    after a `migrate` have no vectors; they come last in `library.json`, under "waiting".
 
     Raises:
         SingeridError: it cannot be written.
@@ -35,8 +37,9 @@ def export_library(core: LibraryCore, folder: Path) -> int:
         places.setdefault(recording, []).append(path)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    recordings = [
-        {
+
+    def told(one: Recording) -> dict[str, Any]:
+        row = {
             **one._asdict(),
             "singer": None if one.singer is None else contents.names[one.singer],
             "places": places.get(one.id, []),
@@ -44,26 +47,50 @@ def export_library(core: LibraryCore, folder: Path) -> int:
                 contents.names[who]: is_them for who, is_them in contents.statements.get(one.id, {}).items()
             },
         }
-        for one in contents.recordings
-    ]
-    for one in recordings:
-        del one["exemplar"], one["voice"]  # made anew
+        del row["exemplar"], row["voice"]  # made anew
+        return row
+
+    waiting = core.database.rows(
+        f"SELECT {', '.join(Recording._fields)} FROM recordings "
+        "WHERE id IN (SELECT recording FROM waiting) ORDER BY rowid"
+    )
     content = {
         "format": _EXPORT,
         "settings": asdict(settings),
         "singers": list(contents.names.values()),
-        "recordings": recordings,
+        "recordings": [told(one) for one in contents.recordings],
+        "waiting": [told(Recording._make(row)) for row in waiting],
     }
     with atomic_write(folder / _VECTORS) as file:
         arrays: Any = {sound: contents.vectors[:, at] for at, sound in enumerate(settings.sounds)}
         np.savez(file, **arrays)
     with atomic_write(folder / _NAME, "w") as file:
         json.dump(content, file, indent=1, ensure_ascii=True, allow_nan=False)
-    return len(recordings)
+    return len(contents.recordings) + len(waiting)
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """A recording of an export.
+
+    Attributes:
+        recording: without its singer.
+        singer: name of whom it is enrolled as; None: nobody.
+        places: where it was found.
+        said: what people said of it: whether it is a singer of that name.
+    """
+
+    recording: Recording
+    singer: str | None
+    places: tuple[str, ...]
+    said: Mapping[str, bool]
 
 
 def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[int, int]:
     """Read an export into a library; gives the numbers of recordings that were new, and that were known.
+
+    Of a recording that is known already what people said is taken over, and its singer where it has none.
+    Where the two libraries disagree, what was said in this one stays.
 
     Raises:
         SingeridError: it is no export, is damaged, or of vectors that the library does not hold.
@@ -76,11 +103,12 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
     try:
         settings = Settings(**content["settings"])
         vectors = _vectors(folder / _VECTORS, settings)
-        rows = [_row(one) for one in content["recordings"]]
+        heard = [_read(one) for one in content["recordings"]]
+        waiting = [_read(one) for one in content.get("waiting", [])]
         names = [str(name) for name in content["singers"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SingeridError(f"{where}: is damaged ({error}); export the library again") from error
-    if any(len(array) != len(rows) for array in vectors.values()):
+    if any(len(array) != len(heard) for array in vectors.values()):
         raise SingeridError(f"{where}: does not fit {_VECTORS}; export the library again")
     has = core.contents.settings
     if has is not None and has != settings:
@@ -92,32 +120,81 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
         set_settings(change, asdict(settings))
         for name in names:
             number_for(change, name, folded_name(name))
-    known = {row[0] for row in core.database.rows("SELECT id FROM recordings")}
-    sounds = {(one.fingerprint, one.scheme) for one in core.contents.recordings if one.fingerprint}
+    known: dict[Any, str] = {}
+    for one, fingerprint, scheme in core.database.rows("SELECT id, fingerprint, scheme FROM recordings"):
+        known[one] = one
+        if fingerprint:
+            known[fingerprint, scheme] = one
     new = 0
-    for at, (recording, singer, places, said) in enumerate(rows):
-        if recording.id in known or (recording.fingerprint, recording.scheme) in sounds:
-            continue
-        with core.database.changing(entry) as change:
-            number = None if singer is None else number_for(change, singer, folded_name(singer))
+    for at, exported in enumerate((*heard, *waiting)):
+        recording = exported.recording
+        here = known.get(recording.id) or known.get((recording.fingerprint, recording.scheme))
+        own = {}
+        if at < len(heard):
             own = {sound: array[at].astype("<f4").tobytes() for sound, array in vectors.items()}
-            insert(change, recording._replace(singer=number), own)
-            for path in places:
-                change.run(
-                    "INSERT INTO places (path, recording, size, changed_ns) "
-                    "VALUES (CAST(? AS TEXT), ?, -1, -1) ON CONFLICT (path) DO NOTHING",
-                    (text(path), recording.id),
-                )
-            for name, is_them in said.items():
-                who = number_for(change, name, folded_name(name))
-                change.run(
-                    "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, ?)",
-                    (recording.id, who, int(is_them)),
-                )
-        new += 1
+        with core.database.changing(entry) as change:
+            if here is None:
+                _insert(change, exported, own)
+            else:
+                if own and is_waiting(core, here):
+                    fill(change, here, recording.voice_seconds, own)
+                _join(change, here, exported)
+        new += here is None
     core.changed()
     core.fit(set(core.contents.singers))
-    return new, len(rows) - new
+    return new, len(heard) + len(waiting) - new
+
+
+def _insert(change: Change, exported: _Exported, vectors: dict[str, bytes]) -> None:
+    """Keep a recording that is new; without vectors it waits for its sound."""
+    name, recording = exported.singer, exported.recording
+    number = None if name is None else number_for(change, name, folded_name(name))
+    insert(change, recording._replace(singer=number), vectors)
+    if not vectors:
+        change.run("INSERT INTO waiting (recording) VALUES (?)", (recording.id,))
+    for path in exported.places:
+        change.run(
+            "INSERT INTO places (path, recording, size, changed_ns) "
+            "VALUES (CAST(? AS TEXT), ?, -1, -1) ON CONFLICT (path) DO NOTHING",
+            (text(path), recording.id),
+        )
+    for name, is_them in exported.said.items():
+        _say(change, recording.id, name, is_them)
+
+
+def _join(change: Change, recording: str, exported: _Exported) -> None:
+    """Take over what an export says of a recording that is known, as far as nobody says otherwise here."""
+    denied = {
+        row[0]
+        for row in change.run(
+            "SELECT singer FROM statements WHERE recording = ? AND is_them = 0", (recording,)
+        )
+    }
+    named = change.run(
+        "SELECT singer FROM statements WHERE recording = ? AND is_them = 1", (recording,)
+    ).fetchone()
+    for name, is_them in exported.said.items():
+        number = number_for(change, name, folded_name(name))
+        if named is None and is_them and number not in denied:
+            _say(change, recording, name, True)
+            enrolled_as(change, recording, number)
+            named = (number,)
+        elif not is_them and (named is None or number != named[0]):
+            _say(change, recording, name, False)
+            enrolled_no_more(change, recording, number)
+            denied.add(number)
+    if exported.singer is not None and named is None:
+        number = number_for(change, exported.singer, folded_name(exported.singer))
+        enrolled = change.run("SELECT singer FROM recordings WHERE id = ?", (recording,)).fetchone()[0]
+        if enrolled is None and number not in denied:
+            enrolled_as(change, recording, number)
+
+
+def _say(change: Change, recording: str, name: str, is_them: bool) -> None:
+    change.run(
+        "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (recording, number_for(change, name, folded_name(name)), int(is_them)),
+    )
 
 
 def _vectors(path: Path, settings: Settings) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
@@ -133,8 +210,7 @@ def _vectors(path: Path, settings: Settings) -> dict[str, np.ndarray[Any, np.dty
     return found
 
 
-def _row(one: dict[str, Any]) -> tuple[Recording, str | None, list[str], dict[str, bool]]:
-    """A recording, its singer's name, where it was found, and what was said of it."""
+def _read(one: dict[str, Any]) -> _Exported:
     recording = Recording(
         str(one["id"]),
         one["role"],
@@ -152,4 +228,5 @@ def _row(one: dict[str, Any]) -> tuple[Recording, str | None, list[str], dict[st
     singer = one["singer"]
     if (recording.role == "enrolled") != (singer is not None):
         raise ValueError(f"recording {recording.id} is {recording.role}, its singer {singer}")
-    return recording, singer, list(map(str, one["places"])), {str(k): bool(v) for k, v in one["said"].items()}
+    said = {str(name): bool(is_them) for name, is_them in one["said"].items()}
+    return _Exported(recording, singer, tuple(map(str, one["places"])), said)
