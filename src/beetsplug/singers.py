@@ -110,9 +110,12 @@ class SingersPlugin(BeetsPlugin):
     def _store(self, item: Any, change: Any) -> None:
         """Keep an answer in the fields of an item."""
         named = change.singers if change.decision == "known" else ()
-        found = {"singers_decision": change.decision}
+        # Where a field is missing, beets prints what was to be replaced by it: "$singers".
+        found = {
+            "singers": SEPARATOR.join(one.singer for one in named),
+            "singers_decision": change.decision,
+        }
         if named:
-            found["singers"] = SEPARATOR.join(one.singer for one in named)
             found["singers_probability"] = named[0].probability
         for field in self.item_types:
             if field in found:

@@ -16,7 +16,7 @@ def change_table(changes: Sequence[Change]) -> Table:
     for change in changes:
         table.add_row(
             printable(change.path),
-            ", ".join(printable(one.singer) for one in change.singers) or (change.decision or ""),
+            _names(change) or (change.decision or ""),
             ", ".join(f"{one.probability:.0%}" for one in change.singers),
             change.status,
             changes_text(change),
@@ -26,7 +26,8 @@ def change_table(changes: Sequence[Change]) -> Table:
 
 def change_line(change: Change) -> str:
     """A file in one line."""
-    return f"{printable(change.path)}: {change.status}: {changes_text(change)}"
+    told = changes_text(change) or _names(change)
+    return ": ".join(filter(None, (printable(change.path), change.status, told)))
 
 
 def changes_text(change: Change) -> str:
@@ -36,6 +37,10 @@ def changes_text(change: Change) -> str:
     if not parts and change.status in ("would write", "written", "held back"):
         parts = ["how sure it is"]
     return "; ".join(filter(None, (*parts, change.note)))
+
+
+def _names(change: Change) -> str:
+    return ", ".join(printable(one.singer) for one in change.singers)
 
 
 def summary(changes: Sequence[Change]) -> str:
