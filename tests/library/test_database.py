@@ -179,7 +179,7 @@ def _empty_header(path):
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (_newer, "is a library of a newer singerid (format 2, this one knows 1); update singerid"),
+        (_newer, f"of a newer singerid (format {FORMAT + 1}, this one knows {FORMAT}); update singerid"),
         (_of_another_program, "is a database of something else; choose another folder"),
         (_garbage, "is damaged (file is not a database); mend it: singerid library check"),
         (_truncated, "is damaged (database disk image is malformed); mend it: singerid library check"),
@@ -251,3 +251,24 @@ def test_what_is_opened_twice_by_one_process_is_one_library(library):
         with first.changing() as change:
             change.run("INSERT INTO settings (key, value) VALUES ('x', 'y')")
         assert second.setting("x") == "y"
+
+
+def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path):
+    with made(tmp_path / "L") as library:
+        names = library.singers
+    connection = sqlite3.connect(tmp_path / "L" / FILE)
+    for table in ("nobody", "answers", "jobs"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    with Library.open(tmp_path / "L") as library:
+        assert library.singers == names
+        assert library.core.database.value("PRAGMA user_version") == FORMAT
+        database = library.core.database
+        with database.command("say") as entry, database.changing(entry) as change:
+            change.run("INSERT INTO nobody (fingerprint, scheme) VALUES ('x', 1)")
+        library.undo()
+        assert database.rows("SELECT * FROM nobody") == []
+    with Library.open(tmp_path / "L") as library:  # and once is enough
+        assert library.singers == names

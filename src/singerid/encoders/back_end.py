@@ -50,6 +50,11 @@ def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
     return found
 
 
+def is_unit(vectors: npt.NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether vectors (..., D) are of unit length, but for rounding; (...)."""
+    return np.asarray(np.abs(np.linalg.norm(vectors.astype(np.float64), axis=-1) - 1) < 1e-3)
+
+
 class WithinSinger:
     """How recordings of one singer differ, summed over singers: back ends of all but some are quickly made.
 

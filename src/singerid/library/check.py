@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from singerid.encoders.back_end import is_unit
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
 from singerid.library.database import DAMAGED, FILE, SCRUB, Change, Database
@@ -19,6 +20,7 @@ from singerid.text import counted, printable
 _TABLES = (
     *("settings", "singers", "voices", "recordings", "statements", "rejections", "places", "vectors"),
     *("fresh", "waiting", "voiceless", "back_ends", "calibrations", "journal", "changes"),
+    *("nobody", "answers", "jobs"),
 )
 _BLOBS = frozenset(("vector", "mean", "whitening"))
 _LAST_ROW = 2**40
@@ -236,7 +238,7 @@ def _mend(database: Database) -> list[str]:
 
 
 def _bad_vectors(change: Change, sounds: tuple[str, ...]) -> list[str]:
-    """Recordings that lack a vector, or one of which is of another size than most or no number."""
+    """Recordings that lack a vector, or one of which is of another size than most, or not of unit length."""
     bad: set[str] = set()
     for sound in sounds:
         sizes = change.run(
@@ -247,7 +249,10 @@ def _bad_vectors(change: Change, sounds: tuple[str, ...]) -> list[str]:
         for recording, vector in change.run(
             "SELECT recording, vector FROM vectors WHERE sound = ?", (sound,)
         ):
-            if len(vector) != usual or len(vector) % 4 or not np.isfinite(np.frombuffer(vector, "<f4")).all():
+            if len(vector) != usual or len(vector) % 4:
+                bad.add(recording)
+                continue
+            if not is_unit(np.frombuffer(vector, "<f4")):
                 bad.add(recording)
         lacking = change.run(
             "SELECT id FROM recordings WHERE id NOT IN (SELECT recording FROM vectors WHERE sound = ?) "

@@ -268,12 +268,13 @@ class Database:
             if "locked" in str(error) or "busy" in str(error):
                 raise
             run("PRAGMA journal_mode = DELETE").fetchone()
-        if self._is_empty():
+        if not self._is_empty():
+            self._check_format()
+        if self._format() < FORMAT:
             run("BEGIN IMMEDIATE")
             try:
-                if self._is_empty():  # nobody was faster
-                    for statement in statements():
-                        run(statement)
+                for statement in statements(self._format()):  # of another one, if somebody was faster
+                    run(statement)
                 run("COMMIT")
             except BaseException:
                 run("ROLLBACK")
@@ -286,8 +287,11 @@ class Database:
         count = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         return bool(count == 0)
 
+    def _format(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
     def _check_format(self) -> None:
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        found = self._format()
         if found > FORMAT:
             raise SingeridError(
                 f"{printable(self.path)}: is a library of a newer singerid (format {found}, this one knows "

@@ -7,8 +7,8 @@ they need no note: vectors go with their recording, back ends stay until nothing
 
 from collections.abc import Iterator
 
-FORMAT = 1
-"""`PRAGMA user_version` of a library; a greater one is of a newer singerid."""
+FORMAT = 2
+"""`PRAGMA user_version` of a library. A greater one is of a newer singerid; a smaller one is brought up."""
 
 # A name or a path may hold bytes that are no UTF-8; they are written as such (`database.text`).
 _TABLES = """
@@ -104,6 +104,40 @@ CREATE INDEX statements_by_singer ON statements (singer);
 CREATE INDEX changes_by_entry ON changes (entry);
 """
 
+# What came with each format after the first.
+_LATER = {
+    2: """
+CREATE TABLE nobody (                      -- a person said that nobody sings in a sound
+    fingerprint TEXT NOT NULL,
+    scheme INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint, scheme)
+);
+CREATE TABLE answers (                     -- what the library last said of a file: a cache
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,
+    recording TEXT REFERENCES recordings (id) ON DELETE SET NULL,
+    size INTEGER NOT NULL,
+    changed_ns INTEGER NOT NULL,
+    heard_at TEXT NOT NULL,                -- ISO 8601, UTC
+    state TEXT NOT NULL,                   -- of the library that said it
+    decision TEXT NOT NULL,
+    content TEXT NOT NULL                  -- JSON, as `identify --json`
+);
+CREATE TABLE jobs (                        -- long work that was asked for, in order
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    arguments TEXT NOT NULL,               -- JSON
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed', 'cancelled')),
+    done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,      -- 0: not known yet
+    message TEXT NOT NULL DEFAULT '',
+    made_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX answers_by_recording ON answers (recording);
+"""
+}
+
 JOURNALED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "settings": (("key",), ("value",)),
     "singers": (("id",), ("name", "folded")),
@@ -117,14 +151,26 @@ JOURNALED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "statements": (("recording", "singer"), ("is_them",)),
     "rejections": (("recording", "voice"), ()),
+    "nobody": (("fingerprint", "scheme"), ()),
 }
 """Tables whose changes can be taken back: the columns of their keys, and the others."""
 
 
-def statements() -> Iterator[str]:
-    """What makes an empty database, statement by statement."""
-    yield from (part for part in _TABLES.split(";\n") if part.strip())
+_JOURNALED_SINCE = {"nobody": 2}  # the others from the first on
+
+
+def statements(since: int = 0) -> Iterator[str]:
+    """What brings a database up to date, statement by statement.
+
+    Args:
+        since: the format that it has; 0: it is empty.
+    """
+    scripts = [_TABLES] * (since < 1) + [_LATER[number] for number in range(max(since, 1) + 1, FORMAT + 1)]
+    for script in scripts:
+        yield from (part for part in script.split(";\n") if part.strip())
     for table, (key, rest) in JOURNALED.items():
+        if _JOURNALED_SINCE.get(table, 1) <= since:
+            continue
         old = ", ".join(f"'{column}', OLD.{column}" for column in (*key, *rest))
         for event, row, before in (
             ("INSERT", "NEW", "NULL"),

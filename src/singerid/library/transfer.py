@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from singerid.data.names import folded_name
+from singerid.encoders.back_end import is_unit
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore, set_settings
 from singerid.library.database import Change, text
@@ -205,7 +206,7 @@ def _vectors(path: Path, settings: Settings) -> dict[str, np.ndarray[Any, np.dty
         raise SingeridError(
             f"{printable(path)}: cannot be read ({error}); export the library again"
         ) from error
-    if not all(np.isfinite(array).all() and array.ndim == 2 for array in found.values()):
+    if not all(array.ndim == 2 and is_unit(array).all() for array in found.values()):
         raise SingeridError(f"{printable(path)}: holds what are no vectors; export the library again")
     return found
 
