@@ -60,7 +60,7 @@ def test_it_is_json_and_arrays_that_others_can_read(library, tmp_path):
         (lambda folder: (folder / "library.json").write_text("[]"), "is no export of a library"),
         (lambda folder: (folder / "library.json").write_text('{"format": 1}'), "is damaged"),
         (lambda folder: (folder / "vectors.npz").write_bytes(b"x"), "cannot be read"),
-        (lambda folder: np.savez(folder / "vectors.npz", mixture=np.zeros((2, 64), "f")), "does not fit"),
+        (lambda folder: np.savez(folder / "vectors.npz", mixture=np.eye(2, 64, dtype="f")), "does not fit"),
         (lambda folder: np.savez(folder / "vectors.npz", mixture=np.full((12, 64), np.nan)), "no vectors"),
     ],
 )
