@@ -19,10 +19,10 @@ def campplus():
 
 
 def network():
-    """Frames as they are; a vector is mean and deviation, sung is the mean of the first channel."""
+    """Frames as they are; a vector is mean and deviation, sung and several are means of a channel."""
     return FrameNetwork(
         lambda bank: bank.transpose(1, 2),
-        lambda means, deviations: (torch.cat((means, deviations), 1), means[:, 0]),
+        lambda means, deviations: (torch.cat((means, deviations), 1), means[:, 0], means[:, 1]),
         FRAME,
     )
 

@@ -246,3 +246,23 @@ def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_o
     assert [(one.singer, one.seconds) for one in named] == [("Ada", 10.0), ("Bea", 6.0)]
     nothing = _named(SongTimeline(), ("Ada", "Bea", "Cy"), of, (2, 0.99))
     assert [(one.singer, one.seconds) for one in nothing] == [("Cy", of.voice_seconds)]
+
+
+def test_whether_several_sing_is_heard_as_well_where_no_band_plays(library):
+    """Besides what vectors tell; to the head that says so a band is another voice, so there it is not asked."""
+    turns = [(("Ada",), 30), (("Ada", "Bea"), 20), (("Bea",), 30)]
+    of = song(turns, spread=1.2, pauses=[(5, 9), (30, 34)])
+    several = np.array([3.0 if len(singers) > 1 else -3.0 for singers, cells in turns for _ in range(cells)])
+
+    def together(cells):
+        return sum(
+            span.end_s - span.start_s
+            for span in asked(library, replace(of, cells=cells)).timeline
+            if len(span.singers) + len(span.unknown) == 2
+        )
+
+    told = replace(of.cells, several=several.astype(np.float32))
+    assert together(told) == pytest.approx(10, abs=1)
+    assert together(replace(told, several=-told.several)) == 0
+    band = replace(told, sounds=np.ones_like(told.sounds))
+    assert together(band) == together(replace(band, several=None))

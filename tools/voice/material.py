@@ -22,7 +22,7 @@ SECONDS = 3.0
 SAMPLES = round(SECONDS * RATE)  # N
 CELL = RATE // 4  # samples
 _ACTIVE_DB = -32.0  # against the voice's loudest: fainter is a rest, or its echo
-_HOP = 160  # samples in which a voice is there or not
+HOP = 160  # samples in which a voice is there or not
 _VOICE_OVER_BAND_DB = (-9.0, 15.0)
 
 
@@ -95,9 +95,9 @@ def _voice(stems: Sequence[Stems], rng: Random) -> tuple[Array, Array]:
     if not total.any():
         return total, np.zeros(SAMPLES // CELL, np.float32)
     active = active_in(total)
-    sung = active.reshape(-1, CELL // _HOP).mean(1)
+    sung = active.reshape(-1, CELL // HOP).mean(1)
     if rng.random() < 0.25:  # shouted, or through a telephone
-        total = distorted(rng, total) * active.repeat(_HOP)
+        total = distorted(rng, total) * active.repeat(HOP)
     return total, sung.astype(np.float32)
 
 
@@ -112,11 +112,11 @@ def _cut(sound: Array, rng: Random, faster: float) -> Array:
 
 def active_in(voice: Array) -> NDArray[np.bool_]:
     """Whether a voice (samples,), a multiple of 10 ms, is there in each 10 ms."""
-    energy = np.square(voice).reshape(-1, _HOP).sum(1)
+    energy = np.square(voice).reshape(-1, HOP).sum(1)
     return np.asarray(energy > energy.max() * 10 ** (_ACTIVE_DB / 10))
 
 
 def sung_share(voice: Array) -> Array:
     """Which share of each whole cell of a stem (samples,) of vocals is sung; (L,)."""
     active = active_in(voice[: len(voice) // CELL * CELL])
-    return active.reshape(-1, CELL // _HOP).mean(1).astype(np.float32)
+    return active.reshape(-1, CELL // HOP).mean(1).astype(np.float32)

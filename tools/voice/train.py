@@ -1,9 +1,10 @@
-"""Train the head that hears whether somebody sings in a window, and write it where the package has it.
+"""Train the heads that hear whether somebody sings, and whether several do, and write them into the package.
 
-    cd tools; python -m voice.train MATERIAL [HEAD]
+    cd tools; python -m voice.train MATERIAL [--head voice|several] [--out FILE]
 
-All it learns from is made from numbers (`voice.material`); MATERIAL is a folder where that is kept, 0.5 GB.
-On one core it takes about a quarter of an hour. The same versions of NumPy and torch give the same weights.
+All they learn from is made from numbers (`voice.material`, `voice.several`); MATERIAL is a folder where that
+is kept, 0.5 GB. On one core it takes about half an hour. The same versions of NumPy and torch give the same
+weights.
 """
 
 import argparse
@@ -20,18 +21,19 @@ from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 
 from singerid.listening.predict import ask
-from singerid.listening.voice.network import BANK, HEAD, LARGEST
+from singerid.listening.voice.network import BANK, HEAD, LARGEST, SEVERAL
 from singerid.models.campplus import WEIGHTS, load_campplus
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 from singerid.sound.filter_bank import FilterBank
 from voice.material import CELL, SAMPLES, examples, songs
+from voice.several import windows
 
 SUNG_AT_LEAST, UNSUNG_AT_MOST = 0.5, 0.05  # of a window that the head learns from
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the head is made; kept in its metadata.
+    """How the head is made that hears whether somebody sings; kept in its metadata.
 
     Attributes:
         parts: of the material: (seed, songs of the synthetic corpus, windows cut from them).
@@ -44,19 +46,41 @@ class Recipe:
     campplus: str = WEIGHTS.identity
 
 
+@dataclass(frozen=True)
+class SeveralRecipe:
+    """How the head is made that hears whether several sing; kept in its metadata.
+
+    Attributes:
+        parts: of the material: (seed, duets of the synthetic corpus).
+        strength: of the regression, as of the other head.
+        campplus: identity of the weights that it hears by.
+    """
+
+    parts: tuple[tuple[int, int], ...] = ((4000, 99), (5000, 99), (6000, 99), (7000, 99))
+    strength: float = 1e-2
+    campplus: str = WEIGHTS.identity
+
+
 def main() -> None:
     """Make material, learn, save."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("material", type=Path)
-    parser.add_argument("head", type=Path, nargs="?", default=HEAD)
+    parser.add_argument("--head", choices=("voice", "several"), help="this one alone")
+    parser.add_argument("--out", type=Path, help="of that one, the file to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    recipe = Recipe()
-    parts = [part_of(options.material, *part) for part in recipe.parts]
-    statistics, shares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    save(fit(statistics, shares, recipe.strength), recipe, options.head)
+    if options.head in (None, "voice"):
+        recipe = Recipe()
+        parts = [part_of(options.material, *part) for part in recipe.parts]
+        statistics, shares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        save(fit(statistics, shares, recipe.strength), recipe, options.out or HEAD)
+    if options.head in (None, "several"):
+        several = SeveralRecipe()
+        parts = [several_of(options.material, *part) for part in several.parts]
+        statistics, both = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        save(fit(statistics, both, several.strength), several, options.out or SEVERAL)
 
 
 def part_of(
@@ -72,6 +96,18 @@ def part_of(
     return np.load(heard), np.load(sung).mean(1)
 
 
+def several_of(folder: Path, seed: int, duets: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What CAM++ hears early on in windows of duets (count, K), and 1 where both sing, 0 else (count,)."""
+    file = folder / f"several{seed}.npz"
+    if not file.exists():
+        made = list(windows(seed, duets, np.random.default_rng(seed)))
+        heard = np.concatenate(list(listened(np.stack([window.sound for window in made]))))
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(file, heard=heard, both=np.array([window.both for window in made], np.float32))
+    with np.load(file) as arrays:
+        return arrays["heard"], arrays["both"]
+
+
 def make(sounds: Path, sung: Path, seed: int, singers: int, count: int) -> None:
     """Write windows (count, N), and which share of each of their cells is sung (count, L)."""
     sounds.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +119,7 @@ def make(sounds: Path, sung: Path, seed: int, singers: int, count: int) -> None:
 
 
 @torch.inference_mode()
-def listened(sounds: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
+def listened(sounds: NDArray[np.floating]) -> Iterator[NDArray[np.float32]]:
     """Yield what CAM++ hears early on in windows (count, N), some at a time."""
     network, bank = FoldedCAMPlusPlus(load_campplus()), FilterBank(BANK)
     for first in range(0, len(sounds), 4):
@@ -94,11 +130,11 @@ def listened(sounds: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
 def fit(
     statistics: NDArray[np.float32], shares: NDArray[np.float32], strength: float
 ) -> dict[str, torch.Tensor]:
-    """The head that tells, of statistics (count, K), windows with a voice from those without.
+    """The head that tells, of statistics (count, K), windows with a voice (or two) from those without.
 
     Args:
         statistics: of the windows.
-        shares: (count,) how much of each is sung; those with little of a voice are left out.
+        shares: (count,) how much of each is sung (by two); those of which little is are left out.
         strength: of the regression.
     """
     clear = (shares >= SUNG_AT_LEAST) | (shares <= UNSUNG_AT_MOST)
@@ -113,7 +149,7 @@ def fit(
     }
 
 
-def save(head: dict[str, torch.Tensor], recipe: Recipe, path: Path) -> None:
+def save(head: dict[str, torch.Tensor], recipe: Recipe | SeveralRecipe, path: Path) -> None:
     """Write a head, the recipe, and the versions of what made it."""
     versions = {"torch": torch.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
     save_file(head, path, {"recipe": json.dumps(asdict(recipe)), "made_with": json.dumps(versions)})

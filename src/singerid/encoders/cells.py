@@ -27,18 +27,18 @@ class FrameNetwork:
 
     Attributes:
         frames: windows (B, H, W) -> (B, T, C); T covers all of W.
-        heard: means and deviations (L, C) of frames -> vectors (L, D), and how sure it is that
-            somebody sings (L,).
+        heard: means and deviations (L, C) of frames -> vectors (L, D), how sure it is that somebody
+            sings (L,), and the log-odds that several do, if somebody does and nothing else sounds (L,).
         frame_seconds: from one of the T frames to the next.
     """
 
     frames: Callable[[Tensor], Tensor]
-    heard: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    heard: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
     frame_seconds: float
 
     def of_windows(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors (B, D) and shares (B,) of whole windows, of their frames (B, T, C)."""
-        return self.heard(frames.mean(1), frames.std(1))
+        return self.heard(frames.mean(1), frames.std(1))[:2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,14 @@ class Cells:
     Attributes:
         vectors: (L, D) float32, each of unit length.
         sung: (L,) float32, 0 to 1: how sure it is that somebody sings.
+        several: (L,) float32, log-odds that several do, if somebody does and nothing else sounds; None: that
+            is not known.
         seconds: length of a cell.
     """
 
     vectors: NDArray[np.float32]
     sung: NDArray[np.float32]
+    several: NDArray[np.float32] | None = None
     seconds: float = CELL_SECONDS
 
     def __len__(self) -> int:
@@ -73,7 +76,7 @@ class CellMaker:
         self._rest: Tensor | None = None  # frames (R, C) of a cell that is not whole
         self._sums: deque[Tensor] = deque()  # (3, C) each: how many, their sum, that of their squares
         self._pending = 0  # of these, the first whose own vector is not made
-        self._vectors, self._sung = bytearray(), bytearray()
+        self._vectors, self._sung, self._several = bytearray(), bytearray(), bytearray()
         self._size = 0
 
     def add(self, start_s: float, frames: Tensor) -> None:
@@ -102,7 +105,8 @@ class CellMaker:
         if not self._size:
             raise ValueError("nothing was heard")
         vectors = np.frombuffer(self._vectors, np.float32).reshape(-1, self._size)
-        return Cells(vectors, np.frombuffer(self._sung, np.float32))
+        sung, several = (np.frombuffer(told, np.float32) for told in (self._sung, self._several))
+        return Cells(vectors, sung, several)
 
     def _make(self, until: int) -> None:
         """Make the vectors of the cells before `until`, of which the neighbours are there."""
@@ -113,11 +117,12 @@ class CellMaker:
         around = torch.stack([_sum_of(every[max(0, at - _REACH) : at + _REACH + 1]) for at in places])
         count, mean = around[:, 0], around[:, 1] / around[:, 0]
         spread = (around[:, 2] - count * mean**2).clamp(min=0) / (count - 1).clamp(min=1)
-        vectors, sung = self._network.heard(mean.float(), spread.sqrt().float())
+        vectors, sung, several = self._network.heard(mean.float(), spread.sqrt().float())
         vectors = torch.nn.functional.normalize(vectors.float())
         self._size = vectors.shape[1]
         self._vectors.extend(vectors.cpu().numpy().tobytes())
         self._sung.extend(sung.float().cpu().numpy().tobytes())
+        self._several.extend(several.float().cpu().numpy().tobytes())
         for _ in range(max(0, until - _REACH)):
             self._sums.popleft()
         self._pending = min(until, _REACH)

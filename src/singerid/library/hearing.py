@@ -48,12 +48,15 @@ class HeardCells:
         sung: (L,) 0 to 1: how sure it is that somebody sings.
         seconds: length of a cell.
         sounds: (M,) whether each tenth of a second is no pause.
+        several: (L,) log-odds that several sing, if somebody does and nothing else sounds; None: that is not
+            known.
     """
 
     vectors: FloatArray
     sung: FloatArray
     seconds: float
     sounds: NDArray[np.bool_]
+    several: FloatArray | None = None
 
 
 _FEW = 20  # windows, a minute: in a shorter sound they overlap, to hear more of it
@@ -286,7 +289,10 @@ def _cells_of(
     share = cells[0].sung[:count] if share is None else share
     usable = np.isfinite(vectors).all((1, 2)) & np.isfinite(share)
     vectors = np.where(usable[:, None, None], vectors, np.float32(0))
-    return HeardCells(vectors, np.where(usable, share, np.float32(0)), seconds, sounds)
+    several = cells[-1].several  # of the vocals, where they are heard
+    if several is not None:
+        several = np.where(usable, several[:count], np.float32(0))
+    return HeardCells(vectors, np.where(usable, share, np.float32(0)), seconds, sounds, several)
 
 
 def _from_windows(voices: Voices) -> Cells:

@@ -34,6 +34,9 @@ _STRANGE = 1.2  # is taken off the log-likelihood of each cell of a voice that r
 _LEAST_VOICE = 6  # cells of a voice in a song: in less there is no telling
 _TOGETHER = 0.3  # log-likelihood of a cell that two at once have more: their sum is never quite what is heard
 _DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
+# Of log-odds that several sing so much is taken off, for real voices resemble several more than those do from
+# which they were learned; what is left counts for so much, and at most for that of two units.
+_EVEN, _WEIGHT, _LEAST_ODDS, _MOST_ODDS = 1.0, 0.7, -4.0, 2.0
 _PIECE = 4  # cells, at most
 _ALIKE = 0.35  # cosine in the mean of the pieces of one group
 _MOST_PIECES = 1500  # that are compared with each other; of a longer song every second, third, ...
@@ -70,13 +73,14 @@ class Parting:
         return (state,) if state < len(self.means) else tuple(self.pairs[state - len(self.means)].tolist())
 
 
-def part(vectors: FloatArray, voiced: Mask, known: FloatArray) -> Parting:
+def part(vectors: FloatArray, voiced: Mask, known: FloatArray, several: FloatArray | None = None) -> Parting:
     """Part a song into voices.
 
     Args:
         vectors: (L, J) of the cells, each of unit length.
         voiced: (L,) whether somebody sings.
         known: (S, J) of the known singers.
+        several: (L,) log-odds that several sing in a cell, if somebody does; None: that is not known.
     """
     heard = np.flatnonzero(voiced)
     if not len(heard):
@@ -97,7 +101,7 @@ def part(vectors: FloatArray, voiced: Mask, known: FloatArray) -> Parting:
             ],
             np.int64,
         ).reshape(-1, 2)
-        found = _emissions(own, means, pairs)
+        found = _emissions(own, means, pairs, None if several is None else several[heard])
         told = np.concatenate(
             [likeliest(found[first:last], _CHANGE, _LEAST) for first, last in _runs(breaks, len(own))]
         )
@@ -246,13 +250,18 @@ def _losses(way: _Way, breaks: Places) -> NDArray[np.float64]:
     return np.bincount(owners, told - sums.max(1), minlength=len(way.means)).astype(np.float64)
 
 
-def _emissions(own: FloatArray, means: FloatArray, pairs: Places) -> NDArray[np.float64]:
+def _emissions(
+    own: FloatArray, means: FloatArray, pairs: Places, several: FloatArray | None
+) -> NDArray[np.float64]:
     """(L, N + P) of voices alone and of pairs, whose sum is what is heard of two at once."""
     alone = own @ means.T
     if not len(pairs):
         return np.asarray(_SHARP * alone, np.float64)
     together = own @ unit(means[pairs].sum(1)).T
-    return np.concatenate((_SHARP * alone, _SHARP * together + _TOGETHER), axis=1).astype(np.float64)
+    more = np.full((len(own), 1), _TOGETHER)
+    if several is not None:
+        more += _WEIGHT * np.clip(several[:, None] - _EVEN, _LEAST_ODDS, _MOST_ODDS)
+    return np.concatenate((_SHARP * alone, _SHARP * together + more), axis=1).astype(np.float64)
 
 
 def _runs(breaks: Places, end: int) -> list[tuple[int, int]]:

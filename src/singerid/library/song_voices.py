@@ -62,10 +62,13 @@ def timeline_of(
     cells = heard.cells
     if cells is None:
         return SongTimeline()
+    # To what tells one voice from several a band is another voice.
+    several = cells.several if is_alone(cells) else None
     if prints.back_ends:
-        parting = part(prints.asked(cells.vectors), voiced_cells(cells), prints.singers)
+        parting = part(prints.asked(cells.vectors), voiced_cells(cells), prints.singers, several)
     else:
-        parting = part(unit(cells.vectors.mean(1)), voiced_cells(cells), np.zeros((0, 0), np.float32))
+        vectors = unit(cells.vectors.mean(1))
+        parting = part(vectors, voiced_cells(cells), np.zeros((0, 0), np.float32), several)
     count = len(parting.means)
     if not count:
         return SongTimeline()
@@ -87,15 +90,20 @@ def timeline_of(
     )
 
 
-def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
-    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing.
+def is_alone(cells: HeardCells) -> bool:
+    """Whether nothing sounds with the voice.
 
     A band fills a voice's pauses. Where there are many, what sounds between them is the voice.
     """
+    heard = np.flatnonzero(cells.sounds)
+    return bool(len(heard)) and 1 - len(heard) / (1 + heard[-1] - heard[0]) >= _MANY_PAUSES
+
+
+def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
+    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing."""
     sung = np.clip(cells.sung.astype(np.float64), 1e-6, 1 - 1e-6)
     odds = np.clip(np.log(sung / (1 - sung)), -_SUREST, _SUREST)
-    heard = np.flatnonzero(cells.sounds)
-    if len(heard) and 1 - len(heard) / (1 + heard[-1] - heard[0]) >= _MANY_PAUSES:
+    if is_alone(cells):
         odds += _ALONE
     # Of silence the network has nothing to go by.
     tenths = round(cells.seconds / TENTH)

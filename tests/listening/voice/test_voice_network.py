@@ -13,11 +13,12 @@ from safetensors import safe_open
 
 from conftest import require_weights, voice
 from singerid import open_encoder
-from singerid.config import CorpusConfig
+from singerid.config import CorpusConfig, DuetConfig
 from singerid.data.synthetic import draw_corpus
+from singerid.data.synthetic.duets import draw_duets, render_duet
 from singerid.data.synthetic.studio import render
 from singerid.listening.voice.ear import VoiceEar
-from singerid.listening.voice.network import HEAD, VoiceNetwork, open_voice_network
+from singerid.listening.voice.network import HEAD, SEVERAL, VoiceNetwork, open_voice_network
 from singerid.sound.audio import load
 from singerid.system.devices import CPU
 from singerid.system.files import file_hash
@@ -117,10 +118,56 @@ def test_campplus_says_the_same_while_it_encodes(network, song, tmp_path):
         np.testing.assert_allclose(other.voice_share, encoder.encode(song.mixture).voice_share, atol=1e-4)
 
 
-def test_the_head_is_that_of_the_recipe():
-    from voice.train import Recipe
+def _several(samples):
+    """Log-odds that several sing, of each half second (L,)."""
+    found = open_encoder("campplus").encode(samples, with_cells=True, allow_silence=True).cells
+    return found.several
 
-    with safe_open(HEAD, "pt") as file:
+
+def _sings(samples):
+    """Whether a stem is heard in each half second, (L,)."""
+    cells = samples[: len(samples) // 8000 * 8000].reshape(-1, 8000)
+    loud = np.sqrt((cells**2).mean(1))
+    return loud > 0.2 * loud.max()
+
+
+def _area(odds, one, other):
+    """How often cells of two at once have greater odds than those of one alone."""
+    count = min(len(odds), len(one))
+    both, single = odds[:count][(one & other)[:count]], odds[:count][(one ^ other)[:count]]
+    return (both[:, None] > single).mean()
+
+
+def test_two_at_once_are_told_from_one(network):
+    """In duets of singers that the head has not learned from, in thirds, octaves or unison."""
+    corpus = CorpusConfig(singers=6, albums=1, songs=1, seconds=20, seed=78)
+    for duet in draw_duets(corpus, DuetConfig(duets=2, overlap=0.4)):
+        stems = render_duet(duet)
+        assert _area(_several(stems.vocals), *map(_sings, stems.voices)) > 0.85
+
+
+def test_two_real_voices_at_once_are_told_from_one(network, test_data):
+    """Those it has learned nothing of: halves of a track in which another voice is there, too."""
+    files = sorted((test_data / "voices").rglob("*.mp3"))
+    singers = {path.relative_to(test_data / "voices").parts[0]: path for path in files}
+    one, other = (load(path)[: 20 * RATE] for path in list(singers.values())[:2])
+    count = min(len(one), len(other)) // 16_000 * 16_000
+    one, other = one[:count], other[:count] * np.std(one) / np.std(other)
+    other[: count // 2] = 0
+    assert _area(_several(one + other), _sings(one), _sings(other)) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("head", "recipe_name", "digest"),
+    [
+        (HEAD, "Recipe", "65a9c6a8fbbd41720aef88812dabd88a0acc603d39e62bffce3af1acaff06c5d"),
+        (SEVERAL, "SeveralRecipe", "16bd6a6a3b78517201828f6186c6790c62c49bbdd77faf92ed60dddb9c7dbcc8"),
+    ],
+)
+def test_the_heads_are_those_of_the_recipes(head, recipe_name, digest):
+    from voice import train
+
+    with safe_open(head, "pt") as file:
         recipe = json.loads(file.metadata()["recipe"])
         assert {name: file.get_slice(name).get_shape() for name in file.keys()} == {  # noqa: SIM118
             "mean": [512],
@@ -128,5 +175,5 @@ def test_the_head_is_that_of_the_recipe():
             "weight": [512],
             "bias": [],
         }
-    assert recipe == json.loads(json.dumps(asdict(Recipe())))
-    assert file_hash(HEAD) == "65a9c6a8fbbd41720aef88812dabd88a0acc603d39e62bffce3af1acaff06c5d"
+    assert recipe == json.loads(json.dumps(asdict(getattr(train, recipe_name)())))
+    assert file_hash(head) == digest

@@ -1,7 +1,7 @@
-"""How sure it is that somebody sings in a window: a small head of ours on what CAM++ hears early on.
+"""How sure it is that somebody sings in a window, and that several do: small heads on what CAM++ hears early.
 
 CAM++ has learned voices apart with music behind them, so what its first block gives tells voice from
-instrument as well, real ones too. The head is a logistic regression on its mean and deviation over time. Its
+instrument as well, real ones too. Each head is a logistic regression on its mean and deviation over time. The
 weights are ours; what they learned from is made from numbers (tools/voice).
 
 Letters in shapes: B windows, H bands, W frames, D size of a vector, K numbers that the head reads.
@@ -19,8 +19,10 @@ from singerid.models.campplus import load_campplus
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 
 HEAD = Path(__file__).with_name("voice_head.safetensors")
-"""The head: what the numbers have taken off and are divided by, weights (K,), and the bias; the recipe by
-which they were made is in its metadata."""
+"""Whether somebody sings: what the numbers have taken off and are divided by, weights (K,), and the bias; the
+recipe by which they were made is in the file's metadata."""
+SEVERAL = Path(__file__).with_name("several_head.safetensors")
+"""Whether several sing at once, where somebody does and nothing else sounds; as `HEAD`."""
 BANK = FilterBankConfig()  # what is read
 _EVEN = 1e-3  # of logarithms: a mean that was taken off leaves rounding behind
 # Log-odds that the head gives where on real music it is as likely a voice as not. It learned from synthetic
@@ -35,13 +37,14 @@ class VoiceNetwork:
     Args:
         network: CAM++.
         head: file of the head's weights.
+        several: file of the other's.
     """
 
-    def __init__(self, network: FoldedCAMPlusPlus, head: Path = HEAD) -> None:
+    def __init__(self, network: FoldedCAMPlusPlus, head: Path = HEAD, several: Path = SEVERAL) -> None:
         self._network = network
         # The first weights of the network say where it is.
         device = next(network.buffers()).device
-        self._head = {name: tensor.to(device) for name, tensor in load_file(head).items()}
+        self._head, self._several = _Head(head, device), _Head(several, device)
 
     def share(self, bank: Tensor) -> Tensor:
         """Shares (B,), 0 to 1, of filter banks (B, H, W) as CAM++ reads them."""
@@ -52,18 +55,28 @@ class VoiceNetwork:
         vectors, statistics = self._network.with_statistics(bank)
         return torch.cat((vectors, self._share(statistics, bank)[:, None]), dim=1)
 
-    def of_pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and shares of what CAM++'s frames are like around places, see its `pooled`."""
+    def of_pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors, shares, and log-odds that several sing, of what CAM++'s frames are like around places."""
         vectors, statistics = self._network.pooled(means, deviations)
-        return vectors, self._sure(statistics)
+        return vectors, self._sure(statistics), self._several(statistics)
 
     def _share(self, statistics: Tensor, bank: Tensor) -> Tensor:
         return self._sure(statistics) * heard(bank)
 
     def _sure(self, statistics: Tensor) -> Tensor:
-        head = self._head
+        return (self._head(statistics) - EVEN).sigmoid()
+
+
+class _Head:
+    """A logistic regression: statistics (B, K) -> log-odds (B,)."""
+
+    def __init__(self, file: Path, device: torch.device) -> None:
+        self._weights = {name: tensor.to(device) for name, tensor in load_file(file).items()}
+
+    def __call__(self, statistics: Tensor) -> Tensor:
+        head = self._weights
         usual = ((statistics - head["mean"]) / head["scale"]).clamp(-LARGEST, LARGEST)
-        return (usual @ head["weight"] + head["bias"] - EVEN).sigmoid()
+        return usual @ head["weight"] + head["bias"]
 
 
 def heard(bank: Tensor) -> Tensor:
