@@ -2,8 +2,8 @@
 
     python benchmarks/perf/encoders.py [--threads 1] [--windows 8] [--repeats 15] [--json FILE]
 
-The two forms take turns on the same windows of 3 s, so many at a time; the fast one, with its batch norms
-folded away, is first held to the plain one. A song (44.1 kHz stereo MP3, made at first) is encoded in a fresh
+The forms take turns on the same windows of 3 s, so many at a time; the fast one, with its batch norms folded
+away, is first held to the plain one; a third tells besides whether somebody sings. A song (44.1 kHz stereo MP3, made at first) is encoded in a fresh
 process, so that start-up, decoding and the filter bank count; for that the weights must be in the cache
 (`singerid encoders --fetch campplus`).
 """
@@ -23,6 +23,7 @@ from timing import in_fresh_process, in_turn, machine, write
 from torch import Tensor
 
 from singerid.encoders.campplus import CAMPPLUS, SPEC
+from singerid.listening.voice.network import VoiceNetwork
 from singerid.nn.campplus import BANDS, CAMPlusPlus
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 from singerid.system.allocator import memory_kept
@@ -55,7 +56,8 @@ def network_rows(windows: int, repeats: int, rate: float) -> list[dict[str, Any]
     """The forms, windows one, two, four, ... at a time: seconds a window, each against plain."""
     torch.manual_seed(0)
     plain = CAMPlusPlus()
-    forms = {"plain": plain, "folded": FoldedCAMPlusPlus(plain)}
+    folded = FoldedCAMPlusPlus(plain)
+    forms = {"plain": plain, "folded": folded, "folded, with voice": VoiceNetwork(folded).with_vectors}
     banks = torch.randn(windows, BANDS, SPEC.window_frames)
 
     def run(form: str, at_once: int) -> Tensor:
