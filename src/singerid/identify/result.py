@@ -95,7 +95,7 @@ class Result:
         candidates: of a library: the likeliest singers, best first.
         nearest: of a library: the recordings that sound most alike, best first.
         needs: of a library: the score that the best candidate needs to be named.
-        said: a person said who it is.
+        said: a person said who it is, or that nobody sings.
         calibrated: of a library: whether its decisions keep a promise that was measured on it.
     """
 

@@ -135,6 +135,12 @@ class Database:
         found: str | None = self.value("SELECT value FROM settings WHERE key = ?", (key,))
         return found
 
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table; a library that cannot be written stays in the format that it had."""
+        return (
+            self.value("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)) is not None
+        )
+
     # Writing
 
     @contextmanager

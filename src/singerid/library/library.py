@@ -16,7 +16,7 @@ from singerid.library.calibrate import DEFAULT_FPIR, Calibration, calibrate, rea
 from singerid.library.core import LibraryCore
 from singerid.library.database import Database, is_library
 from singerid.library.decide import NOTHING_KNOWN, Known, judge, known_of, similar
-from singerid.library.discover import Discovery, group_voices, voice_number
+from singerid.library.discover import Discovery, group_voices
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
 from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
@@ -26,6 +26,7 @@ from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
+from singerid.library.saying import say, say_nobody
 from singerid.library.shipped import shipped_rule
 from singerid.library.transfer import export_library, import_library
 from singerid.listening.ahead import decoded_ahead
@@ -279,13 +280,14 @@ class Library:
 
     def known(self, path: Path) -> Known:
         """What people said of a file, if the library has it."""
-        return known_of(self.core.contents, look(self.core.database, path).recording)
+        file = look(self.core.database, path)
+        return known_of(self.core.contents, file.recording, (file.fingerprint, file.scheme))
 
     def judged(
         self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
     ) -> Result:
         """The answer for what was heard."""
-        if known.recording is None:
+        if known.recording is None and not known.nobody:
             alike = by_sound(self.core.contents, heard)
             if alike is not None:
                 known = known_of(self.core.contents, alike.id)
@@ -312,7 +314,7 @@ class Library:
         path = Path(file)
         known = self.known(path)
         heard = self._voice(path)
-        if number in known.refused or (known.singer is not None and known.singer != number):
+        if known.nobody or number in known.refused or (known.singer is not None and known.singer != number):
             return False, 0.0, 1.0
         if number not in contents.singers:
             raise SingeridError(f"'{printable(singer)}' has no recording; enroll one first")
@@ -348,7 +350,7 @@ class Library:
         """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
 
         Args:
-            what: a file, which is heard where it is new, or an unnamed voice: "voice 3".
+            what: a file, which is heard where it is new, the id of a recording, or an unnamed voice: "voice 3".
             singer: who sings; the recordings are enrolled as this singer's.
             never: who does not sing; or an unnamed voice that a file is not of.
 
@@ -358,69 +360,27 @@ class Library:
         Raises:
             SingeridError: nothing is said, or of what the library does not have.
         """
-        if (singer is None) == (never is None):
-            raise SingeridError("say who it is or who it is not: --is NAME or --is-not NAME")
-        voice = voice_number(str(what)) if not Path(what).exists() else None
-        group = None  # an unnamed voice that it is not of
-        if singer is not None:
-            corrections.proper(singer)
-        elif never is not None and self.core.contents.number_of(never) is None:
-            group = voice_number(never)
-            if group is None:
-                self.core.contents.require(never)
-            else:
-                self._members(group)
-        with self.core.database.command("say") as entry:
-            if voice is not None:
-                recordings = self._members(voice)
-                # Who was said not to be of this voice is not of the singer either.
-                refusing = self._rejecting(voice)
-                self._said(entry, recordings, singer, never, group)
-                for recording in refusing if singer is not None else ():
-                    corrections.say_is_not(self.core, entry, recording, singer or "")
-            else:
-                self.core.settle(entry)
-                try:
-                    with self.core.database.changing():  # a file that is new is heard and named at once
-                        report = enroll(self.core, [Entrant(Path(what))], entry)
-                        if report.refused:
-                            raise SingeridError(str(report.refused[0]))
-                        recordings = [recording for _, recording in report.recordings]
-                        self._said(entry, recordings, singer, never, group)
-                finally:
-                    self.core.changed()
+        count = say(self.core, what, singer, never)
         write_pages(self.core)
-        return len(recordings)
+        return count
 
-    def _said(
-        self,
-        entry: int | None,
-        recordings: Sequence[str],
-        singer: str | None,
-        never: str | None,
-        group: int | None,
-    ) -> None:
-        if singer is not None:
-            corrections.say_is(self.core, entry, recordings, singer)
-            return
-        for recording in recordings:
-            if group is not None:
-                corrections.say_is_not_voice(self.core, entry, recording, group)
-            else:
-                corrections.say_is_not(self.core, entry, recording, never or "")
+    def say_nobody(self, what: Path | str) -> int:
+        """A person says that nobody sings in a recording; that outweighs what is heard, for ever.
 
-    def _members(self, voice: int) -> list[str]:
-        found = [one.id for one in self.core.contents.recordings if one.voice == voice]
-        if not found:
-            raise SingeridError(
-                f"voice {voice}: there is no such file and no such voice; "
-                f"singerid discover {shell_word(self.path)} lists the voices"
-            )
-        return found
+        What was enrolled of it is nobody's from then on. `say` takes it back.
 
-    def _rejecting(self, voice: int) -> list[str]:
-        rows = self.core.database.rows("SELECT recording FROM rejections WHERE voice = ?", (voice,))
-        return [recording for (recording,) in rows]
+        Args:
+            what: a file, which need not be heard, the id of a recording, or an unnamed voice.
+
+        Returns:
+            Number of recordings of which that was said.
+
+        Raises:
+            SingeridError: it is no file that can be read, and nothing that the library has.
+        """
+        count = say_nobody(self.core, what)
+        write_pages(self.core)
+        return count
 
     def rename(self, old: str, new: str) -> None:
         """Call a singer by another name; raises SingeridError where that is somebody else's."""
