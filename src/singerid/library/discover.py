@@ -87,7 +87,7 @@ def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
     ]
     known = _known(contents, heard, rule)
     unknown = [at for at in heard if at not in known]
-    vectors = _compared(contents, unknown)
+    vectors = comparable(contents, unknown)
     own = [contents.recordings[at] for at in unknown]
     rejected: dict[str, set[int]] = {}
     for recording, voice in core.database.rows("SELECT recording, voice FROM rejections"):
@@ -125,7 +125,7 @@ def _known(contents: Contents, heard: Sequence[int], rule: Rule) -> set[int]:
     return found
 
 
-def _compared(contents: Contents, which: Sequence[int]) -> FloatArray:
+def comparable(contents: Contents, which: Sequence[int]) -> FloatArray:
     """Recordings behind the back end; while few are enrolled, behind one that they, too, are centred by."""
     vectors = contents.vectors[list(which)]
     if not len(vectors):
