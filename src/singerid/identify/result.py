@@ -1,5 +1,6 @@
 """What is said of one file: who sings, how sure that is, and when; or that nobody does."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -138,6 +139,21 @@ class Result:
         if self.calibrated is not None:
             found["calibrated"] = self.calibrated
         return found
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Result":
+        """What `to_json` gave, also after it was written and read."""
+        spans = [
+            {**span, "singers": tuple(span.get("singers", ())), "unknown": tuple(span.get("unknown", ()))}
+            for span in content.get("timeline", ())
+        ]
+        whole = {
+            "singers": tuple(Named(**one) for one in content.get("singers", ())),
+            "candidates": tuple(Candidate(**one) for one in content.get("candidates", ())),
+            "nearest": tuple(Nearest(**one) for one in content.get("nearest", ())),
+            "timeline": tuple(Span(**span) for span in spans),
+        }
+        return cls(**{**content, **whole})
 
 
 _ALWAYS = ("path", "decision", "voice_seconds", "seconds")

@@ -22,6 +22,7 @@ from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.journal import Entry, entries, undo
+from singerid.library.likeness import fits
 from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
@@ -136,12 +137,7 @@ class Library:
         contents = self.core.contents
         number = contents.require(singer)
         own = [at for at in contents.enrolled if contents.recordings[at].singer == number]
-        scores: list[float | None] = [None] * len(own)
-        if own:
-            prints = contents.voiceprints
-            place = contents.singers.index(number)
-            found = prints.scores(prints.asked(contents.vectors[own]))[:, place]
-            scores = [round(float(score), 3) for score in found]
+        scores = [round(score, 3) for score in fits(contents).get(number, ())]
         places = paths_of(self.core.database, [contents.recordings[at].id for at in own])
         return [
             {
