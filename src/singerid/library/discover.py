@@ -26,6 +26,7 @@ from singerid.library.voiceprints import FloatArray, IntArray, behind, fit_back_
 _SURE = logit(0.9)
 _FEW = 5  # singers: the mean of fewer is their own, not what all recordings share
 _BLOCK = 2048
+_LAST_VOICE = "SELECT seq FROM sqlite_sequence WHERE name = 'voices'"
 _APART = 1e3  # a distance that no mean makes up for
 
 
@@ -75,6 +76,11 @@ def voice_number(name: str) -> int | None:
     """The number of an unnamed voice that is called so; None: it is no such name."""
     word, _, number = " ".join(name.split()).partition(" ")
     return int(number) if word.lower() == "voice" and number.isdecimal() else None
+
+
+def has_grouped(core: LibraryCore) -> bool:
+    """Whether any voice was ever found; numbers of voices that are gone count, too."""
+    return core.database.value(_LAST_VOICE) is not None
 
 
 def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
@@ -229,7 +235,7 @@ def _numbered(
         if index not in numbers and voice not in numbers.values():
             numbers[index] = voice
     # A number is never used again, also of a voice that is gone.
-    following = (core.database.value("SELECT seq FROM sqlite_sequence WHERE name = 'voices'") or 0) + 1
+    following = (core.database.value(_LAST_VOICE) or 0) + 1
     for index in sorted(set(range(len(several))) - set(numbers), key=lambda index: -len(several[index])):
         numbers[index], following = following, following + 1
     voices = [Voice(numbers[index], tuple(one.id for one in own)) for index, own in enumerate(several)]

@@ -392,15 +392,19 @@ class Library:
         return moved
 
     def split(
-        self, name: str, into: str | None = None, files: Sequence[Path | str] | None = None
+        self,
+        name: str,
+        into: str | None = None,
+        files: Sequence[Path | str] | None = None,
+        recordings: Sequence[str] | None = None,
     ) -> corrections.Split:
-        """Make two singers of one: of the files, or of two groups by voice."""
-        recordings = None
+        """Make two singers of one: of the files or recordings (by their ids), or of two groups by voice."""
+        chosen = None if recordings is None else set(recordings)
         if files:
             found = [look(self.core.database, Path(file)).recording for file in files]
-            recordings = {recording for recording in found if recording is not None}
+            chosen = {recording for recording in found if recording is not None} | (chosen or set())
         with self.core.database.command("split") as entry:
-            done = corrections.split(self.core, entry, name, into, recordings)
+            done = corrections.split(self.core, entry, name, into, chosen)
         write_pages(self.core)
         return done
 

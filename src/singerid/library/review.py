@@ -165,7 +165,7 @@ def _as_its_best(
     asked = prints.asked(contents.vectors[which])
     after = _named(rule, behind(prints.back_ends, moved.astype(np.float32)) @ asked.T, seconds, counts + 1)
     before = _named(rule, prints.singers[usable] @ asked.T, seconds, counts)
-    gained = np.maximum(0.0, after - before)
+    gained = after - before  # some may lose their name by it
     np.fill_diagonal(gained, 1.0)
     found: Floats = gained.sum(1)
     return found
