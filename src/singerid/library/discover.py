@@ -86,11 +86,7 @@ def has_grouped(core: LibraryCore) -> bool:
 def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
     """Group all recordings that were heard and are nobody's; numbers of voices stay as far as they can."""
     contents = core.contents
-    heard = [
-        at
-        for at, one in enumerate(contents.recordings)
-        if one.role == "heard" and not contents.nobody_sings(one)
-    ]
+    heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
     known = _known(contents, heard, rule)
     unknown = [at for at in heard if at not in known]
     vectors = comparable(contents, unknown)

@@ -29,7 +29,7 @@ CLIP_SECONDS = 5.0
 SURE = 0.9
 """A name that is so probable needs no question."""
 _WORTH_NAMING = 0.2  # a singer who is less probable is not asked about: "who is it?" says more
-_MOST = 1500  # songs that are weighed against each other; of more, so many are taken evenly
+_MOST = 1000  # songs that are weighed against each other; of more, so many are taken evenly
 _MOST_CANDIDATES = 3
 
 Floats = NDArray[np.float64]
@@ -68,11 +68,7 @@ def open_songs(contents: Contents, rule: Rule, sure: float = SURE) -> list[tuple
         rule: how it decides.
         sure: a name that is so probable needs no question.
     """
-    heard = [
-        at
-        for at, one in enumerate(contents.recordings)
-        if one.role == "heard" and not contents.nobody_sings(one)
-    ]
+    heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
     nobody = np.zeros(0, np.float32)
     if not contents.singers:
         stranger = Judgement("unknown", 1.0, None, nobody, nobody, None)
@@ -132,7 +128,7 @@ def _worth(
     which = [contents.index[one.id] for one, _ in songs]
     seconds = np.array([one.voice_seconds for one, _ in songs])
     vectors = comparable(contents, which)
-    as_new = _named(rule, vectors @ vectors.T, seconds, np.ones(len(songs)))
+    as_new = _named(rule, vectors @ vectors.T, seconds, np.ones(len(songs), np.int64))
     np.fill_diagonal(as_new, 1.0)
     alike = (as_new >= 0.5).sum(1) - 1
     best = np.array([-1 if judged.best is None else judged.best for _, judged in songs])
@@ -171,7 +167,7 @@ def _as_its_best(
     return found
 
 
-def _named(rule: Rule, scores: FloatArray, seconds: Floats, counts: NDArray[np.float64]) -> Floats:
+def _named(rule: Rule, scores: FloatArray, seconds: Floats, counts: NDArray[np.int64]) -> Floats:
     """How likely each song is named by a score, softly about the threshold: as `scores`.
 
     Args:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import SingeridError
 from singerid.library.library import Library
-from singerid.library.review import Question, next_question, open_songs
+from singerid.library.review import Question, next_question
 from singerid.web.clips import answer_of, clip_of_recording
 from singerid.web.correcting import correcting
 from singerid.web.desk import Desk, desk
@@ -58,9 +58,10 @@ def reply(at: At, body: Reply) -> dict[str, Any]:
 
 def _require(library: Library, recording: str) -> None:
     """The question must be open still: somebody else may have answered it, or undone what it was about."""
-    rule, _ = library.rule()
-    if all(one.id != recording for one, _ in open_songs(library.core.contents, rule, sure=2.0)):
-        raise HTTPException(409, "that question was answered meanwhile; here is another one: load it again")
+    contents = library.core.contents
+    at = contents.index.get(recording)
+    if at is None or not contents.is_open(contents.recordings[at]):
+        raise HTTPException(409, "that question was answered meanwhile; load the page again for another one")
 
 
 def _keep(library: Library, body: Reply) -> None:
