@@ -1,6 +1,8 @@
 """A library of known singers: open it, enroll, ask who sings, correct it."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,8 @@ from singerid.errors import Failure, SingeridError
 from singerid.identify.result import Result
 from singerid.library import corrections
 from singerid.library.answer import answer
+from singerid.library.answering import AnswerAgain, kept_content, state_of, with_name
+from singerid.library.answers import Answers
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration, calibrate, read_calibration
 from singerid.library.core import LibraryCore
 from singerid.library.database import Database, is_library
@@ -21,6 +25,7 @@ from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
 from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.jobs import Jobs
 from singerid.library.journal import Entry, entries, undo
 from singerid.library.likeness import fits
 from singerid.library.migrate import MigrateReport, migrate
@@ -53,6 +58,7 @@ class Library:
     def __init__(self, core: LibraryCore) -> None:
         self.core = core
         self._decides: tuple[Contents, Rule, Calibration | None] | None = None
+        self._state: tuple[Contents, str] | None = None
 
     @classmethod
     def open(
@@ -340,6 +346,80 @@ class Library:
             raise AudioError(path, "nobody is heard to sing in it")
         return heard
 
+    # Answers that are kept
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What it last said of files."""
+        return Answers(self.core.database)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Long work that was asked for."""
+        return Jobs(self.core.database)
+
+    @property
+    def state(self) -> str:
+        """A short mark of all that its answers depend on: an answer of another state is out of date."""
+        contents = self.core.contents
+        if self._state is None or self._state[0] is not contents:
+            calibration = self.core.database.setting("calibration") or ""
+            self._state = contents, state_of(contents, calibration)
+        return self._state[1]
+
+    def keep(self, path: Path, heard: HeardVoice, warning: str = "", name: str = "") -> int:
+        """Keep what was heard of a file, and the answer; gives the answer's id.
+
+        It is a recording of the library from then on, nobody's unless a person says so. No command is noted
+        in the journal for that: there is nothing to take back.
+
+        Args:
+            path: the file.
+            heard: what was heard of it, cell by cell.
+            warning: what was wrong with the file.
+            name: what people call the file, where that is not in its path.
+        """
+        core = self.core
+        with core.database.command("hear", can_undo=False):
+            file = look(core.database, path)
+            known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
+            if not known.nobody:
+                enroll_heard(core, [(Entrant(path), file, heard)], None)
+                file = look(core.database, path)
+                known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
+            result = with_name(self.judged(heard, known, str(path), warning), path)
+            return self.answers.put(
+                result.path,
+                file.size,
+                file.changed_ns,
+                file.recording,
+                kept_content(result, name),
+                self.state,
+            )
+
+    def answer_again(
+        self, which: Sequence[int] | None = None, most_seconds: float = math.inf, after: int = 0
+    ) -> int | None:
+        """Make kept answers anew of the library's vectors; nothing is heard.
+
+        Args:
+            which: ids of answers; None: all that are out of date, by their ids.
+            most_seconds: after so long the rest of those is left as it is.
+            after: the id behind which to begin with those.
+
+        Returns:
+            The id behind which the rest begins; None: all that can be made anew was. What needs hearing for
+            it stays out of date.
+        """
+        if self.core.contents.settings is None:
+            return None
+        rule, calibration = self.rule()
+        again = AnswerAgain(self.core, self.answers, rule, calibration is not None, self.state)
+        if which is not None:
+            again.each(which)
+            return None
+        return again.outdated(most_seconds, after)
+
     # What people say
 
     def say(self, what: Path | str, *, singer: str | None = None, never: str | None = None) -> int:
@@ -380,14 +460,18 @@ class Library:
 
     def rename(self, old: str, new: str) -> None:
         """Call a singer by another name; raises SingeridError where that is somebody else's."""
+        before = self._name(old)
         with self.core.database.command("rename") as entry:
             corrections.rename(self.core, entry, old, new)
+            self.answers.call(before, self._name(new))
         write_pages(self.core)
 
     def merge(self, name: str, into: str) -> int:
         """Make two singers one; gives the number of recordings that were moved."""
+        before = self._name(name)
         with self.core.database.command("merge") as entry:
             moved = corrections.merge(self.core, entry, name, into)
+            self.answers.call(before, self._name(into))
         write_pages(self.core)
         return moved
 
@@ -410,9 +494,15 @@ class Library:
 
     def forget(self, name: str) -> int:
         """Remove a singer and all that was made of that voice, for ever; gives the number of recordings."""
+        self.answers.call(self._name(name), None)
         count = corrections.forget(self.core, name)
         write_pages(self.core)
         return count
+
+    def _name(self, name: str) -> str:
+        """A singer's name as the library spells it."""
+        contents = self.core.contents
+        return contents.names[contents.require(name)]
 
     def undo(self, count: int = 1) -> list[Entry]:
         """Take back the latest commands, also those of earlier processes; gives them, latest first."""
