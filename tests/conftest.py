@@ -245,7 +245,7 @@ def sung(tmp_path_factory) -> Sung:
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_ears(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small ears are known in tests of libraries, tags and pages: others go through all encoders there are."""
+    """Small ears are known in tests of libraries, tags and pages: others go through all encoders."""
     place = f"{request.path.parent.name} {request.path.stem}"
     if not any(word in place for word in ("library", "tags", "web")):
         yield

@@ -1,4 +1,4 @@
-"""A client of the API of `singerid serve`, served by a thread: without its door, for tests of what it says."""
+"""A client of the API of `singerid serve`, served by a thread and without its door."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,9 @@ from fastapi.responses import JSONResponse
 
 from singerid.errors import SingeridError
 from singerid.library.database import UnusableDatabaseError
-from singerid.web.api import journal, review, singers, tags, trust, voices
-from singerid.web.desk import Desk
+from singerid.web.api import ROUTERS
+from singerid.web.desk import Desk, NotThereError
+from singerid.web.settings import Settings
 
 API = "/api/v1"
 
@@ -37,14 +38,15 @@ class Page:
 def client(folder: Path) -> Iterator[Page]:
     """The API of a library."""
     app = FastAPI()
-    desk = Desk(folder)
+    desk = Desk(Settings(folder))
     app.state.desk = desk
-    for module in (journal, review, singers, tags, trust, voices):
-        app.include_router(module.router, prefix=API)
+    for router in ROUTERS:
+        app.include_router(router, prefix=API)
 
     @app.exception_handler(SingeridError)
     def failed(_: Request, error: SingeridError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 503 if isinstance(error, UnusableDatabaseError) else 400)
+        kinds = {UnusableDatabaseError: 503, NotThereError: 404}
+        return JSONResponse({"detail": str(error)}, kinds.get(type(error), 400))
 
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = Thread(target=server.run, daemon=True)
@@ -58,3 +60,4 @@ def client(folder: Path) -> Iterator[Page]:
     finally:
         server.should_exit = True
         thread.join(30)
+        desk.close()

@@ -185,3 +185,26 @@ def test_a_library_that_is_gone_is_told(page, own_library):
     answer = page.get("singers")
     assert answer.status_code >= 400
     assert "\n" not in answer.json()["detail"]
+
+
+def test_after_a_correction_kept_answers_are_renewed_and_who_looks_is_told(page, tmp_path, monkeypatch):
+    path = made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
+    with page.desk.library() as library:
+        song = library.keep(path, library.hearing(path, lambda _: None, with_cells=True))
+    told = []
+    monkeypatch.setattr(page.desk, "tell", lambda event, data: told.append((event, data)))
+
+    def singer():
+        with page.desk.library() as library:
+            found = page.desk.song(library, song)
+        assert not found["stale"]
+        return [one["singer"] for one in found["singers"]]
+
+    assert singer() == ["Ada"]
+    page.post("singers/rename", json={"name": "Ada", "to": "Eve"})
+    assert singer() == ["Eve"]
+    assert ("library", {}) in told
+    page.post("undo", json={})
+    assert singer() == ["Ada"]
+    page.post("singers/forget", json={"name": "Ada", "sure": True})
+    assert singer() == []

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from desk_clients import client
-from singerid.library.answers import Answers
-from singerid.library.answering import kept_content
 from singerid.library.library import Library
 from singerid.tags.kinds import kind_of, open_tagged
 
@@ -30,21 +28,13 @@ def tag_page(tag_library, song):
     """Of a library that keeps its promise and has heard the song."""
     with client(tag_library) as opened:
         with opened.desk.library() as library:
-            _keep(opened.desk, library, song)
+            _keep(library, song)
         yield opened
 
 
-def _keep(desk, library, path):
-    """Put a file into the list of what was heard."""
-    status = path.stat()
-    return Answers(library.core.database).put(
-        str(path),
-        status.st_size,
-        status.st_mtime_ns,
-        library.known(path).recording,
-        kept_content(library.identify(path)),
-        desk.state(library),
-    )
+def _keep(library, path):
+    """Put a file into the list of what was heard; gives its id."""
+    return library.keep(path, library.hearing(path, lambda _: None, with_cells=True))
 
 
 def _performers(path):
@@ -131,7 +121,7 @@ def test_tags_are_written_and_taken_back(tag_page, song):
 def test_a_library_without_the_promise_holds_names_back(own_library, song):
     with client(own_library) as page:
         with page.desk.library() as library:
-            one = _keep(page.desk, library, song)
+            one = _keep(library, song)
         before = song.read_bytes()
         found = page.post("tags", json={"songs": [one], "write": True}).json()
         assert found["changes"][0]["status"] == "held back"

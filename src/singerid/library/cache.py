@@ -5,7 +5,7 @@ from pathlib import Path
 
 from singerid.system.files import writing
 
-_FOLDER = "cache"
+_FOLDER = Path("serve", "cache")
 
 
 def cache_of(library: Path) -> Path:

@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-from fastapi.exceptions import HTTPException
-
 from singerid.config import FeatureConfig
 from singerid.figures.spectrum import spectrum_svg
 from singerid.library.library import Library
@@ -13,7 +11,7 @@ from singerid.sound.audio import read_blocks
 from singerid.sound.overview import overview
 from singerid.system.files import atomic_write
 from singerid.text import printable
-from singerid.web.desk import Desk
+from singerid.web.desk import Desk, NotThereError
 
 _COLUMNS = 500
 
@@ -29,16 +27,16 @@ def best_recordings(library: Library, number: int) -> list[tuple[str, Path]]:
 
 
 def singer_picture(desk: Desk, library: Library, name: str) -> bytes:
-    """The SVG; drawn once for each recording and kept. Raises HTTPException 404 where no file is there."""
+    """The SVG; drawn once for each recording and kept. Raises NotThereError where no file is."""
     contents = library.core.contents
     number = contents.require(name)
     for recording, path in best_recordings(library, number):
-        kept = desk.cache / "voices" / f"{recording}.svg"
+        kept = desk.settings.cache / "voices" / f"{recording}.svg"
         if not kept.is_file():
             with atomic_write(kept, "w") as file:
                 file.write(spectrum_svg(_mean_spectrum(path)))
         return kept.read_bytes()
-    raise HTTPException(404, f"'{printable(name)}': no file of this singer is where it was; hear one again")
+    raise NotThereError(f"'{printable(name)}': no file of this singer is where it was; hear one again")
 
 
 def _mean_spectrum(path: Path) -> list[float]:

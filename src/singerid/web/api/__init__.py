@@ -2,5 +2,14 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from singerid.web.api import journal, review, singers, tags, trust, voices
+
+ROUTERS: tuple[APIRouter, ...] = (
+    singers.router,
+    review.router,
+    voices.router,
+    trust.router,
+    tags.router,
+    journal.router,
+)
 """What the server answers; a new part is a file here and its name in this line."""

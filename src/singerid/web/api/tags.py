@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import Failure
 from singerid.identify.result import Result
-from singerid.library.answers import Answer, Answers
+from singerid.library.answers import Answer
 from singerid.library.library import Library
 from singerid.tags.plan import Change
 from singerid.tags.report import summary
@@ -48,7 +48,7 @@ def tags(at: At, body: Tags) -> dict[str, Any]:
     """
     with at.library() as library:
         kept = _kept(library, body.songs)
-        ask = partial(_answers, at, library, {answer.path: answer for answer in kept})
+        ask = partial(_answers, library, {answer.path: answer for answer in kept})
         with Tagger(library, write=body.write, force=body.force, ask=ask) as tagger:
             outcomes = list(tagger.outcomes([Path(answer.path) for answer in kept]))
             held_back = tagger.held_back
@@ -75,19 +75,16 @@ def undo(at: At, body: TakeBack) -> dict[str, Any]:
 
 
 def _kept(library: Library, songs: Sequence[int] | None) -> list[Answer]:
-    answers = Answers(library.core.database)
-    return answers.of(answers.choose(order="name")[0] if songs is None else songs)
+    return library.answers.of(library.answers.choose(order="name")[0] if songs is None else songs)
 
 
-def _answers(
-    at: Desk, library: Library, kept: dict[str, Answer], paths: Sequence[Path]
-) -> Iterator[Result | Failure]:
+def _answers(library: Library, kept: dict[str, Answer], paths: Sequence[Path]) -> Iterator[Result | Failure]:
     """The answers that are kept of files, as long as neither file nor library has changed since."""
     for path in paths:
         answer = kept[str(path)]
         status = path.stat()
         is_same = (status.st_size, status.st_mtime_ns) == (answer.size, answer.changed_ns)
-        if is_same and not at.is_stale(library, answer):
+        if is_same and answer.state == library.state:
             yield Result.from_json(answer.result)
         else:
             yield Failure(str(path), _OUT_OF_DATE)

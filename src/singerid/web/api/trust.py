@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.exceptions import HTTPException
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,7 +10,8 @@ from singerid.library.calibrate import DEFAULT_FPIR, Calibration
 from singerid.library.library import Library
 from singerid.library.pages import PICTURE, sentences
 from singerid.web.audit import audit_of_encoder
-from singerid.web.desk import Desk, desk
+from singerid.web.desk import Desk, NotThereError, desk
+from singerid.web.queueing import ask_for
 
 router = APIRouter(prefix="/trust", tags=["trust"])
 At = Annotated[Desk, Depends(desk)]
@@ -82,11 +82,11 @@ def picture(at: At) -> FileResponse:
     """The scores of the calibration and its threshold."""
     path = at.folder / PICTURE
     if not path.is_file():
-        raise HTTPException(404, "the library is not calibrated: calibrate it first")
+        raise NotThereError("the library is not calibrated: calibrate it first")
     return FileResponse(path, media_type="image/svg+xml")
 
 
 @router.post("/calibrate")
 def calibrate(at: At, body: Calibrate) -> dict[str, Any]:
     """Calibrate, as a job."""
-    return at.add_job("calibrate", {"fpir": body.fpir})
+    return ask_for(at, "calibrate", {"fpir": body.fpir})

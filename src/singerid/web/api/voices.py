@@ -13,6 +13,7 @@ from singerid.library.review import open_songs
 from singerid.web.clips import clip_of_recording
 from singerid.web.correcting import correcting
 from singerid.web.desk import Desk, desk
+from singerid.web.queueing import ask_for
 
 router = APIRouter(prefix="/voices", tags=["voices"])
 At = Annotated[Desk, Depends(desk)]
@@ -83,7 +84,7 @@ def _songs(library: Library, recordings: list[Recording]) -> list[dict[str, Any]
 @router.post("/discover")
 def discover(at: At) -> dict[str, Any]:
     """Group what was heard of nobody known, as a job."""
-    return at.add_job("discover", {})
+    return ask_for(at, "discover", {})
 
 
 @router.post("/name")
