@@ -1,9 +1,10 @@
 """Which question teaches a library most: about which song to ask a person next, and whether it is whom.
 
-Every unnamed song is tried in thought. If it were enrolled as its likeliest singer, how many songs would be
-named that are not yet? And if it were somebody new's? The two are weighed by how likely that singer is. So
-large groups of one voice come first, each by its most central song; then songs that lie between two singers
-or near the threshold; at last named songs that are least sure. Songs that are alike need no grouping for it.
+Every unnamed song is weighed: if it were enrolled as its likeliest singer, how many songs would be named that
+are not yet? And if it were somebody new's? The two count as much as that singer is likely. The few that
+promise most are then enrolled in thought, with all that follows for the other songs (`trying`): some songs
+lose their names by it. So large groups of one voice come first, each by its most central song; then songs
+that lie between two singers or near the threshold; at last named songs that are least sure.
 
 Letters in shapes: N songs without a name, K sounds, D size of a vector, S singers.
 """
@@ -22,6 +23,7 @@ from singerid.library.odds import probability
 from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
 from singerid.library.trials import log_seconds
+from singerid.library.trying import Trying
 from singerid.library.voiceprints import FloatArray, behind
 from singerid.text import counted, printable
 
@@ -31,6 +33,9 @@ SURE = 0.9
 _WORTH_NAMING = 0.2  # a singer who is less probable is not asked about: "who is it?" says more
 _MOST = 1000  # songs that are weighed against each other; of more, so many are taken evenly
 _MOST_CANDIDATES = 3
+_TRIED = 12  # songs that promise most
+_MANY = 2000  # enrolled recordings: one more changes nothing but its singer, so none is tried
+_UNLIKELY = 0.1  # is not tried
 
 Floats = NDArray[np.float64]
 
@@ -90,7 +95,7 @@ def open_songs(contents: Contents, rule: Rule, sure: float = SURE) -> list[tuple
 
 
 def next_question(
-    contents: Contents, rule: Rule, skipped: Collection[str] = ()
+    contents: Contents, rule: Rule, skipped: Collection[str] = (), keeps_back_end: bool = False
 ) -> tuple[Question | None, int]:
     """The question that teaches most, and how many songs there are to ask about.
 
@@ -98,6 +103,7 @@ def next_question(
         contents: of the library.
         rule: how it decides.
         skipped: ids of recordings that were skipped, the latest last: they come last, in that order.
+        keeps_back_end: the library is calibrated, so its back end stays as it is.
     """
     songs = open_songs(contents, rule)
     put_off = {recording: turn for turn, recording in enumerate(skipped)}
@@ -113,12 +119,38 @@ def next_question(
         return _question(contents, song, 1 - song[1].probability, 0), len(songs)
     weighed = unnamed[:: -(-len(unnamed) // _MOST)]
     worth, alike = _worth(contents, rule, weighed)
-    best = int(worth.argmax())
+    best = _best(contents, rule, weighed, worth, keeps_back_end)
     share = len(unnamed) / len(weighed)
     return (
         _question(contents, weighed[best], float(worth[best]) * share, round(alike[best] * share)),
         len(songs),
     )
+
+
+def _best(
+    contents: Contents,
+    rule: Rule,
+    songs: Sequence[tuple[Recording, Judgement]],
+    worth: Floats,
+    keeps_back_end: bool,
+) -> int:
+    """Place of the song after which most songs have a name, of the few that promise most."""
+    order = np.argsort(-worth, kind="stable")[:_TRIED]
+    if not contents.singers or len(order) < 2 or len(contents.enrolled) > _MANY:
+        return int(order[0])
+    trying = Trying(contents, rule, keeps_back_end)
+    found = []
+    for at in order:
+        one, judged = songs[at]
+        recording = contents.index[one.id]
+        likely = 0.0 if judged.best is None else float(judged.probabilities[judged.best])
+        named = 0.0
+        if judged.best is not None and likely > _UNLIKELY:
+            named += likely * trying.named(recording, judged.best)
+        if likely < 1 - _UNLIKELY:
+            named += (1 - likely) * trying.named(recording, len(contents.singers))
+        found.append(named)
+    return int(order[int(np.argmax(found))])
 
 
 def _worth(

@@ -99,8 +99,8 @@ def _unlisted(library: Library, question: Question) -> dict[str, Any]:
 def _now(at: Desk, library: Library, notes: ReviewNotes) -> dict[str, Any]:
     if library.core.contents.settings is None:  # nothing was ever heard
         return {"question": None, "left": 0, "answered": notes.count}
-    rule, _ = library.rule()
-    question, left = next_question(library.core.contents, rule, notes.skipped)
+    rule, calibration = library.rule()
+    question, left = next_question(library.core.contents, rule, notes.skipped, calibration is not None)
     counts = {"left": left, "answered": notes.count}
     if question is None:
         return {"question": None, **counts}
