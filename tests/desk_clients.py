@@ -9,13 +9,12 @@ from typing import Any
 
 import requests
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
-from singerid.errors import SingeridError
-from singerid.library.database import UnusableDatabaseError
 from singerid.web.api import ROUTERS
-from singerid.web.desk import Desk, NotThereError
+from singerid.web.desk import Desk
+from singerid.web.looking import Looking
+from singerid.web.problems import tell_problems
 from singerid.web.settings import Settings
 
 API = "/api/v1"
@@ -37,17 +36,11 @@ class Page:
 @contextmanager
 def client(folder: Path) -> Iterator[Page]:
     """The API of a library."""
-    app = FastAPI()
-    desk = Desk(Settings(folder))
-    app.state.desk = desk
+    app, desk = FastAPI(), Desk(Settings(folder))
+    app.state.desk, app.state.looking = desk, Looking(desk.settings)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
-
-    @app.exception_handler(SingeridError)
-    def failed(_: Request, error: SingeridError) -> JSONResponse:
-        kinds = {UnusableDatabaseError: 503, NotThereError: 404}
-        return JSONResponse({"detail": str(error)}, kinds.get(type(error), 400))
-
+    tell_problems(app)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
@@ -60,4 +53,5 @@ def client(folder: Path) -> Iterator[Page]:
     finally:
         server.should_exit = True
         thread.join(30)
+        app.state.looking.close()
         desk.close()

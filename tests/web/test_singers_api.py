@@ -63,7 +63,7 @@ def test_a_picture_is_the_spectrum_of_a_recording_and_is_kept(page, monkeypatch)
     assert ElementTree.fromstring(answer.text).tag.endswith("svg")
     other = page.get("singer/picture.svg", params={"name": "Cy"}).text
     assert other != answer.text
-    monkeypatch.setattr("singerid.web.pictures.read_blocks", None)
+    monkeypatch.delattr("singerid.web.looking.Looking._ask")
     assert page.get("singer/picture.svg", params={"name": "Ada"}).text == answer.text
 
 
@@ -111,12 +111,13 @@ def test_splitting_by_recordings_and_by_voice(page):
 
 def test_forgetting_asks_to_be_sure_and_leaves_no_picture(page, own_library):
     page.get("singer/picture.svg", params={"name": "Ada"})
+    assert list(own_library.rglob("*.voice.svg"))
     answer = page.post("singers/forget", json={"name": "Ada", "sure": False})
     assert 400 <= answer.status_code < 500
     assert "cannot be undone" in answer.json()["detail"]
     assert page.post("singers/forget", json={"name": "Ada", "sure": True}).json() == {"recordings": 3}
     assert _names(page) == ["Bea", "Cy"]
-    assert not list(own_library.rglob("voices/*.svg"))
+    assert not list(own_library.rglob("*.voice.svg"))
 
 
 def test_whatever_was_done_is_in_the_journal_and_can_be_taken_back(page):

@@ -142,18 +142,22 @@ class Result:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Result":
-        """What `to_json` gave, also after it was written and read."""
-        spans = [
-            {**span, "singers": tuple(span.get("singers", ())), "unknown": tuple(span.get("unknown", ()))}
+        """The answer of which `to_json` made this."""
+        made = dict(content)
+        made["singers"] = tuple(Named(**one) for one in content.get("singers", ()))
+        made["candidates"] = tuple(Candidate(**one) for one in content.get("candidates", ()))
+        made["nearest"] = tuple(Nearest(**one) for one in content.get("nearest", ()))
+        made["timeline"] = tuple(
+            Span(
+                span["start_s"],
+                span["end_s"],
+                tuple(span.get("singers", ())),
+                span["probability"],
+                tuple(span.get("unknown", ())),
+            )
             for span in content.get("timeline", ())
-        ]
-        whole = {
-            "singers": tuple(Named(**one) for one in content.get("singers", ())),
-            "candidates": tuple(Candidate(**one) for one in content.get("candidates", ())),
-            "nearest": tuple(Nearest(**one) for one in content.get("nearest", ())),
-            "timeline": tuple(Span(**span) for span in spans),
-        }
-        return cls(**{**content, **whole})
+        )
+        return cls(**made)
 
 
 _ALWAYS = ("path", "decision", "voice_seconds", "seconds")

@@ -35,7 +35,7 @@ class Answer:
         changed_ns: time of its last change.
         heard_at: when it was listened to: ISO 8601, UTC.
         state: of the library that said it.
-        content: as `identify --json` has it; "name" besides, where the file is called otherwise than its path.
+        content: as `identify --json` has it; "name" besides, where the file is not called as its path says.
     """
 
     id: int
@@ -214,7 +214,7 @@ class Answers:
 
 
 def without_name(content: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """What was said of a file, but for these singers: whoever sang as one of them is a stranger of the song."""
+    """What was said of a file without these singers: whoever sang as one of them is a stranger."""
     gone = set(names)
     made = dict(content)
     made["singers"] = [one for one in content.get("singers", ()) if one["singer"] not in gone]
@@ -277,7 +277,8 @@ def _call(change: Change, old: str, new: str | None) -> None:
 
 
 def _read(row: tuple[Any, ...]) -> Answer:
-    return Answer(*row[:-1], json.loads(row[-1]))
+    *fields, content = row
+    return Answer(*fields, content=json.loads(content))
 
 
 def _brief(

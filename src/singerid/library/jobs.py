@@ -84,7 +84,8 @@ class Jobs:
 
     def is_running(self, job: int) -> bool:
         """Whether it is; else somebody has cancelled it."""
-        return self._database.value("SELECT state FROM jobs WHERE id = ?", (job,)) == "running"
+        found: str | None = self._database.value("SELECT state FROM jobs WHERE id = ?", (job,))
+        return found == "running"
 
     def end(self, job: int, state: JobState, message: str) -> None:
         """Tell that a running job has ended; one that was cancelled stays so."""

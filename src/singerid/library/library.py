@@ -426,7 +426,7 @@ class Library:
         """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
 
         Args:
-            what: a file, which is heard where it is new; the id of a recording; or a voice: "voice 3".
+            what: a file, which is heard where it is new, the id of a recording, or a voice: "voice 3".
             singer: who sings; the recordings are enrolled as this singer's.
             never: who does not sing; or an unnamed voice that a file is not of.
 

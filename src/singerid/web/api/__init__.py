@@ -1,10 +1,23 @@
 """The API, under /api/v1: one file for each kind of thing that is asked for."""
 
-from fastapi import APIRouter
+from singerid.web.api import (
+    answers,
+    hear,
+    journal,
+    review,
+    singers,
+    songs,
+    state,
+    tags,
+    trust,
+    voices,
+)
 
-from singerid.web.api import journal, review, singers, tags, trust, voices
-
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS = (
+    state.router,
+    songs.router,
+    hear.router,
+    answers.router,
     singers.router,
     review.router,
     voices.router,
@@ -12,4 +25,4 @@ ROUTERS: tuple[APIRouter, ...] = (
     tags.router,
     journal.router,
 )
-"""What the server answers; a new part is a file here and its name in this line."""
+"""What the server answers; a new part is a file here and its router in this line."""

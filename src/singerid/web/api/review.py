@@ -3,20 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.exceptions import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 from singerid.library.review import Question, next_question
+from singerid.web.api.state import OfDesk
 from singerid.web.clips import answer_of, clip_of_recording
 from singerid.web.correcting import correcting
-from singerid.web.desk import Desk, desk
+from singerid.web.desk import Desk
 from singerid.web.review_notes import ReviewNotes
 
 router = APIRouter(tags=["review"])
-At = Annotated[Desk, Depends(desk)]
 
 
 class Reply(BaseModel):
@@ -29,14 +29,14 @@ class Reply(BaseModel):
 
 
 @router.get("/review")
-def review(at: At) -> dict[str, Any]:
+def review(at: OfDesk) -> dict[str, Any]:
     """The question that teaches most, how many songs there are to ask about, and how many were answered."""
     with at.library() as library:
         return _now(at, library, at.notes)
 
 
 @router.post("/review")
-def reply(at: At, body: Reply) -> dict[str, Any]:
+def reply(at: OfDesk, body: Reply) -> dict[str, Any]:
     """Keep an answer and give the next question.
 
     "yes" names the song, as does "someone_else" with a singer; "no" keeps who it is not; "nobody" that nobody

@@ -3,20 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 from singerid.library.likeness import alike, fits, likeness
-from singerid.web.clips import clip_of_recording
+from singerid.text import printable
+from singerid.web.api.songs import Looks
+from singerid.web.api.state import OfDesk
+from singerid.web.clips import best_recordings, clip_of_recording
 from singerid.web.correcting import correcting
-from singerid.web.desk import Desk, desk
-from singerid.web.pictures import best_recordings, singer_picture
+from singerid.web.desk import NotThereError
 
 router = APIRouter(tags=["singers"])
-At = Annotated[Desk, Depends(desk)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 _MOST_ALIKE = 5
 
@@ -56,7 +57,7 @@ class Forget(_Body):
 
 
 @router.get("/singers")
-def singers(at: At, q: str = "") -> dict[str, Any]:
+def singers(at: OfDesk, q: str = "") -> dict[str, Any]:
     """All singers whose name has the words of `q` in it, with a place to listen to each."""
     words = q.casefold().split()
     with at.library() as library:
@@ -87,7 +88,7 @@ def _clip(library: Library, number: int) -> dict[str, Any] | None:
 
 
 @router.get("/singer")
-def singer(at: At, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any]:
+def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any]:
     """The recordings of a singer, and whom that voice is most like."""
     with at.library() as library:
         contents = library.core.contents
@@ -115,14 +116,17 @@ def singer(at: At, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any
 
 
 @router.get("/singer/picture.svg")
-def picture(at: At, name: Annotated[str, Query(max_length=500)]) -> Response:
-    """The mean spectrum of a singer's voice; 404 where no recording's file is there."""
+def picture(at: OfDesk, looks: Looks, name: Annotated[str, Query(max_length=500)]) -> Response:
+    """The mean spectrum of the recording that fits a singer best; 404 where no file is there."""
     with at.library() as library:
-        return Response(singer_picture(at, library, name), media_type="image/svg+xml")
+        found = best_recordings(library, library.core.contents.require(name))
+    if not found:
+        raise NotThereError(f"'{printable(name)}': no file of this singer is where it was; hear one again")
+    return Response(looks.voice(found[0][1]), media_type="image/svg+xml")
 
 
 @router.post("/singers/rename")
-def rename(at: At, body: Rename) -> dict[str, Any]:
+def rename(at: OfDesk, body: Rename) -> dict[str, Any]:
     """Call a singer otherwise."""
     with correcting(at) as library:
         library.rename(body.name, body.to)
@@ -131,7 +135,7 @@ def rename(at: At, body: Rename) -> dict[str, Any]:
 
 
 @router.post("/singers/merge")
-def merge(at: At, body: Merge) -> dict[str, Any]:
+def merge(at: OfDesk, body: Merge) -> dict[str, Any]:
     """Make two singers one, or say what that would move."""
     with at.library() as library:
         contents = library.core.contents
@@ -153,7 +157,7 @@ def merge(at: At, body: Merge) -> dict[str, Any]:
 
 
 @router.post("/singers/split")
-def split(at: At, body: Split) -> dict[str, Any]:
+def split(at: OfDesk, body: Split) -> dict[str, Any]:
     """Make two singers of one."""
     with correcting(at) as library:
         done = library.split(body.name, body.into, recordings=body.recordings)
@@ -161,7 +165,7 @@ def split(at: At, body: Split) -> dict[str, Any]:
 
 
 @router.post("/singers/forget")
-def forget(at: At, body: Forget) -> dict[str, Any]:
+def forget(at: OfDesk, body: Forget) -> dict[str, Any]:
     """Remove a singer and all that was made of that voice, for ever."""
     if not body.sure:
         raise SingeridError("forget cannot be undone: say that you are sure")

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import Failure
@@ -16,10 +16,9 @@ from singerid.tags.plan import Change
 from singerid.tags.report import summary
 from singerid.tags.tagger import Tagger
 from singerid.tags.undo import take_back
-from singerid.web.desk import Desk, desk
+from singerid.web.api.state import OfDesk
 
 router = APIRouter(prefix="/tags", tags=["tags"])
-At = Annotated[Desk, Depends(desk)]
 Songs = Annotated[list[int], Field(min_length=1, max_length=100_000)] | None
 _OUT_OF_DATE = "its answer is out of date: hear it again first"
 
@@ -41,7 +40,7 @@ class TakeBack(BaseModel):
 
 
 @router.post("")
-def tags(at: At, body: Tags) -> dict[str, Any]:
+def tags(at: OfDesk, body: Tags) -> dict[str, Any]:
     """What changes in the tags of songs, by the answers that are kept: nothing is heard.
 
     As `singerid tag` does: names are written by a library that is calibrated to 1 %, else they are held back.
@@ -61,7 +60,7 @@ def tags(at: At, body: Tags) -> dict[str, Any]:
 
 
 @router.post("/undo")
-def undo(at: At, body: TakeBack) -> dict[str, Any]:
+def undo(at: OfDesk, body: TakeBack) -> dict[str, Any]:
     """Take back what was written: all of some songs, or what was written last."""
     with at.library() as library:
         paths = [] if body.songs is None else [Path(answer.path) for answer in _kept(library, body.songs)]

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration
 from singerid.library.library import Library
 from singerid.library.pages import PICTURE, sentences
+from singerid.web.api.hear import ask
+from singerid.web.api.state import OfDesk
 from singerid.web.audit import audit_of_encoder
-from singerid.web.desk import Desk, NotThereError, desk
-from singerid.web.queueing import ask_for
+from singerid.web.desk import NotThereError
 
 router = APIRouter(prefix="/trust", tags=["trust"])
-At = Annotated[Desk, Depends(desk)]
 _LITTLE = "fewer than 3 recordings, or less than a minute of voice"
 
 
@@ -26,7 +26,7 @@ class Calibrate(BaseModel):
 
 
 @router.get("")
-def trust(at: At) -> dict[str, Any]:
+def trust(at: OfDesk) -> dict[str, Any]:
     """The calibration, whom it confuses, of whom there is little, and an audit of the encoder's run."""
     with at.library() as library:
         found = library.calibration
@@ -78,7 +78,7 @@ def _little(library: Library, found: Calibration | None) -> list[dict[str, Any]]
 
 
 @router.get("/picture.svg")
-def picture(at: At) -> FileResponse:
+def picture(at: OfDesk) -> FileResponse:
     """The scores of the calibration and its threshold."""
     path = at.folder / PICTURE
     if not path.is_file():
@@ -87,6 +87,6 @@ def picture(at: At) -> FileResponse:
 
 
 @router.post("/calibrate")
-def calibrate(at: At, body: Calibrate) -> dict[str, Any]:
+def calibrate(at: OfDesk, body: Calibrate) -> dict[str, Any]:
     """Calibrate, as a job."""
-    return ask_for(at, "calibrate", {"fpir": body.fpir})
+    return ask(at, "calibrate", {"fpir": body.fpir})

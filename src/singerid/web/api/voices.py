@@ -3,20 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.library.discover import has_grouped, voice_name
 from singerid.library.library import Library
 from singerid.library.records import Recording
 from singerid.library.review import open_songs
+from singerid.web.api.hear import ask
+from singerid.web.api.state import OfDesk
 from singerid.web.clips import clip_of_recording
 from singerid.web.correcting import correcting
-from singerid.web.desk import Desk, desk
-from singerid.web.queueing import ask_for
 
 router = APIRouter(prefix="/voices", tags=["voices"])
-At = Annotated[Desk, Depends(desk)]
 Number = Annotated[int, Field(ge=1, lt=2**63)]
 
 
@@ -37,7 +36,7 @@ class NotOfVoice(BaseModel):
 
 
 @router.get("")
-def voices(at: At) -> dict[str, Any]:
+def voices(at: OfDesk) -> dict[str, Any]:
     """The groups, the biggest first, and how many songs of nobody known are like no other."""
     with at.library() as library:
         contents = library.core.contents
@@ -82,20 +81,20 @@ def _songs(library: Library, recordings: list[Recording]) -> list[dict[str, Any]
 
 
 @router.post("/discover")
-def discover(at: At) -> dict[str, Any]:
+def discover(at: OfDesk) -> dict[str, Any]:
     """Group what was heard of nobody known, as a job."""
-    return ask_for(at, "discover", {})
+    return ask(at, "discover", {})
 
 
 @router.post("/name")
-def name(at: At, body: NameVoice) -> dict[str, Any]:
+def name(at: OfDesk, body: NameVoice) -> dict[str, Any]:
     """Enroll a group as a singer's."""
     with correcting(at) as library:
         return {"recordings": library.say(voice_name(body.number), singer=body.singer)}
 
 
 @router.post("/not")
-def not_of(at: At, body: NotOfVoice) -> dict[str, Any]:
+def not_of(at: OfDesk, body: NotOfVoice) -> dict[str, Any]:
     """Take a recording out of a group for ever."""
     with correcting(at) as library:
         return {"recordings": library.say(body.recording, never=voice_name(body.number))}
