@@ -34,7 +34,7 @@ def serve(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Open a page to look, listen and correct: all of a library in the browser, nothing leaves the machine."""
+    """Open a page to look, listen and correct: a library in the browser, and nothing leaves the machine."""
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
