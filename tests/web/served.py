@@ -3,15 +3,23 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import requests
+import uvicorn
+
+from singerid.web.app import create_app
+from singerid.web.desk import Desk
+from singerid.web.security import Pass
+from singerid.web.settings import Settings
 
 EARS = Path(__file__).parent.parent / "small_ears.py"
 API = "/api/v1"
@@ -88,7 +96,18 @@ class Served:
 @contextmanager
 def served(library: Path, *options: object, enter: bool = True) -> Iterator[Served]:
     """A server of a library, which small ears hear; it is ended when that was not done."""
-    command = [sys.executable, "-m", "singerid", "--plugin", EARS, "serve", library, "--no-browser", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "singerid",
+        "--plugin",
+        EARS,
+        "serve",
+        library,
+        "--no-browser",
+        "--device",
+        "cpu",
+    ]
     process = subprocess.Popen(
         [*map(str, command), *map(str, options)],
         stdout=subprocess.PIPE,
@@ -114,3 +133,37 @@ def _answers(base: str) -> bool:
         return requests.get(base, timeout=5).status_code == 401
     except requests.ConnectionError:
         return False
+
+
+class Within:
+    """A server in a thread of this process, whose desk a test reaches; jobs wait there, unless told."""
+
+    def __init__(self, settings: Settings, *, works: bool = False) -> None:
+        self.desk, self.passes = Desk(settings), Pass()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        app = create_app(self.desk, self.passes, works=works)
+        config = uvicorn.Config(app, http="h11", log_level="error", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = Thread(target=self._server.run, args=([self._listening],))
+        self.app = app
+        self.http = Browser(f"http://127.0.0.1:{self.port}")
+
+    def __enter__(self) -> "Within":
+        self._thread.start()
+        end = time.monotonic() + 30
+        while not self._server.started:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert self.http.get(f"/?token={self.passes.token}").status_code == 303
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        self.desk.closing.set()
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._listening.close()
+
+    def upload(self, *files: tuple[str, bytes]) -> requests.Response:
+        return self.http.post(f"{API}/upload", files=[("files", file) for file in files])
