@@ -30,11 +30,14 @@ def serve(
         ),
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+    upload_limit: Annotated[
+        int, typer.Option(metavar="MB", min=1, help="Size of a file that may be dropped on the page.")
+    ] = 2000,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Open a page to look, listen and correct: all of a library in the browser, nothing leaves the machine."""
+    """Open a page to look, listen and correct: a library in the browser, and nothing leaves the machine."""
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
@@ -47,7 +50,7 @@ def serve(
     from singerid.plugins import LOADED
     from singerid.system.devices import choose_device
     from singerid.web.serving import is_local, run
-    from singerid.web.settings import Settings
+    from singerid.web.settings import Limits, Settings
 
     choose_device(device)
     roots = tuple(_root(one) for one in root or ())
@@ -62,7 +65,8 @@ def serve(
         )
     if token is not None and len(token) < 16:
         raise SingeridError("--token: is easy to guess; give 16 characters or more")
-    settings = Settings(folder.absolute(), roots, device, threads, weights, tuple(LOADED))
+    limits = Limits(upload_bytes=upload_limit * 1_000_000)
+    settings = Settings(folder.absolute(), roots, device, threads, weights, tuple(LOADED), limits)
     run(settings, host, port, token, open_browser=not no_browser and sys.stdout.isatty())
 
 

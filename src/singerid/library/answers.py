@@ -6,7 +6,7 @@ They are a cache: not journaled, and made anew when the library has changed (`an
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -65,7 +65,7 @@ class _Brief(NamedTuple):
     name: str
     words: str
     decision: str
-    singers: tuple[str, ...]
+    singers: frozenset[str]
     probability: float
     heard_at: str
 
@@ -171,8 +171,7 @@ class Answers:
         fitting = [
             brief
             for brief in self._all()
-            if (who is None or who in map(folded_name, brief.singers))
-            and all(word in brief.words for word in words)
+            if (who is None or who in brief.singers) and all(word in brief.words for word in words)
         ]
         counts = Counter(brief.decision for brief in fitting)
         chosen = [brief for brief in fitting if decision is None or brief.decision == decision]
@@ -208,7 +207,7 @@ class Answers:
                     "SELECT id, path, decision, heard_at, json_extract(content, '$.name'), "
                     "json_extract(content, '$.probability'), json_extract(content, '$.singers') FROM answers"
                 )
-                self._briefs = [_brief(*row) for row in rows]
+                self._briefs = list(_briefs(rows))
             self._version = version
         return self._briefs
 
@@ -281,21 +280,22 @@ def _read(row: tuple[Any, ...]) -> Answer:
     return Answer(*fields, content=json.loads(content))
 
 
-def _brief(
-    one: int,
-    path: str,
-    decision: str,
-    heard_at: str,
-    name: str | None,
-    probability: float | None,
-    singers: str | None,
-) -> _Brief:
-    names = tuple(who["singer"] for who in json.loads(singers)) if singers else ()
-    called = name or PurePath(path).name
-    words = _searched("\n".join((name or "", path, *names)))
-    return _Brief(
-        one, _searched(called), words, decision, names, 2.0 if probability is None else probability, heard_at
-    )
+def _briefs(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Brief]:
+    folded: dict[str, str] = {}  # a singer has many songs
+    for one, path, decision, heard_at, name, probability, singers in rows:
+        names = [who["singer"] for who in json.loads(singers)] if singers else []
+        for who in names:
+            if who not in folded:
+                folded[who] = folded_name(who)
+        yield _Brief(
+            one,
+            _searched(name or PurePath(path).name),
+            _searched("\n".join((name or "", path, *names))),
+            decision,
+            frozenset(folded[who] for who in names),
+            2.0 if probability is None else probability,
+            heard_at,
+        )
 
 
 def _searched(words: str) -> str:

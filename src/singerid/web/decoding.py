@@ -148,7 +148,10 @@ def peaks(path: Path, most: float, beat: Beat) -> dict[str, Any]:
     pairs = np.stack(
         (np.minimum.reduceat(ends[:, 0], starts), np.maximum.reduceat(ends[:, 1], starts)), axis=1
     )
-    return {"seconds": round(count / _PEAK_RATE, 3), "peaks": np.clip(pairs, -1, 1).round(3).ravel().tolist()}
+    return {
+        "seconds": round(count / _PEAK_RATE, 3),
+        "peaks": np.clip(pairs.astype(np.float64), -1, 1).round(3).ravel().tolist(),
+    }
 
 
 def _ends(stretches: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ class Limits:
         cache_bytes: of pictures and converted sounds that are kept.
     """
 
-    upload_bytes: int = 2 * 1024**3
+    upload_bytes: int = 2_000_000_000
     uploads_at_once: int = 100
     seconds: float = 4 * 3600.0
     jobs: int = 100

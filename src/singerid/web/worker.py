@@ -12,15 +12,16 @@ from typing import Any
 
 from singerid.errors import Failure, SingeridError
 from singerid.library.database import UnusableDatabaseError
-from singerid.library.jobs import Job
+from singerid.library.jobs import Job, JobKind
 from singerid.library.library import Library
 from singerid.library.pages import sentences
 from singerid.plugins import load_plugin
+from singerid.sound.files import AudioError
 from singerid.system.children import Child, ChildEndedError, StoppedError, end_with_parent
 from singerid.system.devices import choose_device, use_threads
 from singerid.system.files import locked
 from singerid.system.streams import guard_streams
-from singerid.text import counted, names_text
+from singerid.text import counted, names_text, printable
 from singerid.web.decoding import Ears, within
 from singerid.web.settings import Settings
 
@@ -86,24 +87,62 @@ def _work(settings: Settings) -> None:
     with Library.open(settings.folder, device=device, weights=settings.weights) as library:
         library.jobs.resume()
         which = library.core.database.path.stat().st_ino
-        while True:
-            try:
-                is_there = library.core.database.path.stat().st_ino == which
-            except OSError:
-                is_there = False
-            if not is_there:
-                return
-            taken = library.jobs.take()
-            if taken is None:
-                sleep(_LOOK_SECONDS)
-            else:
-                do(library, settings, *taken)
+        bench = Bench(library, settings)
+        try:
+            while _is_there(library, which):
+                taken = library.jobs.take()
+                if taken is None:
+                    sleep(_LOOK_SECONDS)
+                else:
+                    do(bench, *taken)
+        finally:
+            bench.close()
 
 
-def do(library: Library, settings: Settings, job: Job, arguments: dict[str, Any]) -> None:
-    """Do a job, and tell what became of it; nothing that goes wrong with it is raised."""
+def _is_there(library: Library, which: int) -> bool:
     try:
-        message = _KINDS[job.kind](library, settings, job.id, arguments)
+        return library.core.database.path.stat().st_ino == which
+    except OSError:
+        return False
+
+
+class Bench:
+    """What jobs are done with.
+
+    Args:
+        library: whose they are.
+        settings: of the server.
+    """
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self.library, self.settings = library, settings
+        self._ears: Child | None = None
+        self._hears: object = None
+
+    @property
+    def ears(self) -> Child:
+        """The process that hears as the library does now; it is kept from one job to the next."""
+        library, limits = self.library, self.settings.limits
+        if library.core.contents.settings is None:
+            with library.core.database.command("hear", can_undo=False):
+                library.core.settle(None)
+        if self._ears is None or self._hears != library.core.settings:
+            self.close()
+            self._ears = Child(Ears(self.settings), limits.child_bytes, limits.quiet_seconds)
+            self._hears = library.core.settings
+        return self._ears
+
+    def close(self) -> None:
+        """End that process."""
+        if self._ears is not None:
+            self._ears.close()
+
+
+def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
+    """Do a job, and tell what became of it; nothing that goes wrong with it is raised."""
+    library = bench.library
+    try:
+        message = _KINDS[job.kind](bench, job.id, arguments)
         library.jobs.end(job.id, "done", message)
     except StoppedError:
         pass  # it is told as cancelled by who did that
@@ -113,43 +152,33 @@ def do(library: Library, settings: Settings, job: Job, arguments: dict[str, Any]
         library.jobs.end(job.id, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
-def _hear(library: Library, settings: Settings, job: int, arguments: dict[str, Any]) -> str:
-    if library.core.contents.settings is None:
-        with library.core.database.command("hear", can_undo=False):
-            library.core.settle(None)
-    limits = settings.limits
-    child = Child(Ears(settings), limits.child_bytes, limits.quiet_seconds)
+def _hear(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
+    library, settings = bench.library, bench.settings
+    heard = known = 0
+    names: dict[str, str] = arguments.get("names", {})
 
     def goes_on() -> bool:
         return library.jobs.is_running(job)
 
-    failures: list[Failure] = []
-    heard = known = 0
-    try:
-        names: dict[str, str] = arguments.get("names", {})
-        files, failures = child.ask(("list", arguments["paths"]), goes_on)
-        for done, path in enumerate(files):
-            if not library.jobs.progress(job, done, len(files), path.name):
-                raise StoppedError
-            if not within(path, (*settings.roots, settings.uploads)):
-                failures.append(Failure(str(path), "leads out of the folders that may be heard (--root)"))
-            elif _is_known(library, path):
-                known += 1
-            else:
-                try:
-                    voice, warning = child.ask(("hear", path), goes_on)
-                    name = names.get(str(path), "")
-                    _patiently(partial(library.keep, path, voice, warning, name), goes_on)
-                    heard += 1
-                except ChildEndedError as error:
-                    failures.append(Failure(str(path), f"cannot be used: {error}"))
-                except UnusableDatabaseError:
-                    raise
-                except SingeridError as error:
-                    failures.append(Failure(str(path), getattr(error, "reason", str(error))))
-        library.jobs.progress(job, len(files), len(files))
-    finally:
-        child.close()
+    files, failures = bench.ears.ask(("list", arguments["paths"]), goes_on)
+    for done, path in enumerate(files):
+        if not library.jobs.progress(job, done, len(files), printable(path.name)):
+            raise StoppedError
+        if not within(path, (*settings.roots, settings.uploads)):
+            failures.append(Failure(str(path), "leads out of the folders that may be heard (--root)"))
+        elif _is_known(library, path):
+            known += 1
+        else:
+            try:
+                voice, warning = bench.ears.ask(("hear", path), goes_on)
+                keep = partial(library.keep, path, voice, warning, names.get(str(path), ""))
+                _patiently(keep, goes_on)
+                heard += 1
+            except ChildEndedError as error:
+                failures.append(Failure(str(path), f"cannot be used: {error}"))
+            except AudioError as error:
+                failures.append(Failure(str(path), error.reason))
+    library.jobs.progress(job, len(files), len(files))
     told = _told(heard, known, failures)
     if failures and not heard and not known:
         raise SingeridError(told)
@@ -204,20 +233,23 @@ class _Steps:
             raise StoppedError
 
 
-def _calibrate(library: Library, settings: Settings, job: int, arguments: dict[str, Any]) -> str:
+def _calibrate(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
+    library = bench.library
     steps = _Steps(library, job)
     found, _ = library.calibrate(arguments["fpir"], begin=steps.begin, step=steps)
     library.answer_again()
     return " ".join(sentences(found)[:1])
 
 
-def _discover(library: Library, settings: Settings, job: int, arguments: dict[str, Any]) -> str:
+def _discover(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
+    library = bench.library
     found, _ = library.discover([], _Steps(library, job))
     alone = counted(len(found.single), "recording")
     return f"{counted(len(found.voices), 'voice')} without a name; {alone} like no other"
 
 
-def _migrate(library: Library, settings: Settings, job: int, arguments: dict[str, Any]) -> str:
+def _migrate(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
+    library = bench.library
     steps = _Steps(library, job, len(library.core.contents.recordings))
     report = library.migrate(arguments.get("encoder"), step=steps)
     library.answer_again()
@@ -226,7 +258,7 @@ def _migrate(library: Library, settings: Settings, job: int, arguments: dict[str
     return f"{made}; {len(report.failures):,} could not be: {failed}" if report.failures else made
 
 
-_KINDS: dict[str, Callable[[Library, Settings, int, dict[str, Any]], str]] = {
+_KINDS: dict[JobKind, Callable[[Bench, int, dict[str, Any]], str]] = {
     "hear": _hear,
     "calibrate": _calibrate,
     "discover": _discover,
