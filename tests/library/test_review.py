@@ -13,6 +13,7 @@ from singerid.library.enroll import Entrant, enroll_heard
 from singerid.library.finding import FoundFile
 from singerid.library.library import Library
 from singerid.library.review import clearest, next_question, open_songs
+from singerid.library.trying import Trying
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks" / "library"
 
@@ -180,3 +181,14 @@ def test_a_clip_stays_within_its_song():
     assert clearest((Span(58.0, 60.0, ("Ada",), 1.0),), 60.0) == (55.0, 60.0)
     assert clearest((), 60.0) == (27.5, 32.5)
     assert clearest((), 3.0) == (0.0, 3.0)
+
+
+def test_in_thought_a_recording_names_its_own_group_and_nothing_is_written(library):
+    songs = _unnamed(library, "Dee", range(6), spread=0.4)
+    contents = library.core.contents
+    trying = Trying(contents, library.rule()[0], keeps_back_end=False)
+    one = contents.index[songs[0]]
+    as_new = trying.named(one, len(contents.singers))
+    assert 5 < as_new <= 6
+    assert trying.named(one, 0) < as_new - 1  # Ada's other songs are not like it
+    assert library.core.contents is contents
