@@ -1,7 +1,7 @@
 """How many answers of a person name 500 unnamed songs by ten singers.
 
     python benchmarks/library/review.py [--worlds 20] [--seed 0] [--most 60] [--songs 50]
-    singerid synth CORPUS --singers 10 --albums 2 --songs 3
+    singerid synth CORPUS --singers 10 --albums 4 --songs 3 --seconds 20
     python benchmarks/library/review.py --corpus CORPUS --work WORK
 
 The library knows nobody at first. The person knows all ten, is asked what `singerid.library.review` would
