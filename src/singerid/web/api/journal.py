@@ -1,0 +1,33 @@
+"""What was done to a library, and how it is taken back."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from singerid.web.api.state import OfDesk
+from singerid.web.correcting import correcting
+
+router = APIRouter(tags=["journal"])
+
+
+class Undo(BaseModel):
+    """How many commands are taken back, the latest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+@router.get("/journal")
+def journal(at: OfDesk, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
+    """What was done, the latest first."""
+    with at.library() as library:
+        return {"entries": [asdict(entry) for entry in library.journal(limit)]}
+
+
+@router.post("/undo")
+def undo(at: OfDesk, body: Undo) -> dict[str, Any]:
+    """Take back the latest commands."""
+    with correcting(at) as library:
+        return {"undone": [asdict(entry) for entry in library.undo(body.count)]}
