@@ -82,7 +82,7 @@ def song(ending: str, seconds: float = 1.0) -> bytes:
     tone = (0.3 * np.sin(np.arange(int(seconds * RATE)) * 0.08)).astype(np.float32)
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(encoder, rate=rate, layout="mono")
+        stream = output.add_stream(encoder, rate=rate, layout="mono", bit_rate=96_000)
         frame = av.AudioFrame.from_ndarray(tone[None], format="flt", layout="mono")
         frame.sample_rate = RATE
         context = stream.codec_context
