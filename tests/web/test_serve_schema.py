@@ -1,4 +1,4 @@
-"""Schemathesis asks the API what its schema allows and what it does not: every answer is as the schema says."""
+"""Schemathesis asks the API what its schema allows: every answer is as the schema says."""
 
 import hypothesis
 import pytest
@@ -20,14 +20,14 @@ CHECKS = [
     response_schema_conformance,
     status_code_conformance,
 ]
-EXAMPLES = 8  # for each operation
+EXAMPLES = 6  # for each operation
 WITHOUT = ("/api/v1/events",)  # it has no end
 
 
 def test_every_answer_is_as_the_schema_says(own_library):
     with Within(Settings(own_library, (own_library.parent,), limits=Limits(quiet_seconds=20))) as server:
         schema = schemathesis.openapi.from_dict(server.app.openapi())
-        cookies = {name: value for name, value in server.http.cookies.items()}
+        cookies = dict(server.http.cookies.items())
         asked = 0
         for found in schema.get_all_operations():
             operation = found.ok()

@@ -1,7 +1,7 @@
 """What the page plays and draws: every format, byte ranges; files and folders that it may not."""
 
 import json
-import os
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -169,7 +169,7 @@ def test_recordings_of_the_library_are_played(within, sung):
     with Library.open(folder / "library") as library:
         ((recording, path),) = list(library.paths([library.core.contents.recordings[0].id]).items())
     answer = server.http.get(f"{API}/recordings/{recording}/sound")
-    assert len(answer.content) == os.stat(path).st_size
+    assert len(answer.content) == Path(path).stat().st_size
     assert server.http.get(f"{API}/recordings/{recording}/peaks").json()["peaks"]
     assert server.http.get(f"{API}/recordings/nothing/sound").status_code == 404
 
