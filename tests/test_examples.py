@@ -80,3 +80,13 @@ def test_names_into_music_files_and_out_again(example) -> None:
     if shutil.which("ffprobe"):
         assert "SINGERID_LIBRARY" in written
         assert "SINGERID_LIBRARY" not in undone
+
+
+@needs_shell
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+def test_a_server_that_other_programs_ask(example) -> None:
+    said = example("serve.sh")
+    assert "== Hear a folder\n2 songs heard" in said
+    assert "path,decision,singer" in said
+    assert "== A person knows better\nSomebody New\n" in said
+    assert said.rstrip().endswith("ended with 130")

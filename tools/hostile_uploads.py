@@ -1,4 +1,4 @@
-"""Sends a server of `singerid serve` what strangers might: 200 hostile uploads, seeded; prints what became of them.
+"""Sends a server of `singerid serve` 200 hostile uploads, seeded, and prints what became of them.
 
     python tools/hostile_uploads.py [--count 200] [--seed 0]
 
@@ -31,9 +31,11 @@ CONTAINERS = {
     "flac": ("flac", "flac"), "mka": ("matroska", "flac"),
 }  # fmt: skip
 PATHS = (
-    "../../../../tmp/hostile.wav", "..\\..\\hostile.wav", "/etc/cron.d/hostile.wav", "C:\\Windows\\hostile.wav",
+    "../../../../tmp/hostile.wav", "..\\..\\hostile.wav", "/etc/cron.d/hostile.wav",
+    "C:\\Windows\\hostile.wav",
     "library.sqlite3", "..", ".", "", "a/b/c.wav", "~/.ssh/authorized_keys", "file:///etc/passwd.wav",
-    "con.wav", "x" * 5000 + ".wav", "-rf.wav", ".htaccess", "%2e%2e%2fhostile.wav", "a\0.wav", "a\r\nX-Evil: 1.wav",
+    "con.wav", "x" * 5000 + ".wav", "-rf.wav", ".htaccess", "%2e%2e%2fhostile.wav",
+    "a\0.wav", "a\r\nX-Evil: 1.wav",
 )  # fmt: skip
 UNICODE = (
     "\u202evaw.live",
@@ -67,6 +69,7 @@ class Found:
     memory: tuple[float, float] = (0.0, 0.0)
 
     def table(self) -> str:
+        """A line for each kind of upload."""
         rows = [f"{'upload':<26}{'number':>7}  answers (status: number)"]
         for kind, statuses in sorted(self.statuses.items()):
             told = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
@@ -82,7 +85,7 @@ def song(ending: str, seconds: float = 1.0) -> bytes:
     tone = (0.3 * np.sin(np.arange(int(seconds * RATE)) * 0.08)).astype(np.float32)
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(encoder, rate=rate, layout="mono")
+        stream = output.add_stream(encoder, rate=rate, layout="mono", bit_rate=96_000)
         frame = av.AudioFrame.from_ndarray(tone[None], format="flt", layout="mono")
         frame.sample_rate = RATE
         context = stream.codec_context

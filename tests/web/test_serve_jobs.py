@@ -7,9 +7,9 @@ import time
 
 import pytest
 import requests
+from served import API, served
 
 from made_voices import write_noise, write_voice
-from served import API, served
 from singerid.library.library import Library
 
 

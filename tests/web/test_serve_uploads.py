@@ -1,10 +1,10 @@
 """Files that are sent: what is over a limit, what is no sound, what is hostile."""
 
-import pytest
-
 import hostile_uploads
-from made_voices import write_voice
+import pytest
 from served import API, Within, served
+
+from made_voices import write_voice
 from singerid.web.settings import Limits, Settings
 from singerid.web.uploads import shown_name
 

@@ -92,6 +92,7 @@ def _listen(host: str, port: int) -> socket.socket:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind(address)
+            opened.listen(128)  # whoever opens the address at once waits for the server
         except OSError:
             opened.close()
             raise
