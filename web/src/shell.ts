@@ -97,7 +97,7 @@ function jobLine(job: Job, others: number): HTMLElement[] {
   const cancel = el("button", { type: "button", class: "bare", "aria-label": texts.jobs.cancel(job), "data-key": "cancel" }, icon("close"));
   cancel.addEventListener("click", () => void attempt(cancel, async () => live.take(await remove<Job>(`/jobs/${job.id}`))));
   const words = el("span", { class: "job-words" }, label, " ", el("span", { class: "quiet" }, told));
-  return [words, bar, cancel, ...(others ? [el("span", { class: "quiet" }, texts.jobs.more(others))] : [])];
+  return [words, bar, cancel, ...(others ? [el("span", { class: "quiet more" }, texts.jobs.more(others))] : [])];
 }
 
 function tellEnd(job: Job): void {

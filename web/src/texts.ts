@@ -330,6 +330,7 @@ export const texts = {
     again: "Calibrate again",
     promise: "How many strangers’ songs may be given a name",
     promises: { "0.01": "1 in 100: for who writes tags", "0.05": "1 in 20: the usual", "0.1": "1 in 10: more names" },
+    pictureTitle: "The calibration as a picture",
     picture: "Scores of enrolled singers and of strangers, with the threshold between them",
     confusions: "Who is taken for whom",
     noConfusions: "Nobody is taken for anybody else.",

@@ -11,7 +11,7 @@ import { attempt, complain, tell } from "./notices";
 
 export function addSongs(): void {
   const chosen = el("input", { type: "file", multiple: true, accept: "audio/*,video/*", class: "unseen", tabindex: "-1", "aria-hidden": "true" });
-  const choose = el("button", { type: "button", class: "button main" }, icon("plus"), texts.songs.addFiles);
+  const choose = el("button", { type: "button", class: "button main", autofocus: true }, icon("plus"), texts.songs.addFiles);
   choose.addEventListener("click", () => chosen.click());
   const path = el("input", { type: "text", id: "folder-path", autocomplete: "off", spellcheck: "false", dir: "auto" });
   const listen = el("button", { type: "submit", class: "button" }, texts.songs.listen);

@@ -2,6 +2,7 @@
 import { el, type Child } from "../dom";
 import { texts } from "../texts";
 import { icon } from "./icons";
+import { notices } from "./notices";
 
 let count = 0;
 
@@ -16,12 +17,18 @@ export function dialog(title: string, ...children: Child[]): HTMLDialogElement {
     ...children,
   );
   close.addEventListener("click", () => box.close());
-  box.addEventListener("close", () => box.remove());
+  box.addEventListener("close", () => {
+    const below = [...document.querySelectorAll("dialog[open]")].at(-1);
+    (below ?? document.querySelector(".shell"))?.append(notices);
+    box.remove();
+  });
   box.addEventListener("click", (event) => {
     if (event.target === box) box.close(); // Beside it: its own content covers the rest.
   });
   document.body.append(box);
   box.showModal();
+  // All else is behind it and silent: messages come along.
+  box.append(notices);
   return box;
 }
 

@@ -18,5 +18,5 @@ export function downloads(chosen: () => { decision: string; q: string; singer: s
     );
     dialog(texts.songs.download, el("p", { class: "quiet" }, texts.songs.downloadHint), el("ul", { class: "plain-list" }, ...links));
   };
-  return el("button", { type: "button", class: "button", onclick: open }, icon("download"), texts.songs.download);
+  return el("button", { type: "button", class: "button compact", onclick: open }, icon("download"), el("span", {}, texts.songs.download));
 }

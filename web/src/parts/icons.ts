@@ -14,6 +14,7 @@ const PATHS = {
   folder: "M3.500 6h6l2 2.500h9V19h-17z",
   back: "M14 5l-7 7 7 7",
   warn: "M12 4 21 20H3zM12 10v4.500M12 17.200v.01",
+  gone: "M6 18 18 6",
   check: "M5 12.500 10 17.500 19 7",
 } as const;
 

@@ -4,6 +4,7 @@ import { clock, texts } from "../texts";
 import type { Turn } from "../types";
 
 const STYLES = 8;
+const SEAM_S = 0.05;
 
 interface Lane {
   who: string;
@@ -16,7 +17,10 @@ export function lanesOf(turns: readonly Turn[]): Lane[] {
   const lanes = new Map<string, Lane>();
   const put = (key: string, who: string, isKnown: boolean, turn: Turn): void => {
     const lane = lanes.get(key) ?? { who, isKnown, turns: [] };
-    lane.turns.push(turn);
+    const last = lane.turns.at(-1);
+    // A turn ends where another voice joins in: the lane of the one who sings on has no seam there.
+    if (last && turn.start_s - last.end_s < SEAM_S) lane.turns[lane.turns.length - 1] = { ...last, end_s: turn.end_s };
+    else lane.turns.push(turn);
     lanes.set(key, lane);
   };
   for (const turn of turns) {

@@ -61,5 +61,5 @@ function lines(answer: TagReport): HTMLElement[] {
 
 /** The button that opens it for all songs. */
 export function tagButton(): HTMLElement {
-  return el("button", { type: "button", class: "button", onclick: () => showTags(null) }, icon("tag"), said.label);
+  return el("button", { type: "button", class: "button compact", onclick: () => showTags(null) }, icon("tag"), el("span", {}, said.label));
 }

@@ -79,7 +79,7 @@ function line(recording: Recording, chosen: Set<string>): HTMLElement {
     "li",
     {},
     box,
-    clip?.button ?? el("span", { class: "play gone", "aria-hidden": "true" }),
+    clip?.button ?? el("span", { class: "play gone", "aria-hidden": "true" }, icon("gone")),
     el("span", { class: "line-words" }, el("span", { title: recording.path }, nameOf(recording.name)), el("span", { class: "quiet" }, ...joined(beneath))),
     el("span", { class: "quiet fit" }, fitBar(recording.fit), recording.fit === null ? "" : said.fit(recording.fit.toFixed(2))),
     el("span", { class: "quiet number length" }, clock(recording.seconds)),

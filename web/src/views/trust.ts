@@ -50,7 +50,7 @@ function picture(trust: Trust): HTMLElement | null {
   if (!trust.picture) return null;
   // The address changes with the calibration, or the browser would show the old one.
   const drawn = el("img", { src: address("/trust/picture.svg", { of: trust.words.join(" ").length }), alt: said.picture, class: "calibration" });
-  return el("section", { class: "card picture" }, drawn);
+  return el("section", { class: "card picture" }, el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": said.pictureTitle }, drawn));
 }
 
 function section(title: string, none: string, lines: HTMLElement[]): HTMLElement {

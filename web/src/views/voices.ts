@@ -119,7 +119,7 @@ function songLine(song: VoiceSong, number: number, reload: () => Promise<void>):
   return el(
     "li",
     {},
-    clip?.button ?? el("span", { class: "play gone", "aria-hidden": "true" }),
+    clip?.button ?? el("span", { class: "play gone", "aria-hidden": "true" }, icon("gone")),
     el("span", { class: "line-words" }, el("span", { title: song.path }, nameOf(song.name)), song.present ? null : el("span", { class: "quiet warn" }, texts.notHereShort)),
     live.state?.writable === false ? null : not,
   );
