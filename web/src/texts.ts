@@ -335,6 +335,8 @@ export const texts = {
     confusions: "Who is taken for whom",
     noConfusions: "Nobody is taken for anybody else.",
     takenFor: "taken for",
+    soundsLike: "sounds like",
+    apart: (paths: readonly string[]) => `Sung by somebody else, perhaps: ${paths.map((path) => isolated(path.split(/[\\/]/).pop() ?? path)).join(", ")}`,
     little: "Record more of",
     noLittle: "Everybody has enough recordings.",
     two: "Perhaps two voices under one name",

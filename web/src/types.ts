@@ -134,8 +134,10 @@ export interface SingerDetail {
 }
 
 export interface Question {
-  id: string | number;
-  song: Song;
+  /** The recording that it is about. */
+  id: string;
+  /** Without an id where it was grouped and is not in the list of songs. */
+  song: Omit<Song, "id"> & { id: number | null };
   singer: string | null;
   group: { number: number; size: number } | null;
   clip: { start_s: number; end_s: number } | null;
@@ -169,12 +171,11 @@ export interface Voices {
 export interface Trust {
   calibrated: boolean;
   words: string[];
-  promise: Record<string, unknown> | null;
-  confusions: { a: string; b: string; [more: string]: unknown }[];
+  confusions: { a: string; b: string; songs: number; alike: boolean }[];
   little: { name: string; why: string }[];
-  two_voices: { name: string; [more: string]: unknown }[];
+  two_voices: { name: string; songs: string[] }[];
   picture: boolean;
-  audit: Record<string, unknown>[] | null;
+  audit: string[] | null;
 }
 
 export interface Folders {

@@ -44,7 +44,7 @@ export async function openReview(): Promise<View> {
     try {
       const singer = kind === "someone_else" ? await whoElse(question) : null;
       if (kind === "someone_else" && singer === null) return;
-      review = await post<Review>("/review", { id: question.id, answer: kind, ...(singer === null ? {} : { singer }) });
+      review = await post<Review>("/review", { id: question.id, answer: kind, singer: singer ?? question.singer });
       draw();
       spoken.textContent = `${said.kept[kind]} ${review.question ? headline(review.question) : said.done}`;
       // The buttons are new: the question is where a keyboard and a screen reader go on.
@@ -103,7 +103,7 @@ function clipOf(question: Question): Clip | null {
   if (!question.song.present) return null;
   const start = question.clip?.start_s ?? 0;
   const span = question.clip ?? { start_s: start, end_s: start + CLIP_S };
-  return clipButton(address(`/songs/${question.song.id}/sound`), question.song.name, span, "huge");
+  return clipButton(address(`/recordings/${encodeURIComponent(question.id)}/sound`), question.song.name, span, "huge");
 }
 
 function asked(question: Question, clip: Clip | null, answer: (kind: ReviewAnswer) => Promise<void>): HTMLElement[] {
@@ -114,11 +114,12 @@ function asked(question: Question, clip: Clip | null, answer: (kind: ReviewAnswe
       el("span", {}, label),
       el("kbd", { "aria-hidden": "true" }, key),
     );
+  const { song } = question;
   const likely = question.candidates.filter((one) => one.singer !== question.singer && (one.probability ?? 0) > 0.01);
   return [
     clip?.button ?? el("p", { class: "note" }, icon("warn"), el("span", {}, texts.notHere)),
     el("h2", { tabindex: "-1" }, headline(question)),
-    el("p", { class: "about" }, el("a", { href: link(`song/${question.song.id}`) }, nameOf(question.song.name))),
+    el("p", { class: "about" }, song.id === null ? nameOf(song.name) : el("a", { href: link(`song/${song.id}`) }, nameOf(song.name))),
     ...(question.group ? [el("p", { class: "chip still" }, said.group(question.group.size))] : []),
     el(
       "div",

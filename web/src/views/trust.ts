@@ -57,14 +57,6 @@ function section(title: string, none: string, lines: HTMLElement[]): HTMLElement
   return el("section", { class: "card" }, el("h2", {}, title), lines.length ? el("ul", { class: "plain-list lines" }, ...lines) : el("p", { class: "quiet" }, none));
 }
 
-/** What else the server says of a line, as words: counts and shares beside the names. */
-function more(line: Record<string, unknown>, but: readonly string[]): string {
-  return Object.entries(line)
-    .filter(([key, value]) => !but.includes(key) && ["string", "number"].includes(typeof value) && value !== "")
-    .map(([key, value]) => (typeof value === "string" ? value : `${key.replaceAll("_", " ")} ${Math.round(Number(value) * 100) / 100}`))
-    .join(" · ");
-}
-
 function singerLine(name: string, rest: Child, ...beside: Child[]): HTMLElement {
   const anchor = el("a", { href: link("singer", { name }), "aria-label": said.compare(name) }, nameOf(name));
   return el("li", {}, el("span", { class: "line-words" }, el("span", {}, anchor, ...beside), el("span", { class: "quiet" }, rest)));
@@ -72,7 +64,7 @@ function singerLine(name: string, rest: Child, ...beside: Child[]): HTMLElement 
 
 function confusions(trust: Trust): HTMLElement {
   const lines = trust.confusions.map((one) =>
-    singerLine(one.a, more(one, ["a", "b"]), el("span", { class: "quiet" }, ` ${said.takenFor} `), el("a", { href: link("singer", { name: one.b }), "aria-label": said.compare(one.b) }, nameOf(one.b))),
+    singerLine(one.a, texts.song(one.songs), el("span", { class: "quiet" }, ` ${one.alike ? said.soundsLike : said.takenFor} `), el("a", { href: link("singer", { name: one.b }), "aria-label": said.compare(one.b) }, nameOf(one.b))),
   );
   return section(said.confusions, said.noConfusions, lines);
 }
@@ -83,16 +75,11 @@ function little(trust: Trust): HTMLElement {
 
 function twoVoices(trust: Trust): HTMLElement | null {
   if (!trust.two_voices.length) return null;
-  return section(said.two, "", trust.two_voices.map((one) => singerLine(one.name, more(one, ["name"]))));
+  return section(said.two, "", trust.two_voices.map((one) => singerLine(one.name, said.apart(one.songs))));
 }
 
 function audit(trust: Trust): HTMLElement | null {
-  const [first] = trust.audit ?? [];
-  if (!trust.audit || !first) return null;
-  const columns = Object.keys(first);
-  const cell = (value: unknown): string => (typeof value === "number" ? String(Math.round(value * 1000) / 1000) : String(value ?? ""));
-  const rows = trust.audit.map((row) => el("tr", {}, ...columns.map((column) => el("td", {}, cell(row[column])))));
-  const head = el("tr", {}, ...columns.map((column) => el("th", { scope: "col" }, column.replaceAll("_", " "))));
-  const table = el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
-  return el("section", { class: "card" }, el("h2", {}, said.audit), el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": said.audit }, table));
+  if (!trust.audit) return null;
+  const words = trust.audit.map((sentence) => el("p", {}, sentence));
+  return el("section", { class: "card" }, el("h2", {}, said.audit), el("div", { class: "prose" }, ...words));
 }
