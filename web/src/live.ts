@@ -1,14 +1,18 @@
 // What the server tells on its own: the library's state, its jobs, and that something changed.
-import { get } from "./api";
+import { ApiError, get } from "./api";
 import { debounced } from "./dom";
+import { texts } from "./texts";
 import type { Job, State } from "./types";
+
+const RETRY_MS = 3000;
 
 type Listener = () => void;
 
 export class Live {
   state: State | null = null;
   jobs = new Map<number, Job>();
-  isConnected = true;
+  /** Why the server is not heard; "": it is. */
+  trouble = "";
   private listeners: Record<"state" | "jobs" | "library" | "connection", Set<Listener>> = {
     state: new Set(),
     jobs: new Set(),
@@ -32,24 +36,41 @@ export class Live {
   async start(): Promise<void> {
     await this.refresh();
     await this.refreshJobs();
+    this.listen();
+  }
+
+  private listen(): void {
     const source = new EventSource("/api/v1/events");
     // A burst of changes, as a folder being heard makes, is one look at the server.
     const changed = debounced(() => void this.changed(), 300);
     source.addEventListener("job", (event) => this.take(JSON.parse(String(event.data)) as Job));
     source.addEventListener("library", changed);
     source.addEventListener("open", () => {
-      if (this.isConnected) return;
-      this.isConnected = true;
+      if (!this.trouble) return;
+      this.trouble = "";
       this.tell("connection");
-      void this.refreshJobs();
+      void this.refreshJobs().catch(() => undefined);
       changed();
     });
     source.addEventListener("error", () => {
-      if (this.isConnected) {
-        this.isConnected = false;
-        this.tell("connection");
-      }
+      // The browser itself tries again, unless the server refused.
+      if (source.readyState === EventSource.CLOSED) window.setTimeout(() => this.listen(), RETRY_MS);
+      void this.ask();
     });
+  }
+
+  /** Find out why nothing is heard. */
+  private async ask(): Promise<void> {
+    let trouble = texts.errors.noServer;
+    try {
+      await get<State>("/state");
+      return; // A stream may end; it begins again by itself.
+    } catch (error) {
+      if (error instanceof ApiError) trouble = error.message;
+    }
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.tell("connection");
   }
 
   /** Look at the state again, and have the view do so. */

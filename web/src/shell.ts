@@ -57,7 +57,7 @@ function drawState(): void {
   if (!state) return;
   library.replaceChildren(nameOf(state.library.name, { title: state.library.path }));
   const messages = [
-    live.isConnected ? "" : texts.errors.noServer,
+    live.trouble,
     state.writable ? "" : texts.errors.readOnly,
     canPlay() ? "" : texts.errors.noSound,
   ].filter(Boolean);

@@ -1,0 +1,204 @@
+"""The page for everybody: on a phone, in the dark, by keyboard alone, with a screen reader."""
+
+import re
+from pathlib import Path
+
+import pytest
+from browsing import Watch, browsing, chromium, serving
+from made_voices import PITCHES, write_noise, write_voice
+
+VIEWS = {
+    "songs": "#/songs",
+    "song": "#/song/1",
+    "singers": "#/singers",
+    "singer": "#/singer?name=Ada",
+    "review": "#/review",
+    "voices": "#/voices",
+    "trust": "#/trust",
+    "nowhere": "#/nowhere",
+}
+LOOKS = {
+    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+}
+
+
+@pytest.fixture(scope="module")
+def server(sung, tmp_path_factory):
+    """A server on a library that has heard songs by each of its singers, and by a stranger."""
+    import shutil
+
+    chromium()
+    folder = tmp_path_factory.mktemp("looks")
+    library = Path(shutil.copytree(sung.library, folder / "a library with a rather long name"))
+    songs = folder / "songs"
+    for singer, pitch in PITCHES.items():
+        write_voice(
+            songs / f"a song by {singer} whose name goes on and on and on.wav", pitch * 1.004, 4.0, 40
+        )
+    for number in range(3):
+        write_voice(songs / f"stranger {number}.wav", 640.0 + number, 4.0, 50 + number)
+    write_noise(songs / "rain.wav")
+    with serving(library, [songs]) as server:
+        yield server, songs
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def cookies(server, browser):
+    """Signed in once; all songs are heard and grouped."""
+    running, songs = server
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(running.address)
+    page.get_by_role("heading", name="Songs", level=1).wait_for()
+    page.evaluate(
+        """async folder => {
+            const post = (path, body) => fetch(`/api/v1${path}`, {
+                method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body) });
+            const ended = async () => {
+                for (;;) {
+                    const { jobs } = await (await fetch("/api/v1/jobs")).json();
+                    if (jobs.every(job => !["waiting", "running"].includes(job.state))) return;
+                    await new Promise(again => setTimeout(again, 200));
+                }
+            };
+            await post("/hear", { paths: [folder] });
+            await ended();
+            await post("/voices/discover", {});
+            await ended();
+        }""",
+        str(songs),
+    )
+    found = context.cookies()
+    assert [(one["httpOnly"], one["sameSite"]) for one in found] == [(True, "Strict")]
+    context.close()
+    return found
+
+
+def opened(browser, cookies, server, look: str, view: str, **options):
+    context = browser.new_context(reduced_motion="reduce", **LOOKS[look], **options)
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watch = Watch(page)
+    page.goto(f"http://127.0.0.1:{server[0].port}/{VIEWS[view]}")
+    page.locator("main h1").wait_for()
+    page.wait_for_function("!document.querySelector('main').hasAttribute('aria-busy')")
+    if view == "song":
+        page.get_by_role("slider").wait_for()
+    return page, watch
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_serious(browser, cookies, server, look) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for view in VIEWS:
+        # axe is put into the page as a script, which the page's own policy forbids.
+        page, _ = opened(browser, cookies, server, look, view, bypass_csp=True)
+        found = axe.run(page).response["violations"]
+        bad = [
+            (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+        ]
+        assert not bad, view
+        page.context.close()
+
+
+def test_axe_would_find_something(browser, cookies, server) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page, _ = opened(browser, cookies, server, "light", "songs", bypass_csp=True)
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert "button-name" in [one["id"] for one in axe.run(page).response["violations"]]
+    page.context.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_view_fits_and_keeps_its_policy(browser, cookies, server, look) -> None:
+    for view in VIEWS:
+        page, watch = opened(browser, cookies, server, look, view)
+        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1], f"{view} scrolls sideways at {widths[1]} px"
+        assert not watch.wrong, view
+        assert watch.asked == {"127.0.0.1"}
+        page.context.close()
+
+
+def test_buttons_of_a_phone_are_large_enough_for_a_finger(browser, cookies, server) -> None:
+    for view in VIEWS:
+        page, _ = opened(browser, cookies, server, "phone", view)
+        for button in page.locator("button:visible, nav a:visible").all():
+            box = button.bounding_box()
+            name = button.evaluate("at => at.getAttribute('aria-label') || at.innerText")
+            if "listen from there" not in name:  # as wide as the turn is long
+                assert min(box["width"], box["height"]) >= 24, f"{view}: {name}"
+        page.context.close()
+
+
+def luminance(colour: str) -> float:
+    return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
+@pytest.mark.parametrize(("look", "is_dark"), [("light", False), ("dark", True)])
+def test_the_page_follows_the_system(browser, cookies, server, look, is_dark) -> None:
+    page, _ = opened(browser, cookies, server, look, "songs")
+    style = "getComputedStyle(document.documentElement)"
+    ground, ink = page.evaluate(f"[{style}.backgroundColor, {style}.color]")
+    assert (luminance(ground) < luminance(ink)) == is_dark
+    page.context.close()
+
+
+def test_by_keyboard_alone(browser, cookies, server) -> None:
+    page, _ = opened(browser, cookies, server, "light", "songs")
+
+    def focused() -> str:
+        return page.evaluate(
+            "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText).trim()"
+        )
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            if focused().startswith(name):
+                # Whoever has no mouse must see where one is.
+                assert page.evaluate("document.activeElement.matches(':focus-visible')")
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"the tab key never comes to {name!r}")
+
+    page.keyboard.press("Tab")
+    assert focused() == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    tab_to("a song by Bea")
+    page.keyboard.press("Enter")
+    page.get_by_role("slider").wait_for()
+    # A step to another view moves the focus to its heading, and the screen reader reads that.
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    tab_to("Place in the song")
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("slider").get_attribute("aria-valuenow") == "4"  # five seconds on, at its end
+    page.keyboard.press("Home")
+    assert page.get_by_role("slider").get_attribute("aria-valuetext") == "0:00"
+    tab_to("Somebody else")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "INPUT"
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert focused().startswith("Somebody else")  # and comes back to where it was
+    page.context.close()
+
+
+def test_letters_in_a_field_are_no_answers(browser, cookies, server) -> None:
+    page, _ = opened(browser, cookies, server, "light", "review")
+    page.locator(".question h2").wait_for()
+    before = page.locator(".view-head .quiet").inner_text()
+    page.get_by_label(re.compile("Answer with keys")).uncheck()
+    page.keyboard.press("k")
+    page.wait_for_timeout(300)
+    assert page.locator(".view-head .quiet").inner_text() == before
+    page.context.close()
