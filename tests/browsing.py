@@ -42,22 +42,20 @@ class Server:
         roots: folders whose songs may be heard.
     """
 
-    def __init__(self, library: Path, roots: Sequence[Path], token: str = "") -> None:
+    def __init__(self, library: Path, roots: Sequence[Path]) -> None:
         self.library = library
         self.roots = roots
         self.port = 0
         self.address = ""
-        self._token = token
         self._process: subprocess.Popen[str] | None = None
         self.log: list[str] = []
 
     def start(self) -> str:
         """Start it and give the address that it prints."""
         roots = [word for root in self.roots for word in ("--root", str(root))]
-        token = ["--token", self._token] if self._token else []
+        options = [*roots, "--port", str(self.port), "--no-browser", "--threads", "1"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "singerid", "--plugin", str(EARS), "serve", str(self.library), *roots]
-            + ["--port", str(self.port), "--no-browser", "--threads", "1", *token],
+            [sys.executable, "-m", "singerid", "--plugin", str(EARS), "serve", str(self.library), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,9 +1,10 @@
-"""What a person does on the page, in a real browser against a real server: add, listen, correct, take back."""
+"""What a person does on the page, in a real browser at a real server: add, listen, correct, undo."""
 
 import re
 from pathlib import Path
 
 import pytest
+
 from browsing import Watch, browsing, chromium, drop, serving
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 

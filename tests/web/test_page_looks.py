@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from browsing import Watch, browsing, chromium, serving
 from made_voices import PITCHES, write_noise, write_voice
 

@@ -1,4 +1,4 @@
-"""What goes wrong around the page: files that move, names that bite, a server that dies, browsers that lack things."""
+"""What goes wrong around the page: files move, names bite, servers die, browsers lack things."""
 
 import re
 import shutil
@@ -45,7 +45,7 @@ def hear(page, folder: Path) -> None:
 
 
 def test_moved_files_and_names_that_bite(browser, served) -> None:
-    """A file that moved keeps its answer and says why it is silent; a name is never markup, and turns nothing round."""
+    """A file that moved keeps its answer and says why it is silent; a name is never markup."""
     server, songs = served
     name = BITING.replace("/", "")
     write_voice(songs / f"{name}.wav", PITCHES["Ada"], 3.0)

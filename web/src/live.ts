@@ -61,7 +61,7 @@ export class Live {
 
   /** Find out why nothing is heard. */
   private async ask(): Promise<void> {
-    let trouble = texts.errors.noServer;
+    let trouble: string = texts.errors.noServer;
     try {
       await get<State>("/state");
       return; // A stream may end; it begins again by itself.
