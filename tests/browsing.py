@@ -40,11 +40,13 @@ class Server:
     Args:
         library: its folder.
         roots: folders whose songs may be heard.
+        plugin: of singerid, loaded first; None: none.
     """
 
-    def __init__(self, library: Path, roots: Sequence[Path]) -> None:
+    def __init__(self, library: Path, roots: Sequence[Path], plugin: Path | None = EARS) -> None:
         self.library = library
         self.roots = roots
+        self._plugin = ["--plugin", str(plugin)] if plugin else []
         self.port = 0
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
@@ -55,7 +57,7 @@ class Server:
         roots = [word for root in self.roots for word in ("--root", str(root))]
         options = [*roots, "--port", str(self.port), "--no-browser", "--threads", "1"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "singerid", "--plugin", str(EARS), "serve", str(self.library), *options],
+            [sys.executable, "-m", "singerid", *self._plugin, "serve", str(self.library), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -161,4 +163,25 @@ def drop(page, *paths: Path) -> None:
             }
         }""",
         files,
+    )
+
+
+def ask(page, *requests: tuple[str, dict[str, object]]) -> None:
+    """Post to the API as the page does, one after the other, each when the jobs before it have ended."""
+    page.evaluate(
+        """async requests => {
+            const rest = () => new Promise(again => setTimeout(again, 200));
+            for (const [path, body] of requests) {
+                const answer = await fetch(`/api/v1${path}`, {
+                    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+                });
+                if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+                for (;;) {
+                    const { jobs } = await (await fetch("/api/v1/jobs")).json();
+                    if (jobs.every(job => !["waiting", "running"].includes(job.state))) break;
+                    await rest();
+                }
+            }
+        }""",
+        [list(request) for request in requests],
     )

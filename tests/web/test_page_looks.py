@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Watch, browsing, chromium, serving
+from browsing import Watch, ask, browsing, chromium, serving
 from made_voices import PITCHES, write_noise, write_voice
 
 VIEWS = {
@@ -59,24 +59,7 @@ def cookies(server, browser):
     page = context.new_page()
     page.goto(running.address)
     page.get_by_role("heading", name="Songs", level=1).wait_for()
-    page.evaluate(
-        """async folder => {
-            const post = (path, body) => fetch(`/api/v1${path}`, {
-                method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body) });
-            const ended = async () => {
-                for (;;) {
-                    const { jobs } = await (await fetch("/api/v1/jobs")).json();
-                    if (jobs.every(job => !["waiting", "running"].includes(job.state))) return;
-                    await new Promise(again => setTimeout(again, 200));
-                }
-            };
-            await post("/hear", { paths: [folder] });
-            await ended();
-            await post("/voices/discover", {});
-            await ended();
-        }""",
-        str(songs),
-    )
+    ask(page, ("/hear", {"paths": [str(songs)]}), ("/voices/discover", {}))
     found = context.cookies()
     assert [(one["httpOnly"], one["sameSite"]) for one in found] == [(True, "Strict")]
     context.close()
