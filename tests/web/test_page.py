@@ -8,7 +8,10 @@ import pytest
 from browsing import Watch, browsing, chromium, drop, serving
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 
-WAIT_MS = 30_000
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
+WAIT_MS = 7_000
+sync_api.expect.set_options(timeout=WAIT_MS)
+expect = sync_api.expect
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +142,9 @@ def test_a_click_into_the_waveform_goes_there_and_time_moves(page, songs) -> Non
     wave.wait_for()
     box = wave.bounding_box()
     wave.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
-    page.wait_for_function("document.querySelector('.wave').getAttribute('aria-valuenow') === '3'")
+    expect(wave).to_have_attribute("aria-valuenow", "3")
     page.locator(".transport").get_by_role("button", name="Play").click()
-    page.wait_for_function("Number(document.querySelector('.wave').getAttribute('aria-valuenow')) >= 4")
+    expect(wave).to_have_attribute("aria-valuenow", re.compile("^[456]$"))
     page.locator(".transport").get_by_role("button", name="Pause").click()
 
 
@@ -151,7 +154,7 @@ def test_a_click_on_a_turn_listens_from_there(page, songs) -> None:
     turn = page.get_by_role("button", name=re.compile("Bea.*listen from there")).first
     turn.click()
     page.locator(".transport").get_by_role("button", name="Pause").wait_for()
-    page.wait_for_function("document.querySelector('.turn.sings') !== null")
+    expect(page.locator(".turn.sings")).to_have_count(1)
 
 
 def test_no_is_kept_and_taken_back(page, songs) -> None:
@@ -160,12 +163,12 @@ def test_no_is_kept_and_taken_back(page, songs) -> None:
     assert "Cy" in decision(page).inner_text()
     page.get_by_role("button", name=re.compile("^Not .*Cy")).click()
     page.get_by_text(re.compile("Kept: this is not .*Cy")).wait_for()
-    page.wait_for_function("!document.querySelector('.decision').innerText.includes('Cy')")
+    expect(decision(page)).not_to_contain_text("Cy")
     page.reload()
     decision(page).wait_for()
     assert "Cy" not in decision(page).inner_text()
     undo(page)
-    page.wait_for_function("document.querySelector('.decision').innerText.includes('Cy')")
+    expect(decision(page)).to_contain_text("Cy")
 
 
 def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
@@ -174,7 +177,7 @@ def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
     page.get_by_role("button", name=re.compile("Name the singer|Somebody else")).click()
     page.get_by_label("Singer’s name").fill("Dora")
     page.get_by_role("button", name="That is who sings").click()
-    page.wait_for_function("document.querySelector('.decision').innerText.includes('Dora')")
+    expect(decision(page)).to_contain_text("Dora")
     page.get_by_role("link", name="Singers").click()
     page.get_by_role("link", name="Dora").wait_for()
     page.get_by_role("link", name="Songs", exact=True).click()
@@ -190,7 +193,7 @@ def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
     page.get_by_role("link", name="Singers").click()
     page.get_by_role("link", name="Bea").click()
     page.get_by_role("button", name="Merge…").click()
-    field = page.get_by_label("Into")
+    field = page.get_by_label("Into", exact=True)
     field.fill("Cy")
     merge = page.get_by_role("button", name="Merge", exact=True)
     assert merge.is_disabled()  # nothing was looked at
@@ -235,13 +238,12 @@ def test_review_is_answered_by_keys(page, songs) -> None:
     hear(page, songs, "stranger 0.wav")
     page.get_by_role("link", name="Review").click()
     page.locator(".question h2").wait_for()
-    before = page.locator(".view-head .quiet").inner_text()
+    told = page.locator(".view-head .quiet")
+    before = told.inner_text()
     page.keyboard.press("s")
     page.get_by_label("Singer’s name").fill("Eve")
     page.keyboard.press("Enter")
-    page.wait_for_function(
-        "before => document.querySelector('.view-head .quiet').innerText !== before", arg=before
-    )
+    expect(told).not_to_have_text(before)
     page.get_by_role("link", name="Singers").click()
     page.get_by_role("link", name="Eve").wait_for()
     undo(page)

@@ -73,8 +73,7 @@ def opened(browser, cookies, server, look: str, view: str, **options):
     page.set_default_timeout(20_000)
     watch = Watch(page)
     page.goto(f"http://127.0.0.1:{server[0].port}/{VIEWS[view]}")
-    page.locator("main h1").wait_for()
-    page.wait_for_function("!document.querySelector('main').hasAttribute('aria-busy')")
+    page.locator("main:not([aria-busy]) h1").wait_for()
     if view == "song":
         page.get_by_role("slider").wait_for()
     return page, watch

@@ -61,7 +61,7 @@ def test_moved_files_and_names_that_bite(browser, served) -> None:
     page.get_by_role("button", name="Somebody else…").click()
     page.get_by_label("Singer’s name").fill(BITING)
     page.get_by_role("button", name="That is who sings").click()
-    page.wait_for_function("document.querySelector('.decision').innerText.includes('onerror')")
+    page.locator(".decision").get_by_text(re.compile("onerror")).wait_for()
     page.get_by_role("link", name="Singers").click()
     page.get_by_role("link", name=re.compile("onerror")).click()
     page.get_by_role("heading", name=re.compile("onerror"), level=1).wait_for()

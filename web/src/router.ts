@@ -17,6 +17,8 @@ export interface Place {
   words: URLSearchParams;
 }
 
+const GONE = new Set([400, 404, 410]); // a name that nobody has is a wrong question to the server
+
 export type Opener = (place: Place) => Promise<View>;
 
 export function link(view: string, words: Record<string, string | number> = {}): string {
@@ -42,7 +44,7 @@ export async function orElsewhere(work: Promise<void>, hash: string): Promise<vo
   try {
     await work;
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 404)) throw error;
+    if (!(error instanceof ApiError && GONE.has(error.status))) throw error;
     if (location.hash === from) location.hash = hash;
   }
 }
