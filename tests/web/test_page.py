@@ -9,7 +9,7 @@ from browsing import Watch, browsing, chromium, drop, serving
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
-WAIT_MS = 7_000
+WAIT_MS = 15_000
 sync_api.expect.set_options(timeout=WAIT_MS)
 expect = sync_api.expect
 
@@ -178,19 +178,19 @@ def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
     page.get_by_label("Singer’s name").fill("Dora")
     page.get_by_role("button", name="That is who sings").click()
     expect(decision(page)).to_contain_text("Dora")
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Dora").wait_for()
     page.get_by_role("link", name="Songs", exact=True).click()
     # Her other song, which nobody named, is hers at the next look.
     page.get_by_role("row", name=re.compile("stranger 1.*Dora")).wait_for()
     undo(page)
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Ada").wait_for()
     assert page.get_by_role("link", name="Dora").count() == 0
 
 
 def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Bea").click()
     page.get_by_role("button", name="Merge…").click()
     field = page.get_by_label("Into", exact=True)
@@ -208,12 +208,12 @@ def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
     assert page.get_by_text("6 recordings").is_visible()
     undo(page)
     page.get_by_text("3 recordings").first.wait_for()
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Bea").wait_for()
 
 
 def test_a_singer_is_renamed_and_the_page_goes_along_when_that_is_taken_back(page) -> None:
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Ada").click()
     page.get_by_role("button", name="Rename…").click()
     page.get_by_label("New name").fill("Adèle <b>")
@@ -225,7 +225,7 @@ def test_a_singer_is_renamed_and_the_page_goes_along_when_that_is_taken_back(pag
 
 
 def test_forgetting_asks_and_the_harmless_answer_has_the_focus(page) -> None:
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Ada", exact=True).click()
     page.get_by_role("button", name="Forget…").click()
     assert page.evaluate("document.activeElement.innerText") == "Keep this singer"
@@ -244,7 +244,7 @@ def test_review_is_answered_by_keys(page, songs) -> None:
     page.get_by_label("Singer’s name").fill("Eve")
     page.keyboard.press("Enter")
     expect(told).not_to_have_text(before)
-    page.get_by_role("link", name="Singers").click()
+    page.get_by_role("link", name="Singers", exact=True).click()
     page.get_by_role("link", name="Eve").wait_for()
     undo(page)
 
