@@ -37,6 +37,7 @@ HOUSE = (
     "analysis",
     "reproduce",
     "tags",
+    "web",
     "identifier",
     "demo",
     "doctor",

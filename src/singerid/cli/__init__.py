@@ -20,6 +20,7 @@ from singerid.cli.library import library
 from singerid.cli.models import models
 from singerid.cli.prepare import prepare
 from singerid.cli.reproduce import ReproduceCommand, reproduce
+from singerid.cli.serve import serve
 from singerid.cli.synth import synth
 from singerid.cli.tag import tag
 from singerid.cli.train import train
@@ -27,7 +28,7 @@ from singerid.cli.train import train
 __all__ = ["app", "main"]
 
 _PANELS = {  # of --help, in its order
-    "Your music": (enroll, identify, discover, tag),
+    "Your music": (enroll, identify, discover, tag, serve),
     "Networks": (prepare, train, evaluate, export, models, encoders),
     "Research": (reproduce, audit, embed, attention, synth),
     "This machine": (demo, doctor),

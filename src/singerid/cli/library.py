@@ -131,13 +131,22 @@ def say(
     is_not: Annotated[
         str | None, typer.Option("--is-not", metavar="NAME", help="Who does not; also an unnamed voice.")
     ] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Nobody sings.")] = False,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Say who sings in a recording, or who does not. That outweighs every score, for ever."""
+    """Say who sings in a recording, who does not, or that nobody does. That outweighs every score, for ever."""
+    if nobody and (is_ is not None or is_not is not None):
+        raise SingeridError("--nobody: leave out --is and --is-not")
     with _open(folder, device, threads, weights) as opened:
-        count = opened.say(what, singer=is_, never=is_not)
+        if nobody:
+            count = opened.say_nobody(what)
+        else:
+            count = opened.say(what, singer=is_, never=is_not)
+    if nobody:
+        tell_person(f"{printable(what)}: nobody sings ({counted(count, 'recording')})")
+        return
     who = f"is {printable(is_)}" if is_ is not None else f"is not {printable(is_not or '')}"
     tell_person(f"{printable(what)}: {who} ({counted(count, 'recording')})")
 

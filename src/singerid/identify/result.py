@@ -1,5 +1,6 @@
 """What is said of one file: who sings, how sure that is, and when; or that nobody does."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -95,7 +96,7 @@ class Result:
         candidates: of a library: the likeliest singers, best first.
         nearest: of a library: the recordings that sound most alike, best first.
         needs: of a library: the score that the best candidate needs to be named.
-        said: a person said who it is.
+        said: a person said who it is, or that nobody sings.
         calibrated: of a library: whether its decisions keep a promise that was measured on it.
     """
 
@@ -138,6 +139,25 @@ class Result:
         if self.calibrated is not None:
             found["calibrated"] = self.calibrated
         return found
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Result":
+        """The answer of which `to_json` made this."""
+        made = dict(content)
+        made["singers"] = tuple(Named(**one) for one in content.get("singers", ()))
+        made["candidates"] = tuple(Candidate(**one) for one in content.get("candidates", ()))
+        made["nearest"] = tuple(Nearest(**one) for one in content.get("nearest", ()))
+        made["timeline"] = tuple(
+            Span(
+                span["start_s"],
+                span["end_s"],
+                tuple(span.get("singers", ())),
+                span["probability"],
+                tuple(span.get("unknown", ())),
+            )
+            for span in content.get("timeline", ())
+        )
+        return cls(**made)
 
 
 _ALWAYS = ("path", "decision", "voice_seconds", "seconds")

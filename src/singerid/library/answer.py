@@ -52,6 +52,8 @@ def answer(
         warning=warning,
         calibrated=calibrated,
     )
+    if known.nobody:
+        return replace(result, voice_seconds=0.0, probability=1.0, said=True)
     if heard.vectors is None:
         return result
     prints = contents.voiceprints

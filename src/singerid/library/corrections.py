@@ -9,8 +9,9 @@ from singerid.data.names import clean_name, folded_name
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore
 from singerid.library.database import SCRUB, Change, remove_damaged, text
-from singerid.library.enroll import enrolled_as, enrolled_no_more, number_for
+from singerid.library.enroll import enrolled_as, enrolled_no_more, nobody_sings, number_for
 from singerid.library.finding import paths_of
+from singerid.library.records import SoundMark
 from singerid.library.voiceprints import FloatArray
 from singerid.text import printable
 
@@ -146,6 +147,7 @@ def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name
         with core.database.changing(entry) as change:
             number = number_for(change, name, folded_name(name))
             change.run("DELETE FROM statements WHERE recording = ? AND is_them = 1", (recording,))
+            change.run(_SOMEBODY, (recording,))
             change.run(
                 "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, 1) "
                 "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 1",
@@ -165,6 +167,7 @@ def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) 
     """
     number = core.contents.require(name)
     with core.database.changing(entry) as change:
+        change.run(_SOMEBODY, (recording,))
         change.run(
             "INSERT INTO statements (recording, singer, is_them) VALUES (?, ?, 0) "
             "ON CONFLICT (recording, singer) DO UPDATE SET is_them = 0",
@@ -173,6 +176,23 @@ def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) 
         enrolled_no_more(change, recording, number)
     core.changed()
     core.fit({number})
+
+
+def say_nobody(core: LibraryCore, entry: int | None, sounds: Sequence[SoundMark]) -> None:
+    """A person says that nobody sings in sounds; recordings that have them are nobody's from now on."""
+    touched: set[int] = set()
+    with core.database.changing(entry) as change:
+        for sound in sounds:
+            touched |= nobody_sings(change, sound)
+    core.changed()
+    core.fit(touched)
+
+
+def somebody_sings(core: LibraryCore, entry: int | None, fingerprint: str, scheme: int) -> None:
+    """Take back that nobody sings in a sound."""
+    with core.database.changing(entry) as change:
+        change.run("DELETE FROM nobody WHERE fingerprint = ? AND scheme = ?", (fingerprint, scheme))
+    core.changed()
 
 
 def say_is_not_voice(core: LibraryCore, entry: int | None, recording: str, voice: int) -> None:
@@ -248,6 +268,12 @@ def _forget(change: Change, number: int) -> int:
             (singer,),
         )
     for one in recordings:
+        # Also that it was nobody's before it was this singer's.
+        change.run(
+            "DELETE FROM changes WHERE part = 'nobody' AND json_extract(key, '$[0]') IN "
+            "(SELECT fingerprint FROM recordings WHERE id = ?)",
+            (one,),
+        )
         change.run("DELETE FROM changes WHERE json_extract(key, '$[0]') = ?", (one,))
         change.run("DELETE FROM recordings WHERE id = ?", (one,))
     change.run("UPDATE recordings SET role = 'heard', singer = NULL WHERE singer = ?", (number,))
@@ -305,3 +331,8 @@ def _two_groups(recordings: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.in
         2, metric="cosine", linkage="average"
     ).fit_predict(recordings)
     return found
+
+
+_SOMEBODY = """
+DELETE FROM nobody WHERE (fingerprint, scheme) IN (SELECT fingerprint, scheme FROM recordings WHERE id = ?)
+"""

@@ -29,6 +29,10 @@ SCRUB = "scrub_pending"
 """Setting that says that what was forgotten may still stand in the write-ahead log."""
 
 
+class UnusableDatabaseError(SingeridError):
+    """A database that cannot be used now: somebody else writes to it, it is damaged, a disk is full."""
+
+
 def text(value: str) -> bytes:
     """A name or a path as it is bound to `CAST(? AS TEXT)`: bytes that are no UTF-8 stay what they are."""
     return value.encode("utf-8", "surrogateescape")
@@ -130,10 +134,21 @@ class Database:
             finally:
                 self._connection.execute("ROLLBACK")
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one whenever anybody has written to it, this connection too."""
+        return int(self.value("PRAGMA data_version")), self._connection.total_changes
+
     def setting(self, key: str) -> str | None:
         """A setting; None: it is not set."""
         found: str | None = self.value("SELECT value FROM settings WHERE key = ?", (key,))
         return found
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table; a library that cannot be written stays in the format that it had."""
+        return (
+            self.value("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)) is not None
+        )
 
     # Writing
 
@@ -216,7 +231,7 @@ class Database:
             try:
                 lock.acquire(timeout=WAIT_SECONDS)
             except Timeout as error:
-                raise SingeridError(
+                raise UnusableDatabaseError(
                     f"{printable(self.folder)}: another command is writing to this library; try again "
                     "when it has ended"
                 ) from error
@@ -312,7 +327,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise SingeridError(f"{printable(self.path)}: {_reason(error, self.folder)}") from error
+            raise UnusableDatabaseError(f"{printable(self.path)}: {_reason(error, self.folder)}") from error
 
 
 class Change:
@@ -331,9 +346,11 @@ class Change:
 
 
 def _opened(address: str, uri: bool) -> sqlite3.Connection:
-    # Transactions are begun and ended here alone.
-    connection = sqlite3.connect(address, uri=uri, isolation_level=None, timeout=_BUSY_MS / 1000)
-    return connection
+    # Transactions are begun and ended here alone. A thread may hand a connection on to another one (SQLite
+    # keeps it whole), as long as they do not use it at once.
+    return sqlite3.connect(
+        address, uri=uri, isolation_level=None, timeout=_BUSY_MS / 1000, check_same_thread=False
+    )
 
 
 def _lenient(content: bytes) -> str:

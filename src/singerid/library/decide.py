@@ -8,7 +8,7 @@ import numpy as np
 from singerid.identify.result import Decision
 from singerid.library.core import LibraryCore
 from singerid.library.finding import paths_of
-from singerid.library.records import Contents
+from singerid.library.records import Contents, SoundMark
 from singerid.library.rule import Rule
 from singerid.library.trials import evidence
 from singerid.library.voiceprints import FloatArray, Voiceprints
@@ -24,24 +24,33 @@ class Known:
         recording: its id in the library; None: the library does not have it.
         singer: number of the singer as whose it is enrolled, or who a person said it is; None: nobody.
         refused: numbers of singers of whom a person said that it is not them.
+        nobody: a person said that nobody sings in it.
     """
 
     recording: str | None = None
     singer: int | None = None
     refused: frozenset[int] = frozenset()
+    nobody: bool = False
 
 
 NOTHING_KNOWN = Known()
 
 
-def known_of(contents: Contents, recording: str | None) -> Known:
-    """What people said of a recording, by enrolling it or in words."""
+def known_of(contents: Contents, recording: str | None, sound: SoundMark | None = None) -> Known:
+    """What people said of a recording, by enrolling it or in words.
+
+    Args:
+        contents: of the library.
+        recording: its id; None: the library does not have it.
+        sound: what the file's sound is told by; None: it is the recording's.
+    """
     if recording is None or recording not in contents.index:
-        return NOTHING_KNOWN
+        return Known(nobody=True) if sound in contents.nobody else NOTHING_KNOWN
     said: Mapping[int, bool] = contents.statements.get(recording, {})
     own = contents.recordings[contents.index[recording]]
     singer = next((who for who, is_them in said.items() if is_them), own.singer)
-    return Known(recording, singer, frozenset(who for who, is_them in said.items() if not is_them))
+    refused = frozenset(who for who, is_them in said.items() if not is_them)
+    return Known(recording, singer, refused, contents.nobody_sings(own))
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,11 @@ def voice_number(name: str) -> int | None:
 def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
     """Group all recordings that were heard and are nobody's; numbers of voices stay as far as they can."""
     contents = core.contents
-    heard = [at for at, one in enumerate(contents.recordings) if one.role == "heard"]
+    heard = [
+        at
+        for at, one in enumerate(contents.recordings)
+        if one.role == "heard" and not contents.nobody_sings(one)
+    ]
     known = _known(contents, heard, rule)
     unknown = [at for at in heard if at not in known]
     vectors = _compared(contents, unknown)

@@ -11,12 +11,13 @@ from singerid.library.core import LibraryCore, new_id
 from singerid.library.database import Change, text
 from singerid.library.finding import TAKEN_FOR, FoundFile, Fresh, by_sound, look, remember_place
 from singerid.library.hearing import HeardVoice
-from singerid.library.records import Recording
+from singerid.library.records import Recording, SoundMark
 from singerid.listening.ahead import decoded_ahead
 from singerid.sound.files import AudioError, one_warning
 from singerid.text import printable
 
 NO_VOICE = "nobody is heard to sing in it; leave it out"
+SAID_NOBODY = "a person said that nobody sings in it; say otherwise: singerid library say FILE --is NAME"
 OnStep = Callable[[], None]
 
 
@@ -98,6 +99,9 @@ def enroll(
             report.failures.append(Failure(str(entrant.path), error.reason))
             step()
             continue
+        if _is_nobody(core, file, entrant, report):
+            step()
+            continue
         if file.recording is None and _is_voiceless(core, file):
             report.voiceless.append(entrant.path)
             step()
@@ -175,6 +179,23 @@ def enrolled_no_more(change: Change, recording: str, singer: int) -> None:
     )
 
 
+def nobody_sings(change: Change, sound: SoundMark) -> set[int]:
+    """Keep that nobody sings in a sound; gives the singers whose its recordings were."""
+    own = "FROM recordings WHERE fingerprint = ? AND scheme = ?"
+    touched = {row[0] for row in change.run(f"SELECT singer {own} AND singer IS NOT NULL", sound)}
+    change.run("INSERT INTO nobody (fingerprint, scheme) VALUES (?, ?) ON CONFLICT DO NOTHING", sound)
+    change.run(
+        f"DELETE FROM statements WHERE is_them = 1 AND recording IN (SELECT id {own})",
+        sound,
+    )
+    change.run(
+        "UPDATE recordings SET role = 'heard', singer = NULL, voice = NULL, stranger = '', exemplar = 0 "
+        "WHERE fingerprint = ? AND scheme = ?",
+        sound,
+    )
+    return touched
+
+
 def insert(change: Change, recording: Recording, vectors: dict[str, bytes]) -> None:
     """Keep a new recording."""
     values = [text(value) if isinstance(value, str) else value for value in recording]
@@ -221,6 +242,17 @@ def _one_of_each(
             yield entrant, file
 
 
+def _is_nobody(core: LibraryCore, file: FoundFile, entrant: Entrant, report: EnrollReport) -> bool:
+    """Whether a person said that nobody sings in it, which is told."""
+    if (file.fingerprint, file.scheme) not in core.contents.nobody:
+        return False
+    if entrant.singer or entrant.stranger:
+        report.failures.append(Failure(str(entrant.path), SAID_NOBODY))
+    else:
+        report.voiceless.append(entrant.path)
+    return True
+
+
 def _is_voiceless(core: LibraryCore, file: FoundFile) -> bool:
     sql = "SELECT 1 FROM voiceless WHERE fingerprint = ? AND scheme = ?"
     return core.database.value(sql, (file.fingerprint, file.scheme)) is not None
@@ -261,6 +293,8 @@ def _add(
     fresh: Fresh,
 ) -> set[int]:
     """Keep a recording that was heard; gives the singers who have other recordings now."""
+    if _is_nobody(core, file, entrant, report):
+        return set()
     if heard.vectors is None:
         report.voiceless.append(entrant.path)
         with core.database.changing() as change:
@@ -345,9 +379,9 @@ def _again(
     recording = file.recording
     assert recording is not None
     report.recordings.append((entrant.path, recording))
-    role, singer, name = core.database.rows(
-        "SELECT role, singer, name FROM recordings LEFT JOIN singers ON singers.id = singer "
-        "WHERE recordings.id = ?",
+    role, singer, name, *sound = core.database.rows(
+        "SELECT role, singer, name, fingerprint, scheme FROM recordings "
+        "LEFT JOIN singers ON singers.id = singer WHERE recordings.id = ?",
         (recording,),
     )[0]
     said = {
@@ -362,6 +396,8 @@ def _again(
             "SELECT id FROM singers WHERE folded = CAST(? AS TEXT)", (text(folded_name(entrant.singer)),)
         )
     refused = _refusal(entrant, role, singer, name, wanted, said)
+    if tuple(sound) in core.contents.nobody and (entrant.singer or entrant.stranger):
+        refused = SAID_NOBODY
     if file.path:
         with core.database.changing() as change:
             remember_place(change, file, recording)

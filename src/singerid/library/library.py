@@ -1,6 +1,8 @@
 """A library of known singers: open it, enroll, ask who sings, correct it."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,20 +14,24 @@ from singerid.errors import Failure, SingeridError
 from singerid.identify.result import Result
 from singerid.library import corrections
 from singerid.library.answer import answer
+from singerid.library.answering import AnswerAgain, kept_content, state_of, with_name
+from singerid.library.answers import Answers
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration, calibrate, read_calibration
 from singerid.library.core import LibraryCore
 from singerid.library.database import Database, is_library
 from singerid.library.decide import NOTHING_KNOWN, Known, judge, known_of, similar
-from singerid.library.discover import Discovery, group_voices, voice_number
+from singerid.library.discover import Discovery, group_voices
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
 from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.jobs import Jobs
 from singerid.library.journal import Entry, entries, undo
 from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
+from singerid.library.saying import say, say_nobody
 from singerid.library.shipped import shipped_rule
 from singerid.library.transfer import export_library, import_library
 from singerid.listening.ahead import decoded_ahead
@@ -51,6 +57,7 @@ class Library:
     def __init__(self, core: LibraryCore) -> None:
         self.core = core
         self._decides: tuple[Contents, Rule, Calibration | None] | None = None
+        self._state: tuple[Contents, str] | None = None
 
     @classmethod
     def open(
@@ -279,13 +286,14 @@ class Library:
 
     def known(self, path: Path) -> Known:
         """What people said of a file, if the library has it."""
-        return known_of(self.core.contents, look(self.core.database, path).recording)
+        file = look(self.core.database, path)
+        return known_of(self.core.contents, file.recording, (file.fingerprint, file.scheme))
 
     def judged(
         self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
     ) -> Result:
         """The answer for what was heard."""
-        if known.recording is None:
+        if known.recording is None and not known.nobody:
             alike = by_sound(self.core.contents, heard)
             if alike is not None:
                 known = known_of(self.core.contents, alike.id)
@@ -312,7 +320,7 @@ class Library:
         path = Path(file)
         known = self.known(path)
         heard = self._voice(path)
-        if number in known.refused or (known.singer is not None and known.singer != number):
+        if known.nobody or number in known.refused or (known.singer is not None and known.singer != number):
             return False, 0.0, 1.0
         if number not in contents.singers:
             raise SingeridError(f"'{printable(singer)}' has no recording; enroll one first")
@@ -342,13 +350,87 @@ class Library:
             raise AudioError(path, "nobody is heard to sing in it")
         return heard
 
+    # Answers that are kept
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What it last said of files."""
+        return Answers(self.core.database)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Long work that was asked for."""
+        return Jobs(self.core.database)
+
+    @property
+    def state(self) -> str:
+        """A short mark of all that its answers depend on: an answer of another state is out of date."""
+        contents = self.core.contents
+        if self._state is None or self._state[0] is not contents:
+            calibration = self.core.database.setting("calibration") or ""
+            self._state = contents, state_of(contents, calibration)
+        return self._state[1]
+
+    def keep(self, path: Path, heard: HeardVoice, warning: str = "", name: str = "") -> int:
+        """Keep what was heard of a file, and the answer; gives the answer's id.
+
+        It is a recording of the library from then on, nobody's unless a person says so. No command is noted
+        in the journal for that: there is nothing to take back.
+
+        Args:
+            path: the file.
+            heard: what was heard of it, cell by cell.
+            warning: what was wrong with the file.
+            name: what people call the file, where that is not in its path.
+        """
+        core = self.core
+        with core.database.command("hear", can_undo=False):
+            file = look(core.database, path)
+            known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
+            if not known.nobody:
+                enroll_heard(core, [(Entrant(path), file, heard)], None)
+                file = look(core.database, path)
+                known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
+            result = with_name(self.judged(heard, known, str(path), warning), path)
+            return self.answers.put(
+                result.path,
+                file.size,
+                file.changed_ns,
+                file.recording,
+                kept_content(result, name),
+                self.state,
+            )
+
+    def answer_again(
+        self, which: Sequence[int] | None = None, most_seconds: float = math.inf, after: int = 0
+    ) -> int | None:
+        """Make kept answers anew of the library's vectors; nothing is heard.
+
+        Args:
+            which: ids of answers; None: all that are out of date, by their ids.
+            most_seconds: after so long the rest of those is left as it is.
+            after: the id behind which to begin with those.
+
+        Returns:
+            The id behind which the rest begins; None: all that can be made anew was. What needs hearing for
+            it stays out of date.
+        """
+        if self.core.contents.settings is None:
+            return None
+        rule, calibration = self.rule()
+        again = AnswerAgain(self.core, self.answers, rule, calibration is not None, self.state)
+        if which is not None:
+            again.each(which)
+            return None
+        return again.outdated(most_seconds, after)
+
     # What people say
 
     def say(self, what: Path | str, *, singer: str | None = None, never: str | None = None) -> int:
         """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
 
         Args:
-            what: a file, which is heard where it is new, or an unnamed voice: "voice 3".
+            what: a file, which is heard where it is new, the id of a recording, or a voice: "voice 3".
             singer: who sings; the recordings are enrolled as this singer's.
             never: who does not sing; or an unnamed voice that a file is not of.
 
@@ -358,80 +440,42 @@ class Library:
         Raises:
             SingeridError: nothing is said, or of what the library does not have.
         """
-        if (singer is None) == (never is None):
-            raise SingeridError("say who it is or who it is not: --is NAME or --is-not NAME")
-        voice = voice_number(str(what)) if not Path(what).exists() else None
-        group = None  # an unnamed voice that it is not of
-        if singer is not None:
-            corrections.proper(singer)
-        elif never is not None and self.core.contents.number_of(never) is None:
-            group = voice_number(never)
-            if group is None:
-                self.core.contents.require(never)
-            else:
-                self._members(group)
-        with self.core.database.command("say") as entry:
-            if voice is not None:
-                recordings = self._members(voice)
-                # Who was said not to be of this voice is not of the singer either.
-                refusing = self._rejecting(voice)
-                self._said(entry, recordings, singer, never, group)
-                for recording in refusing if singer is not None else ():
-                    corrections.say_is_not(self.core, entry, recording, singer or "")
-            else:
-                self.core.settle(entry)
-                try:
-                    with self.core.database.changing():  # a file that is new is heard and named at once
-                        report = enroll(self.core, [Entrant(Path(what))], entry)
-                        if report.refused:
-                            raise SingeridError(str(report.refused[0]))
-                        recordings = [recording for _, recording in report.recordings]
-                        self._said(entry, recordings, singer, never, group)
-                finally:
-                    self.core.changed()
+        count = say(self.core, what, singer, never)
         write_pages(self.core)
-        return len(recordings)
+        return count
 
-    def _said(
-        self,
-        entry: int | None,
-        recordings: Sequence[str],
-        singer: str | None,
-        never: str | None,
-        group: int | None,
-    ) -> None:
-        if singer is not None:
-            corrections.say_is(self.core, entry, recordings, singer)
-            return
-        for recording in recordings:
-            if group is not None:
-                corrections.say_is_not_voice(self.core, entry, recording, group)
-            else:
-                corrections.say_is_not(self.core, entry, recording, never or "")
+    def say_nobody(self, what: Path | str) -> int:
+        """A person says that nobody sings in a recording; that outweighs what is heard, for ever.
 
-    def _members(self, voice: int) -> list[str]:
-        found = [one.id for one in self.core.contents.recordings if one.voice == voice]
-        if not found:
-            raise SingeridError(
-                f"voice {voice}: there is no such file and no such voice; "
-                f"singerid discover {shell_word(self.path)} lists the voices"
-            )
-        return found
+        What was enrolled of it is nobody's from then on. `say` takes it back.
 
-    def _rejecting(self, voice: int) -> list[str]:
-        rows = self.core.database.rows("SELECT recording FROM rejections WHERE voice = ?", (voice,))
-        return [recording for (recording,) in rows]
+        Args:
+            what: a file, which need not be heard, the id of a recording, or an unnamed voice.
+
+        Returns:
+            Number of recordings of which that was said.
+
+        Raises:
+            SingeridError: it is no file that can be read, and nothing that the library has.
+        """
+        count = say_nobody(self.core, what)
+        write_pages(self.core)
+        return count
 
     def rename(self, old: str, new: str) -> None:
         """Call a singer by another name; raises SingeridError where that is somebody else's."""
+        before = self._name(old)
         with self.core.database.command("rename") as entry:
             corrections.rename(self.core, entry, old, new)
+            self.answers.call(before, self._name(new))
         write_pages(self.core)
 
     def merge(self, name: str, into: str) -> int:
         """Make two singers one; gives the number of recordings that were moved."""
+        before = self._name(name)
         with self.core.database.command("merge") as entry:
             moved = corrections.merge(self.core, entry, name, into)
+            self.answers.call(before, self._name(into))
         write_pages(self.core)
         return moved
 
@@ -450,9 +494,15 @@ class Library:
 
     def forget(self, name: str) -> int:
         """Remove a singer and all that was made of that voice, for ever; gives the number of recordings."""
+        self.answers.call(self._name(name), None)
         count = corrections.forget(self.core, name)
         write_pages(self.core)
         return count
+
+    def _name(self, name: str) -> str:
+        """A singer's name as the library spells it."""
+        contents = self.core.contents
+        return contents.names[contents.require(name)]
 
     def undo(self, count: int = 1) -> list[Entry]:
         """Take back the latest commands, also those of earlier processes; gives them, latest first."""

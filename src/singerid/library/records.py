@@ -18,6 +18,8 @@ from singerid.library.voiceprints import FloatArray, Voiceprints, fit_back_ends
 from singerid.text import near_names, printable, shell_word
 
 Role = Literal["enrolled", "heard", "stranger"]
+SoundMark = tuple[str, int]
+"""What a sound is told by: its fingerprint, and the way in which that was made."""
 
 
 class Recording(NamedTuple):
@@ -92,6 +94,7 @@ class Contents:
         back_end: the id of what was fitted; "": nothing was.
         back_ends: of each sound.
         vectors: (all recordings, K, D).
+        nobody: sounds of which a person said that nobody sings in them.
     """
 
     settings: Settings | None
@@ -101,6 +104,7 @@ class Contents:
     back_end: str
     back_ends: tuple[BackEnd, ...]
     vectors: FloatArray
+    nobody: frozenset[SoundMark] = frozenset()
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -139,6 +143,10 @@ class Contents:
         back_ends = self.back_ends or (fit_back_ends(vectors, owners) if len(owners) else ())
         exemplars = np.array([recording.exemplar for recording in own], np.int64)
         return Voiceprints(back_ends, vectors, owners, exemplars)
+
+    def nobody_sings(self, recording: Recording) -> bool:
+        """Whether a person said so of it."""
+        return (recording.fingerprint, recording.scheme) in self.nobody
 
     def number_of(self, name: str) -> int | None:
         """The number of a singer, however the name is spelt in case and blanks; None: there is none."""
@@ -179,6 +187,7 @@ def read_contents(database: Database) -> Contents:
         rows = _recordings(database, sounds)
         back_end = database.setting("back_end") or ""
         back_ends = _back_ends(database, back_end, sounds)
+        nobody = _nobody(database)
     recordings, columns = rows
     try:
         stacked = [_stacked(column) for column in columns]
@@ -188,7 +197,14 @@ def read_contents(database: Database) -> Contents:
             f"{printable(database.path)}: holds vectors of unequal sizes; mend it: "
             f"singerid library check {shell_word(database.folder)}"
         ) from error
-    return Contents(settings, names, recordings, statements, back_end, back_ends, every)
+    return Contents(settings, names, recordings, statements, back_end, back_ends, every, nobody)
+
+
+def _nobody(database: Database) -> frozenset[SoundMark]:
+    # A library of the first format that cannot be written has no such table.
+    if not database.has_table("nobody"):
+        return frozenset()
+    return frozenset((one, scheme) for one, scheme in database.rows("SELECT fingerprint, scheme FROM nobody"))
 
 
 def _recordings(

@@ -13,8 +13,16 @@ from singerid.encoders.back_end import is_unit
 from singerid.errors import SingeridError
 from singerid.library.core import LibraryCore, set_settings
 from singerid.library.database import Change, text
-from singerid.library.enroll import enrolled_as, enrolled_no_more, fill, insert, is_waiting, number_for
-from singerid.library.records import Recording, Settings
+from singerid.library.enroll import (
+    enrolled_as,
+    enrolled_no_more,
+    fill,
+    insert,
+    is_waiting,
+    nobody_sings,
+    number_for,
+)
+from singerid.library.records import Recording, Settings, SoundMark
 from singerid.system.files import atomic_write, read_json, writing
 from singerid.text import printable
 
@@ -27,7 +35,8 @@ def export_library(core: LibraryCore, folder: Path) -> int:
 
     `library.json`: settings, singers, recordings, places, and what people said. `vectors.npz`: for each
     sound an array (recordings, D) float32, in the order of the recordings. Those that wait for their sound
-    after a `migrate` have no vectors; they come last in `library.json`, under "waiting".
+    after a `migrate` have no vectors; they come last in `library.json`, under "waiting". Sounds in which
+    nobody sings, as a person said, are under "nobody".
 
     Raises:
         SingeridError: it cannot be written.
@@ -61,6 +70,7 @@ def export_library(core: LibraryCore, folder: Path) -> int:
         "singers": list(contents.names.values()),
         "recordings": [told(one) for one in contents.recordings],
         "waiting": [told(Recording._make(row)) for row in waiting],
+        "nobody": sorted(contents.nobody),
     }
     with atomic_write(folder / _VECTORS) as file:
         arrays: Any = {sound: contents.vectors[:, at] for at, sound in enumerate(settings.sounds)}
@@ -86,6 +96,11 @@ class _Exported:
     places: tuple[str, ...]
     said: Mapping[str, bool]
 
+    def of_nobody(self) -> "_Exported":
+        """The same where a person here said that nobody sings in it."""
+        denied = {name: is_them for name, is_them in self.said.items() if not is_them}
+        return _Exported(self.recording._replace(role="heard", stranger=""), None, self.places, denied)
+
 
 def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[int, int]:
     """Read an export into a library; gives the numbers of recordings that were new, and that were known.
@@ -107,6 +122,7 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
         heard = [_read(one) for one in content["recordings"]]
         waiting = [_read(one) for one in content.get("waiting", [])]
         names = [str(name) for name in content["singers"]]
+        nobody = [(str(one), int(scheme)) for one, scheme in content.get("nobody", [])]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SingeridError(f"{where}: is damaged ({error}); export the library again") from error
     if any(len(array) != len(heard) for array in vectors.values()):
@@ -127,8 +143,11 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
         if fingerprint:
             known[fingerprint, scheme] = one
     new = 0
+    nobody_here = core.contents.nobody
     for at, exported in enumerate((*heard, *waiting)):
         recording = exported.recording
+        if (recording.fingerprint, recording.scheme) in nobody_here:
+            exported = exported.of_nobody()
         here = known.get(recording.id) or known.get((recording.fingerprint, recording.scheme))
         own = {}
         if at < len(heard):
@@ -141,6 +160,9 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
                     fill(change, here, recording.voice_seconds, own)
                 _join(change, here, exported)
         new += here is None
+    with core.database.changing(entry) as change:
+        for sound in nobody:
+            _join_nobody(change, sound)
     core.changed()
     core.fit(set(core.contents.singers))
     return new, len(heard) + len(waiting) - new
@@ -189,6 +211,17 @@ def _join(change: Change, recording: str, exported: _Exported) -> None:
         enrolled = change.run("SELECT singer FROM recordings WHERE id = ?", (recording,)).fetchone()[0]
         if enrolled is None and number not in denied:
             enrolled_as(change, recording, number)
+
+
+def _join_nobody(change: Change, sound: SoundMark) -> None:
+    """Take over that nobody sings in a sound, if nobody said here who does."""
+    named = change.run(
+        "SELECT 1 FROM statements JOIN recordings ON recordings.id = recording "
+        "WHERE is_them = 1 AND fingerprint = ? AND scheme = ?",
+        sound,
+    ).fetchone()
+    if named is None:
+        nobody_sings(change, sound)
 
 
 def _say(change: Change, recording: str, name: str, is_them: bool) -> None:

@@ -1,6 +1,5 @@
 """Work spread over processes, where a process that dies takes only its own item with it."""
 
-import os
 import signal
 import threading
 from collections import deque
@@ -8,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
+from singerid.system.children import end_with_parent
 from singerid.system.streams import guard_streams
 
 T = TypeVar("T")
@@ -84,16 +84,8 @@ def _prepare_worker(work: Callable[[Any], Any]) -> None:
     _work = work
     guard_streams()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _do(item: Any) -> Any:
     return _work(item)
-
-
-def _die_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -211,6 +211,7 @@ class Tagger:
             rows("SELECT id, name FROM singers ORDER BY id"),
             rows("SELECT id, role, singer FROM recordings ORDER BY id"),
             rows("SELECT recording, singer, is_them FROM statements ORDER BY recording, singer"),
+            sorted(self.library.core.contents.nobody),
         ]
         asked = (self._prior, self.force, self.name, __version__)
         return hashlib.sha256(repr((known, asked)).encode("utf-8", "surrogateescape")).hexdigest()

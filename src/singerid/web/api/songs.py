@@ -1,0 +1,193 @@
+"""The songs that were heard: what was said of them, what they look and sound like, what people say."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, Field, model_validator
+
+from singerid.errors import SingeridError
+from singerid.library.answers import Answer, Order
+from singerid.library.library import Library
+from singerid.text import in_utf8, printable
+from singerid.web.api.state import OfDesk
+from singerid.web.desk import Desk, NotThereError, song_of
+from singerid.web.looking import Looking
+
+router = APIRouter(tags=["songs"])
+
+Decision = Literal["known", "ambiguous", "unknown", "no_voice"]
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+Words = Annotated[str, Query(max_length=500)]
+
+
+def looking(request: Request) -> Looking:
+    """What looks at recordings, as a dependency."""
+    found: Looking = request.app.state.looking
+    return found
+
+
+Looks = Annotated[Looking, Depends(looking)]
+
+
+class Said(BaseModel):
+    """What a person says of a song: one of these."""
+
+    is_: Annotated[str | None, Field(alias="is", max_length=500)] = None
+    is_not: Annotated[str | None, Field(max_length=500)] = None
+    nobody: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "Said":
+        if (self.is_ is not None) + (self.is_not is not None) + self.nobody != 1:
+            raise ValueError("say one of is, is_not and nobody")
+        return self
+
+
+@router.get("/songs")
+def songs(
+    at: OfDesk,
+    decision: Decision | None = None,
+    singer: Words | None = None,
+    q: Words = "",
+    sort: Order = "newest",
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """Songs that were heard, a page of those that fit."""
+    with at.library() as library:
+        ids, counts = library.answers.choose(decision, singer, q, sort)
+        state = library.state
+        found = library.answers.of(ids[offset : offset + limit])
+    return {"total": len(ids), "counts": counts, "songs": [song_of(one, state) for one in found]}
+
+
+@router.get("/songs/{song}")
+def song(song: Id, at: OfDesk, looks: Looks) -> dict[str, Any]:
+    """All that is known of a song."""
+    with at.library() as library:
+        answer = _answer(library, song)
+        told = song_of(answer, library.state)
+        result = answer.result | {"path": printable(answer.path)}
+        nearest = [
+            one | {"path": printable(one["path"]), "recording": _recording_at(library, one["path"])}
+            for one in result.get("nearest", ())
+        ]
+    playable = looks.playable(Path(answer.path)) if told["present"] else ""
+    return told | {"result": result, "playable": playable, "nearest": nearest}
+
+
+@router.delete("/songs/{song}")
+def remove(song: Id, at: OfDesk) -> dict[str, Any]:
+    """Take a song out of the list; its file stays."""
+    with at.library() as library:
+        if not library.answers.remove(song):
+            raise NotThereError(f"song {song}: is not in the list; reload it")
+    at.tell("library", {})
+    return {"removed": song}
+
+
+@router.post("/songs/{song}/say")
+def say(song: Id, said: Said, at: OfDesk) -> dict[str, Any]:
+    """Say who sings in a song, who does not, or that nobody does; that outweighs every score, for ever."""
+    with at.library() as library:
+        answer = _answer(library, song)
+        contents = library.core.contents
+        what: str | Path = Path(answer.path)
+        if answer.recording is not None and answer.recording in contents.index:
+            what = answer.recording  # the file need not be there
+        elif not Path(answer.path).is_file():
+            raise SingeridError(
+                f"{printable(answer.path)}: is not there any more, and the library does not know its voice; "
+                "put it back, or hear it where it is now"
+            )
+        if said.nobody:
+            library.say_nobody(what)
+        else:
+            library.say(what, singer=said.is_, never=said.is_not)
+        at.answer_again(library, [song])
+        told = at.song(library, song)
+    at.tell("library", {})
+    return told
+
+
+@router.get("/songs/{song}/peaks")
+def peaks(song: Id, at: OfDesk, looks: Looks) -> Response:
+    """The outline of the sound: {seconds, peaks: least and greatest sample in turn, -1 to 1}."""
+    return _json(looks.peaks(_path(at, song)))
+
+
+@router.get("/songs/{song}/spectrogram.png", response_class=Response)
+def spectrogram(song: Id, at: OfDesk, looks: Looks) -> Response:
+    """The spectrogram, low bands below, without axes."""
+    return Response(looks.picture(_path(at, song)), media_type="image/png", headers=_KEPT)
+
+
+@router.get("/songs/{song}/sound", response_class=FileResponse)
+def sound(song: Id, at: OfDesk, looks: Looks) -> FileResponse:
+    """The sound, with byte ranges; what browsers cannot play comes as Opus in Ogg, or as WAV."""
+    return _sound(looks, _path(at, song))
+
+
+@router.get("/recordings/{recording}/sound", response_class=FileResponse)
+def recording_sound(recording: str, at: OfDesk, looks: Looks) -> FileResponse:
+    """The sound of a recording of the library."""
+    return _sound(looks, _recording_path(at, recording))
+
+
+@router.get("/recordings/{recording}/peaks")
+def recording_peaks(recording: str, at: OfDesk, looks: Looks) -> Response:
+    """The outline of its sound."""
+    return _json(looks.peaks(_recording_path(at, recording)))
+
+
+_KEPT = {"cache-control": "private, max-age=3600"}
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type="application/json", headers=_KEPT)
+
+
+def _sound(looks: Looking, path: Path) -> FileResponse:
+    file, kind = looks.sound(path)
+    return FileResponse(file, media_type=kind, headers=_KEPT)
+
+
+def _answer(library: Library, song: int) -> Answer:
+    found = library.answers.get(song)
+    if found is None:
+        raise NotThereError(f"song {song}: is not in the list; reload it")
+    return found
+
+
+def _path(at: Desk, song: int) -> Path:
+    with at.library() as library:
+        path = Path(_answer(library, song).path)
+    return _there(path)
+
+
+def _recording_path(at: Desk, recording: str) -> Path:
+    with at.library() as library:
+        path = library.paths([in_utf8(recording)]).get(recording)
+    if path is None:
+        raise NotThereError(
+            f"recording {printable(recording)}: nobody knows where its file is; enroll it again"
+        )
+    return _there(Path(path))
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise NotThereError(
+            f"{printable(path)}: is not there any more; put it back, or hear it where it is now"
+        )
+    return path
+
+
+def _recording_at(library: Library, path: str) -> str | None:
+    found: str | None = library.core.database.value(
+        "SELECT recording FROM places WHERE path = CAST(? AS TEXT)",
+        (path.encode("utf-8", "surrogateescape"),),
+    )
+    return found

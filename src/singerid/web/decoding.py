@@ -1,0 +1,173 @@
+"""What is done with strangers' files, in processes with limits: hear, list, weigh, picture, convert them."""
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.errors import Failure
+from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.library import Library
+from singerid.plugins import load_plugin
+from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples
+from singerid.sound.files import AudioError, one_warning
+from singerid.sound.listing import find_files
+from singerid.system.children import Beat, Work
+from singerid.system.devices import choose_device, use_threads
+from singerid.text import clock
+from singerid.web.converting import convert, media_type
+from singerid.web.settings import Settings
+
+_PEAK_RATE, _PEAK_SAMPLES = 16_000, 400  # 25 ms are looked at together
+_MOST_PEAKS = 2000
+_PICTURE_COLUMNS = 1200
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Begins a process that hears files as the library does: asked ("list", paths) or ("hear", path)."""
+
+    settings: Settings
+
+    def __call__(self) -> Work:
+        """Open what it hears by."""
+        settings = self.settings
+        for plugin in settings.plugins:
+            load_plugin(plugin)
+        use_threads(settings.threads)
+        device = choose_device(settings.device)
+        with Library.open(settings.folder, device=device, weights=settings.weights) as library:
+            hearing = library.hearing
+
+        def work(item: tuple[str, Any], beat: Beat) -> Any:
+            kind, what = item
+            return _listed(what, beat) if kind == "list" else _heard(hearing, what, settings, beat)
+
+        return work
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Begins a process that looks at files: asked (what to do, path, and what that needs besides)."""
+
+    settings: Settings
+
+    def __call__(self) -> Work:
+        """What works there."""
+        most = self.settings.limits.seconds
+        use_threads(1)
+
+        def work(item: tuple[str, Path, Any], beat: Beat) -> Any:
+            kind, path, more = item
+            if kind == "type":
+                return media_type(path)
+            if kind == "weigh":
+                return weigh(path, most, beat)
+            if kind == "peaks":
+                return peaks(path, most, beat)
+            if kind == "picture":
+                return picture(path, most, beat)
+            assert kind == "convert"
+            return convert(path, more, most, beat)
+
+        return work
+
+
+def _listed(paths: list[str], beat: Beat) -> tuple[list[Path], list[Failure]]:
+    failures: list[Failure] = []
+    beat()
+    files, _ = find_files([Path(path) for path in paths], failures.append)
+    return list(files), failures
+
+
+def _heard(hearing: Hearing, path: Path, settings: Settings, beat: Beat) -> tuple[HeardVoice, str]:
+    warnings: list[str] = []
+    most = settings.limits.seconds
+    if hearing.separator is None:
+        rate = hearing.sample_rate
+        read = _watched(lambda: read_blocks(path, rate, warn=warnings.append), path, rate, most, beat)
+        heard = hearing(read, warnings.append, with_cells=True)
+    else:
+        weigh(path, most, beat)
+        heard = hearing(path, warnings.append, with_cells=True)
+    return replace(heard, windows=()), one_warning(warnings)
+
+
+def _watched(read: Read, path: Path, rate: int, most: float, beat: Beat) -> Read:
+    def blocks() -> Iterator[Samples]:
+        count = 0
+        for block in read():
+            beat()
+            count += len(block)
+            check_length(path, count / rate, most)
+            yield block
+
+    return blocks
+
+
+def check_length(path: Path, seconds: float, most: float) -> None:
+    """Raise AudioError where a recording is longer than is taken."""
+    if seconds > most:
+        raise AudioError(path, f"is longer than {clock(most)}, which is the most that is heard; cut it")
+
+
+def weigh(path: Path, most: float, beat: Beat) -> float:
+    """The length of a recording in seconds, by decoding it."""
+    count = 0
+    for block in _watched(lambda: read_blocks(path, 8000, warn=lambda _: None), path, 8000, most, beat)():
+        count += len(block)
+    return count / 8000
+
+
+def peaks(path: Path, most: float, beat: Beat) -> dict[str, Any]:
+    """The outline of a sound: {seconds, peaks}, the least and the greatest sample in turn of each stretch."""
+    found: list[NDArray[np.float32]] = []
+    count = 0
+    rest = np.zeros(0, np.float32)
+    read = _watched(lambda: read_blocks(path, _PEAK_RATE, warn=lambda _: None), path, _PEAK_RATE, most, beat)
+    for block in read():
+        count += len(block)
+        joined = np.concatenate((rest, block))
+        whole = len(joined) - len(joined) % _PEAK_SAMPLES
+        found.append(_ends(joined[:whole].reshape(-1, _PEAK_SAMPLES)))
+        rest = joined[whole:]
+    if len(rest):
+        found.append(_ends(rest[None]))
+    ends = np.concatenate(found)
+    each = -(-len(ends) // _MOST_PEAKS)
+    starts = np.arange(0, len(ends), each)
+    pairs = np.stack(
+        (np.minimum.reduceat(ends[:, 0], starts), np.maximum.reduceat(ends[:, 1], starts)), axis=1
+    )
+    return {"seconds": round(count / _PEAK_RATE, 3), "peaks": np.clip(pairs, -1, 1).round(3).ravel().tolist()}
+
+
+def _ends(stretches: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack((stretches.min(1), stretches.max(1)), axis=1) if len(stretches) else np.zeros((0, 2), "f")
+
+
+def picture(path: Path, most: float, beat: Beat) -> bytes:
+    """The spectrogram of a recording, low bands below, as a PNG without axes."""
+    from matplotlib.image import imsave
+
+    from singerid.config import FeatureConfig
+    from singerid.sound.overview import overview
+
+    rate = FeatureConfig.sample_rate
+    read = _watched(lambda: read_blocks(path, rate, warn=lambda _: None), path, rate, most, beat)
+    found = overview(read, _PICTURE_COLUMNS)
+    buffer = io.BytesIO()
+    imsave(buffer, found.mel, cmap="magma", origin="lower", format="png")
+    return buffer.getvalue()
+
+
+def within(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether a file or folder lies in one of these, wherever links lead."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)

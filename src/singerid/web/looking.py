@@ -1,0 +1,136 @@
+"""Pictures and sounds for the page: computed once in a process with limits, and kept."""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any
+
+from singerid.errors import SingeridError
+from singerid.sound.files import AudioError
+from singerid.system.children import Child, ChildEndedError
+from singerid.system.files import atomic_write, writing
+from singerid.web.converting import TYPES, ending
+from singerid.web.decoding import Eyes
+from singerid.web.settings import Settings
+
+_CHILDREN = 2
+
+
+class Looking:
+    """Looks at recordings, and keeps what it saw in the server's folder while there is room."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        limits = settings.limits
+        self._children: list[Child] = []
+        self._free: LifoQueue[Child] = LifoQueue()
+        for _ in range(_CHILDREN):
+            child = Child(Eyes(settings), limits.child_bytes, limits.quiet_seconds)
+            self._children.append(child)
+            self._free.put(child)
+
+    def close(self) -> None:
+        """End its processes."""
+        for child in self._children:
+            child.close()
+
+    def weigh(self, path: Path) -> float:
+        """The length of a recording in seconds, by decoding it; raises AudioError where it is no sound."""
+        found: float = self._ask("weigh", path)
+        return found
+
+    def peaks(self, path: Path) -> bytes:
+        """The outline of a recording's sound, as JSON; raises AudioError."""
+        return self._kept(path, "peaks.json", lambda: json.dumps(self._ask("peaks", path)).encode())
+
+    def picture(self, path: Path) -> bytes:
+        """Its spectrogram, as PNG; raises AudioError."""
+        return self._kept(path, "spectrogram.png", lambda: bytes(self._ask("picture", path)))
+
+    def playable(self, path: Path) -> str:
+        """How a browser can play a file: "file" as it is, "converted", or "" where it is not there."""
+        try:
+            return "file" if self._type(path) else "converted"
+        except AudioError:
+            return ""
+
+    def sound(self, path: Path) -> tuple[Path, str]:
+        """A file that browsers play with the sound of this one, and its type; raises AudioError."""
+        own = self._type(path)
+        if own:
+            return path, own
+        kind = ending()
+        target = self._place(path, f"sound.{kind}")
+        if not target.is_file():
+            part = target.with_name(f".tmp-{uuid.uuid4().hex}.{kind}")
+            try:
+                with writing(target):
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._ask("convert", path, part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+            self._make_room(target)
+        with suppress(OSError):
+            os.utime(target)  # it was used now
+        return target, TYPES[kind]
+
+    def _type(self, path: Path) -> str:
+        return self._kept(path, "type", lambda: str(self._ask("type", path)).encode()).decode()
+
+    def _kept(self, path: Path, what: str, make: Callable[[], bytes]) -> bytes:
+        target = self._place(path, what)
+        with suppress(OSError):
+            return target.read_bytes()
+        made = make()
+        with suppress(SingeridError):  # a folder that cannot be written: it is made anew each time
+            with atomic_write(target) as file:
+                file.write(made)
+            self._make_room(target)
+        return made
+
+    def _place(self, path: Path, what: str) -> Path:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise AudioError(
+                path, "is not there any more; put it back, or hear it where it is now"
+            ) from error
+        mark = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogatepass")
+        return self._settings.cache / f"{hashlib.sha256(mark).hexdigest()[:32]}.{what}"
+
+    def _make_room(self, new: Path) -> None:
+        """Remove what was not used for longest, where all that is kept is too much."""
+        with suppress(OSError):
+            found = [(one, one.stat()) for one in self._settings.cache.iterdir()]
+            found.sort(key=lambda pair: pair[1].st_mtime)
+            size = sum(status.st_size for _, status in found)
+            for one, status in found:
+                if size <= self._settings.limits.cache_bytes:
+                    break
+                if one != new:
+                    one.unlink(missing_ok=True)
+                    size -= status.st_size
+
+    def _ask(self, kind: str, path: Path, more: Any = None) -> Any:
+        with self._child() as child:
+            try:
+                return child.ask((kind, path, more))
+            except ChildEndedError as error:
+                raise AudioError(path, f"cannot be used: {error}") from error
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        try:
+            child = self._free.get(timeout=self._settings.limits.quiet_seconds)
+        except Empty as error:
+            raise SingeridError("the decoders are busy; try again") from error
+        try:
+            yield child
+        finally:
+            self._free.put(child)

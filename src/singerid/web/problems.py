@@ -1,0 +1,81 @@
+"""What goes wrong, as HTTP tells it: {"detail": one line that names the thing and the remedy}."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from singerid.errors import SingeridError
+from singerid.library.database import UnusableDatabaseError
+from singerid.sound.files import AudioError
+from singerid.text import in_utf8, printable
+from singerid.web.desk import NotThereError
+from singerid.web.security import TooMuchError
+from singerid.web.uploads import UploadError
+
+
+class Problem(BaseModel):
+    """What went wrong, in one line."""
+
+    detail: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "What is wrong with the request, in a line."},
+    "5XX": {"model": Problem, "description": "The library cannot be used now, and why, in a line."},
+}
+
+
+class RefusedError(SingeridError):
+    """What may not be done, though it is asked for rightly: a folder outside the roots, for example."""
+
+
+def status_of(error: SingeridError) -> int:
+    """The status of HTTP for an error."""
+    for kind, status in (
+        (NotThereError, 404),
+        (RefusedError, 403),
+        (UnusableDatabaseError, 503),
+        (AudioError, 422),
+    ):
+        if isinstance(error, kind):
+            return status
+    return 400
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Let an app tell whatever goes wrong so."""
+
+    @app.exception_handler(SingeridError)
+    def _known(_: Request, error: SingeridError) -> JSONResponse:
+        return problem(status_of(error), str(error))
+
+    @app.exception_handler(UploadError)
+    def _upload(_: Request, error: UploadError) -> JSONResponse:
+        return problem(error.status, error.detail)
+
+    @app.exception_handler(TooMuchError)
+    def _too_much(_: Request, error: TooMuchError) -> JSONResponse:
+        return problem(413, "that is too much at once; send less")
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body") or "the request"
+        return problem(422, f"{where}: {first['msg']}; see /docs")
+
+    @app.exception_handler(Exception)
+    def _unexpected(_: Request, error: Exception) -> JSONResponse:
+        return problem(500, f"unexpected {type(error).__name__}; the server's terminal says more")
+
+
+def problem(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    """The answer that tells what is wrong."""
+    return JSONResponse({"detail": in_utf8(printable(detail))}, status, headers)

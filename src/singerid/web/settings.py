@@ -1,0 +1,65 @@
+"""How a server is set up: what it may read, and how much it takes at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is over them is refused with a line.
+
+    Attributes:
+        upload_bytes: of an uploaded file.
+        uploads_at_once: files in one upload.
+        seconds: length of a recording.
+        jobs: that wait or are running.
+        child_bytes: memory that a decoder may take beside what it begins with.
+        quiet_seconds: for how long a decoder may work on without a sign of life.
+        cache_bytes: of pictures and converted sounds that are kept.
+    """
+
+    upload_bytes: int = 2 * 1024**3
+    uploads_at_once: int = 100
+    seconds: float = 4 * 3600.0
+    jobs: int = 100
+    child_bytes: int = 2 * 1024**3
+    quiet_seconds: float = 60.0
+    cache_bytes: int = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server is told when it starts.
+
+    Attributes:
+        folder: of the library.
+        roots: folders whose recordings may be heard; what lies elsewhere is refused.
+        device: where networks compute.
+        threads: CPU threads; None: all.
+        weights: of the separator, where vocals are heard; None: the published ones.
+        plugins: files that its processes run first.
+        limits: how much it takes.
+    """
+
+    folder: Path
+    roots: tuple[Path, ...] = ()
+    device: str = "cpu"
+    threads: int | None = None
+    weights: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def own(self) -> Path:
+        """The server's own folder, in the library's."""
+        return self.folder / "serve"
+
+    @property
+    def uploads(self) -> Path:
+        """Where uploaded files are kept."""
+        return self.own / "uploads"
+
+    @property
+    def cache(self) -> Path:
+        """Where pictures and converted sounds are kept, which can be made anew."""
+        return self.own / "cache"
