@@ -245,9 +245,9 @@ def sung(tmp_path_factory) -> Sung:
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_ears(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small ears are known in tests of libraries and tags: others go through all encoders that there are."""
+    """Small ears are known in tests of libraries, tags and pages: others go through all encoders."""
     place = f"{request.path.parent.name} {request.path.stem}"
-    if "library" not in place and "tags" not in place:
+    if not any(word in place for word in ("library", "tags", "web")):
         yield
         return
     import small_ears

@@ -95,6 +95,14 @@ def test_who_does_not_sing_takes_it_back(library, sung, song, enrolled):
     assert library.identify(path).singer == "Ada"
 
 
+@pytest.mark.parametrize("said", [{"singer": "Cy"}, {"never": "Cy"}])
+def test_of_a_recording_by_its_id_it_is_taken_back_too(library, sung, said):
+    recording = library.recordings_of("Ada")[0]["id"]
+    library.say_nobody(recording)
+    library.say(recording, **said)
+    assert library.core.contents.nobody == frozenset()
+
+
 def test_what_cannot_be_heard_stays_nobodys(library, tmp_path):
     noise = made_voices.write_noise(tmp_path / "noise.wav")
     library.say_nobody(noise)
@@ -163,6 +171,8 @@ def test_an_import_keeps_what_was_said_here(library, own_library, sung, tmp_path
         other.export(tmp_path / "back")
     library.import_from(tmp_path / "back")
     assert _is_nobody(library, first)
+    assert len(library.recordings_of("Ada")) == 1
+    assert library.core.contents.statements == {}
 
 
 def test_a_damaged_list_is_a_damaged_export(library, tmp_path):

@@ -136,18 +136,13 @@ def say(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Say who sings in a recording, who does not, or that nobody does. That outweighs every score, for ever."""
+    """Say who sings in a recording, who does not, or that nobody does. It outweighs every score, for ever."""
     if nobody and (is_ is not None or is_not is not None):
         raise SingeridError("--nobody: leave out --is and --is-not")
     with _open(folder, device, threads, weights) as opened:
-        if nobody:
-            count = opened.say_nobody(what)
-        else:
-            count = opened.say(what, singer=is_, never=is_not)
-    if nobody:
-        tell_person(f"{printable(what)}: nobody sings ({counted(count, 'recording')})")
-        return
-    who = f"is {printable(is_)}" if is_ is not None else f"is not {printable(is_not or '')}"
+        count = opened.say_nobody(what) if nobody else opened.say(what, singer=is_, never=is_not)
+    who = "nobody sings" if nobody else f"is not {printable(is_not or '')}"
+    who = who if is_ is None else f"is {printable(is_)}"
     tell_person(f"{printable(what)}: {who} ({counted(count, 'recording')})")
 
 

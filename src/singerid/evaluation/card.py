@@ -97,7 +97,7 @@ def _content(run: Run) -> dict[str, Any]:
         "split": _split_text(run),
         "store_note": store_note,
         **_scores(run),
-        "audit": _audit(run),
+        "audit": audit_sentences(run),
         "network": _network(run),
         "settings": _settings(run),
         "notes": _read_text(notes).strip() if notes.exists() else "",
@@ -183,8 +183,8 @@ def _extremes(audio: str, evaluation: dict[str, Any]) -> str:
     return f"Hearing the {audio}, its clip F1 runs from {worst_text} to {best_text}."
 
 
-def _audit(run: Run) -> list[str]:
-    """Sentences of the audit; none where there are none in the form that is documented."""
+def audit_sentences(run: Run) -> list[str]:
+    """What the audit of a run's weights found, in sentences; none where there is none that can be read."""
     summary = recorded_audit(run).get("summary")
     if not isinstance(summary, list):
         return []

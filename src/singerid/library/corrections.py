@@ -7,6 +7,7 @@ import numpy as np
 
 from singerid.data.names import clean_name, folded_name
 from singerid.errors import SingeridError
+from singerid.library.cache import empty_cache
 from singerid.library.core import LibraryCore
 from singerid.library.database import SCRUB, Change, remove_damaged, text
 from singerid.library.enroll import enrolled_as, enrolled_no_more, nobody_sings, number_for
@@ -224,6 +225,7 @@ def forget(core: LibraryCore, name: str) -> int:
         core.fit(set(core.contents.singers))
         core.database.scrub()
         remove_damaged(core.path)
+        empty_cache(core.path)
     return count
 
 

@@ -11,7 +11,7 @@ from singerid.library.finding import paths_of
 from singerid.library.records import Contents, SoundMark
 from singerid.library.rule import Rule
 from singerid.library.trials import evidence
-from singerid.library.voiceprints import FloatArray, Voiceprints
+from singerid.library.voiceprints import FloatArray, IntArray, Voiceprints
 
 _MOST = 1.0  # a score can be
 
@@ -94,11 +94,22 @@ def judge(
         nobody = np.zeros(0, np.float32)
         return Judgement("unknown", 1.0, None, nobody, nobody, None)
     scores = prints.scores(prints.asked(vectors[None]))[0]
+    return judge_scores(scores, prints.counts, rule, voice_seconds, refused)
+
+
+def judge_scores(
+    scores: FloatArray,
+    counts: IntArray,
+    rule: Rule,
+    voice_seconds: float,
+    refused: frozenset[int] = frozenset(),
+) -> Judgement:
+    """Decide on a voice by its scores (S,) for singers of so many recordings each (S,); see `judge`."""
     allowed = np.array([place for place in range(len(scores)) if place not in refused], np.int64)
     every, chances = np.full(len(scores), np.nan, np.float32), np.zeros(len(scores), np.float32)
     if not len(allowed):
         return Judgement("unknown", 1.0, None, every, chances, None)
-    features = evidence(scores[allowed], prints.counts[allowed], voice_seconds)
+    features = evidence(scores[allowed], counts[allowed], voice_seconds)
     best = int(scores[allowed].argmax())
     log_odds = float(rule.odds(features[best])[0])
     probabilities = rule.probabilities(features, best)

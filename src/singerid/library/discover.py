@@ -26,6 +26,7 @@ from singerid.library.voiceprints import FloatArray, IntArray, behind, fit_back_
 _SURE = logit(0.9)
 _FEW = 5  # singers: the mean of fewer is their own, not what all recordings share
 _BLOCK = 2048
+_LAST_VOICE = "SELECT seq FROM sqlite_sequence WHERE name = 'voices'"
 _APART = 1e3  # a distance that no mean makes up for
 
 
@@ -77,17 +78,18 @@ def voice_number(name: str) -> int | None:
     return int(number) if word.lower() == "voice" and number.isdecimal() else None
 
 
+def has_grouped(core: LibraryCore) -> bool:
+    """Whether any voice was ever found; numbers of voices that are gone count, too."""
+    return core.database.value(_LAST_VOICE) is not None
+
+
 def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
     """Group all recordings that were heard and are nobody's; numbers of voices stay as far as they can."""
     contents = core.contents
-    heard = [
-        at
-        for at, one in enumerate(contents.recordings)
-        if one.role == "heard" and not contents.nobody_sings(one)
-    ]
+    heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
     known = _known(contents, heard, rule)
     unknown = [at for at in heard if at not in known]
-    vectors = _compared(contents, unknown)
+    vectors = comparable(contents, unknown)
     own = [contents.recordings[at] for at in unknown]
     rejected: dict[str, set[int]] = {}
     for recording, voice in core.database.rows("SELECT recording, voice FROM rejections"):
@@ -125,7 +127,7 @@ def _known(contents: Contents, heard: Sequence[int], rule: Rule) -> set[int]:
     return found
 
 
-def _compared(contents: Contents, which: Sequence[int]) -> FloatArray:
+def comparable(contents: Contents, which: Sequence[int]) -> FloatArray:
     """Recordings behind the back end; while few are enrolled, behind one that they, too, are centred by."""
     vectors = contents.vectors[list(which)]
     if not len(vectors):
@@ -229,7 +231,7 @@ def _numbered(
         if index not in numbers and voice not in numbers.values():
             numbers[index] = voice
     # A number is never used again, also of a voice that is gone.
-    following = (core.database.value("SELECT seq FROM sqlite_sequence WHERE name = 'voices'") or 0) + 1
+    following = (core.database.value(_LAST_VOICE) or 0) + 1
     for index in sorted(set(range(len(several))) - set(numbers), key=lambda index: -len(several[index])):
         numbers[index], following = following, following + 1
     voices = [Voice(numbers[index], tuple(one.id for one in own)) for index, own in enumerate(several)]

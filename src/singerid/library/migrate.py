@@ -176,7 +176,7 @@ def _decisions(core: LibraryCore) -> dict[str, str]:
     rule, names = rule_of(core), [contents.names[number] for number in contents.singers]
     found = {}
     for at, one in enumerate(contents.recordings):
-        if one.role == "heard" and not contents.nobody_sings(one):
+        if contents.is_open(one):
             judged = judge(contents.voiceprints, rule, contents.vectors[at], one.voice_seconds)
             found[one.id] = _worded(judged.decision, None if judged.best is None else names[judged.best])
     if len(names) > 1:

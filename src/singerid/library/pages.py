@@ -9,7 +9,7 @@ from singerid.library.core import LibraryCore
 from singerid.system.files import atomic_write, write_json
 from singerid.text import counted, printable
 
-_README, _JSON, _PICTURE = "README.md", "calibration.json", "calibration.svg"
+_README, _JSON, PICTURE = "README.md", "calibration.json", "calibration.svg"
 
 
 def write_pages(core: LibraryCore) -> None:
@@ -20,13 +20,13 @@ def write_pages(core: LibraryCore) -> None:
     with atomic_write(core.path / _README, "w") as file:
         file.write(readme(core, calibration))
     if calibration is None:
-        for name in (_JSON, _PICTURE):
+        for name in (_JSON, PICTURE):
             with suppress(OSError):
                 (core.path / name).unlink(missing_ok=True)
         return
-    if (core.path / _PICTURE).exists() and _written(core.path / _JSON) == calibration.id:
+    if (core.path / PICTURE).exists() and _written(core.path / _JSON) == calibration.id:
         return
-    _draw(core.path / _PICTURE, calibration)
+    _draw(core.path / PICTURE, calibration)
     write_json(core.path / _JSON, calibration.to_json())  # last: it says which picture that is
 
 
@@ -74,7 +74,7 @@ def readme(core: LibraryCore, calibration: Calibration | None) -> str:
         lines.append("It is not calibrated: `singerid library calibrate FOLDER`.")
     else:
         lines += [f"- {sentence}" for sentence in sentences(calibration)]
-        lines += ["", f"![Scores, and the threshold]({_PICTURE})"]
+        lines += ["", f"![Scores, and the threshold]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

@@ -148,6 +148,10 @@ class Contents:
         """Whether a person said so of it."""
         return (recording.fingerprint, recording.scheme) in self.nobody
 
+    def is_open(self, recording: Recording) -> bool:
+        """Whether nobody has said who sings in it, nor that nobody does."""
+        return recording.role == "heard" and not self.nobody_sings(recording)
+
     def number_of(self, name: str) -> int | None:
         """The number of a singer, however the name is spelt in case and blanks; None: there is none."""
         return self.numbers.get(folded_name(name))

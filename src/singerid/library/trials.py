@@ -102,8 +102,13 @@ def evidence(scores: FloatArray, counts: IntArray, voice_seconds: float) -> NDAr
         first, second = np.argsort(scores)[::-1][:2]
         margin = scores - scores[first]
         margin[first] = scores[first] - scores[second]
-    seconds = np.log(max(voice_seconds, _LEAST_SECONDS))
-    return np.stack((scores, margin, np.full(len(scores), seconds), np.log(counts)), axis=1)
+    seconds = np.full(len(scores), voice_seconds)
+    return np.stack((scores, margin, log_seconds(seconds), np.log(counts)), axis=1)
+
+
+def log_seconds(voice_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds of voice as they are evidence; as many."""
+    return np.log(np.maximum(voice_seconds, _LEAST_SECONDS))
 
 
 def voiceprints(vectors: FloatArray, owners: IntArray) -> Voiceprints:

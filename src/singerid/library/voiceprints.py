@@ -137,6 +137,16 @@ class Voiceprints:
         """The recordings behind the back ends, (T, K * D)."""
         return behind(self.back_ends, self.vectors)
 
+    @cached_property
+    def own_scores(self) -> FloatArray:
+        """(T,) the score of each recording for the singer whose it is, -1 to 1."""
+        prints, of_print = self.prints
+        found = np.zeros(len(self.owners), np.float32)
+        for place in range(len(self.counts)):
+            own = self.owners == place
+            found[own] = (self.recordings[own] @ prints[of_print == place].T).max(1)
+        return found
+
     def asked(self, vectors: FloatArray) -> FloatArray:
         """Voices (N, K, D) as they are compared: (N, K * D)."""
         return behind(self.back_ends, vectors)

@@ -1,8 +1,9 @@
 """From recordings to tags: hears files, plans what changes in them and, where that is wanted, writes it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -29,6 +30,7 @@ from singerid.version import __version__
 
 Medium = Literal["tags", "json", "nfo"]
 Outcome = Change | Failure
+Ask = Callable[[Sequence[Path]], Iterator[Result | Failure]]
 
 PROMISE = 0.01
 """The share of strangers' songs that may be named by a library whose names are written."""
@@ -71,6 +73,7 @@ class Tagger:
         force: write although the library keeps no promise, and put back what a person took out.
         break_hard_links: give a file that has several names tags under one name alone.
         prior: see `Library.identify`.
+        ask: gives the answer for each of some files in turn; None: they are heard.
 
     Attributes:
         held_back: why nothing is written though something would be; "" where it is.
@@ -89,10 +92,12 @@ class Tagger:
         force: bool = False,
         break_hard_links: bool = False,
         prior: float | None = None,
+        ask: Ask | None = None,
     ) -> None:
         require_mutagen()
         self.library, self.medium, self.force = library, medium, force
         self._break_hard_links, self._prior = break_hard_links, prior
+        self._ask = ask or partial(identify_files, library, prior=prior)
         self.held_back = "" if force else unkept_promise(library)
         self._resources = ExitStack()
         self._journal: Journal | None = None
@@ -135,7 +140,7 @@ class Tagger:
     def _together(self, files: Sequence[Path], state: str, again: bool) -> Iterator[Outcome]:
         found = [(path, self._looked_at(path, state, again)) for path in files]
         waiting = [path for path, known in found if isinstance(known, FileState)]
-        answers = identify_files(self.library, waiting, self._prior)
+        answers = self._ask(waiting)
         for path, known in found:
             if not isinstance(known, FileState):
                 yield known

@@ -16,6 +16,7 @@ from singerid.library.database import FILE, UnusableDatabaseError
 from singerid.library.library import Library
 from singerid.system.devices import choose_device
 from singerid.text import printable
+from singerid.web.review_notes import ReviewNotes
 from singerid.web.settings import Settings
 
 _AT_ONCE = 4  # libraries that are open: each holds all vectors
@@ -37,11 +38,13 @@ class Desk:
     Attributes:
         settings: how the server was set up.
         closing: set when the server ends.
+        notes: what was skipped and answered in the review.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.closing = threading.Event()
+        self.notes = ReviewNotes.beginning(settings.own)
         self._free: LifoQueue[tuple[tuple[int, int], Library]] = LifoQueue()
         self._slots = threading.Semaphore(_AT_ONCE)
         self._listeners: dict[asyncio.Queue[News], asyncio.AbstractEventLoop] = {}

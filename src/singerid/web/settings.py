@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from singerid.library.cache import cache_of
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -62,4 +64,4 @@ class Settings:
     @property
     def cache(self) -> Path:
         """Where pictures and converted sounds are kept, which can be made anew."""
-        return self.own / "cache"
+        return cache_of(self.folder)

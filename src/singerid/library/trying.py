@@ -1,0 +1,65 @@
+"""Enrolling a recording in thought: how many songs have a name then. Nothing is written.
+
+Letters in shapes: N songs that nobody has said anything of.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from singerid.library.odds import probability
+from singerid.library.records import Contents
+from singerid.library.rule import Rule
+from singerid.library.trials import log_seconds
+from singerid.library.voiceprints import Voiceprints, fit_back_ends
+
+_STEEPNESS = 3.0  # a song near the threshold counts by how near it is: any small change may tip it
+_MOST = 1000  # songs that are looked at; of more, so many are taken evenly
+
+
+class Trying:
+    """Tries recordings as somebody's.
+
+    Args:
+        contents: of the library; one singer at least has a recording.
+        rule: how it decides.
+        keeps_back_end: the back end stays as it is, for a calibration belongs to it.
+    """
+
+    def __init__(self, contents: Contents, rule: Rule, keeps_back_end: bool) -> None:
+        self._contents, self._rule, self._keeps = contents, rule, keeps_back_end
+        heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
+        self._heard = heard[:: -(-len(heard) // _MOST) or 1]
+
+    @cached_property
+    def _seconds(self) -> NDArray[np.float64]:
+        return np.array([self._contents.recordings[at].voice_seconds for at in self._heard])
+
+    def named(self, recording: int, singer: int) -> float:
+        """How many songs have a name where a recording is enrolled, itself included.
+
+        Args:
+            recording: its place in the contents.
+            singer: place of the singer among the voiceprints; one behind the last: somebody new.
+        """
+        prints = self._contents.voiceprints
+        vectors = np.concatenate((prints.vectors, self._contents.vectors[recording][None]))
+        owners = np.append(prints.owners, singer)
+        back_ends = prints.back_ends if self._keeps else fit_back_ends(vectors, owners)
+        tried = Voiceprints(back_ends, vectors, owners, np.append(prints.exemplars, 0))
+        chances = self._chances(tried)
+        is_itself = np.array([at == recording for at in self._heard])
+        return float(np.where(is_itself, 1.0, chances).sum())
+
+    def _chances(self, prints: Voiceprints) -> NDArray[np.float64]:
+        """How likely each song is named, (N,), softly about the threshold."""
+        scores = prints.scores(prints.asked(self._contents.vectors[self._heard])).astype(np.float64)
+        each, best = np.arange(len(scores)), scores.argmax(1)
+        score = scores[each, best]
+        margin = np.full(len(scores), np.nan)
+        if scores.shape[1] > 1:
+            scores[each, best] = -np.inf
+            margin = score - scores.max(1)
+        features = np.stack((score, margin, log_seconds(self._seconds), np.log(prints.counts[best])), axis=1)
+        return probability(_STEEPNESS * (self._rule.odds(features) - self._rule.needed))

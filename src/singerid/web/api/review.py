@@ -1,0 +1,123 @@
+"""One question at a time about songs that nobody has said anything of; every answer is kept."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.exceptions import HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from singerid.errors import SingeridError
+from singerid.library.library import Library
+from singerid.library.review import Question, next_question
+from singerid.web.clips import answer_of, clip_of_recording
+from singerid.web.correcting import correcting
+from singerid.web.desk import Desk, desk
+from singerid.web.review_notes import ReviewNotes
+
+router = APIRouter(tags=["review"])
+At = Annotated[Desk, Depends(desk)]
+
+
+class Reply(BaseModel):
+    """What a person answers: the question's id, and the singer whom it is about or who it is instead."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: Annotated[str, Field(max_length=100)]
+    answer: Literal["yes", "no", "someone_else", "skip", "nobody"]
+    singer: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+@router.get("/review")
+def review(at: At) -> dict[str, Any]:
+    """The question that teaches most, how many songs there are to ask about, and how many were answered."""
+    with at.library() as library:
+        return _now(at, library, at.notes)
+
+
+@router.post("/review")
+def reply(at: At, body: Reply) -> dict[str, Any]:
+    """Keep an answer and give the next question.
+
+    "yes" names the song, as does "someone_else" with a singer; "no" keeps who it is not; "nobody" that nobody
+    sings; "skip" puts it last until the server is started again.
+    """
+    notes = at.notes
+    if body.answer == "skip":
+        with at.library() as library:
+            _require(library, body.id)
+            notes.skip(body.id)
+            return _now(at, library, notes)
+    with correcting(at) as library:
+        _require(library, body.id)
+        _keep(library, body)
+    notes.answered()
+    with at.library() as library:
+        return _now(at, library, notes)
+
+
+def _require(library: Library, recording: str) -> None:
+    """The question must be open still: somebody else may have answered it, or undone what it was about."""
+    contents = library.core.contents
+    at = contents.index.get(recording)
+    if at is None or not contents.is_open(contents.recordings[at]):
+        raise HTTPException(409, "that question was answered meanwhile; load the page again for another one")
+
+
+def _keep(library: Library, body: Reply) -> None:
+    if body.answer == "nobody":
+        library.say_nobody(body.id)
+        return
+    if body.singer is None:
+        raise SingeridError(f"{body.answer.replace('_', ' ')}: give the singer whom that is said of")
+    if body.answer == "no":
+        library.say(body.id, never=body.singer)
+    else:
+        library.say(body.id, singer=body.singer)
+
+
+def _unlisted(library: Library, question: Question) -> dict[str, Any]:
+    """As a song of the list, without an id: it was grouped by a command, and is not in the list."""
+    contents = library.core.contents
+    one = contents.recordings[contents.index[question.recording]]
+    path = library.paths([one.id]).get(one.id, "")
+    return {
+        "id": None,
+        "path": path,
+        "name": Path(path).name or one.id,
+        "decision": question.decision,
+        "singers": [],
+        "probability": None,
+        "seconds": one.seconds,
+        "voice_seconds": one.voice_seconds,
+        "said": False,
+        "present": bool(path) and Path(path).is_file(),
+        "stale": False,
+    }
+
+
+def _now(at: Desk, library: Library, notes: ReviewNotes) -> dict[str, Any]:
+    if library.core.contents.settings is None:  # nothing was ever heard
+        return {"question": None, "left": 0, "answered": notes.count}
+    rule, calibration = library.rule()
+    question, left = next_question(library.core.contents, rule, notes.skipped, calibration is not None)
+    counts = {"left": left, "answered": notes.count}
+    if question is None:
+        return {"question": None, **counts}
+    start, end = clip_of_recording(library, question.recording, question.singer)
+    kept = answer_of(library, question.recording)
+    group = None if question.group is None else {"number": question.group, "size": question.group_size}
+    return {
+        "question": {
+            "id": question.recording,
+            "song": at.song(library, kept.id) if kept else _unlisted(library, question),
+            "singer": question.singer,
+            "group": group,
+            "clip": {"start_s": start, "end_s": end},
+            "candidates": [
+                {"singer": singer, "probability": chance} for singer, chance in question.candidates
+            ],
+            "why": question.why,
+        },
+        **counts,
+    }
