@@ -27,6 +27,7 @@ from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.jobs import Jobs
 from singerid.library.journal import Entry, entries, undo
+from singerid.library.likeness import fits
 from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
@@ -142,12 +143,7 @@ class Library:
         contents = self.core.contents
         number = contents.require(singer)
         own = [at for at in contents.enrolled if contents.recordings[at].singer == number]
-        scores: list[float | None] = [None] * len(own)
-        if own:
-            prints = contents.voiceprints
-            place = contents.singers.index(number)
-            found = prints.scores(prints.asked(contents.vectors[own]))[:, place]
-            scores = [round(float(score), 3) for score in found]
+        scores = [round(score, 3) for score in fits(contents).get(number, ())]
         places = paths_of(self.core.database, [contents.recordings[at].id for at in own])
         return [
             {
@@ -480,15 +476,19 @@ class Library:
         return moved
 
     def split(
-        self, name: str, into: str | None = None, files: Sequence[Path | str] | None = None
+        self,
+        name: str,
+        into: str | None = None,
+        files: Sequence[Path | str] | None = None,
+        recordings: Sequence[str] | None = None,
     ) -> corrections.Split:
-        """Make two singers of one: of the files, or of two groups by voice."""
-        recordings = None
+        """Make two singers of one: of the files or recordings (by their ids), or of two groups by voice."""
+        chosen = None if recordings is None else set(recordings)
         if files:
             found = [look(self.core.database, Path(file)).recording for file in files]
-            recordings = {recording for recording in found if recording is not None}
+            chosen = {recording for recording in found if recording is not None} | (chosen or set())
         with self.core.database.command("split") as entry:
-            done = corrections.split(self.core, entry, name, into, recordings)
+            done = corrections.split(self.core, entry, name, into, chosen)
         write_pages(self.core)
         return done
 
