@@ -173,7 +173,9 @@ def ask(page, *requests: tuple[str, dict[str, object]]) -> None:
             const rest = () => new Promise(again => setTimeout(again, 200));
             for (const [path, body] of requests) {
                 const answer = await fetch(`/api/v1${path}`, {
-                    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+                    method: "POST",
+                    headers: { "Content-Type": "application/json" },
+                    body: JSON.stringify(body),
                 });
                 if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
                 for (;;) {

@@ -86,7 +86,9 @@ def sung(folder: Path) -> Path:
 
 def laid_out(corpus: Path, folder: Path) -> tuple[Path, Path]:
     """Enroll five singers by two albums each; the rest is a folder to be heard, and a song to be dropped."""
-    titles = iter(TITLES * 3)
+    titles = iter(
+        [*TITLES, *(f"{title}, take two" for title in TITLES), *(f"{title}, live" for title in TITLES)]
+    )
     music, records = folder / "music", folder / "records"
     singers = sorted((corpus / "vocals").iterdir())
     with Library.open(folder / "My singers", create=True) as library:

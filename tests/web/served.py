@@ -88,7 +88,18 @@ class Served:
 @contextmanager
 def served(library: Path, *options: object, enter: bool = True) -> Iterator[Served]:
     """A server of a library, which small ears hear; it is ended when that was not done."""
-    command = [sys.executable, "-m", "singerid", "--plugin", EARS, "serve", library, "--no-browser", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "singerid",
+        "--plugin",
+        EARS,
+        "serve",
+        library,
+        "--no-browser",
+        "--device",
+        "cpu",
+    ]
     process = subprocess.Popen(
         [*map(str, command), *map(str, options)],
         stdout=subprocess.PIPE,

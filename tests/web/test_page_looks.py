@@ -85,7 +85,12 @@ def looking(browser, cookies, server, look: str, **options):
 def show(page, view: str) -> None:
     """Go to a view, by a step that a person could do."""
     page.evaluate(
-        "hash => { location.hash = hash; document.querySelector('main').ariaBusy = 'true' }", VIEWS[view]
+        """hash => {
+            if (location.hash === hash) return;
+            document.querySelector("main").ariaBusy = "true"; // until the view is there
+            location.hash = hash;
+        }""",
+        VIEWS[view],
     )
     page.locator("main:not([aria-busy]) h1").wait_for()
     if view == "song":
@@ -149,7 +154,7 @@ def test_by_keyboard_alone(browser, cookies, server) -> None:
 
         def focused() -> str:
             return page.evaluate(
-                "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText).trim()"
+                "(at => (at.getAttribute('aria-label') || at.innerText).trim())(document.activeElement)"
             )
 
         def tab_to(name: str) -> None:

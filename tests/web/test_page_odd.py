@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from browsing import Server, Watch, browsing, chromium
 from made_voices import PITCHES, write_voice
 
@@ -31,7 +32,7 @@ def served(own_library, tmp_path):
 
 def opened(browser, server, **options):
     context = browser.new_context(reduced_motion="reduce", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     watch = Watch(page)
     page.goto(server.address)
