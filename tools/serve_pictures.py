@@ -141,7 +141,7 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
     context = browser.new_context(reduced_motion="reduce", **settings)
     context.add_cookies(cookies)
     page = context.new_page()
-    page.goto(f"http://127.0.0.1:{server.port}/#/songs")
+    page.goto(f"http://127.0.0.1:{server.port}/#/songs?q=Duet+1")
     page.get_by_role("heading", name="Songs", level=1).wait_for()
     duet = page.get_by_role("link", name="Duet 1").first.get_attribute("href").rpartition("/")[2]
     page.evaluate("hash => { location.hash = hash }", VIEWS[view].format(duet=duet))
