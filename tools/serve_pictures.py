@@ -105,7 +105,7 @@ def laid_out(corpus: Path, folder: Path) -> tuple[Path, Path]:
     for voice in singers[len(SINGERS) :]:
         for song in sorted(voice.glob("*/*.flac"))[:4]:
             copied(song, music / "Found tapes" / f"Tape {voice.name[-2:]}, {next(titles)}{song.suffix}")
-    for number, duet in enumerate(sorted((corpus / "duets").rglob("*.flac"))[:2], start=1):
+    for number, duet in enumerate(sorted((corpus / "duets").glob("*/vocals/*.flac"))[:2], start=1):
         copied(duet, music / "Duets" / f"Duet {number}, {next(titles)}{duet.suffix}")
     first = sorted((corpus / "vocals" / singers[0].name).glob("*/*.flac"))[-1]
     shutil.move(music / "Evening sessions" / copied_name(music, first), folder / "A song I found.flac")
@@ -148,6 +148,8 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
     page.wait_for_timeout(300)
     page.locator("main:not([aria-busy]) h1").wait_for()
     page.wait_for_timeout(1200)  # pictures come after words
+    for image in page.locator("main img").all():
+        image.evaluate("at => at.decode()")
     # The heading has the focus for screen readers; nobody would see more of it here.
     page.evaluate("document.activeElement.blur()")
     return page
