@@ -1,11 +1,12 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
 # make kill: install, then kill commands on libraries and on tags a thousand times each.
+# make web: build the page of `singerid serve` from web/ into the package; needs Node 20.19 or newer.
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test kill demo bench lint clean
+.PHONY: test kill demo web bench lint clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
@@ -23,6 +24,9 @@ kill: $(VENV)/installed
 
 demo: $(VENV)/installed
 	$(BIN)/singerid demo
+
+web:
+	cd web && npm ci --no-fund --no-audit && npm run build
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/perf/network.py --json bench/network.json

@@ -1,0 +1,280 @@
+"""What a person does on the page, in a real browser at a real server: add, listen, correct, undo."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from browsing import Watch, browsing, chromium, drop, serving
+from made_voices import PITCHES, write_noise, write_singers, write_voice
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
+WAIT_MS = 15_000
+sync_api.expect.set_options(timeout=WAIT_MS)
+expect = sync_api.expect
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory) -> Path:
+    """A folder to be heard: a song by each singer, a stranger's two, and one without a voice."""
+    folder = tmp_path_factory.mktemp("songs") / "records"
+    for number, (singer, pitch) in enumerate(PITCHES.items()):
+        write_voice(folder / f"by {singer}.wav", pitch * 1.004, 6.0, seed=40 + number)
+    for number in range(2):
+        write_voice(folder / f"stranger {number}.wav", 640.0 * (1 + 0.01 * number), 6.0, seed=50 + number)
+    write_noise(folder / "rain.wav", 4.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    """A library of its own for this module, with its recordings beside it."""
+    import small_ears
+    from singerid.library.entrants import entrants_of_tree
+    from singerid.library.library import Library
+
+    folder = tmp_path_factory.mktemp("page")
+    tree = write_singers(folder / "tree")
+    with small_ears.known(), Library.open(folder / "my singers", create=True) as library:
+        library.enroll_all(entrants_of_tree(tree, None, pytest.fail, pytest.fail), encoder="small")
+    return folder / "my singers"
+
+
+@pytest.fixture(scope="module")
+def server(library, songs):
+    chromium()
+    with serving(library, [songs, library.parent / "tree"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def context(server):
+    """One browser that is signed in, for all tests of the module."""
+    with browsing() as browser:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        context.set_default_timeout(WAIT_MS)
+        page = context.new_page()
+        page.goto(server.address)
+        page.close()
+        yield context
+
+
+@pytest.fixture
+def page(context, server):
+    """A page that does nothing wrong while a test looks at it."""
+    page = context.new_page()
+    watch = Watch(page)
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.get_by_role("heading", name="Songs", level=1).wait_for()
+    yield page
+    page.close()
+    assert not watch.wrong
+    assert watch.asked == {"127.0.0.1"}
+
+
+def row(page, name: str):
+    """The link to a song in the table."""
+    return page.get_by_role("table").get_by_role("link", name=name)
+
+
+def open_song(page, name: str) -> None:
+    row(page, name).click()
+    page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+def hear(page, folder: Path, song: str) -> None:
+    """Have a folder heard by its path, unless that was done."""
+    if row(page, song).count():
+        return
+    page.get_by_role("button", name="Add songs").first.click()
+    field = page.get_by_label("Path of a folder or a file")
+    field.fill(str(folder))
+    page.get_by_role("button", name="Listen to this folder").click()
+    row(page, song).wait_for()
+
+
+def decision(page):
+    return page.locator(".decision")
+
+
+def undo(page) -> None:
+    page.get_by_role("button", name="Undo", exact=True).click()
+    page.get_by_text(re.compile("^Taken back:")).last.wait_for()
+
+
+def test_a_dropped_song_is_heard(page, tmp_path) -> None:
+    dropped = write_voice(tmp_path / "a dropped song.wav", PITCHES["Ada"] * 1.005, 4.0, seed=31)
+    drop(page, dropped)
+    row(page, "a dropped song.wav").wait_for()
+    open_song(page, "a dropped song.wav")
+    decision(page).wait_for()
+    assert "Ada" in decision(page).inner_text()
+    # Only what is dropped is copied; the file itself is not touched.
+    assert dropped.exists()
+
+
+def test_a_folder_is_heard_by_its_path_and_filtered(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    for name in ("by Ada.wav", "by Cy.wav", "stranger 0.wav", "stranger 1.wav", "rain.wav"):
+        row(page, name).wait_for()
+    page.get_by_role("radio", name=re.compile("No voice")).check()
+    row(page, "by Bea.wav").wait_for(state="detached")
+    assert row(page, "rain.wav").is_visible()
+    page.get_by_role("radio", name=re.compile("^All")).check()
+    page.get_by_label("Search songs").fill("stranger")
+    row(page, "rain.wav").wait_for(state="detached")
+    assert row(page, "stranger 1.wav").is_visible()
+    # The filter is in the address: the way back finds it as it was.
+    assert "q=stranger" in page.url
+
+
+def test_a_path_outside_the_roots_is_refused_with_the_remedy(page, tmp_path) -> None:
+    page.get_by_role("button", name="Add songs").first.click()
+    page.get_by_label("Path of a folder or a file").fill(str(tmp_path))
+    page.get_by_role("button", name="Listen to this folder").click()
+    page.get_by_role("alert").get_by_text("--root").wait_for()
+
+
+def test_a_click_into_the_waveform_goes_there_and_time_moves(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    open_song(page, "by Bea.wav")
+    wave = page.get_by_role("slider", name="Place in the song")
+    wave.wait_for()
+    box = wave.bounding_box()
+    wave.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
+    expect(wave).to_have_attribute("aria-valuenow", "3")
+    page.locator(".transport").get_by_role("button", name="Play").click()
+    expect(wave).to_have_attribute("aria-valuenow", re.compile("^[456]$"))
+    page.locator(".transport").get_by_role("button", name="Pause").click()
+
+
+def test_a_click_on_a_turn_listens_from_there(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    open_song(page, "by Bea.wav")
+    turn = page.get_by_role("button", name=re.compile("Bea.*listen from there")).first
+    turn.click()
+    page.locator(".transport").get_by_role("button", name="Pause").wait_for()
+    expect(page.locator(".turn.sings")).to_have_count(1)
+
+
+def test_no_is_kept_and_taken_back(page, songs) -> None:
+    hear(page, songs, "by Cy.wav")
+    open_song(page, "by Cy.wav")
+    assert "Cy" in decision(page).inner_text()
+    page.get_by_role("button", name=re.compile("^Not .*Cy")).click()
+    page.get_by_text(re.compile("Kept: this is not .*Cy")).wait_for()
+    expect(decision(page)).not_to_contain_text("Cy")
+    page.reload()
+    decision(page).wait_for()
+    assert "Cy" not in decision(page).inner_text()
+    undo(page)
+    expect(decision(page)).to_contain_text("Cy")
+
+
+def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
+    hear(page, songs, "stranger 0.wav")
+    open_song(page, "stranger 0.wav")
+    page.get_by_role("button", name=re.compile("Name the singer|Somebody else")).click()
+    page.get_by_label("Singer’s name").fill("Dora")
+    page.get_by_role("button", name="That is who sings").click()
+    expect(decision(page)).to_contain_text("Dora")
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Dora").wait_for()
+    page.get_by_role("link", name="Songs", exact=True).click()
+    # Her other song, which nobody named, is hers at the next look.
+    page.get_by_role("row", name=re.compile("stranger 1.*Dora")).wait_for()
+    undo(page)
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Ada").wait_for()
+    assert page.get_by_role("link", name="Dora").count() == 0
+
+
+def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Bea").click()
+    page.get_by_role("button", name="Merge…").click()
+    field = page.get_by_label("Into", exact=True)
+    field.fill("Cy")
+    merge = page.get_by_role("button", name="Merge", exact=True)
+    assert merge.is_disabled()  # nothing was looked at
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text(re.compile("3 recordings of .*Bea.* would become .*Cy")).wait_for()
+    field.fill("Ada")
+    assert merge.is_disabled()  # nor was this
+    field.fill("Cy")
+    page.get_by_role("button", name="Preview").click()
+    merge.click()
+    page.get_by_role("heading", name="Cy", level=1).wait_for()
+    assert page.get_by_text("6 recordings").is_visible()
+    undo(page)
+    page.get_by_text("3 recordings").first.wait_for()
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Bea").wait_for()
+
+
+def test_a_singer_is_renamed_and_the_page_goes_along_when_that_is_taken_back(page) -> None:
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Ada").click()
+    page.get_by_role("button", name="Rename…").click()
+    page.get_by_label("New name").fill("Adèle <b>")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_role("heading", name="Adèle <b>", level=1).wait_for()
+    undo(page)
+    page.get_by_role("heading", name="Singers", level=1).wait_for()
+    page.get_by_role("link", name="Ada", exact=True).wait_for()
+
+
+def test_forgetting_asks_and_the_harmless_answer_has_the_focus(page) -> None:
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Ada", exact=True).click()
+    page.get_by_role("button", name="Forget…").click()
+    assert page.evaluate("document.activeElement.innerText") == "Keep this singer"
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("heading", name="Ada", level=1).wait_for()
+
+
+def test_review_is_answered_by_keys(page, songs) -> None:
+    hear(page, songs, "stranger 0.wav")
+    page.get_by_role("link", name="Review").click()
+    page.locator(".question h2").wait_for()
+    told = page.locator(".view-head .quiet")
+    before = told.inner_text()
+    page.keyboard.press("s")
+    page.get_by_label("Singer’s name").fill("Eve")
+    page.keyboard.press("Enter")
+    expect(told).not_to_have_text(before)
+    page.get_by_role("link", name="Singers", exact=True).click()
+    page.get_by_role("link", name="Eve").wait_for()
+    undo(page)
+
+
+def test_the_voices_of_strangers_are_grouped_and_named(page, songs) -> None:
+    hear(page, songs, "stranger 1.wav")
+    page.get_by_role("link", name="Unnamed").click()
+    page.get_by_role("button", name=re.compile("Group")).click()
+    page.get_by_role("heading", name=re.compile("^Voice")).first.wait_for()
+    page.get_by_label(re.compile("^Name of voice")).first.fill("Fay")
+    page.get_by_role("button", name="Name this voice").first.click()
+    page.get_by_text(re.compile("Fay.* now has 2 recordings more")).wait_for()
+    undo(page)
+
+
+def test_trust_says_what_the_library_can_promise(page) -> None:
+    page.get_by_role("link", name="Trust").click()
+    page.get_by_text("Not calibrated yet").wait_for()
+    page.get_by_role("button", name="Calibrate").click()
+    page.get_by_text("Calibrated", exact=True).wait_for()
+    page.get_by_role("img", name=re.compile("^Scores of enrolled singers")).wait_for()
+
+
+def test_answers_are_downloaded_as_they_are_listed(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    page.get_by_role("radio", name=re.compile("Named")).check()
+    row(page, "rain.wav").wait_for(state="detached")
+    page.get_by_role("button", name="Download").click()
+    with page.expect_download() as caught:
+        page.get_by_role("link", name=re.compile("^CSV")).click()
+    table = Path(caught.value.path()).read_text(encoding="utf-8")
+    assert "by Bea.wav" in table
+    assert "rain.wav" not in table

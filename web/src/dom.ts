@@ -1,0 +1,68 @@
+// Elements without markup: data reaches the page as text and as attributes, never as HTML.
+
+export type Child = Node | string | number | null | undefined | false;
+type Value = string | number | boolean | null | undefined | ((event: never) => void);
+export type Props = Record<string, Value>;
+
+/** An element with its attributes, listeners (`onclick`: ...) and children. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (typeof value === "function") element.addEventListener(key.slice(2), value as EventListener);
+    else element.setAttribute(key, value === true ? "" : String(value));
+  }
+  element.append(...children.filter(isThere));
+  return element;
+}
+
+function isThere(child: Child): child is Node | string {
+  return child !== null && child !== undefined && child !== false && child !== "";
+}
+
+/** A name on its own: its direction does not reach what stands beside it. */
+export function nameOf(text: string, props: Props = {}): HTMLElement {
+  return el("bdi", { dir: "auto", ...props }, shown(text));
+}
+
+/** A name within a sentence, isolated by characters: attributes and plain strings can hold it too. */
+export function isolated(text: string): string {
+  return `\u2068${shown(text)}\u2069`;
+}
+
+/** A name without the characters that would turn or break what stands around it. */
+function shown(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
+/** Put new children in place of the old; what had the focus and has the same `data-key` keeps it. */
+export function refill(parent: HTMLElement, ...children: Child[]): void {
+  const key = parent.contains(document.activeElement)
+    ? (document.activeElement as HTMLElement).dataset["key"]
+    : undefined;
+  parent.replaceChildren(...children.filter(isThere));
+  if (key === undefined) return;
+  const again = [...parent.querySelectorAll<HTMLElement>("[data-key]")].find((at) => at.dataset["key"] === key);
+  again?.focus({ preventScroll: true });
+}
+
+/** Whether letters typed now are meant for a field or a dialog. */
+export function isTyping(): boolean {
+  const at = document.activeElement;
+  if (document.querySelector("dialog[open]")) return true;
+  if (at instanceof HTMLInputElement) return !["checkbox", "radio", "button", "range"].includes(at.type);
+  return at instanceof HTMLTextAreaElement || at instanceof HTMLSelectElement;
+}
+
+/** A function that runs once things have been quiet for a while. */
+export function debounced(run: () => void, wait: number): () => void {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(run, wait);
+  };
+}
