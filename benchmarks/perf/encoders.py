@@ -3,9 +3,9 @@
     python benchmarks/perf/encoders.py [--threads 1] [--windows 8] [--repeats 15] [--json FILE]
 
 The forms take turns on the same windows of 3 s, so many at a time; the fast one, with its batch norms folded
-away, is first held to the plain one; a third tells besides whether somebody sings. A song (44.1 kHz stereo MP3, made at first) is encoded in a fresh
-process, so that start-up, decoding and the filter bank count; for that the weights must be in the cache
-(`singerid encoders --fetch campplus`).
+away, is first held to the plain one; a third tells besides whether somebody sings. A song (44.1 kHz stereo
+MP3, made at first) is encoded in a fresh process, so that start-up, decoding and the filter bank count; for
+that the weights must be in the cache (`singerid encoders --fetch campplus`).
 """
 
 import argparse

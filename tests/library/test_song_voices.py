@@ -249,7 +249,7 @@ def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_o
 
 
 def test_whether_several_sing_is_heard_as_well_where_no_band_plays(library):
-    """Besides what vectors tell; to the head that says so a band is another voice, so there it is not asked."""
+    """To the head that says so a band is another voice, so there it is not asked."""
     turns = [(("Ada",), 30), (("Ada", "Bea"), 20), (("Bea",), 30)]
     of = song(turns, spread=1.2, pauses=[(5, 9), (30, 34)])
     several = np.array([3.0 if len(singers) > 1 else -3.0 for singers, cells in turns for _ in range(cells)])

@@ -1,9 +1,9 @@
 """Questions on the page, and unnamed voices: every answer is kept as what a person said."""
 
 import pytest
+from desk_clients import client
 
 import made_voices
-from desk_clients import client
 from singerid.library.library import Library
 
 VOICES = {"low": 150.0, "high": 700.0}

@@ -5,9 +5,9 @@ from threading import Event, Thread
 from xml.etree import ElementTree
 
 import pytest
+from desk_clients import client
 
 import made_voices
-from desk_clients import client
 from singerid.library import database
 from singerid.library.database import Database
 from singerid.library.library import Library

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from desk_clients import client
+
 from singerid.library.library import Library
 from singerid.tags.kinds import kind_of, open_tagged
 

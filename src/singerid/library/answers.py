@@ -277,7 +277,7 @@ def _call(change: Change, old: str, new: str | None) -> None:
 
 def _read(row: tuple[Any, ...]) -> Answer:
     *fields, content = row
-    return Answer(*fields, content=json.loads(content))
+    return Answer(*fields, json.loads(content))
 
 
 def _briefs(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Brief]:
