@@ -9,7 +9,7 @@ from browsing import Watch, browsing, chromium, drop, serving
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
-WAIT_MS = 15_000
+WAIT_MS = 30_000
 sync_api.expect.set_options(timeout=WAIT_MS)
 expect = sync_api.expect
 

@@ -32,7 +32,7 @@ def served(own_library, tmp_path):
 
 def opened(browser, server, **options):
     context = browser.new_context(reduced_motion="reduce", **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     watch = Watch(page)
     page.goto(server.address)
