@@ -207,7 +207,7 @@ def run(address: str, process: int, library: Path, seed: int, count: int) -> Fou
             break
     found.memory = start, memory_mb(process)
     new = sorted(set(_tree(library.parent, library / "serve")) - set(outside))
-    found.problems += [f"written outside: {path}" for path in new if "library.sqlite3" not in path]
+    found.problems += [f"written outside: {path}" for path in new if not is_library(path)]
     strange = [path for path in (library / "serve" / "uploads").rglob("*") if not _is_own_name(path)]
     found.problems += [f"a name of theirs: {path}" for path in strange]
     return found
@@ -219,6 +219,11 @@ def _is_own_name(path: Path) -> bool:
 
 def _tree(folder: Path, without: Path) -> list[str]:
     return [str(path) for path in folder.rglob("*") if not path.is_relative_to(without)]
+
+
+def is_library(path: str) -> bool:
+    """Whether a file is of the library itself."""
+    return Path(path).name == ".lock" or Path(path).name.startswith("library.sqlite3-")
 
 
 def memory_mb(process: int) -> float:

@@ -145,6 +145,11 @@ def test_a_page_runs_what_the_server_sends_and_nothing_else():
     assert "http" not in page_policy("abc")
 
 
+def test_headers_that_are_too_large_are_refused(ask):
+    assert ask(x_much="x" * 30_000)[0] == 200
+    assert ask(x_much="x" * 40_000)[0] == 431
+
+
 def test_too_much_is_refused_told_or_not(ask):
     much = b"x" * (1024 * 1024 + 1)
     assert ask(method="POST", body=much, content_length=str(len(much)))[0] == 413

@@ -276,8 +276,8 @@ def _call(change: Change, old: str, new: str | None) -> None:
 
 
 def _read(row: tuple[Any, ...]) -> Answer:
-    *fields, content = row
-    return Answer(*fields, json.loads(content))
+    one, path, recording, size, changed_ns, heard_at, state, content = row
+    return Answer(one, path, recording, size, changed_ns, heard_at, state, json.loads(content))
 
 
 def _briefs(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Brief]:

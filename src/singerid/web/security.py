@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _BODY_BYTES = 1024 * 1024  # of what is no upload
+HEADER_BYTES = 32 * 1024
 _NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -102,6 +103,8 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """What is wrong with where a request comes from; None: nothing."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+            return _no(431, "the headers are too large; send smaller ones")
         host = headers.get("host", "")
         if not self._is_ours(host):
             return _no(421, "this server has another name; use the address that singerid serve printed")

@@ -12,10 +12,8 @@ from singerid.errors import SingeridError
 from singerid.system.streams import say, tell
 from singerid.web.app import create_app
 from singerid.web.desk import Desk
-from singerid.web.security import Pass
+from singerid.web.security import HEADER_BYTES, Pass
 from singerid.web.settings import Settings
-
-_HEADER_BYTES = 32 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -66,7 +64,7 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
+        h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=3,
     )
     shown = f"[{host}]" if ":" in host else host
