@@ -1,6 +1,6 @@
 """Pictures of every view of `singerid serve`, and a short recording, from a library of synthetic voices.
 
-    python tools/serve_pictures.py [--to docs/pictures/serve] [--corpus FOLDER]
+    python tools/serve_pictures.py [--to docs/images/serve] [--corpus FOLDER]
 
 A small corpus is sung by `singerid synth` (or taken from FOLDER, where it was before), five of its singers
 are enrolled, a real server hears the rest, and Debian's chromium looks at it: light, dark, and as a phone.
@@ -55,7 +55,7 @@ MOST_BYTES = 2_000_000  # of the recording
 def main() -> None:
     """Make all of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "pictures" / "serve")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "serve")
     parser.add_argument("--corpus", type=Path, help="a corpus of `singerid synth` with 8 singers and duets")
     parser.add_argument("--no-recording", action="store_true", help="pictures alone")
     options = parser.parse_args()
