@@ -26,7 +26,7 @@ some singerid enroll "$library" "$singers"
 echo "== The server"
 singerid serve "$library" --root "$songs" --no-browser > "$work/address" &
 server=$!
-trap 'kill -INT $server 2>/dev/null || true' EXIT
+trap 'kill $server 2>/dev/null || true' EXIT
 until [ -s "$work/address" ]; do sleep 0.2; done
 address=$(head -n 1 "$work/address")
 api=${address%%/\?*}/api/v1
@@ -45,7 +45,7 @@ sys.exit(job["state"] in ("waiting", "running"))' "$job"; do sleep 0.5; done
 ask "$api/jobs" | member jobs.0.message
 
 echo "== An answer"
-song=$(ask "$api/songs?sort=name" | member songs.0.id)
+song=$(ask "$api/songs?sort=decision" | member songs.0.id)
 ask "$api/songs/$song" | member decision
 ask "$api/answers.csv"
 
@@ -53,5 +53,5 @@ echo "== A person knows better"
 ask -H "Content-Type: application/json" -d '{"is": "Somebody New"}' "$api/songs/$song/say" | member singers.0.singer
 
 echo "== Stop"
-kill -INT "$server"
+kill "$server"  # Ctrl-C, where it runs in a terminal of its own
 wait "$server" || echo "ended with $?"
