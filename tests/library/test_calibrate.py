@@ -52,7 +52,7 @@ def test_what_cannot_be_promised_is_said_with_what_would_be_needed(tmp_path):
     assert not found.is_kept
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / 12), abs=0.2)
     assert "That at most 5.0% of strangers' songs are given a name cannot be promised" in said
-    assert f"{found.needed - 12} more singers would do, enrolled or given with --strangers" in said
+    assert f"{found.needed - 12} more singers would do, enrolled or given as strangers" in said
 
 
 def test_its_files_are_written_and_go_with_forget(many, tmp_path):

@@ -88,34 +88,7 @@ def _markdown(name: str) -> str:
 def sentences(calibration: Calibration) -> list[str]:
     """What a calibration says, in plain words."""
     c = calibration
-    enrolled = f"{counted(c.enrolled_songs, 'song')} by {counted(c.enrolled_singers, 'enrolled singer')}"
-    told = [
-        f"Of {enrolled}, each left out with its album, {c.right} are named right, {c.wrong} wrongly, "
-        f"{c.ambiguous} are called ambiguous (FNIR {c.fnir:.1%}).",
-        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
-        "(the library's own singers, each left out in turn, and those of --strangers), "
-        f"{c.strangers_named} would be given a name, {c.strangers_ambiguous} are called ambiguous.",
-    ]
-    if c.is_kept:
-        told.append(
-            f"Of songs by people who are not in the library at most {c.bound:.1%} are given a name "
-            "(true of 95 libraries in 100)."
-        )
-    else:
-        more = counted(max(0, c.needed - c.stranger_singers), "more singer")
-        told.append(
-            f"That at most {c.wanted:.1%} of strangers' songs are given a name cannot be promised: "
-            f"{counted(c.stranger_singers, 'stranger')} support at most {c.bound:.1%}. "
-            f"{more} would do, enrolled or given with --strangers."
-        )
-    told.append(
-        f"What the probabilities cost: {c.cllr[0]:.2f} bits, {c.cllr[1]:.2f} at best (Cllr; 0 is perfect, "
-        "1 says nothing)."
-    )
-    if c.one_album:
-        told.append(
-            f"Have one album each, of which songs were left out, which is easier: {_names(c.one_album)}."
-        )
+    told = worth(c)
     told += [
         f"More like {printable(one.named)} than like {printable(one.singer)}: "
         f"{counted(one.songs, 'song')} by {printable(one.singer)}."
@@ -137,6 +110,40 @@ def sentences(calibration: Calibration) -> list[str]:
     ]
     if c.too_little:
         told.append(f"Have little to be known by (3 recordings, a minute of voice): {_names(c.too_little)}.")
+    return told
+
+
+def worth(calibration: Calibration) -> list[str]:
+    """What its decisions are worth, without a word of who is mistaken for whom."""
+    c = calibration
+    enrolled = f"{counted(c.enrolled_songs, 'song')} by {counted(c.enrolled_singers, 'enrolled singer')}"
+    told = [
+        f"Of {enrolled}, each left out with its album, {c.right} are named right, {c.wrong} wrongly, "
+        f"{c.ambiguous} are called ambiguous (FNIR {c.fnir:.1%}).",
+        f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
+        "(the library's own singers, each left out in turn, and those given as strangers), "
+        f"{c.strangers_named} would be given a name, {c.strangers_ambiguous} are called ambiguous.",
+    ]
+    if c.is_kept:
+        told.append(
+            f"Of songs by people who are not in the library at most {c.bound:.1%} are given a name "
+            "(true of 95 libraries in 100)."
+        )
+    else:
+        more = counted(max(0, c.needed - c.stranger_singers), "more singer")
+        told.append(
+            f"That at most {c.wanted:.1%} of strangers' songs are given a name cannot be promised: "
+            f"{counted(c.stranger_singers, 'stranger')} support at most {c.bound:.1%}. "
+            f"{more} would do, enrolled or given as strangers."
+        )
+    told.append(
+        f"What the probabilities cost: {c.cllr[0]:.2f} bits, {c.cllr[1]:.2f} at best (Cllr; 0 is perfect, "
+        "1 says nothing)."
+    )
+    if c.one_album:
+        told.append(
+            f"Have one album each, of which songs were left out, which is easier: {_names(c.one_album)}."
+        )
     return told
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration
 from singerid.library.library import Library
-from singerid.library.pages import PICTURE, sentences
+from singerid.library.pages import PICTURE, worth
 from singerid.web.api.hear import ask
 from singerid.web.api.state import OfDesk
 from singerid.web.audit import audit_of_encoder
@@ -34,7 +34,7 @@ def trust(at: OfDesk) -> dict[str, Any]:
         words = [notice] if notice else []
         return {
             "calibrated": found is not None,
-            "words": words + (sentences(found) if found else []),
+            "words": words + (worth(found) if found else []),
             "promise": _promise(found) if found else None,
             "confusions": _confusions(found) if found else [],
             "little": _little(library, found),
