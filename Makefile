@@ -1,4 +1,5 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
+# make long: install, then run the tests that take a minute each.
 # make kill: install, then kill commands on libraries and on tags a thousand times each.
 # make web: build the page of `singerid serve` from web/ into the package; needs Node 20.19 or newer.
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
@@ -6,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test kill demo web bench lint clean
+.PHONY: test long kill demo web bench lint clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
@@ -17,7 +18,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
+
+long: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m long
 
 kill: $(VENV)/installed
 	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py tests/tags/test_tag_kills.py

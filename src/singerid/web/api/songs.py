@@ -124,12 +124,14 @@ def spectrogram(song: Id, at: OfDesk, looks: Looks) -> Response:
     return Response(looks.picture(_path(at, song)), media_type="image/png", headers=_KEPT)
 
 
+@router.head("/songs/{song}/sound", include_in_schema=False)
 @router.get("/songs/{song}/sound", response_class=FileResponse)
 def sound(song: Id, at: OfDesk, looks: Looks) -> FileResponse:
     """The sound, with byte ranges; what browsers cannot play comes as Opus in Ogg, or as WAV."""
     return _sound(looks, _path(at, song))
 
 
+@router.head("/recordings/{recording}/sound", include_in_schema=False)
 @router.get("/recordings/{recording}/sound", response_class=FileResponse)
 def recording_sound(recording: str, at: OfDesk, looks: Looks) -> FileResponse:
     """The sound of a recording of the library."""

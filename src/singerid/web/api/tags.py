@@ -16,10 +16,11 @@ from singerid.tags.plan import Change
 from singerid.tags.report import summary
 from singerid.tags.tagger import Tagger
 from singerid.tags.undo import take_back
+from singerid.web.api.songs import Id
 from singerid.web.api.state import OfDesk
 
 router = APIRouter(prefix="/tags", tags=["tags"])
-Songs = Annotated[list[int], Field(min_length=1, max_length=100_000)] | None
+Songs = Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None
 _OUT_OF_DATE = "its answer is out of date: hear it again first"
 
 
