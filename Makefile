@@ -30,7 +30,7 @@ demo: $(VENV)/installed
 	$(BIN)/singerid demo
 
 web:
-	cd web && npm ci --no-fund --no-audit && npm run build
+	cd web && npm install --no-save --no-fund --no-audit && npm run build
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/perf/network.py --json bench/network.json

@@ -93,7 +93,7 @@ def test_a_server_that_is_killed_in_mid_job_goes_on_after_its_restart(browser, s
     # The old cookie is worth nothing at the new server, and the page says what to do.
     page.get_by_text("Open the address that singerid serve printed").first.wait_for()
     page.goto(server.address)
-    page.get_by_text("24 songs heard by").wait_for()
+    page.get_by_text("24 songs heard").wait_for()
     page.locator(".jobs > *").first.wait_for(state="detached")
 
 
@@ -118,7 +118,7 @@ def test_a_thousand_songs_are_there_at_once(browser, served) -> None:
             answers.put(content["path"], 1, 1, None, content, "old")
     server.start()
     page, watch = opened(browser, server)
-    page.get_by_text("1,000 songs heard by").wait_for()
+    page.get_by_text("1,000 songs heard").wait_for()
     paints = []
     for _ in range(3):  # the machine may be busy with something else
         page.reload()

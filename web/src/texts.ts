@@ -126,7 +126,7 @@ export const texts = {
 
   songs: {
     title: "Songs",
-    lead: (total: number, library: string) => `${counted(total, "song")} heard by ${isolated(library)}`,
+    lead: (total: number) => `${counted(total, "song")} heard`,
     add: "Add songs",
     addFiles: "Choose files",
     addFilesHint: "They are copied into the server’s folder of uploads, then heard. You can also drop them anywhere on this page.",

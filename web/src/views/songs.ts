@@ -1,7 +1,6 @@
 // What was heard: filters, search, thousands of rows.
 import { get } from "../api";
 import { debounced, el, nameOf } from "../dom";
-import { live } from "../live";
 import { addSongs } from "../parts/adding";
 import { downloads } from "../parts/downloads";
 import { icon } from "../parts/icons";
@@ -60,7 +59,7 @@ export async function openSongs(place: Place): Promise<View> {
     for (const [decision, at] of counts) {
       at.textContent = (decision === "" ? all : now[decision as Decision]).toLocaleString("en");
     }
-    lead.textContent = said.lead(all, live.state?.library.name ?? "");
+    lead.textContent = said.lead(all);
   }
 
   async function choose(change: Partial<typeof chosen>): Promise<void> {
