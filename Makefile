@@ -1,5 +1,5 @@
 # make test: install into .venv and run the tests. make demo: install, then show it work (demo/report.html).
-# make long: install, then run the tests that take a minute each.
+# make slow: install, then run the tests that are left out of that because each takes about half a minute or more.
 # make kill: install, then kill commands on libraries and on tags a thousand times each.
 # make web: build the page of `singerid serve` from web/ into the package; needs Node 20.19 or newer.
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test long kill demo web bench lint clean
+.PHONY: test slow kill demo web bench lint clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
@@ -20,8 +20,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
 
-long: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m long
+slow: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 kill: $(VENV)/installed
 	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py tests/tags/test_tag_kills.py

@@ -75,7 +75,7 @@ def test_a_mistake_is_one_line(singerid, arguments, message, tmp_path, monkeypat
     assert not Path("OUT").exists()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_smoke_makes_everything_itself(singerid, tmp_path):
     """Table 1: both kinds of audio, networks with and without melody."""
     if importlib.util.find_spec("torchcrepe") is None:

@@ -80,7 +80,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for the workers in Linux's /proc")
 def test_a_killed_worker_is_replaced_and_its_run_goes_on(recordings, tmp_path):
     pytest.importorskip("ray", reason="the extra [scale] is not installed")

@@ -12,7 +12,6 @@ import yaml
 import music_files
 from singerid.tags.undo import take_back
 
-pytestmark = pytest.mark.slow  # each command is a process of its own, and hears
 
 EARS = Path(__file__).parent.parent / "small_ears.py"
 SOURCE = Path(__file__).parent.parent.parent / "src"
@@ -106,6 +105,7 @@ def test_import_queries_and_tags(beets, music, tag_library):
     assert "performer" not in mutagen.File(beets.file("Ada"))
 
 
+@pytest.mark.slow
 def test_import_again_keeps_what_is_known(beets, music):
     beets("import", "-q", music)
     path = beets.file("Ada")
@@ -116,6 +116,7 @@ def test_import_again_keeps_what_is_known(beets, music):
     assert beets.file("Ada").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_command_pretends_then_writes_and_again_has_nothing_to_do(tmp_path, tag_library, music):
     beets = Beets(tmp_path / "beets", tag_library, auto=False)
     beets("import", "-q", music)
@@ -144,6 +145,7 @@ def test_without_import_write_fields_are_kept_and_files_are_not_touched(tmp_path
     assert beets.fields() == ALL
 
 
+@pytest.mark.slow
 def test_a_library_that_is_not_calibrated_is_told_and_the_import_goes_on(tmp_path, own_library, music):
     beets = Beets(tmp_path / "beets", own_library)
     told = beets("import", "-q", music).stderr
