@@ -12,7 +12,6 @@ import yaml
 import music_files
 from singerid.tags.undo import take_back
 
-
 EARS = Path(__file__).parent.parent / "small_ears.py"
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
