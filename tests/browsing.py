@@ -1,25 +1,15 @@
-"""A real server on a library, and a real browser that looks at its page and notes what goes wrong there."""
+"""A real browser that looks at a server's page, and notes what goes wrong there."""
 
 import base64
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
 
-EARS = Path(__file__).parent / "small_ears.py"
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
-START_S = 90  # a slow machine imports for long
 REQUIRED = "SINGERID_REQUIRE_BROWSER"
 
 
@@ -32,83 +22,6 @@ def chromium() -> str:
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-class Server:
-    """`singerid serve` on a library, in a process of its own.
-
-    Args:
-        library: its folder.
-        roots: folders whose songs may be heard.
-        plugin: of singerid, loaded first; None: none.
-    """
-
-    def __init__(self, library: Path, roots: Sequence[Path], plugin: Path | None = EARS) -> None:
-        self.library = library
-        self.roots = roots
-        self._plugin = ["--plugin", str(plugin)] if plugin else []
-        self.port = 0
-        self.address = ""
-        self._process: subprocess.Popen[str] | None = None
-        self.log: list[str] = []
-
-    def start(self) -> str:
-        """Start it and give the address that it prints."""
-        roots = [word for root in self.roots for word in ("--root", str(root))]
-        options = [*roots, "--port", str(self.port), "--no-browser", "--threads", "1"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "singerid", *self._plugin, "serve", str(self.library), *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None
-        Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
-        end = time.monotonic() + START_S
-        while time.monotonic() < end:
-            if found := ADDRESS.search("".join(self.log)):
-                self.address = found[0]
-                self.port = urlsplit(self.address).port or 0
-                return self.address
-            assert self._process.poll() is None, "".join(self.log)
-            time.sleep(0.05)
-        raise AssertionError(f"no address within {START_S} s: {''.join(self.log)}")
-
-    def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            self.log.append(line)
-
-    def end(self, number: int = signal.SIGINT) -> None:
-        """End it: as Ctrl-C does, or with all that it started at once by SIGKILL."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if number == signal.SIGKILL:
-            os.killpg(process.pid, number)  # its own session: nobody else's
-        else:
-            process.send_signal(number)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        finally:
-            if process.stdout is not None:
-                process.stdout.close()
-        self.log.clear()
-
-
-@contextmanager
-def serving(library: Path, roots: Sequence[Path]) -> Iterator[Server]:
-    """Within, the server runs."""
-    server = Server(library, roots)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.end()
 
 
 @contextmanager
@@ -145,6 +58,21 @@ class Watch:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss"):
             self.asked.add(parts.hostname or "")
+
+
+HEADINGS = {
+    "Songs": "Songs",
+    "Singers": "Singers",
+    "Review": "Review",
+    "Unnamed": "Unnamed voices",
+    "Trust": "Trust",
+}
+
+
+def go(page, view: str) -> None:
+    """Go to a view by the page's navigation and wait for it: until then the one before it is shown."""
+    page.get_by_role("navigation").get_by_role("link", name=view, exact=True).click()
+    page.get_by_role("heading", name=HEADINGS.get(view, view), exact=True, level=1).wait_for()
 
 
 def drop(page, *paths: Path) -> None:

@@ -24,7 +24,8 @@ from singerid.library.library import Library
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browsing import Server, ask, browsing, drop  # noqa: E402  (it lies beside the tests that it was made for)
+from browsing import ask, browsing, drop  # noqa: E402  (they lie beside the tests that they were made for)
+from servers import Server  # noqa: E402
 
 # Invented, as are their voices.
 SINGERS = ("Mara Lindqvist", "Tomás Iriarte", "Aiko Hoshino", "Leïla Benali", "Joon Park")

@@ -1,11 +1,7 @@
-"""A real `singerid serve`, as a process of its own, and who asks it."""
+"""Who asks a real `singerid serve`, and a server within this process."""
 
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +12,12 @@ from typing import Any
 import requests
 import uvicorn
 
+from servers import Server, serving
 from singerid.web.app import create_app
 from singerid.web.desk import Desk
 from singerid.web.security import Pass
 from singerid.web.settings import Settings
 
-EARS = Path(__file__).parent.parent / "small_ears.py"
 API = "/api/v1"
 
 
@@ -38,16 +34,11 @@ class Browser(requests.Session):
 
 
 class Served:
-    """A server that runs.
+    """Asks a server that runs."""
 
-    Args:
-        process: of it.
-        address: that it printed.
-    """
-
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
-        self.process, self.address = process, address
-        self.base, _, self.token = address.partition("/?token=")
+    def __init__(self, server: Server) -> None:
+        self.server, self.process, self.address = server, server.process, server.address
+        self.base, _, self.token = server.address.partition("/?token=")
         self.http = Browser(self.base)
 
     def enter(self) -> "Served":
@@ -83,56 +74,18 @@ class Served:
     def hear(self, *paths: Path) -> dict[str, Any]:
         return self.done(self.post("/hear", {"paths": list(map(str, paths))})["id"])
 
-    def end(self, number: int = signal.SIGINT) -> int:
+    def end(self, number: int = signal.SIGINT) -> int | None:
         self.http.close()
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
-        return code
+        return self.server.end(number)
 
 
 @contextmanager
 def served(library: Path, *options: object, enter: bool = True) -> Iterator[Served]:
     """A server of a library, which small ears hear; it is ended when that was not done."""
-    command = [
-        sys.executable,
-        "-m",
-        "singerid",
-        "--plugin",
-        EARS,
-        "serve",
-        library,
-        "--no-browser",
-        "--device",
-        "cpu",
-    ]
-    process = subprocess.Popen(
-        [*map(str, command), *map(str, options)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        assert re.fullmatch(r"http://\S+/\?token=\S+", address), process.communicate(timeout=10)
-        server = Served(process, address)
-        server.until(lambda: _answers(server.base))
-        yield server.enter() if enter else server
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def _answers(base: str) -> bool:
-    try:
-        return requests.get(base, timeout=5).status_code == 401
-    except requests.ConnectionError:
-        return False
+    with serving(library, (), "--device", "cpu", *options) as server:
+        http = Served(server)
+        yield http.enter() if enter else http
+        http.http.close()
 
 
 class Within:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Watch, browsing, chromium, drop, serving
+from browsing import Watch, browsing, chromium, drop, go
 from made_voices import PITCHES, write_noise, write_singers, write_voice
+from servers import serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
 WAIT_MS = 30_000
@@ -107,8 +108,7 @@ def test_a_dropped_song_is_heard(page, tmp_path) -> None:
     drop(page, dropped)
     row(page, "a dropped song.wav").wait_for()
     open_song(page, "a dropped song.wav")
-    decision(page).wait_for()
-    assert "Ada" in decision(page).inner_text()
+    expect(decision(page)).to_contain_text("Ada")
     # Only what is dropped is copied; the file itself is not touched.
     assert dropped.exists()
 
@@ -119,11 +119,11 @@ def test_a_folder_is_heard_by_its_path_and_filtered(page, songs) -> None:
         row(page, name).wait_for()
     page.get_by_role("radio", name=re.compile("No voice")).check()
     row(page, "by Bea.wav").wait_for(state="detached")
-    assert row(page, "rain.wav").is_visible()
+    expect(row(page, "rain.wav")).to_be_visible()
     page.get_by_role("radio", name=re.compile("^All")).check()
     page.get_by_label("Search songs").fill("stranger")
     row(page, "rain.wav").wait_for(state="detached")
-    assert row(page, "stranger 1.wav").is_visible()
+    expect(row(page, "stranger 1.wav")).to_be_visible()
     # The filter is in the address: the way back finds it as it was.
     assert "q=stranger" in page.url
 
@@ -160,7 +160,7 @@ def test_a_click_on_a_turn_listens_from_there(page, songs) -> None:
 def test_no_is_kept_and_taken_back(page, songs) -> None:
     hear(page, songs, "by Cy.wav")
     open_song(page, "by Cy.wav")
-    assert "Cy" in decision(page).inner_text()
+    expect(decision(page)).to_contain_text("Cy")
     page.get_by_role("button", name=re.compile("^Not .*Cy")).click()
     page.get_by_text(re.compile("Kept: this is not .*Cy")).wait_for()
     expect(decision(page)).not_to_contain_text("Cy")
@@ -178,42 +178,42 @@ def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
     page.get_by_label("Singer’s name").fill("Dora")
     page.get_by_role("button", name="That is who sings").click()
     expect(decision(page)).to_contain_text("Dora")
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Dora").wait_for()
-    page.get_by_role("link", name="Songs", exact=True).click()
+    go(page, "Songs")
     # Her other song, which nobody named, is hers at the next look.
     page.get_by_role("row", name=re.compile("stranger 1.*Dora")).wait_for()
     undo(page)
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Ada").wait_for()
-    assert page.get_by_role("link", name="Dora").count() == 0
+    expect(page.get_by_role("link", name="Dora")).to_have_count(0)
 
 
 def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Bea").click()
     page.get_by_role("button", name="Merge…").click()
     field = page.get_by_label("Into", exact=True)
     field.fill("Cy")
     merge = page.get_by_role("button", name="Merge", exact=True)
-    assert merge.is_disabled()  # nothing was looked at
+    expect(merge).to_be_disabled()  # nothing was looked at
     page.get_by_role("button", name="Preview").click()
     page.get_by_text(re.compile("3 recordings of .*Bea.* would become .*Cy")).wait_for()
     field.fill("Ada")
-    assert merge.is_disabled()  # nor was this
+    expect(merge).to_be_disabled()  # nor was this
     field.fill("Cy")
     page.get_by_role("button", name="Preview").click()
     merge.click()
     page.get_by_role("heading", name="Cy", level=1).wait_for()
-    assert page.get_by_text("6 recordings").is_visible()
+    expect(page.get_by_text("6 recordings")).to_be_visible()
     undo(page)
     page.get_by_text("3 recordings").first.wait_for()
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Bea").wait_for()
 
 
 def test_a_singer_is_renamed_and_the_page_goes_along_when_that_is_taken_back(page) -> None:
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Ada").click()
     page.get_by_role("button", name="Rename…").click()
     page.get_by_label("New name").fill("Adèle <b>")
@@ -225,10 +225,10 @@ def test_a_singer_is_renamed_and_the_page_goes_along_when_that_is_taken_back(pag
 
 
 def test_forgetting_asks_and_the_harmless_answer_has_the_focus(page) -> None:
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Ada", exact=True).click()
     page.get_by_role("button", name="Forget…").click()
-    assert page.evaluate("document.activeElement.innerText") == "Keep this singer"
+    expect(page.get_by_role("button", name="Keep this singer")).to_be_focused()
     page.keyboard.press("Enter")
     page.get_by_role("dialog").wait_for(state="detached")
     page.get_by_role("heading", name="Ada", level=1).wait_for()
@@ -236,7 +236,7 @@ def test_forgetting_asks_and_the_harmless_answer_has_the_focus(page) -> None:
 
 def test_review_is_answered_by_keys(page, songs) -> None:
     hear(page, songs, "stranger 0.wav")
-    page.get_by_role("link", name="Review").click()
+    go(page, "Review")
     page.locator(".question h2").wait_for()
     told = page.locator(".view-head .quiet")
     before = told.inner_text()
@@ -244,14 +244,14 @@ def test_review_is_answered_by_keys(page, songs) -> None:
     page.get_by_label("Singer’s name").fill("Eve")
     page.keyboard.press("Enter")
     expect(told).not_to_have_text(before)
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name="Eve").wait_for()
     undo(page)
 
 
 def test_the_voices_of_strangers_are_grouped_and_named(page, songs) -> None:
     hear(page, songs, "stranger 1.wav")
-    page.get_by_role("link", name="Unnamed").click()
+    go(page, "Unnamed")
     page.get_by_role("button", name=re.compile("Group")).click()
     page.get_by_role("heading", name=re.compile("^Voice")).first.wait_for()
     page.get_by_label(re.compile("^Name of voice")).first.fill("Fay")
@@ -261,7 +261,7 @@ def test_the_voices_of_strangers_are_grouped_and_named(page, songs) -> None:
 
 
 def test_trust_says_what_the_library_can_promise(page) -> None:
-    page.get_by_role("link", name="Trust").click()
+    go(page, "Trust")
     page.get_by_text("Not calibrated yet").wait_for()
     page.get_by_role("button", name="Calibrate").click()
     page.get_by_text("Calibrated", exact=True).wait_for()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Watch, ask, browsing, chromium, serving
+from browsing import Watch, ask, browsing, chromium
 from made_voices import PITCHES, write_noise, write_voice
+from servers import serving
 
 VIEWS = {
     "songs": "#/songs",

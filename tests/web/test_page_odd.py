@@ -2,13 +2,13 @@
 
 import re
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 
-from browsing import Server, Watch, browsing, chromium
+from browsing import Watch, browsing, chromium, go
 from made_voices import PITCHES, write_voice
+from servers import Server
 
 BITING = '"><img src=x onerror=document.title=1> \u202edrow'
 MANY = 1000
@@ -63,13 +63,13 @@ def test_moved_files_and_names_that_bite(browser, served) -> None:
     page.get_by_label("Singer’s name").fill(BITING)
     page.get_by_role("button", name="That is who sings").click()
     page.locator(".decision").get_by_text(re.compile("onerror")).wait_for()
-    page.get_by_role("link", name="Singers", exact=True).click()
+    go(page, "Singers")
     page.get_by_role("link", name=re.compile("onerror")).click()
     page.get_by_role("heading", name=re.compile("onerror"), level=1).wait_for()
     assert page.locator("img[src=x]").count() == 0
 
     moved.rename(songs.parent / "elsewhere.wav")
-    page.get_by_role("link", name="Songs", exact=True).click()
+    go(page, "Songs")
     page.get_by_text("file moved").wait_for()
     page.get_by_role("link", name="moved.wav").click()
     page.get_by_text("The file is no longer where it was").wait_for()
@@ -85,7 +85,7 @@ def test_a_server_that_is_killed_in_mid_job_goes_on_after_its_restart(browser, s
     page, _ = opened(browser, server)
     hear(page, songs)
     page.get_by_role("link", name=re.compile(r"^\d\d\.wav")).first.wait_for()
-    server.end(signal.SIGKILL)
+    server.kill()
     page.get_by_text("The server does not answer").first.wait_for()
     first = server.address
     server.start()
