@@ -66,3 +66,13 @@ export function debounced(run: () => void, wait: number): () => void {
     timer = window.setTimeout(run, wait);
   };
 }
+
+/** Answers may overtake each other: gives null for one that was asked for again meanwhile. */
+export function latest<Words extends unknown[], Answer>(ask: (...words: Words) => Promise<Answer>): (...words: Words) => Promise<Answer | null> {
+  let turn = 0;
+  return async (...words) => {
+    const mine = ++turn;
+    const answer = await ask(...words);
+    return mine === turn ? answer : null;
+  };
+}

@@ -1,6 +1,6 @@
 // "Add songs": choose files, or a folder by its path, looking around inside the roots.
 import { get, post } from "../api";
-import { el, isolated, nameOf } from "../dom";
+import { el, isolated, latest, nameOf } from "../dom";
 import { sendFiles } from "../drop";
 import { live } from "../live";
 import { texts } from "../texts";
@@ -40,9 +40,12 @@ export function addSongs(): void {
       tell(texts.songs.queued);
     });
   });
+  const inside = latest((where: string) => get<Folders>("/folders", { path: where }));
   const look = async (where: string): Promise<void> => {
-    const here = await get<Folders>("/folders", { path: where });
-    path.value = here.path;
+    const before = path.value;
+    const here = await inside(where);
+    if (here === null) return;
+    if (path.value === before) path.value = here.path; // Else a person has typed one by now.
     drawFolders(around, here, roots(), (next) => void look(next).catch(complain));
   };
   const [first] = roots();
@@ -60,7 +63,8 @@ function drawFolders(around: HTMLElement, here: Folders, all: string[], look: (p
       icon(isUp ? "back" : "folder"),
       label,
     );
-  const others = all.filter((root) => root !== here.path && !here.path.startsWith(root));
+  const isInside = (root: string): boolean => here.path.startsWith(root) && /^$|^[\\/]/.test(here.path.slice(root.replace(/[\\/]$/, "").length));
+  const others = all.filter((root) => !isInside(root));
   const held = document.activeElement !== null && around.contains(document.activeElement);
   around.replaceChildren(
     el("p", { class: "quiet", role: "status" }, texts.songs.inside(here.files)),

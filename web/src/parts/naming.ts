@@ -1,6 +1,6 @@
 // Who? A field for a singer's name with those that are there, and a dialog around it.
 import { get } from "../api";
-import { debounced, el, nameOf } from "../dom";
+import { debounced, el, latest, nameOf } from "../dom";
 import { texts } from "../texts";
 import type { SingerCard } from "../types";
 import { dialog } from "./dialogs";
@@ -27,9 +27,11 @@ export function nameField(label: string, options: { value?: string; hint?: strin
     value: options.value ?? "",
     "aria-describedby": options.hint ? `${id}-hint` : null,
   });
+  const alike = latest(() => get<{ singers: SingerCard[] }>("/singers", { q: input.value.trim() }));
   const offer = async (): Promise<void> => {
-    const { singers } = await get<{ singers: SingerCard[] }>("/singers", { q: input.value.trim() });
-    const names = singers.map((singer) => singer.name).filter((name) => name !== options.except);
+    const found = await alike();
+    if (found === null) return;
+    const names = found.singers.map((singer) => singer.name).filter((name) => name !== options.except);
     list.replaceChildren(...names.slice(0, MOST_OFFERED).map((name) => el("option", { value: name })));
   };
   const soon = debounced(() => void offer().catch(complain), 150);

@@ -52,6 +52,7 @@ export async function askToMerge(singer: SingerDetail): Promise<void> {
     void attempt(look, async () => {
       const into = field.input.value.trim();
       const preview = await post<Merged>("/singers/merge", { name, into, preview: true });
+      if (field.input.value.trim() !== into) return; // Another one was typed meanwhile.
       const list = preview.recordings.slice(0, MOST_SHOWN).map((one) => el("li", {}, nameOf(one.name)));
       shown.replaceChildren(
         el("p", {}, said.mergePreview(name, preview.recordings.length, into)),

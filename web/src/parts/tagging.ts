@@ -1,6 +1,6 @@
 // Tags: first what would change, then writing, and taking it back.
 import { post } from "../api";
-import { el, nameOf } from "../dom";
+import { el, latest, nameOf } from "../dom";
 import { texts } from "../texts";
 import type { TagReport } from "../types";
 import { dialog } from "./dialogs";
@@ -19,9 +19,10 @@ export function showTags(songs: number[] | null): void {
   const look = el("button", { type: "button", class: "button" }, said.dry);
   const back = el("button", { type: "button", class: "quiet-button" }, said.undo);
 
+  const planned = latest((body: object) => post<TagReport>("/tags", body));
   const ask = async (isWriting: boolean): Promise<void> => {
-    const body = { songs, write: isWriting, force: force.checked };
-    const answer = await post<TagReport>("/tags", body);
+    const answer = await planned({ songs, write: isWriting, force: force.checked });
+    if (answer === null) return;
     forced.hidden = answer.held_back === "" && !force.checked;
     const isOpen = answer.changes.length > 0 && (answer.held_back === "" || force.checked);
     write.toggleAttribute("disabled", isWriting || !isOpen);

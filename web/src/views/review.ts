@@ -1,6 +1,6 @@
 // One question at a time: five seconds play, and a person says who it is.
 import { address, get, post } from "../api";
-import { el, isTyping, nameOf, refill } from "../dom";
+import { el, isTyping, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { askForName } from "../parts/naming";
@@ -19,6 +19,8 @@ export async function openReview(): Promise<View> {
   let review = await get<Review>("/review");
   let clip: Clip | null = null;
   let isBusy = false;
+  let isBehind = false; // of the library, which changed while an answer was given
+  const latestOne = latest(() => get<Review>("/review"));
   const progress = el("progress", { class: "wide", "aria-label": said.title });
   const told = el("p", { class: "quiet" });
   const spoken = el("p", { class: "unseen", role: "status" });
@@ -55,6 +57,7 @@ export async function openReview(): Promise<View> {
       complain(error);
     } finally {
       isBusy = false;
+      if (isBehind) void refresh().catch(complain);
     }
   }
 
@@ -72,6 +75,15 @@ export async function openReview(): Promise<View> {
   };
   document.addEventListener("keydown", typed);
   draw();
+  const refresh = async (): Promise<void> => {
+    const now = await latestOne();
+    isBehind = isBusy; // An answer that is being given brings the next question along.
+    if (now === null || isBusy) return;
+    const isSame = JSON.stringify(now.question) === JSON.stringify(review.question);
+    review = now;
+    if (!isSame) draw();
+    else told.textContent = said.left(now.answered, now.left);
+  };
   return {
     title: said.title,
     element: el(
@@ -83,13 +95,7 @@ export async function openReview(): Promise<View> {
       card,
       el("label", { class: "check keys" }, keys, said.keys, " ", el("span", { class: "quiet" }, said.keysHint)),
     ),
-    refresh: async () => {
-      const now = await get<Review>("/review");
-      const isSame = JSON.stringify(now.question) === JSON.stringify(review.question);
-      review = now;
-      if (!isSame) draw();
-      else told.textContent = said.left(now.answered, now.left);
-    },
+    refresh,
     leave: () => {
       document.removeEventListener("keydown", typed);
       hush();

@@ -1,6 +1,6 @@
 // One singer: recordings, voices that are alike, and what can be put right.
 import { address, get } from "../api";
-import { el, nameOf, refill } from "../dom";
+import { el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { voicePicture } from "../parts/picture";
@@ -40,8 +40,11 @@ export async function openSinger(place: Place): Promise<View> {
       button("forget", "danger-quiet", said.forget, () => askToForget(singer)),
     );
   };
+  const asked = latest(() => get<SingerDetail>("/singer", { name }));
   const again = async (): Promise<void> => {
-    singer = await get<SingerDetail>("/singer", { name });
+    const now = await asked();
+    if (now === null) return;
+    singer = now;
     const there = new Set(singer.recordings.map((one) => one.id));
     for (const id of chosen) if (!there.has(id)) chosen.delete(id);
     draw();

@@ -1,6 +1,6 @@
 // Everybody the library knows, as cards.
 import { address, get } from "../api";
-import { debounced, el, nameOf, refill } from "../dom";
+import { debounced, el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { complain } from "../parts/notices";
@@ -23,8 +23,10 @@ export async function openSingers(place: Place): Promise<View> {
   const more = el("div", { class: "row centre" });
   const input = el("input", { type: "search", value: query, placeholder: texts.search, "aria-label": said.searchLabel, dir: "auto" });
 
+  const found = latest(() => get<{ singers: SingerCard[] }>("/singers", { q: query }));
   const draw = async (): Promise<void> => {
-    const { singers } = await get<{ singers: SingerCard[] }>("/singers", { q: query });
+    const { singers } = (await found()) ?? {};
+    if (!singers) return;
     lead.textContent = said.lead(live.state?.library.singers ?? singers.length, live.state?.library.recordings ?? 0);
     told.textContent = texts.singerCount(singers.length);
     const none = el("li", { class: "empty" }, el("p", {}, query ? said.none : said.empty));

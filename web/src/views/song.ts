@@ -1,6 +1,6 @@
 // One song: look at it, listen to it, say who sings.
 import { address, get, remove } from "../api";
-import { el, nameOf, refill } from "../dom";
+import { el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { decisionCard } from "../parts/decision";
 import { confirm } from "../parts/dialogs";
@@ -20,6 +20,7 @@ export async function openSong(place: Place): Promise<View> {
   const path = `/songs/${encodeURIComponent(place.id)}`;
   let song = await get<SongDetail>(path);
   let player: Wave | null = null;
+  let turn = 0;
   const head = el("header", { class: "view-head" });
   const sound = el("section", { class: "card sound", "aria-label": said.listen });
   const verdict = el("section", { class: "card verdict" });
@@ -38,16 +39,23 @@ export async function openSong(place: Place): Promise<View> {
     refill(nearest, el("h2", {}, said.nearest), el("p", { class: "quiet" }, said.nearestHint), ...nearestOf(song.nearest));
     nearest.hidden = song.nearest.length === 0;
   };
+  const asked = latest(() => get<SongDetail>(path));
   const update = async (): Promise<void> => {
+    const now = await asked();
+    if (now === null) return;
     const before = JSON.stringify(song.result.timeline);
-    song = await get<SongDetail>(path);
+    song = now;
     drawAround();
     if (JSON.stringify(song.result.timeline) !== before) await drawSound();
   };
   const drawSound = async (): Promise<void> => {
-    player?.leave();
-    player = null;
+    const mine = ++turn;
     const parts = await soundOf(song, path);
+    if (mine !== turn) {
+      parts.player?.leave(); // Another one was asked for, or the view is gone.
+      return;
+    }
+    player?.leave();
     player = parts.player;
     sound.replaceChildren(...parts.inner);
   };
@@ -62,8 +70,8 @@ export async function openSong(place: Place): Promise<View> {
     element,
     refresh: () => orElsewhere(update(), link("songs")),
     leave: () => {
+      turn += 1;
       player?.leave();
-      player = null;
       hush();
     },
   };

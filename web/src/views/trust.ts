@@ -1,6 +1,6 @@
 // How far the answers can be trusted, in words and in a picture.
 import { address, get, post } from "../api";
-import { el, nameOf, refill, type Child } from "../dom";
+import { el, latest, nameOf, refill, type Child } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { attempt } from "../parts/notices";
@@ -13,8 +13,10 @@ const USUAL = "0.05";
 
 export async function openTrust(): Promise<View> {
   const content = el("div", { class: "stack" });
+  const found = latest(() => get<Trust>("/trust"));
   const draw = async (): Promise<void> => {
-    const trust = await get<Trust>("/trust");
+    const trust = await found();
+    if (trust === null) return;
     refill(content, summary(trust), picture(trust), el("div", { class: "columns" }, confusions(trust), little(trust)), twoVoices(trust), audit(trust));
   };
   await draw();

@@ -1,6 +1,6 @@
 // Voices without a name, in groups: name one, or say that a song is not the same voice.
 import { address, get, post } from "../api";
-import { el, nameOf, refill } from "../dom";
+import { el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { nameField } from "../parts/naming";
@@ -40,7 +40,11 @@ export async function openVoices(): Promise<View> {
     );
     for (const input of content.querySelectorAll<HTMLInputElement>("input[data-group]")) input.value = typed.get(input.dataset["group"]) ?? "";
   };
-  const reload = async (): Promise<void> => draw(await get<Voices>("/voices"));
+  const found = latest(() => get<Voices>("/voices"));
+  const reload = async (): Promise<void> => {
+    const voices = await found();
+    if (voices !== null) draw(voices);
+  };
   await reload();
   return {
     title: said.title,
