@@ -1,8 +1,6 @@
 """beets: a real library, a real import and re-import, by the program itself."""
 
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import mutagen
@@ -14,13 +12,14 @@ from singerid.tags.undo import take_back
 
 EARS = Path(__file__).parent.parent / "small_ears.py"
 SOURCE = Path(__file__).parent.parent.parent / "src"
+BEETS = "import sys; from beets.ui import main; main(sys.argv[1:])"
 
 
 class Beets:
-    """A folder with a configuration and a library of beets."""
+    """A folder with a configuration and a library of beets, which is a process of its own each time."""
 
-    def __init__(self, folder, library, **options):
-        self.folder, self.music = folder, folder / "sorted"
+    def __init__(self, program, folder, library, **options):
+        self.program, self.folder, self.music = program, folder, folder / "sorted"
         plugins = folder / "plugins"
         plugins.mkdir(parents=True)
         # Small ears are made known by a plugin of their own.
@@ -39,18 +38,9 @@ class Beets:
         }
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
-    def __call__(self, *arguments, code=0):
-        environment = os.environ | {
-            "BEETSDIR": str(self.folder),
-            "PYTHONPATH": f"{SOURCE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "beets", *map(str, arguments)],
-            capture_output=True,
-            encoding="utf-8",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
+    def __call__(self, *arguments, code=0, fresh=False):
+        run = self.program.fresh if fresh else self.program
+        done = run(*arguments, code=BEETS, BEETSDIR=str(self.folder))
         assert done.returncode == code, done.stderr
         return done
 
@@ -74,8 +64,14 @@ def music(tmp_path):
 
 
 @pytest.fixture
-def beets(tmp_path, tag_library):
-    return Beets(tmp_path / "beets", tag_library)
+def beets_of(tmp_path, singerid):
+    """Makes beets that uses a library."""
+    return partial(Beets, singerid, tmp_path / "beets")
+
+
+@pytest.fixture
+def beets(beets_of, tag_library):
+    return beets_of(tag_library)
 
 
 BY_ADA, BY_BEA = "Song by Ada|Ada|known", "Song by Bea|Bea|known"
@@ -84,7 +80,7 @@ ALL = [BY_ADA, BY_BEA, "Song by Nobody||unknown"]
 
 def test_import_queries_and_tags(beets, music, tag_library):
     originals = {path.name: path.read_bytes() for path in music.iterdir()}
-    beets("import", "-q", music)
+    beets("import", "-q", music, fresh=True)  # as a user starts it, with nothing imported before
     assert beets.fields() == ALL
     assert beets.fields("singers:ada") == [BY_ADA]
     assert beets.fields("singers_decision:unknown") == ALL[2:]
@@ -104,7 +100,6 @@ def test_import_queries_and_tags(beets, music, tag_library):
     assert "performer" not in mutagen.File(beets.file("Ada"))
 
 
-@pytest.mark.slow
 def test_import_again_keeps_what_is_known(beets, music):
     beets("import", "-q", music)
     path = beets.file("Ada")
@@ -115,9 +110,8 @@ def test_import_again_keeps_what_is_known(beets, music):
     assert beets.file("Ada").read_bytes() == before
 
 
-@pytest.mark.slow
-def test_the_command_pretends_then_writes_and_again_has_nothing_to_do(tmp_path, tag_library, music):
-    beets = Beets(tmp_path / "beets", tag_library, auto=False)
+def test_the_command_pretends_then_writes_and_again_has_nothing_to_do(beets_of, tag_library, music):
+    beets = beets_of(tag_library, auto=False)
     beets("import", "-q", music)
     assert beets.fields("singers_decision::.") == []
     path = beets.file("Ada")
@@ -135,8 +129,8 @@ def test_the_command_pretends_then_writes_and_again_has_nothing_to_do(tmp_path, 
     assert "up to date: Ada" in beets("-v", "singers", "-f", "title:Ada").stderr
 
 
-def test_without_import_write_fields_are_kept_and_files_are_not_touched(tmp_path, tag_library, music):
-    beets = Beets(tmp_path / "beets", tag_library)
+def test_without_import_write_fields_are_kept_and_files_are_not_touched(beets_of, tag_library, music):
+    beets = beets_of(tag_library)
     beets("import", "-q", "-W", music)  # beets itself writes nothing either
     config = beets.folder / "config.yaml"
     config.write_text(config.read_text().replace("write: true", "write: false"))
@@ -144,9 +138,8 @@ def test_without_import_write_fields_are_kept_and_files_are_not_touched(tmp_path
     assert beets.fields() == ALL
 
 
-@pytest.mark.slow
-def test_a_library_that_is_not_calibrated_is_told_and_the_import_goes_on(tmp_path, own_library, music):
-    beets = Beets(tmp_path / "beets", own_library)
+def test_a_library_that_is_not_calibrated_is_told_and_the_import_goes_on(beets_of, own_library, music):
+    beets = beets_of(own_library)
     told = beets("import", "-q", music).stderr
     assert "--fpir 1%" in told
     assert len(beets.fields()) == 3
@@ -157,14 +150,14 @@ def test_a_library_that_is_not_calibrated_is_told_and_the_import_goes_on(tmp_pat
 
 
 @pytest.mark.parametrize(("library", "message"), [("", "library: FOLDER"), ("nowhere", "is no library")])
-def test_a_library_that_is_not_told_or_is_none(tmp_path, music, library, message):
-    beets = Beets(tmp_path / "beets", tmp_path / library if library else "")
+def test_a_library_that_is_not_told_or_is_none(beets_of, tmp_path, music, library, message):
+    beets = beets_of(tmp_path / library if library else "")
     beets("import", "-q", "-W", music)
     assert message in beets("singers", code=1).stderr
 
 
-def test_a_file_that_is_gone_is_told_and_the_rest_is_done(tmp_path, tag_library, music):
-    beets = Beets(tmp_path / "beets", tag_library, auto=False)
+def test_a_file_that_is_gone_is_told_and_the_rest_is_done(beets_of, tag_library, music):
+    beets = beets_of(tag_library, auto=False)
     beets("import", "-q", music)
     beets.file("Bea").unlink()
     told = beets("singers").stderr
