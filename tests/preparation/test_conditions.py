@@ -59,18 +59,20 @@ def stems(tmp_path_factory) -> Path:
     return folder
 
 
-def made(folder: Path, store: Path, separator: bool = True, melody: bool = True, **options) -> PrepareReport:
+def made(
+    folder: Path, store: Path, separator: bool = True, melody: bool = True, workers: int = 1
+) -> PrepareReport:
     """Prepare `folder/mixture` with true stems, and with pYIN and waveforms, or without."""
     tree = folder / "mixture"
     return prepare(
         scan_tree(tree),
         tree,
         store,
+        workers=workers,
         min_seconds=0.5,
         separator=open_separator("stems", tree=tree, stems=folder) if separator else None,
         trackers=[open_tracker("pyin")] if melody else [],
         waveform=melody,
-        **options,
     )
 
 
@@ -218,15 +220,15 @@ def test_another_makers_vocals_are_refused_before_anything_is_done(stems, whole,
 def test_a_separator_that_dies_costs_no_mixture(stems, tmp_path):
     folder, store = tmp_path / "alto", tmp_path / "store"
     for part in ("mixture", "vocals", "accompaniment"):
-        shutil.copytree(stems / part / "alto", folder / part / "alto")
+        shutil.copytree(stems / part / "alto" / "1", folder / part / "alto" / "1")
     made(folder, store, separator=False, melody=False)
     before, tree = files(store), folder / "mixture"
     report = prepare(scan_tree(tree), tree, store, min_seconds=0.5, separator=Murderous(), workers=2)
-    assert (report.done, report.removed, len(report.failures)) == (0, 0, 3)
+    assert (report.done, report.removed, len(report.failures)) == (0, 0, 1)
     assert "see --workers" in report.failures[0].reason
     assert files(store) == before
     # It made nothing, so another separator may.
-    assert made(folder, store, melody=False).done == 3
+    assert made(folder, store, melody=False).done == 1
 
 
 def test_new_labels_hold_also_where_the_vocals_cannot_be_made(stems, tmp_path):
@@ -237,7 +239,7 @@ def test_new_labels_hold_also_where_the_vocals_cannot_be_made(stems, tmp_path):
     tree = folder / "mixture"
     renamed = [replace(track, singer=track.singer.upper()) for track in scan_tree(tree)]
     separator = open_separator("stems", tree=tree, stems=folder)
-    report = prepare(renamed, tree, store, min_seconds=0.5, separator=separator)
+    report = prepare(renamed, tree, store, workers=1, min_seconds=0.5, separator=separator)
     assert len(report.failures) == 1
     assert {track.singer for track in Store.open(store).tracks} == {"ALTO", "BASS"}
 
