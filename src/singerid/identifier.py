@@ -15,9 +15,9 @@ from singerid.errors import Failure, SingeridError
 from singerid.identify.decision import by_vote
 from singerid.identify.result import Result
 from singerid.identify.scores import Heard, Scorer, hear
+from singerid.library.asking import identify_files as library_answers
 from singerid.library.database import is_library
 from singerid.library.library import Library
-from singerid.library.library import identify_files as library_answers
 from singerid.library.scorer import LibraryScorer
 from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Listener, Sound

@@ -9,8 +9,9 @@ import torch
 from singerid.config import AudioCondition
 from singerid.demo.answers import Answer, Question
 from singerid.errors import Failure, SingeridError
+from singerid.library.asking import identify_files
 from singerid.library.enroll import Entrant
-from singerid.library.library import Library, identify_files
+from singerid.library.library import Library
 from singerid.library.pages import sentences
 from singerid.system.console import progress, stepping
 

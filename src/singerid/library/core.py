@@ -1,7 +1,9 @@
 """An open library: its database, what it holds, and what it hears by."""
 
 import secrets
-from collections.abc import Collection
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +16,11 @@ from singerid.encoders.back_end import BackEnd
 from singerid.encoders.registry import DEFAULT_ENCODER
 from singerid.errors import SingeridError
 from singerid.library.database import Change, Database, text
+from singerid.library.finding import FoundFile, look
 from singerid.library.hearing import Hearing
 from singerid.library.records import Contents, Settings, read_contents
 from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
+from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import CPU
 from singerid.text import printable, shell_word
 
@@ -30,6 +34,10 @@ class LibraryCore:
         database: of the library.
         device: where networks compute.
         weights: of the separator, where vocals are heard; None: the published ones.
+
+    Attributes:
+        fingerprint_of: makes the fingerprint of a file's sound; raises AudioError.
+        notices: what was done all the same, and could not be followed by what comes behind it.
     """
 
     def __init__(self, database: Database, device: torch.device = CPU, weights: Path | None = None) -> None:
@@ -37,6 +45,8 @@ class LibraryCore:
         self.device, self._weights = device, weights
         self._contents: Contents | None = None
         self._version = -1
+        self.fingerprint_of: Callable[[Path], str] = sound_fingerprint
+        self.notices: list[str] = []
 
     @property
     def path(self) -> Path:
@@ -162,8 +172,29 @@ class LibraryCore:
             change.many("UPDATE recordings SET exemplar = ? WHERE id = ?", changes)
         self.changed()
 
+    def look(self, path: Path) -> FoundFile:
+        """Which recording a file is; raises AudioError where it cannot be read."""
+        return look(self.database, path, self.fingerprint_of)
+
+    @contextmanager
+    def afterwards(self) -> Iterator[None]:
+        """Within is what only follows from a change: it has failed where the change is kept already.
+
+        Then that is a notice; what was done is not told as if it had not been.
+        """
+        try:
+            yield
+        except SingeridError as error:
+            if self.database.in_transaction:  # then nothing is kept yet, and all of it fails
+                raise
+            self.changed()
+            self.notices.append(f"that is kept, though something that follows from it was not done: {error}")
+
     def close(self) -> None:
-        """Close the database."""
+        """Close the database; notices that nobody has read are warned of."""
+        for notice in self.notices:
+            warnings.warn(notice, stacklevel=3)
+        self.notices.clear()
         self.database.close()
 
 

@@ -72,7 +72,8 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
         )
         change.run("DELETE FROM singers WHERE id = ?", (source,))
     core.changed()
-    core.fit({target})
+    with core.afterwards():
+        core.fit({target})
     return moved
 
 
@@ -135,7 +136,8 @@ def split(
             (other, number, *moved),
         )
     core.changed()
-    core.fit({number, other})
+    with core.afterwards():
+        core.fit({number, other})
     places = paths_of(core.database, moved)
     return Split(new, tuple(places.get(one, one) for one in moved), len(own) - len(moved))
 
@@ -157,7 +159,8 @@ def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name
             enrolled_as(change, recording, number)
             touched.add(number)
     core.changed()
-    core.fit({number for number in touched if number is not None})
+    with core.afterwards():
+        core.fit({number for number in touched if number is not None})
 
 
 def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) -> None:
@@ -176,7 +179,8 @@ def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) 
         )
         enrolled_no_more(change, recording, number)
     core.changed()
-    core.fit({number})
+    with core.afterwards():
+        core.fit({number})
 
 
 def say_nobody(core: LibraryCore, entry: int | None, sounds: Sequence[SoundMark]) -> None:
@@ -186,7 +190,8 @@ def say_nobody(core: LibraryCore, entry: int | None, sounds: Sequence[SoundMark]
         for sound in sounds:
             touched |= nobody_sings(change, sound)
     core.changed()
-    core.fit(touched)
+    with core.afterwards():
+        core.fit(touched)
 
 
 def somebody_sings(core: LibraryCore, entry: int | None, fingerprint: str, scheme: int) -> None:
@@ -222,7 +227,8 @@ def forget(core: LibraryCore, name: str) -> int:
             # Until the log is emptied, what was deleted may be read from it.
             change.run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, '1')", (SCRUB,))
         core.changed()
-        core.fit(set(core.contents.singers))
+        with core.afterwards():
+            core.fit(set(core.contents.singers))
         core.database.scrub()
         remove_damaged(core.path)
         empty_cache(core.path)

@@ -38,6 +38,14 @@ def text(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
+class BusyDatabaseError(UnusableDatabaseError):
+    """Somebody else writes to it now."""
+
+
+class FullDiskError(UnusableDatabaseError):
+    """There is no room for what is to be written."""
+
+
 def is_library(folder: Path) -> bool:
     """Whether a folder holds a library."""
     return (folder / FILE).is_file()
@@ -218,6 +226,11 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is being made, of which nothing is kept yet."""
+        return self._connection.in_transaction
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
@@ -226,12 +239,16 @@ class Database:
             raise SingeridError(
                 f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
             )
+        if not self.path.exists():  # the lock would make the folder of a library that was deleted anew
+            raise UnusableDatabaseError(
+                f"{printable(self.folder)}: the library is not there any more; put it back"
+            )
         lock = FileLock(self.folder / _LOCK)
         with writing(self.folder):
             try:
                 lock.acquire(timeout=WAIT_SECONDS)
             except Timeout as error:
-                raise UnusableDatabaseError(
+                raise BusyDatabaseError(
                     f"{printable(self.folder)}: another command is writing to this library; try again "
                     "when it has ended"
                 ) from error
@@ -327,7 +344,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise UnusableDatabaseError(f"{printable(self.path)}: {_reason(error, self.folder)}") from error
+            raise _kind(error)(f"{printable(self.path)}: {_reason(error, self.folder)}") from error
 
 
 class Change:
@@ -355,6 +372,13 @@ def _opened(address: str, uri: bool) -> sqlite3.Connection:
 
 def _lenient(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
+
+
+def _kind(error: sqlite3.Error) -> type[UnusableDatabaseError]:
+    said = str(error)
+    if "locked" in said or "busy" in said:
+        return BusyDatabaseError
+    return FullDiskError if "full" in said else UnusableDatabaseError
 
 
 def _reason(error: sqlite3.Error, folder: Path) -> str:

@@ -9,7 +9,7 @@ from singerid.data.names import clean_name, folded_name
 from singerid.errors import Failure
 from singerid.library.core import LibraryCore, new_id
 from singerid.library.database import Change, text
-from singerid.library.finding import TAKEN_FOR, FoundFile, Fresh, by_sound, look, remember_place
+from singerid.library.finding import TAKEN_FOR, FoundFile, Fresh, by_sound, remember_place
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Recording, SoundMark
 from singerid.listening.ahead import decoded_ahead
@@ -94,7 +94,7 @@ def enroll(
     new: list[tuple[Entrant, FoundFile]] = []
     for entrant in entrants:
         try:
-            file = look(core.database, entrant.path)
+            file = core.look(entrant.path)
         except AudioError as error:
             report.failures.append(Failure(str(entrant.path), error.reason))
             step()

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,15 @@ class FoundFile:
     recording: str | None = None
 
 
-def look(database: Database, path: Path) -> FoundFile:
+def look(
+    database: Database, path: Path, fingerprint_of: Callable[[Path], str] = sound_fingerprint
+) -> FoundFile:
     """Which recording a file is, by place, size and time of change, else by the fingerprint of its sound.
+
+    Args:
+        database: of the library.
+        path: the file.
+        fingerprint_of: makes the fingerprint; where strangers' files are read, in another process.
 
     Raises:
         AudioError: it cannot be read, or holds no sound.
@@ -62,7 +70,7 @@ def look(database: Database, path: Path) -> FoundFile:
     )
     if rows:
         return FoundFile(place, *when, *rows[0])
-    fingerprint = sound_fingerprint(path)
+    fingerprint = fingerprint_of(path)
     recording = database.value(
         "SELECT id FROM recordings WHERE fingerprint = ? AND scheme = ?", (fingerprint, SCHEME)
     )

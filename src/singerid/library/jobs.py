@@ -12,6 +12,7 @@ JobKind = Literal["hear", "calibrate", "discover", "migrate"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 KINDS: tuple[JobKind, ...] = get_args(JobKind)
 
+_DEATHS = "deaths"
 _COLUMNS = "id, kind, state, done, total, message, made_at, ended_at"
 
 
@@ -66,7 +67,7 @@ class Jobs:
             return None
         with self._database.changing() as change:
             row = change.run(
-                "UPDATE jobs SET state = 'running' WHERE id = "
+                "UPDATE jobs SET state = 'running', done = 0, message = '' WHERE id = "
                 f"(SELECT min(id) FROM jobs WHERE state = 'waiting') RETURNING {_COLUMNS}, arguments"
             ).fetchone()
         return None if row is None else (Job(*row[:-1]), json.loads(row[-1]))
@@ -107,10 +108,40 @@ class Jobs:
                 > 0
             )
 
-    def resume(self) -> None:
-        """What was running when its worker died waits again; called by who alone works on the queue."""
+    def cancel_waiting(self, job: int) -> dict[str, Any] | None:
+        """As `cancel`, of one that nobody works on; gives its arguments. None: it does not wait."""
         with self._database.changing() as change:
+            row = change.run(
+                "UPDATE jobs SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'waiting' "
+                "RETURNING arguments",
+                (_now(), job),
+            ).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
+    def resume(self, died: bool = True) -> None:
+        """What was running waits again; called by who alone works on the queue.
+
+        Args:
+            died: its worker has died of it, as far as one can know: how often that was at the same step is
+                counted in its arguments, see `deaths`. Else the worker was ended.
+        """
+        with self._database.changing() as change:
+            rows = change.run(
+                "SELECT id, arguments, done, message FROM jobs WHERE state = 'running'"
+            ).fetchall()
+            for job, arguments, done, message in rows if died else ():
+                given = json.loads(arguments)
+                step = step_of(done, message)
+                given[_DEATHS] = {"step": step, "count": deaths(given, step) + 1}
+                change.run("UPDATE jobs SET arguments = ? WHERE id = ?", (json.dumps(given), job))
             change.run("UPDATE jobs SET state = 'waiting' WHERE state = 'running'")
+
+    def unfinished_arguments(self) -> list[dict[str, Any]]:
+        """Of each job that waits or is running what it was asked for with."""
+        if not self._is_there:
+            return []
+        rows = self._database.rows("SELECT arguments FROM jobs WHERE state IN ('waiting', 'running')")
+        return [json.loads(arguments) for (arguments,) in rows]
 
     def get(self, job: int) -> Job | None:
         """A job by its id."""
@@ -137,6 +168,22 @@ class Jobs:
     @property
     def _is_there(self) -> bool:
         return self._database.has_table("jobs")
+
+
+def step_of(done: int, message: str) -> str:
+    """What a step is known by, as `progress` was told of it."""
+    return f"{done}: {message}"
+
+
+def deaths(arguments: Mapping[str, Any], step: str | None = None) -> int:
+    """How often in turn a job's worker has died at one step; at this one, or wherever (None).
+
+    >>> given = {"deaths": {"step": "4: a.mp3", "count": 2}}
+    >>> deaths(given), deaths(given, step_of(4, "a.mp3")), deaths(given, step_of(5, "b.mp3"))
+    (2, 2, 0)
+    """
+    last = arguments.get(_DEATHS)
+    return int(last["count"]) if last and step in (None, last["step"]) else 0
 
 
 def _now() -> str:

@@ -10,6 +10,10 @@ from singerid.library.schema import JOURNALED
 from singerid.text import counted, printable
 
 
+class OvertakenError(SingeridError):
+    """What was to be taken back is not the latest any more."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A command in the journal.
@@ -55,17 +59,29 @@ def entries(database: Database, most: int = -1) -> list[Entry]:
     ]
 
 
-def undo(database: Database, count: int = 1) -> list[Entry]:
+def undo(database: Database, count: int = 1, latest: int | None = None) -> list[Entry]:
     """Take back the latest commands and give them, the latest first.
 
     Each is one transaction: killed in between, the earlier ones stay for the next call.
 
+    Args:
+        database: of the library.
+        count: how many.
+        latest: number of the latest entry as whoever asks for it knows it; None: whichever is.
+
     Raises:
+        OvertakenError: another entry is the latest by now; nothing was taken back.
         SingeridError: there is none left, or one that cannot be taken back; what was before it was.
     """
     done: list[Entry] = []
     with database.command("undo", can_undo=False):
-        for entry in entries(database, count):
+        found = entries(database, count)
+        if latest is not None and found and found[0].number != latest:
+            raise OvertakenError(
+                f"{printable(database.folder)}: {found[0]} was done meanwhile, so nothing was taken back; "
+                "look what is the latest now, and take that back if that is meant"
+            )
+        for entry in found:
             if not entry.can_undo:
                 if done:
                     break

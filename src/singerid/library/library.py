@@ -1,7 +1,7 @@
 """A library of known singers: open it, enroll, ask who sings, correct it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from singerid.config import AudioCondition
-from singerid.errors import Failure, SingeridError
+from singerid.errors import SingeridError
 from singerid.identify.result import Result
 from singerid.library import corrections
 from singerid.library.answer import answer
@@ -22,7 +22,7 @@ from singerid.library.database import Database, is_library
 from singerid.library.decide import NOTHING_KNOWN, Known, judge, known_of, similar
 from singerid.library.discover import Discovery, group_voices
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
-from singerid.library.finding import TAKEN_FOR, by_sound, look, paths_of
+from singerid.library.finding import TAKEN_FOR, by_sound, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.jobs import Jobs
@@ -32,10 +32,9 @@ from singerid.library.migrate import MigrateReport, migrate
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
-from singerid.library.saying import say, say_nobody
+from singerid.library.saying import UnnamedVoice, What, say, say_nobody
 from singerid.library.shipped import shipped_rule
 from singerid.library.transfer import export_library, import_library
-from singerid.listening.ahead import decoded_ahead
 from singerid.listening.listener import Sound
 from singerid.sound.files import AudioError, one_warning
 from singerid.store.reader import Store
@@ -282,7 +281,7 @@ class Library:
 
     def known(self, path: Path) -> Known:
         """What people said of a file, if the library has it."""
-        file = look(self.core.database, path)
+        file = self.core.look(path)
         return known_of(self.core.contents, file.recording, (file.fingerprint, file.scheme))
 
     def judged(
@@ -381,11 +380,11 @@ class Library:
         """
         core = self.core
         with core.database.command("hear", can_undo=False):
-            file = look(core.database, path)
+            file = core.look(path)
             known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
             if not known.nobody:
                 enroll_heard(core, [(Entrant(path), file, heard)], None)
-                file = look(core.database, path)
+                file = core.look(path)
                 known = known_of(core.contents, file.recording, (file.fingerprint, file.scheme))
             result = with_name(self.judged(heard, known, str(path), warning), path)
             return self.answers.put(
@@ -422,11 +421,12 @@ class Library:
 
     # What people say
 
-    def say(self, what: Path | str, *, singer: str | None = None, never: str | None = None) -> int:
+    def say(self, what: What, *, singer: str | None = None, never: str | UnnamedVoice | None = None) -> int:
         """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
 
         Args:
-            what: a file, which is heard where it is new, the id of a recording, or a voice: "voice 3".
+            what: a file, which is heard where it is new, the id of a recording, or a voice: "voice 3"; or
+                what says by its type which of these it is (`saying`).
             singer: who sings; the recordings are enrolled as this singer's.
             never: who does not sing; or an unnamed voice that a file is not of.
 
@@ -437,16 +437,16 @@ class Library:
             SingeridError: nothing is said, or of what the library does not have.
         """
         count = say(self.core, what, singer, never)
-        write_pages(self.core)
+        self._write_pages()
         return count
 
-    def say_nobody(self, what: Path | str) -> int:
+    def say_nobody(self, what: What) -> int:
         """A person says that nobody sings in a recording; that outweighs what is heard, for ever.
 
         What was enrolled of it is nobody's from then on. `say` takes it back.
 
         Args:
-            what: a file, which need not be heard, the id of a recording, or an unnamed voice.
+            what: as for `say`; a file need not be heard.
 
         Returns:
             Number of recordings of which that was said.
@@ -455,7 +455,7 @@ class Library:
             SingeridError: it is no file that can be read, and nothing that the library has.
         """
         count = say_nobody(self.core, what)
-        write_pages(self.core)
+        self._write_pages()
         return count
 
     def rename(self, old: str, new: str) -> None:
@@ -464,7 +464,7 @@ class Library:
         with self.core.database.command("rename") as entry:
             corrections.rename(self.core, entry, old, new)
             self.answers.call(before, self._name(new))
-        write_pages(self.core)
+        self._write_pages()
 
     def merge(self, name: str, into: str) -> int:
         """Make two singers one; gives the number of recordings that were moved."""
@@ -472,7 +472,7 @@ class Library:
         with self.core.database.command("merge") as entry:
             moved = corrections.merge(self.core, entry, name, into)
             self.answers.call(before, self._name(into))
-        write_pages(self.core)
+        self._write_pages()
         return moved
 
     def split(
@@ -485,31 +485,40 @@ class Library:
         """Make two singers of one: of the files or recordings (by their ids), or of two groups by voice."""
         chosen = None if recordings is None else set(recordings)
         if files:
-            found = [look(self.core.database, Path(file)).recording for file in files]
+            found = [self.core.look(Path(file)).recording for file in files]
             chosen = {recording for recording in found if recording is not None} | (chosen or set())
         with self.core.database.command("split") as entry:
             done = corrections.split(self.core, entry, name, into, chosen)
-        write_pages(self.core)
+        self._write_pages()
         return done
 
     def forget(self, name: str) -> int:
         """Remove a singer and all that was made of that voice, for ever; gives the number of recordings."""
         self.answers.call(self._name(name), None)
         count = corrections.forget(self.core, name)
-        write_pages(self.core)
+        self._write_pages()
         return count
+
+    def _write_pages(self) -> None:
+        """After what people say, which is kept by now."""
+        with self.core.afterwards():
+            write_pages(self.core)
 
     def _name(self, name: str) -> str:
         """A singer's name as the library spells it."""
         contents = self.core.contents
         return contents.names[contents.require(name)]
 
-    def undo(self, count: int = 1) -> list[Entry]:
-        """Take back the latest commands, also those of earlier processes; gives them, latest first."""
-        done = undo(self.core.database, count)
+    def undo(self, count: int = 1, latest: int | None = None) -> list[Entry]:
+        """Take back the latest commands, also those of earlier processes; gives them, latest first.
+
+        Raises OvertakenError, and nothing is taken back, where another entry than `latest` is the latest.
+        """
+        done = undo(self.core.database, count, latest)
         self.core.changed()
-        self.core.fit(set(self.core.contents.singers))
-        write_pages(self.core)
+        with self.core.afterwards():
+            self.core.fit(set(self.core.contents.singers))
+        self._write_pages()
         return done
 
     def journal(self, most: int = -1) -> list[Entry]:
@@ -574,14 +583,19 @@ class Library:
         audio: AudioCondition | None = None,
         separator: str | None = None,
         step: Step = _nothing,
+        far: Callable[[Hearing], Hearing] = lambda hearing: hearing,
     ) -> MigrateReport:
-        """Make all vectors anew by another encoder, or of another sound; names and what people said stay."""
+        """Make all vectors anew by another encoder, or of another sound; names and what people said stay.
+
+        `far` gives what listens in place of a hearing, in another process for example.
+        """
         settings = self.core.settings
         encoder, audio = encoder or settings.encoder, audio or settings.audio
         if audio != "mixture":
             separator = separator or settings.separator or "spleeter"
         hearing = Hearing.open(encoder, audio, separator, self.core.device)
-        report = migrate(self.core, hearing, step)
+        report = migrate(self.core, far(hearing), step)
+        self.core.__dict__["hearing"] = hearing
         write_pages(self.core)
         return report
 
@@ -595,26 +609,3 @@ class Library:
             counts = import_library(self.core, entry, Path(folder))
         write_pages(self.core)
         return counts
-
-
-def identify_files(
-    library: Library, files: Sequence[Path], prior: float | None = None
-) -> Iterator[Result | Failure]:
-    """The answer for each file in turn; one that cannot be used is a `Failure` and stops nothing."""
-    hearing = library.hearing
-    if hearing.separator is not None:
-        for path in files:
-            try:
-                yield library.identify(path, prior=prior)
-            except AudioError as error:
-                yield Failure(str(path), error.reason)
-        return
-    for begun in decoded_ahead(files, hearing.sample_rate):
-        try:
-            known = library.known(begun.path)
-            warnings: list[str] = []
-            heard = hearing(begun.read, warnings.append, with_cells=True)
-            warning = one_warning([*begun.warnings, *warnings])
-            yield library.judged(heard, known, str(begun.path), warning, prior)
-        except AudioError as error:
-            yield Failure(str(begun.path), error.reason)

@@ -16,7 +16,6 @@ from singerid.library.calibrate import material_of, read_calibration
 from singerid.library.core import LibraryCore, set_settings, settings_of
 from singerid.library.database import Change
 from singerid.library.decide import judge
-from singerid.library.finding import look
 from singerid.library.hearing import SOUNDS, Hearing
 from singerid.library.odds import probability
 from singerid.library.records import Settings
@@ -93,7 +92,6 @@ def migrate(core: LibraryCore, hearing: Hearing, step: Callable[[], None] = lamb
         with core.database.changing() as change:
             _replace(change, target, lost)
     core.changed()
-    core.__dict__["hearing"] = hearing
     core.fit(set(core.contents.singers))
     report.changed = _compared(before, _decisions(core), places)
     return report
@@ -109,7 +107,7 @@ def _places(core: LibraryCore) -> dict[str, list[str]]:
 def _is_there(core: LibraryCore, recording: str, place: str) -> bool:
     """Whether a file still is the recording: another one may lie there by now."""
     try:
-        return look(core.database, Path(place)).recording == recording
+        return core.look(Path(place)).recording == recording
     except AudioError:
         return False
 

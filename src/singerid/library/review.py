@@ -95,7 +95,11 @@ def open_songs(contents: Contents, rule: Rule, sure: float = SURE) -> list[tuple
 
 
 def next_question(
-    contents: Contents, rule: Rule, skipped: Collection[str] = (), keeps_back_end: bool = False
+    contents: Contents,
+    rule: Rule,
+    skipped: Collection[str] = (),
+    keeps_back_end: bool = False,
+    wanted: str | None = None,
 ) -> tuple[Question | None, int]:
     """The question that teaches most, and how many songs there are to ask about.
 
@@ -104,8 +108,13 @@ def next_question(
         rule: how it decides.
         skipped: ids of recordings that were skipped, the latest last: they come last, in that order.
         keeps_back_end: the library is calibrated, so its back end stays as it is.
+        wanted: id of the recording that is to be asked about; when it is open no more, it is as without.
     """
     songs = open_songs(contents, rule)
+    if any(one.id == wanted for one, _ in songs):
+        others = set(skipped) - {wanted}
+        known = [song for song in songs if song[0].id not in others]
+        return _about(contents, rule, known, wanted or ""), len(songs)
     put_off = {recording: turn for turn, recording in enumerate(skipped)}
     fresh = [song for song in songs if song[0].id not in put_off]
     if not songs:
@@ -125,6 +134,22 @@ def next_question(
         _question(contents, weighed[best], float(worth[best]) * share, round(alike[best] * share)),
         len(songs),
     )
+
+
+def _about(
+    contents: Contents, rule: Rule, songs: Sequence[tuple[Recording, Judgement]], wanted: str
+) -> Question:
+    """The question about one of the songs."""
+    unnamed = [song for song in songs if song[1].decision != "known"]
+    song = next(song for song in songs if song[0].id == wanted)
+    if song[1].decision == "known":
+        return _question(contents, song, 1 - song[1].probability, 0)
+    # With the same others as if it were asked about by itself, for the same words.
+    step = -(-len(unnamed) // _MOST)
+    weighed = [song, *(other for other in unnamed[::step] if other is not song)]
+    worth, alike = _worth(contents, rule, weighed)
+    share = len(unnamed) / len(weighed)
+    return _question(contents, song, float(worth[0]) * share, round(alike[0] * share))
 
 
 def _best(

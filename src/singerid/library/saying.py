@@ -1,6 +1,7 @@
 """What a person says of a recording: who sings, who does not, or that nobody does."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from singerid.errors import SingeridError
@@ -8,16 +9,33 @@ from singerid.library import corrections
 from singerid.library.core import LibraryCore
 from singerid.library.discover import voice_number
 from singerid.library.enroll import Entrant, enroll
-from singerid.library.finding import look
-from singerid.text import shell_word
+from singerid.text import printable, shell_word
 
 
-def say(core: LibraryCore, what: Path | str, singer: str | None, never: str | None) -> int:
+@dataclass(frozen=True)
+class UnnamedVoice:
+    """A voice of `discover`, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class KnownRecording:
+    """A recording of the library, by its id."""
+
+    id: str
+
+
+What = Path | str | UnnamedVoice | KnownRecording
+"""Of what something is said. Text may be any of the others: a file of that name is looked for first."""
+
+
+def say(core: LibraryCore, what: What, singer: str | None, never: str | UnnamedVoice | None) -> int:
     """Who sings in it, or who does not; gives the number of recordings of which that was said.
 
     Args:
         core: the library.
-        what: a file, the id of a recording, or an unnamed voice.
+        what: a file, a recording, or an unnamed voice.
         singer: who sings.
         never: who does not sing; or an unnamed voice that a file is not of.
 
@@ -29,55 +47,62 @@ def say(core: LibraryCore, what: Path | str, singer: str | None, never: str | No
             "say who it is or who it is not: --is NAME or --is-not NAME; or that nobody sings: --nobody"
         )
     group = None  # an unnamed voice that it is not of
+    refused: str | None = None  # a singer who it is not
     if singer is not None:
         corrections.proper(singer)
+    elif isinstance(never, UnnamedVoice):
+        group = never.number
     elif never is not None and core.contents.number_of(never) is None:
         group = voice_number(never)
         if group is None:
             core.contents.require(never)
-        else:
-            members_of(core, group)
+    else:
+        refused = never
+    if group is not None:
+        members_of(core, group)
     with core.database.command("say") as entry:
-        known = _known_ones(core, what)
-        if known is not None:
-            voice = None if known == [str(what)] else voice_number(str(what))
+        meant = _meant(core, what)
+        if not isinstance(meant, Path):
+            known = _ids_of(core, meant)
+            voice = meant.number if isinstance(meant, UnnamedVoice) else None
             # Who was said not to be of this voice is not of the singer either.
             refusing = [] if voice is None else _rejecting(core, voice)
-            _said(core, entry, known, singer, never, group)
+            _said(core, entry, known, singer, refused, group)
             for recording in refusing if singer is not None else ():
                 corrections.say_is_not(core, entry, recording, singer or "")
             return len(known)
         core.settle(entry)
         try:
             with core.database.changing():  # a file that is new is heard and named at once
-                file = look(core.database, Path(what))
+                file = core.look(meant)
                 corrections.somebody_sings(core, entry, file.fingerprint, file.scheme)
-                report = enroll(core, [Entrant(Path(what))], entry)
+                report = enroll(core, [Entrant(meant)], entry)
                 if report.refused:
                     raise SingeridError(str(report.refused[0]))
                 recordings = [recording for _, recording in report.recordings]
-                _said(core, entry, recordings, singer, never, group)
+                _said(core, entry, recordings, singer, refused, group)
         finally:
             core.changed()
     return len(recordings)
 
 
-def say_nobody(core: LibraryCore, what: Path | str) -> int:
+def say_nobody(core: LibraryCore, what: What) -> int:
     """Nobody sings in it; gives the number of sounds of which that was said. A file need not be heard for it.
 
     Args:
         core: the library.
-        what: a file, the id of a recording, or an unnamed voice.
+        what: a file, a recording, or an unnamed voice.
 
     Raises:
         SingeridError: it is no file that can be read, and nothing that the library has.
     """
     with core.database.command("say") as entry:
-        known = _known_ones(core, what)
-        if known is None:
-            file = look(core.database, Path(what))
+        meant = _meant(core, what)
+        if isinstance(meant, Path):
+            file = core.look(meant)
             corrections.say_nobody(core, entry, [(file.fingerprint, file.scheme)])
             return 1
+        known = _ids_of(core, meant)
         own = [core.contents.recordings[core.contents.index[one]] for one in known]
         corrections.say_nobody(core, entry, [(one.fingerprint, one.scheme) for one in own])
     return len(known)
@@ -94,15 +119,24 @@ def members_of(core: LibraryCore, voice: int) -> list[str]:
     return found
 
 
-def _known_ones(core: LibraryCore, what: Path | str) -> list[str] | None:
-    """The recordings that are meant, by their voice or id; None: a file is."""
-    name = str(what)
+def _meant(core: LibraryCore, what: What) -> Path | UnnamedVoice | KnownRecording:
+    """What text means; whatever has a type of its own is just that."""
+    if isinstance(what, Path | UnnamedVoice | KnownRecording):
+        return what
     if Path(what).exists():
-        return None
-    if name in core.contents.index:
-        return [name]
-    voice = voice_number(name)
-    return None if voice is None else members_of(core, voice)
+        return Path(what)
+    if what in core.contents.index:
+        return KnownRecording(what)
+    voice = voice_number(what)
+    return Path(what) if voice is None else UnnamedVoice(voice)
+
+
+def _ids_of(core: LibraryCore, meant: UnnamedVoice | KnownRecording) -> list[str]:
+    if isinstance(meant, UnnamedVoice):
+        return members_of(core, meant.number)
+    if meant.id not in core.contents.index:
+        raise SingeridError(f"recording {printable(meant.id)}: the library does not have it; reload the page")
+    return [meant.id]
 
 
 def _said(

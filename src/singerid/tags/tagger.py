@@ -10,7 +10,8 @@ from typing import Literal
 
 from singerid.errors import Failure, SingeridError
 from singerid.identify.result import Result
-from singerid.library.library import Library, identify_files
+from singerid.library.asking import identify_files
+from singerid.library.library import Library
 from singerid.sound.files import AudioError
 from singerid.system.files import locked
 from singerid.tags.fields import Fields, TagError
