@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.utils import _pair
 
+from singerid.nn import convolution
 from singerid.nn.activation import Statistics, elu_norm_pool, elu_pool_scale
 from singerid.nn.dropout import Dropout
 from singerid.nn.layers import is_hooked, is_plain
@@ -49,7 +50,8 @@ class ConvBlock(nn.Sequential):
             return y
         conv, _, norm, *_, dropout = self
         assert isinstance(norm, nn.BatchNorm2d)
-        x = conv(x).contiguous(memory_format=torch.channels_last)
+        assert isinstance(conv, nn.Conv2d)
+        x = _convolved(conv, x).contiguous(memory_format=torch.channels_last)
         if self.training:
             y, statistics = elu_norm_pool(x, norm.weight, norm.bias, norm.eps, self._window)
             _remember(norm, statistics, x.numel() // x.shape[1])
@@ -88,6 +90,15 @@ class ConvBlock(nn.Sequential):
             and all(tensor is not None and tensor.dtype == dtype for tensor in kept)
             and [_window(pool) for pool in pools] == windows
         )
+
+
+def _convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    as_built = (conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode)
+    plain = as_built == ((1, 1), (1, 1), (1, 1), 1, "zeros") and conv.kernel_size == (3, 3)
+    if conv.bias is not None and plain and torch.is_grad_enabled() and convolution.is_slow():
+        return convolution.convolve(x, conv.weight, conv.bias)
+    y: Tensor = conv(x)
+    return y
 
 
 def _window(pool: nn.Module) -> Pool:

@@ -1,6 +1,6 @@
 """A network on many clips: on a CPU one by one, whose maps stay in the cache, in threads of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -27,18 +27,29 @@ def run_clips(network: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1)
     if inputs[0].device.type != "cpu" or len(inputs[0]) < 2:
         return network(*inputs)
     clips = [x.split(at_once) for x in inputs]
+    return torch.cat(shared_out(network, *clips))
+
+
+@torch.no_grad()
+def shared_out(compute: Callable[..., Tensor], *parts: Sequence[Tensor]) -> list[Tensor]:
+    """What is computed of each part, in threads that wait for nobody; without gradients.
+
+    Args:
+        compute: of one of each, one result.
+        *parts: lists of one length.
+    """
     threads = torch.get_num_threads()
-    workers = min(threads, len(clips[0]))
+    workers = min(threads, len(parts[0]))
     if workers == 1:
-        return torch.cat([network(*clip) for clip in zip(*clips, strict=True)])
+        return [compute(*part) for part in zip(*parts, strict=True)]
 
     @torch.no_grad()  # threads do not inherit it
-    def run(*clip: Tensor) -> Tensor:
-        return network(*clip)
+    def run(*part: Tensor) -> Tensor:
+        return compute(*part)
 
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,))
     try:
         with pool:
-            return torch.cat(list(pool.map(run, *clips)))
+            return list(pool.map(run, *parts))
     finally:
         torch.set_num_threads(threads)  # theirs would be that of threads to come
