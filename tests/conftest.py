@@ -26,14 +26,33 @@ for _name in (
 os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
 
 
+# What is started before several processes test at once, and where they find it.
+_FORKS = pytest.StashKey[Program]()
+_SOCKET = "SINGERID_TEST_FORKS"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Let librosa compile what the tests use of it, before several processes would do so at once."""
-    if not hasattr(config, "workerinput"):
-        compiling = (
-            "import librosa, numpy; from singerid.sound.melody.pyin import Pyin; Pyin.open()\n"
-            "librosa.yin(numpy.sin(numpy.arange(8192) / 10).astype('f'), fmin=80, fmax=400, sr=16000)"
-        )
-        subprocess.run([sys.executable, "-c", compiling], check=True)
+    """Do once what several processes would do at once: compile librosa, import everything to fork."""
+    if hasattr(config, "workerinput"):
+        return
+    os.environ.pop(_SOCKET, None)
+    forks = Program()
+    config.stash[_FORKS] = forks
+    several = sys.platform == "linux" and getattr(config.option, "numprocesses", None)
+    if several:
+        forks.begin()
+    compiling = (
+        "import librosa, numpy; from singerid.sound.melody.pyin import Pyin; Pyin.open()\n"
+        "librosa.yin(numpy.sin(numpy.arange(8192) / 10).astype('f'), fmin=80, fmax=400, sr=16000)"
+    )
+    subprocess.run([sys.executable, "-c", compiling], check=True)
+    if several:
+        os.environ[_SOCKET] = forks.socket
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _FORKS in config.stash:
+        config.stash[_FORKS].close()
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +81,7 @@ def require_weights(name: str) -> None:
 @pytest.fixture(scope="session")
 def singerid() -> Iterator[Program]:
     """Runs `singerid ARGUMENTS` as a process of its own, see `Program`."""
-    program = Program()
+    program = Program(socket=os.environ.get(_SOCKET, ""))
     yield program
     program.close()
 

@@ -101,14 +101,16 @@ class Program:
 
     Args:
         before: a command that is put before that of Python, for all that this starts.
+        socket: where a server of forks answers that another process started, in an environment like ours.
     """
 
-    def __init__(self, before: Sequence[str] = ()) -> None:
+    def __init__(self, before: Sequence[str] = (), socket: str = "") -> None:
         self._before = before
         self._folder = TemporaryDirectory(prefix="forks-")
-        self._socket = str(Path(self._folder.name) / "socket")
+        self._socket = socket or str(Path(self._folder.name) / "socket")
         self._server: subprocess.Popen[str] | None = None
-        self._environment: dict[str, str] = {}
+        self._is_ready = bool(socket)
+        self._environment = dict(os.environ)
 
     def __call__(
         self, *arguments: object, code: str = MAIN, file_limit: int = 0, **environment: str
@@ -195,21 +197,28 @@ class Program:
                 os.close(descriptor)
         return Fork(connection, *ours)
 
+    def begin(self) -> None:
+        """Start the server of forks; it is ready some seconds later."""
+        self._environment = dict(os.environ)
+        self._server = subprocess.Popen(
+            [*self._before, sys.executable, HERE / "fork_server.py", self._socket, IMPORTED],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Threads of a pool that a library starts as it is imported would be missing in a fork.
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
     @property
     def socket(self) -> str:
         """Where the server of forks answers; it is started if it is not."""
-        if self._server is None:
-            self._environment = dict(os.environ)
-            self._server = subprocess.Popen(
-                [*self._before, sys.executable, HERE / "fork_server.py", self._socket, IMPORTED],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                # Threads of a pool that a library starts as it is imported would be missing in a fork.
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
+        if not self._is_ready:
+            if self._server is None:
+                self.begin()
+            assert self._server is not None
             assert self._server.stdout is not None
             assert self._server.stdout.readline() == "ready\n"
+            self._is_ready = True
         return self._socket
 
     @property
