@@ -3,6 +3,7 @@
 Letters in shapes: K sounds (mixture, vocals, or both), D size of a vector, N windows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -157,13 +158,21 @@ class Hearing:
         spec = replace(self.encoder.spec, audio=self.audio, separator=name)
         return Listener(spec, self.encoder.device, self.separator)
 
-    def __call__(self, sound: Sound, warn: Warn, *, with_cells: bool = False) -> HeardVoice:
+    def __call__(
+        self,
+        sound: Sound,
+        warn: Warn,
+        *,
+        with_cells: bool = False,
+        beat: Callable[[], None] = lambda: None,
+    ) -> HeardVoice:
         """Listen to a recording of any length.
 
         Args:
             sound: a file, samples, or how to read them; where vocals are taken out, a file.
             warn: is called with what is wrong with it, though it can be used.
             with_cells: whether to listen to each half second, too.
+            beat: where vocals are taken out, is called for each block, to say that it goes on.
 
         Raises:
             AudioError: it cannot be decoded or separated, or is too short for the encoder.
@@ -179,7 +188,7 @@ class Hearing:
         if not isinstance(sound, Path | str):
             raise SingeridError("the sound: vocals are taken out of files; give a file")
         wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
-        with separated(self.separator, Path(sound), warn=warn, parts=wanted) as parts:
+        with separated(self.separator, Path(sound), warn=warn, parts=wanted, beat=beat) as parts:
             watch = VoiceWatch(None if knows_voices(self.separator) else self.encoder.voices)
             watch.separated(self.separator, parts[VOCALS], parts[ACCOMPANIMENT], self.encoder.device)
             heard = tuple(

@@ -61,7 +61,9 @@ def _ending(name: str) -> str:
     return PurePosixPath(f"_{name.strip().lower()}").suffix
 
 
-def find_audio(root: Path, on_failure: OnFailure | None = None) -> Listing:
+def find_audio(
+    root: Path, on_failure: OnFailure | None = None, on_look: Callable[[], None] = lambda: None
+) -> Listing:
     """All audio files under `root`.
 
     A name may be anything: ".38 Special" is a singer. What is a companion of other programs is passed over
@@ -73,6 +75,7 @@ def find_audio(root: Path, on_failure: OnFailure | None = None) -> Listing:
         root: a folder.
         on_failure: is called with every folder that cannot be listed and every link to nothing;
             without it the first of them is raised.
+        on_look: is called for each file and folder that is looked at.
 
     Raises:
         SingeridError: `root` is no folder or cannot be listed.
@@ -82,7 +85,7 @@ def find_audio(root: Path, on_failure: OnFailure | None = None) -> Listing:
         raise SingeridError(f"{printable(root)}: {problem}; give the folder that holds the recordings")
     passed_over: list[str] = []
     try:
-        audio = sorted(_walk(root, (), frozenset(), on_failure or raise_failure, passed_over))
+        audio = sorted(_walk(root, (), frozenset(), on_failure or raise_failure, passed_over, on_look))
     except OSError as error:
         raise SingeridError(
             f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions"
@@ -124,6 +127,7 @@ def _walk(
     above: frozenset[tuple[int, int]],
     fail: OnFailure,
     passed_over: list[str],
+    on_look: Callable[[], None],
 ) -> Iterator[str]:
     """Audio files below `folder`, whose path from the root is `parts`; it lies in the folders `above`."""
     status = folder.stat()
@@ -132,6 +136,7 @@ def _walk(
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         path = (*parts, entry.name)
+        on_look()
         try:
             if entry.is_dir():
                 if _is_companion_folder(folder / entry.name):
@@ -139,7 +144,7 @@ def _walk(
                     continue
                 status = entry.stat()
                 if (status.st_dev, status.st_ino) not in above:
-                    yield from _walk(folder / entry.name, path, above, fail, passed_over)
+                    yield from _walk(folder / entry.name, path, above, fail, passed_over, on_look)
             elif not entry.is_file():
                 if entry.is_symlink() and is_audio_name(entry.name):
                     fail(Failure("/".join(path), "is a link to nothing; mend or remove it"))
@@ -194,12 +199,15 @@ def _is_text(start: bytes) -> bool:
     return not any(ord(character) < 32 and character not in "\t\n\r\f\x1b" for character in text)
 
 
-def find_files(paths: Sequence[Path], on_failure: OnFailure) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def find_files(
+    paths: Sequence[Path], on_failure: OnFailure, on_look: Callable[[], None] = lambda: None
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Files as they are, and all audio and video files below folders, sorted within each folder.
 
     Args:
         paths: files and folders.
         on_failure: is called with what cannot be listed, and with folders that hold no such file.
+        on_look: is called for each file and folder that is looked at.
 
     Returns:
         The files, and the names of what was passed over in the folders.
@@ -210,7 +218,7 @@ def find_files(paths: Sequence[Path], on_failure: OnFailure) -> tuple[tuple[Path
         if not path.is_dir():
             files.append(path)
             continue
-        listing = find_audio(path, on_failure)
+        listing = find_audio(path, on_failure, on_look)
         if not listing.audio:
             on_failure(Failure(str(path), "holds no audio file; give another folder"))
         files += [path / name for name in listing.audio]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS
 from singerid.sound.audio import Read, read_blocks
+from singerid.sound.decoding.pieces import Samples
 from singerid.sound.scratch import as_bytes, keep, read_kept
 from singerid.sound.separation.separators import Separator
 from singerid.system.files import scratch_write
@@ -24,6 +25,7 @@ def separated(
     *,
     mixture: Read | None = None,
     parts: Collection[str] = SEPARATED,
+    beat: Callable[[], None] = lambda: None,
 ) -> Iterator[Mapping[str, Read]]:
     """Separate a recording and give parts of it to read as often as wished.
 
@@ -34,6 +36,7 @@ def separated(
         warn: is called with what is wrong with the recording, though it can be used.
         mixture: its sound at the separator's rate, where that was decoded already; None: it is decoded here.
         parts: those that are wanted, of "vocals", "accompaniment" and the "mixture" itself.
+        beat: is called for each block that is decoded, separated or read, to say that it goes on.
 
     Raises:
         AudioError: the recording cannot be decoded or separated.
@@ -43,13 +46,29 @@ def separated(
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="singerid-", dir=folder) as kept:
         if mixture is None:
-            mixture = keep(read_blocks(path, separator.sample_rate, warn=warn), Path(kept) / "mixture")
+            blocks = partial(read_blocks, path, separator.sample_rate, warn=warn)
+            mixture = keep(beating(blocks, beat)(), Path(kept) / "mixture")
+        mixture = beating(mixture, beat)
         files = {part: Path(kept) / part for part in SEPARATED if part in parts}
         with ExitStack() as stack:
             opened = {part: stack.enter_context(scratch_write(file)) for part, file in files.items()}
             for block in separator.blocks(path, mixture, warn):
+                beat()
                 for part, samples in zip(SEPARATED, block, strict=True):
                     if part in opened:
                         opened[part].write(as_bytes(samples))
-        reads: dict[str, Read] = {part: partial(read_kept, file) for part, file in files.items()}
+        reads: dict[str, Read] = {
+            part: beating(partial(read_kept, file), beat) for part, file in files.items()
+        }
         yield reads | ({MIXTURE: mixture} if MIXTURE in parts else {})
+
+
+def beating(read: Read, beat: Callable[[], None]) -> Read:
+    """The same sound; for each of its blocks `beat` is called."""
+
+    def blocks() -> Iterator[Samples]:
+        for block in read():
+            beat()
+            yield block
+
+    return blocks
