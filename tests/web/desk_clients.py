@@ -30,7 +30,7 @@ class Page:
 
 
 @contextmanager
-def client(folder: Path) -> Iterator[Page]:
-    """The API of a library."""
-    with Within(Settings(folder)) as server:
+def client(folder: Path, *roots: Path) -> Iterator[Page]:
+    """The API of a library; what lies in the roots may be heard and tagged."""
+    with Within(Settings(folder, roots)) as server:
         yield Page(server)

@@ -4,7 +4,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -77,6 +77,16 @@ class Served:
     def end(self, number: int = signal.SIGINT) -> int | None:
         self.http.close()
         return self.server.end(number)
+
+    def processes(self) -> list[int]:
+        """Those that are alive of the server and all that it has started: they are of one session (Linux)."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended just now
+                state, _, _, session, *_ = place.read_text().rpartition(")")[2].split()
+                if int(session) == self.process.pid and state not in "ZX":
+                    found.append(int(place.parent.name))
+        return found
 
 
 @contextmanager

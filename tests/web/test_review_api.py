@@ -89,6 +89,20 @@ def test_what_is_skipped_comes_last_until_the_server_is_started_again(page, own_
         assert again.get("review").json()["question"]["id"] == first["id"]
 
 
+def test_a_shown_question_is_asked_again_by_its_id_as_long_as_it_is_open(page):
+    first = page.get("review").json()
+    _, second = _reply(page, "skip")
+    asked = page.get("review", params={"id": second["question"]["id"]}).json()
+    assert asked == second
+    asked = page.get("review", params={"id": first["question"]["id"]}).json()
+    assert (asked["question"], asked["left"]) == (first["question"], first["left"])
+    following = page.post(
+        "review", json={"id": first["question"]["id"], "answer": "someone_else", "singer": "Dee"}
+    ).json()
+    for one in (first["question"]["id"], "nothing"):
+        assert page.get("review", params={"id": one}).json() == following
+
+
 def test_a_question_that_was_answered_meanwhile_is_told(page):
     question, _ = _reply(page, "someone_else", "Dee")
     for answer in ("yes", "skip", "nobody"):
@@ -138,6 +152,23 @@ def test_a_voice_is_named(page, own_library):
     answer = page.post("voices/name", json={"number": 1, "singer": "Dee"})
     assert 400 <= answer.status_code < 500
     assert "no such voice" in answer.json()["detail"]
+
+
+def test_a_voice_is_meant_though_a_file_is_called_so(page, own_library, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    made_voices.write_voice(here / "a.wav", 410.0).rename(here / "voice 1")
+    (here / page.get("review").json()["question"]["id"]).write_bytes((here / "voice 1").read_bytes())
+    monkeypatch.chdir(here)
+    with Library.open(own_library) as library:
+        library.rename("Cy", "voice 2")
+    question, _ = _reply(page, "yes", "Ada")
+    song = page.get("voices").json()["groups"][1]["songs"][0]
+    assert page.post("voices/not", json={"number": 2, "recording": song["recording"]}).status_code == 200
+    assert page.post("voices/name", json={"number": 1, "singer": "Dee"}).json()["recordings"] >= 2
+    with Library.open(own_library) as library:
+        assert question["id"] in {one["id"] for one in library.recordings_of("Ada")}
+        assert len(library.recordings_of("voice 2")) == 3
+        assert not library.core.contents.statements.get(song["recording"])
 
 
 def test_a_song_is_taken_out_of_a_voice_for_good(page, files, own_library):

@@ -1,16 +1,18 @@
 """Long work in a real server: heard, cancelled, cut off by kill -9, and gone on with."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 import requests
-from served import API, served
+from served import API, Browser, served
 
 from made_voices import write_noise, write_voice
 from singerid.library.library import Library
+from singerid.web.serving import _shown
 
 
 @pytest.fixture
@@ -58,7 +60,12 @@ def test_killed_in_mid_job_it_goes_on_after_a_restart(own_library, tmp_path):
     with served(own_library, "--root", folder) as server:
         job = server.post("/hear", {"paths": [str(folder)]})["id"]
         server.until(lambda: server.job(job)["done"] >= 2)
-        server.end(signal.SIGKILL)
+        assert len(server.processes()) >= 3
+        server.end(signal.SIGKILL)  # the server alone
+        end = time.monotonic() + 10
+        while server.processes():  # who works for it ends by itself, and leaves nothing half done
+            assert time.monotonic() < end
+            time.sleep(0.05)
     with Library.open(own_library) as library:
         heard = library.answers.counts()
         assert library.jobs.get(job).state == "running"
@@ -68,6 +75,49 @@ def test_killed_in_mid_job_it_goes_on_after_a_restart(own_library, tmp_path):
         assert ended["state"] == "done"
         assert f"{40 - sum(heard.values())} songs heard" in ended["message"]
         assert server.get("/state")["songs"]["total"] == 40
+
+
+def test_all_kinds_of_jobs_are_done(own_library, tmp_path):
+    tone = write_voice(tmp_path / "new.wav", 700.0)
+    with served(own_library, "--root", tmp_path) as server:
+        server.hear(tone)
+        asked = [
+            server.post("/trust/calibrate", {"fpir": 0.3}),
+            server.post("/voices/discover", {}),
+            server.post("/migrate", {"encoder": "other"}),
+        ]
+        done = [server.done(job["id"]) for job in asked]
+        assert [job["state"] for job in done] == ["done"] * 3, done
+        assert done[1]["message"] == "0 voices without a name; 1 recording like no other"
+        assert done[2]["message"] == "10 recordings heard anew; calibrate next"
+        state = server.get("/state")
+        assert (state["library"]["encoder"], state["library"]["calibration"]) == ("other", None)
+        assert not server.get("/songs")["songs"][0]["stale"]
+
+
+def test_by_a_host_and_a_token_others_are_let_in(own_library):
+    with served(own_library, "--host", "0.0.0.0", "--token", "a-token-of-my-own", enter=False) as server:
+        assert server.base.startswith("http://127.0.0.1:")  # which a browser here can open
+        port = server.base.rpartition(":")[2]
+        assert f"http://{socket.gethostname()}:{port}/?token=a-token" in "".join(server.server.log)
+        for name in ("127.0.0.1", "127.0.0.2"):  # an address as another machine would use
+            other = Browser(f"http://{name}:{port}")
+            assert other.get(f"{API}/state").status_code == 401
+            assert other.get("/?token=another-token-of-mine").status_code == 403
+            for _ in range(2):
+                assert other.get(f"/?token={server.token}").status_code == 303
+            assert other.get(f"{API}/state").status_code == 200
+            asked = other.get(f"{API}/state", headers={"host": f"{socket.gethostname()}:{port}"})
+            assert asked.status_code == 401  # by its name, too; cookies are of an address
+            assert other.get(f"{API}/state", headers={"host": f"evil.example:{port}"}).status_code == 421
+        assert server.end() == 130
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.0.0.7", "10.0.0.7")]
+)
+def test_an_address_is_shown_that_can_be_opened(host, shown):
+    assert _shown(host) == shown
 
 
 def test_a_job_is_cancelled_while_it_runs_and_while_it_waits(own_library, tmp_path):

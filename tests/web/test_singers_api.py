@@ -131,6 +131,21 @@ def test_whatever_was_done_is_in_the_journal_and_can_be_taken_back(page):
     assert _names(page) == ["Ada", "Bea", "Cy"]
 
 
+def test_what_is_not_shown_as_the_latest_is_not_taken_back(page, own_library):
+    page.post("singers/rename", json={"name": "Ada", "to": "Eve"})
+    shown = page.get("state").json()["undo"]["number"]
+    with Library.open(own_library) as library:  # another page, or a command
+        library.rename("Bea", "Fay")
+    answer = page.post("undo", json={"latest": shown})
+    assert answer.status_code == 409
+    assert "rename" in answer.json()["detail"]
+    assert "nothing was taken back" in answer.json()["detail"]
+    assert _names(page) == ["Cy", "Eve", "Fay"]
+    shown = page.get("state").json()["undo"]["number"]
+    assert page.post("undo", json={"latest": shown}).json()["undone"][0]["number"] == shown
+    assert _names(page) == ["Bea", "Cy", "Eve"]
+
+
 def test_with_nothing_left_to_take_back_one_line_says_so(page):
     assert page.post("undo", json={}).json()["undone"][0]["command"] == "enroll"
     answer = page.post("undo", json={})
@@ -148,6 +163,7 @@ def test_with_nothing_left_to_take_back_one_line_says_so(page):
         ("singers/split", {"name": "Ada", "recordings": []}),
         ("singers/forget", {"name": "Ada", "sure": True, "really": True}),
         ("undo", {"count": 0}),
+        ("undo", {"latest": -1}),
     ],
 )
 def test_what_is_no_such_request_changes_nothing(page, own_library, path, body):

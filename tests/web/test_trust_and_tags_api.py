@@ -26,7 +26,7 @@ def song(sung, tmp_path):
 @pytest.fixture
 def tag_page(tag_library, song):
     """Of a library that keeps its promise and has heard the song."""
-    with client(tag_library) as opened:
+    with client(tag_library, song.parent) as opened:
         with opened.desk.library() as library:
             _keep(library, song)
         yield opened
@@ -119,7 +119,7 @@ def test_tags_are_written_and_taken_back(tag_page, song):
 
 
 def test_a_library_without_the_promise_holds_names_back(own_library, song):
-    with client(own_library) as page:
+    with client(own_library, song.parent) as page:
         with page.desk.library() as library:
             one = _keep(library, song)
         before = song.read_bytes()

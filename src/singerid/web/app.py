@@ -14,6 +14,7 @@ from singerid.web.api import ROUTERS
 from singerid.web.desk import Desk
 from singerid.web.looking import Looking
 from singerid.web.news import News
+from singerid.web.plain import PlainJSON
 from singerid.web.problems import PROBLEMS, tell_problems
 from singerid.web.security import Guard, Pass, page_policy
 from singerid.web.worker import Worker
@@ -47,10 +48,10 @@ def create_app(desk: Desk, passes: Pass, hosts: tuple[str, ...] = (), *, works: 
             yield
         finally:
             desk.closing.set()
+            app.state.looking.close()
             if can_work:
                 worker.close()
             news.close()
-            app.state.looking.close()
             desk.close()
 
     app = FastAPI(
@@ -60,9 +61,11 @@ def create_app(desk: Desk, passes: Pass, hosts: tuple[str, ...] = (), *, works: 
         lifespan=running,
         docs_url=None,
         redoc_url=None,
+        default_response_class=PlainJSON,
     )
     app.state.desk = desk
     app.state.looking = Looking(desk.settings)
+    desk.fingerprint_of = app.state.looking.fingerprint
     tell_problems(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=PROBLEMS)

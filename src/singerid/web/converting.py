@@ -33,7 +33,8 @@ def media_type(path: Path) -> str:
         AudioError: no sound is found in it.
     """
     try:
-        with av.open(str(path)) as container:
+        # An open file and no protocol: a playlist that names other files or addresses stays unread.
+        with path.open("rb") as file, av.open(file, options={"protocol_whitelist": "none"}) as container:
             if not container.streams.audio:
                 raise AudioError(path, "holds no sound; remove it or make it again")
             has_film = any(

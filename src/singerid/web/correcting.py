@@ -5,12 +5,24 @@ from contextlib import contextmanager
 
 from singerid.library.library import Library
 from singerid.web.desk import Desk
+from singerid.web.plain import meant_name
 
 
 @contextmanager
 def correcting(desk: Desk) -> Iterator[Library]:
-    """The library, to be changed; what is kept of its answers follows when that is done."""
+    """The library, to be changed; what is kept of its answers follows when that is done.
+
+    Where that fails, the change is kept all the same: then there is a notice, and no error.
+    """
     with desk.library() as library:
         yield library
-        desk.answer_again(library, None)
+        with library.core.afterwards():
+            desk.answer_again(library, None)
+        desk.take_notices(library)
     desk.tell("library", {})
+
+
+def named(library: Library, name: str) -> str:
+    """A singer's name as the library has it, of how the API tells it; a name of nobody stays as it is."""
+    known = library.core.contents
+    return name if known.number_of(name) is not None else meant_name(name, known.names.values())

@@ -1,27 +1,30 @@
-"""What is done with strangers' files, in processes with limits: hear, list, weigh, picture, convert them."""
+"""What is done with strangers' files, in processes with limits: hear, list, weigh, picture, convert, tag."""
 
 import io
-import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from singerid.config import AudioCondition
 from singerid.errors import Failure
-from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.hearing import Hearing
 from singerid.library.library import Library
 from singerid.plugins import load_plugin
 from singerid.sound.audio import Read, read_blocks
 from singerid.sound.decoding.pieces import Samples
 from singerid.sound.files import AudioError, one_warning
+from singerid.sound.fingerprint import sound_fingerprint
 from singerid.sound.listing import find_files
 from singerid.system.children import Beat, Work
 from singerid.system.devices import choose_device, use_threads
 from singerid.text import clock
+from singerid.web import tagging
 from singerid.web.converting import convert, media_type
+from singerid.web.replies import plain_list, plain_voice, plainly
 from singerid.web.settings import Settings
 
 _PEAK_RATE, _PEAK_SAMPLES = 16_000, 400  # 25 ms are looked at together
@@ -32,9 +35,15 @@ _SPECTRUM_COLUMNS = 500
 
 @dataclass(frozen=True)
 class Ears:
-    """Begins a process that hears files as the library does: asked ("list", paths) or ("hear", path)."""
+    """Begins a process that hears: asked ("list", paths), ("hear", path, with cells) or ("digest", path).
+
+    Attributes:
+        settings: of the server.
+        by: encoder, audio condition and separator ("": none); None: as the library hears.
+    """
 
     settings: Settings
+    by: tuple[str, AudioCondition, str] | None = None
 
     def __call__(self) -> Work:
         """Open what it hears by."""
@@ -43,14 +52,22 @@ class Ears:
             load_plugin(plugin)
         use_threads(settings.threads)
         device = choose_device(settings.device)
-        with Library.open(settings.folder, device=device, weights=settings.weights) as library:
-            hearing = library.hearing
+        if self.by is not None:
+            encoder, audio, separator = self.by
+            hearing = Hearing.open(encoder, audio, separator or None, device)
+        else:
+            with Library.open(settings.folder, device=device, weights=settings.weights) as library:
+                hearing = library.hearing
 
-        def work(item: tuple[str, Any], beat: Beat) -> Any:
-            kind, what = item
-            return _listed(what, beat) if kind == "list" else _heard(hearing, what, settings, beat)
+        def work(item: tuple[Any, ...], beat: Beat) -> Any:
+            kind, what, *more = item
+            if kind == "list":
+                return _listed(what, beat)
+            if kind == "digest":
+                return sound_fingerprint(what)
+            return _heard(hearing, what, bool(*more), settings, beat)
 
-        return work
+        return plainly(work)
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,8 @@ class Eyes:
             kind, path, more = item
             if kind == "type":
                 return media_type(path)
+            if kind == "digest":
+                return sound_fingerprint(path)
             if kind == "weigh":
                 return weigh(path, most, beat)
             if kind == "peaks":
@@ -76,30 +95,34 @@ class Eyes:
                 return picture(path, most, beat)
             if kind == "spectrum":
                 return spectrum(path, most, beat)
+            if kind == "tag":
+                songs, really, force = more
+                return tagging.write(self.settings, songs, really, force, beat)
+            if kind == "untag":
+                return tagging.undo(self.settings, more, beat)
             assert kind == "convert"
             return convert(path, more, most, beat)
 
-        return work
+        return plainly(work)
 
 
-def _listed(paths: list[str], beat: Beat) -> tuple[list[Path], list[Failure]]:
+def _listed(paths: list[str], beat: Beat) -> dict[str, Any]:
     failures: list[Failure] = []
-    beat()
-    files, _ = find_files([Path(path) for path in paths], failures.append)
-    return list(files), failures
+    files, _ = find_files([Path(path) for path in paths], failures.append, beat)
+    return plain_list(files, failures)
 
 
-def _heard(hearing: Hearing, path: Path, settings: Settings, beat: Beat) -> tuple[HeardVoice, str]:
+def _heard(hearing: Hearing, path: Path, with_cells: bool, settings: Settings, beat: Beat) -> dict[str, Any]:
     warnings: list[str] = []
     most = settings.limits.seconds
     if hearing.separator is None:
         rate = hearing.sample_rate
         read = _watched(lambda: read_blocks(path, rate, warn=warnings.append), path, rate, most, beat)
-        heard = hearing(read, warnings.append, with_cells=True)
+        heard = hearing(read, warnings.append, with_cells=with_cells)
     else:
         weigh(path, most, beat)
-        heard = hearing(path, warnings.append, with_cells=True)
-    return replace(heard, windows=()), one_warning(warnings)
+        heard = hearing(path, warnings.append, with_cells=with_cells, beat=beat)
+    return plain_voice(heard, one_warning(warnings))
 
 
 def _watched(read: Read, path: Path, rate: int, most: float, beat: Beat) -> Read:
@@ -183,9 +206,3 @@ def _mel(path: Path, columns: int, most: float, beat: Beat) -> NDArray[np.float3
     rate = FeatureConfig.sample_rate
     read = _watched(lambda: read_blocks(path, rate, warn=lambda _: None), path, rate, most, beat)
     return overview(read, columns).mel
-
-
-def within(path: Path, folders: Iterable[Path]) -> bool:
-    """Whether a file or folder lies in one of these, wherever links lead."""
-    real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)

@@ -1,11 +1,14 @@
 """What every part of the server works at: the library, opened for each request, and who listens for news."""
 
 import asyncio
+import hashlib
+import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
+from time import monotonic
 from typing import Any
 
 from fastapi import Request
@@ -14,15 +17,18 @@ from singerid.errors import SingeridError
 from singerid.library.answers import Answer
 from singerid.library.database import FILE, UnusableDatabaseError
 from singerid.library.library import Library
+from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import choose_device
+from singerid.system.streams import complain
 from singerid.text import printable
 from singerid.web.review_notes import ReviewNotes
 from singerid.web.settings import Settings
 
 _AT_ONCE = 4  # libraries that are open: each holds all vectors
 _WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
 _AGAIN_SECONDS = 0.5  # that a request takes to make answers anew; the rest is made behind its back
-_MOST_LISTENERS = 50
+MOST_LISTENERS = 50
 _MOST_NEWS = 1000
 
 News = tuple[str, dict[str, Any]]
@@ -32,6 +38,10 @@ class NotThereError(SingeridError):
     """What was asked for is not there."""
 
 
+class BusyError(SingeridError):
+    """What is asked may be asked again a little later."""
+
+
 class Desk:
     """What the parts of a server share.
 
@@ -39,12 +49,16 @@ class Desk:
         settings: how the server was set up.
         closing: set when the server ends.
         notes: what was skipped and answered in the review.
+        notice: what was done last, but not followed by all that comes behind it; "": nothing.
+        fingerprint_of: makes the fingerprint of a file's sound; the server lets another process do that.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.closing = threading.Event()
         self.notes = ReviewNotes.beginning(settings.own)
+        self.notice = ""
+        self.fingerprint_of: Callable[[Path], str] = sound_fingerprint
         self._free: LifoQueue[tuple[tuple[int, int], Library]] = LifoQueue()
         self._slots = threading.Semaphore(_AT_ONCE)
         self._listeners: dict[asyncio.Queue[News], asyncio.AbstractEventLoop] = {}
@@ -67,10 +81,10 @@ class Desk:
         """The library, for this thread alone, as it is now; it is not opened each time.
 
         Raises:
-            UnusableDatabaseError: it was deleted, or too many ask at once.
+            UnusableDatabaseError: it was deleted.
+            BusyError: too many ask at once.
         """
-        if not self._slots.acquire(timeout=_WAIT_SECONDS):
-            raise UnusableDatabaseError("too much is asked at once; try again")
+        self._take_slot()
         try:
             which = self._which()
             library = self._taken(which) or self._opened()
@@ -89,19 +103,19 @@ class Desk:
             with suppress(RuntimeError):  # the loop has ended, and who listened with it
                 loop.call_soon_threadsafe(_offer, queue, (event, data))
 
-    @contextmanager
-    def listening(self) -> Iterator[asyncio.Queue[News]]:
-        """The news from now on; raises UnusableDatabaseError where too many listen."""
+    def listen(self) -> asyncio.Queue[News]:
+        """The news from now on, until `unlisten`; raises BusyError where too many listen."""
         queue: asyncio.Queue[News] = asyncio.Queue(_MOST_NEWS)
         with self._lock:
-            if len(self._listeners) >= _MOST_LISTENERS:
-                raise UnusableDatabaseError("too many pages listen at once; close some")
+            if len(self._listeners) >= MOST_LISTENERS:
+                raise BusyError("too many pages listen at once; close some")
             self._listeners[queue] = asyncio.get_running_loop()
-        try:
-            yield queue
-        finally:
-            with self._lock:
-                del self._listeners[queue]
+        return queue
+
+    def unlisten(self, queue: asyncio.Queue[News]) -> None:
+        """Put no more news into a queue."""
+        with self._lock:
+            self._listeners.pop(queue, None)
 
     def answer_again(self, library: Library, song_ids: Sequence[int] | None = None) -> None:
         """Make kept answers anew after a correction; nothing is heard for it.
@@ -121,6 +135,14 @@ class Desk:
             self._threads = [one for one in self._threads if one.is_alive()] + [thread]
             thread.start()
 
+    def take_notices(self, library: Library) -> None:
+        """Tell what did not follow from a change that is kept: the terminal, and who asks for the state."""
+        self.notice = ""
+        for notice in library.core.notices:
+            complain(notice)
+            self.notice = notice
+        library.core.notices.clear()
+
     def song(self, library: Library, answer: int) -> dict[str, Any]:
         """A song as the API tells it; raises NotThereError."""
         found = library.answers.get(answer)
@@ -136,6 +158,15 @@ class Desk:
         with suppress(Empty):
             while True:
                 self._free.get_nowait()[1].close()
+
+    def _take_slot(self) -> None:
+        """Wait until fewer use the library; what ends waits no more."""
+        until = monotonic() + _WAIT_SECONDS
+        while not self._slots.acquire(timeout=_LOOK_SECONDS):
+            if self.closing.is_set():
+                raise BusyError("the server is ending")
+            if monotonic() > until:
+                raise BusyError("too much is asked at once; try again")
 
     def _renew(self, rest: int | None) -> None:
         with self._renewing, suppress(SingeridError):  # another correction begins anew
@@ -166,7 +197,10 @@ class Desk:
 
     def _opened(self) -> Library:
         settings = self.settings
-        return Library.open(settings.folder, device=choose_device(settings.device), weights=settings.weights)
+        device = choose_device(settings.device)
+        library = Library.open(settings.folder, device=device, weights=settings.weights)
+        library.core.fingerprint_of = self.fingerprint_of
+        return library
 
 
 def desk(request: Request) -> Desk:
@@ -182,7 +216,7 @@ def song_of(answer: Answer, state: str) -> dict[str, Any]:
         answer: that is kept.
         state: the library's mark.
     """
-    content = answer.content
+    content, version = answer.content, version_of(Path(answer.path))
     told = {
         "id": answer.id,
         "path": printable(answer.path),
@@ -193,10 +227,23 @@ def song_of(answer: Answer, state: str) -> dict[str, Any]:
         "seconds": content["seconds"],
         "voice_seconds": content["voice_seconds"],
         "said": bool(content.get("said")),
-        "present": Path(answer.path).is_file(),
+        "present": bool(version),
+        "version": version,
         "stale": answer.state != state,
     }
     return told | ({"warning": content["warning"]} if content.get("warning") else {})
+
+
+def version_of(path: Path) -> str:
+    """Another text for each content that lies at a path, as far as size and time tell; "": no file does."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    mark = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(mark).hexdigest()[:16]
 
 
 def _offer(queue: asyncio.Queue[News], news: News) -> None:

@@ -4,22 +4,28 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
+from string import hexdigits
+from threading import Event
+from time import monotonic
 from typing import Any
 
 from singerid.errors import SingeridError
 from singerid.figures.spectrum import spectrum_svg
 from singerid.sound.files import AudioError
-from singerid.system.children import Child, ChildEndedError
-from singerid.system.files import atomic_write, writing
+from singerid.system.children import Child, StoppedError
+from singerid.system.files import atomic_write
 from singerid.web.converting import TYPES, ending
 from singerid.web.decoding import Eyes
+from singerid.web.desk import BusyError
+from singerid.web.replies import asked
 from singerid.web.settings import Settings
 
 _CHILDREN = 2
+_LOOK_SECONDS = 0.2
 
 
 class Looking:
@@ -27,6 +33,7 @@ class Looking:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._closed = Event()
         limits = settings.limits
         self._children: list[Child] = []
         self._free: LifoQueue[Child] = LifoQueue()
@@ -36,7 +43,8 @@ class Looking:
             self._free.put(child)
 
     def close(self) -> None:
-        """End its processes."""
+        """End its processes for good; who waits for them is told."""
+        self._closed.set()
         for child in self._children:
             child.close()
 
@@ -44,6 +52,21 @@ class Looking:
         """The length of a recording in seconds, by decoding it; raises AudioError where it is no sound."""
         found: float = self._ask("weigh", path)
         return found
+
+    def fingerprint(self, path: Path) -> str:
+        """What a recording is known by, see `sound_fingerprint`; raises AudioError."""
+        found = self._ask("digest", path)
+        if not isinstance(found, str) or len(found) != 64 or not set(found) <= set(hexdigits):
+            raise AudioError(path, "cannot be used: the decoder gave no answer that can be read")
+        return found
+
+    def tag(self, songs: Sequence[int] | None, write: bool, force: bool) -> dict[str, Any]:
+        """What changes in the tags of songs, see `tagging.write`; raises SingeridError."""
+        return self._tagging("tag", (songs, write, force))
+
+    def untag(self, songs: Sequence[int] | None) -> dict[str, Any]:
+        """Take that back, see `tagging.undo`; raises SingeridError."""
+        return self._tagging("untag", songs)
 
     def peaks(self, path: Path) -> bytes:
         """The outline of a recording's sound, as JSON; raises AudioError."""
@@ -74,8 +97,7 @@ class Looking:
         if not target.is_file():
             part = target.with_name(f".tmp-{uuid.uuid4().hex}.{kind}")
             try:
-                with writing(target):
-                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._settings.make(target.parent)
                 self._ask("convert", path, part)
                 part.replace(target)
             finally:
@@ -94,6 +116,7 @@ class Looking:
             return target.read_bytes()
         made = make()
         with suppress(SingeridError):  # a folder that cannot be written: it is made anew each time
+            self._settings.make(target.parent)
             with atomic_write(target) as file:
                 file.write(made)
             self._make_room(target)
@@ -122,19 +145,34 @@ class Looking:
                     one.unlink(missing_ok=True)
                     size -= status.st_size
 
+    def _tagging(self, kind: str, what: Any) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._ask(kind, self._settings.folder, what)
+        except AudioError as error:
+            raise SingeridError(
+                f"tags: {error.reason}; nothing is half written, and what was written can be taken back"
+            ) from error
+        return found
+
     def _ask(self, kind: str, path: Path, more: Any = None) -> Any:
         with self._child() as child:
             try:
-                return child.ask((kind, path, more))
-            except ChildEndedError as error:
-                raise AudioError(path, f"cannot be used: {error}") from error
+                return asked(child, (kind, path, more), path)
+            except StoppedError as error:
+                raise BusyError("the server is ending") from error
 
     @contextmanager
     def _child(self) -> Iterator[Child]:
-        try:
-            child = self._free.get(timeout=self._settings.limits.quiet_seconds)
-        except Empty as error:
-            raise SingeridError("the decoders are busy; try again") from error
+        until = monotonic() + self._settings.limits.quiet_seconds
+        while True:
+            if self._closed.is_set():
+                raise BusyError("the server is ending")
+            try:
+                child = self._free.get(timeout=_LOOK_SECONDS)
+                break
+            except Empty as error:
+                if monotonic() > until:
+                    raise BusyError("the decoders are busy; try again") from error
         try:
             yield child
         finally:

@@ -9,11 +9,11 @@ from singerid.library.library import Library
 from singerid.web.desk import Desk
 
 _LOOK_SECONDS = 0.4
-_LATEST = 20  # jobs
+_LATEST = 20  # jobs that are looked at: more do not change between two looks
 
 
 class News:
-    """Looks at a desk's library again and again while somebody listens, from `start` to `close`."""
+    """Looks at a desk's library again and again from `start` to `close`, whether or not anybody listens."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

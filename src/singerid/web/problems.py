@@ -10,11 +10,15 @@ from starlette.exceptions import HTTPException
 
 from singerid.errors import SingeridError
 from singerid.library.database import UnusableDatabaseError
+from singerid.library.journal import OvertakenError
 from singerid.sound.files import AudioError
-from singerid.text import in_utf8, printable
-from singerid.web.desk import NotThereError
+from singerid.text import printable
+from singerid.web.desk import BusyError, NotThereError
+from singerid.web.plain import PlainJSON
 from singerid.web.security import TooMuchError
 from singerid.web.uploads import UploadError
+
+_AGAIN_SECONDS = "5"
 
 
 class Problem(BaseModel):
@@ -33,11 +37,18 @@ class RefusedError(SingeridError):
     """What may not be done, though it is asked for rightly: a folder outside the roots, for example."""
 
 
+class NotNowError(SingeridError):
+    """What may be done, but not as things are: something else is to be done first."""
+
+
 def status_of(error: SingeridError) -> int:
     """The status of HTTP for an error."""
     for kind, status in (
         (NotThereError, 404),
         (RefusedError, 403),
+        (NotNowError, 409),
+        (OvertakenError, 409),
+        (BusyError, 503),
         (UnusableDatabaseError, 503),
         (AudioError, 422),
     ):
@@ -51,7 +62,8 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(SingeridError)
     def _known(_: Request, error: SingeridError) -> JSONResponse:
-        return problem(status_of(error), str(error))
+        headers = {"retry-after": _AGAIN_SECONDS} if isinstance(error, BusyError) else None
+        return problem(status_of(error), str(error), headers)
 
     @app.exception_handler(UploadError)
     def _upload(_: Request, error: UploadError) -> JSONResponse:
@@ -78,4 +90,4 @@ def tell_problems(app: FastAPI) -> None:
 
 def problem(status: int, detail: str, headers: Any = None) -> JSONResponse:
     """The answer that tells what is wrong."""
-    return JSONResponse({"detail": in_utf8(printable(detail))}, status, headers)
+    return PlainJSON({"detail": printable(detail)}, status, headers)

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from singerid.errors import SingeridError
-from singerid.system.files import read_json, write_json
+from singerid.system.files import read_json, write_json, writing
 
 _FILE = "review.json"
 
@@ -41,6 +41,10 @@ class ReviewNotes:
     def skip(self, recording: str) -> None:
         """Put a recording last."""
         with self._lock:
+            with writing(self.path):
+                self.path.parent.mkdir(
+                    mode=0o700, exist_ok=True
+                )  # not its parents: a deleted library stays so
             write_json(self.path, {"skipped": self._read() | {recording: _now()}})
 
     def answered(self) -> None:

@@ -2,7 +2,9 @@
 
 import ipaddress
 import logging
+import os
 import socket
+import threading
 import webbrowser
 from types import FrameType
 
@@ -15,6 +17,8 @@ from singerid.web.desk import Desk
 from singerid.web.security import HEADER_BYTES, Pass
 from singerid.web.settings import Settings
 
+_END_SECONDS = 10.0  # in which it ends by itself, else it is ended
+
 
 class _Server(uvicorn.Server):
     """Ends the pages that listen for news as soon as it is to end: they would listen for ever."""
@@ -22,10 +26,22 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
         super().__init__(config)
         self._desk = desk
+        self._last: threading.Timer | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._desk.closing.set()
+        if self._last is None:
+            # Some thread may wait for another program that writes to the library. All that is written is a
+            # transaction: the process may end at any moment.
+            self._last = threading.Timer(_END_SECONDS, os._exit, (128 + sig,))
+            self._last.daemon = True
+            self._last.start()
         super().handle_exit(sig, frame)
+
+    def ended(self) -> None:
+        """It has ended by itself."""
+        if self._last is not None:
+            self._last.cancel()
 
 
 def is_local(host: str) -> bool:
@@ -67,20 +83,37 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=3,
     )
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}/?token={passes.token}"
-    say(address)
+    say(f"http://{_shown(host)}:{port}/?token={passes.token}")
+    if is_any(host):
+        tell(f"From another machine: http://{socket.gethostname()}:{port}/?token={passes.token}")
     tell(
         "Open that address; it lets one browser in. Ctrl-C ends the server."
         if token is None
         else "Open that address. Ctrl-C ends the server."
     )
     if open_browser:
-        webbrowser.open(address)
+        webbrowser.open(f"http://{_shown(host)}:{port}/?token={passes.token}")
+    server = _Server(config, desk)
     try:
-        _Server(config, desk).run([listening])
+        server.run([listening])
     finally:
+        server.ended()
         listening.close()
+
+
+def is_any(host: str) -> bool:
+    """Whether an address means all addresses of this machine: no browser can open it."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == ""
+
+
+def _shown(host: str) -> str:
+    """An address as it stands in that of a page which this machine can open."""
+    if is_any(host):
+        return "[::1]" if ":" in host else "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from singerid.library.cache import cache_of
+from singerid.system.files import writing
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,25 @@ class Settings:
         """The server's own folder, in the library's."""
         return self.folder / "serve"
 
+    def make(self, folder: Path) -> None:
+        """Make a folder within the server's own; a library that was deleted stays so.
+
+        Raises:
+            SingeridError: it cannot be made, or the library is not there any more.
+        """
+        with writing(folder):
+            self.own.mkdir(mode=0o700, exist_ok=True)  # not its parents
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     @property
     def uploads(self) -> Path:
         """Where uploaded files are kept."""
         return self.own / "uploads"
+
+    @property
+    def reached(self) -> tuple[Path, ...]:
+        """Folders whose files may be heard and tagged."""
+        return (*(root.absolute() for root in self.roots), self.uploads.absolute())
 
     @property
     def cache(self) -> Path:

@@ -73,7 +73,7 @@ async def receive(
     if kind != b"multipart/form-data" or not boundary:
         raise UploadError(415, 'send files as multipart/form-data, in the field "files"')
     with writing(folder):
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700)
     taking = _Taking(folder, limits)
     try:
         parser = MultipartParser(boundary, taking.callbacks())

@@ -1,33 +1,28 @@
 """Does the jobs of a library's queue, one after another, in a process of its own."""
 
-import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from time import sleep
 from typing import Any
 
-from singerid.errors import Failure, SingeridError
-from singerid.library.database import UnusableDatabaseError
-from singerid.library.jobs import Job, JobKind
+from singerid.errors import SingeridError
+from singerid.library.database import Database, is_library
+from singerid.library.jobs import Job, Jobs, JobState
 from singerid.library.library import Library
-from singerid.library.pages import sentences
 from singerid.plugins import load_plugin
-from singerid.sound.files import AudioError
-from singerid.system.children import Child, ChildEndedError, StoppedError, end_with_parent
+from singerid.system.children import StoppedError, end_with_parent
 from singerid.system.devices import choose_device, use_threads
 from singerid.system.files import locked
-from singerid.system.streams import guard_streams
-from singerid.text import counted, names_text, printable
-from singerid.web.decoding import Ears, within
+from singerid.system.streams import complain, guard_streams
+from singerid.web.bench import AGAIN_SECONDS, Bench, done, patiently
+from singerid.web.kept import files_of, remove_forgotten, remove_unheard
 from singerid.web.settings import Settings
 
 _LOOK_SECONDS = 0.3
-_AGAIN_SECONDS = 1.0  # after which a worker that died is started again, and a busy library asked again
-_TOLD = 5  # failures
 
 
 class Worker:
@@ -44,42 +39,60 @@ class Worker:
         self._thread.start()
 
     def close(self) -> None:
-        """End it; the job that it is at waits for the next one."""
+        """End it; the job that it is at waits for the next one, and nothing is held against it."""
         self._closing.set()
         if self._process is not None:
             self._process.kill()
         self._thread.join()
+        with suppress(SingeridError), _alone(self._settings), Database(self._settings.folder) as database:
+            Jobs(database).resume(died=False)
 
     def _keep(self) -> None:
         # "spawn", for a process that has used torch's threads cannot be forked safely.
         context = get_context("spawn")
         while not self._closing.is_set():
             process = context.Process(target=work, args=(self._settings,))
-            process.start()
-            self._process = process
-            if self._closing.is_set():
-                process.kill()
-            process.join()
-            self._closing.wait(_AGAIN_SECONDS)
+            try:
+                process.start()
+            except OSError as error:  # no memory for it now, for example
+                complain(f"jobs wait, for no process can be started for them ({error}); that is tried again")
+            else:
+                self._process = process
+                if self._closing.is_set():
+                    process.kill()
+                process.join()
+            self._closing.wait(AGAIN_SECONDS)
 
 
 def work(settings: Settings) -> None:
     """Do jobs for ever, or until the library is not there; only one process does so at a time."""
     guard_streams()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever it is writing is one transaction: it may end at any moment, and does so with the server.
     threading.Thread(target=end_with_parent, daemon=True).start()
     for plugin in settings.plugins:
         load_plugin(plugin)
     use_threads(settings.threads)
-    while True:
+    told = ""
+    while is_library(settings.folder):
         try:
-            with locked(settings.own / "worker", "another server works on this library's queue"):
+            with _alone(settings):
                 _work(settings)
             return
-        except SingeridError:  # it works on it, or the library cannot be opened now
-            sleep(_AGAIN_SECONDS)
-            if not settings.folder.is_dir():
-                return
+        except SingeridError as error:  # another one works on it, or the library cannot be opened now
+            if str(error) != told:
+                complain(f"jobs wait: {error}")
+            told = str(error)
+            sleep(AGAIN_SECONDS)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Within, no other process works on the queue. A library that was deleted is not made anew for that."""
+    place = settings.own / "worker"
+    settings.make(place)
+    with locked(place, "another server works on this library's queue"):
+        yield
 
 
 def _work(settings: Settings) -> None:
@@ -87,6 +100,7 @@ def _work(settings: Settings) -> None:
     with Library.open(settings.folder, device=device, weights=settings.weights) as library:
         library.jobs.resume()
         which = library.core.database.path.stat().st_ino
+        remove_forgotten(library, settings)
         bench = Bench(library, settings)
         try:
             while _is_there(library, which):
@@ -106,161 +120,24 @@ def _is_there(library: Library, which: int) -> bool:
         return False
 
 
-class Bench:
-    """What jobs are done with.
-
-    Args:
-        library: whose they are.
-        settings: of the server.
-    """
-
-    def __init__(self, library: Library, settings: Settings) -> None:
-        self.library, self.settings = library, settings
-        self._ears: Child | None = None
-        self._hears: object = None
-
-    @property
-    def ears(self) -> Child:
-        """The process that hears as the library does now; it is kept from one job to the next."""
-        library, limits = self.library, self.settings.limits
-        if library.core.contents.settings is None:
-            with library.core.database.command("hear", can_undo=False):
-                library.core.settle(None)
-        if self._ears is None or self._hears != library.core.settings:
-            self.close()
-            self._ears = Child(Ears(self.settings), limits.child_bytes, limits.quiet_seconds)
-            self._hears = library.core.settings
-        return self._ears
-
-    def close(self) -> None:
-        """End that process."""
-        if self._ears is not None:
-            self._ears.close()
-
-
 def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
     """Do a job, and tell what became of it; nothing that goes wrong with it is raised."""
     library = bench.library
     try:
-        message = _KINDS[job.kind](bench, job.id, arguments)
-        library.jobs.end(job.id, "done", message)
+        _end(library, job, "done", done(bench, job, arguments))
     except StoppedError:
         pass  # it is told as cancelled by who did that
     except SingeridError as error:
-        library.jobs.end(job.id, "failed", str(error))
+        _end(library, job, "failed", str(error))
     except Exception as error:
-        library.jobs.end(job.id, "failed", f"unexpected {type(error).__name__}: {error}")
+        _end(library, job, "failed", f"unexpected {type(error).__name__}: {error}")
+    for notice in library.core.notices:
+        complain(notice)
+    library.core.notices.clear()
+    remove_unheard(library, bench.settings, files_of(arguments))
 
 
-def _hear(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
-    library, settings = bench.library, bench.settings
-    heard = known = 0
-    names: dict[str, str] = arguments.get("names", {})
-
-    def goes_on() -> bool:
-        return library.jobs.is_running(job)
-
-    files, failures = bench.ears.ask(("list", arguments["paths"]), goes_on)
-    for done, path in enumerate(files):
-        if not library.jobs.progress(job, done, len(files), printable(path.name)):
-            raise StoppedError
-        if not within(path, (*settings.roots, settings.uploads)):
-            failures.append(Failure(str(path), "leads out of the folders that may be heard (--root)"))
-        elif _is_known(library, path):
-            known += 1
-        else:
-            try:
-                voice, warning = bench.ears.ask(("hear", path), goes_on)
-                keep = partial(library.keep, path, voice, warning, names.get(str(path), ""))
-                _patiently(keep, goes_on)
-                heard += 1
-            except ChildEndedError as error:
-                failures.append(Failure(str(path), f"cannot be used: {error}"))
-            except AudioError as error:
-                failures.append(Failure(str(path), error.reason))
-    library.jobs.progress(job, len(files), len(files))
-    told = _told(heard, known, failures)
-    if failures and not heard and not known:
-        raise SingeridError(told)
-    return told
-
-
-def _told(heard: int, known: int, failures: Sequence[Failure]) -> str:
-    parts = [f"{counted(heard, 'song')} heard"]
-    if known:
-        parts.append(f"{known:,} known already")
-    if failures:
-        parts.append(f"{len(failures):,} could not be used: {names_text(map(str, failures), _TOLD)}")
-    return "; ".join(parts)
-
-
-def _is_known(library: Library, path: Path) -> bool:
-    """Whether the answer for a file is up to date."""
-    answer = library.answers.at(os.path.abspath(path))  # noqa: PTH100 (as answers are kept)
-    if answer is None or answer.state != library.state:
-        return False
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (answer.size, answer.changed_ns)
-
-
-def _patiently(write: Callable[[], object], goes_on: Callable[[], bool]) -> None:
-    """Write to the library as soon as no other program does; raises StoppedError where that is not wanted."""
-    while True:
-        try:
-            write()
-            return
-        except UnusableDatabaseError:
-            if not goes_on():
-                raise StoppedError from None
-            sleep(_AGAIN_SECONDS)
-
-
-class _Steps:
-    """Tells the steps of a job; raises StoppedError where it was cancelled."""
-
-    def __init__(self, library: Library, job: int, total: int = 0) -> None:
-        self._library, self._job, self.total, self._done = library, job, total, 0
-
-    def begin(self, total: int) -> None:
-        self.total = total
-
-    def __call__(self) -> None:
-        self._done += 1
-        if not self._library.jobs.progress(self._job, self._done, self.total):
-            raise StoppedError
-
-
-def _calibrate(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
-    library = bench.library
-    steps = _Steps(library, job)
-    found, _ = library.calibrate(arguments["fpir"], begin=steps.begin, step=steps)
-    library.answer_again()
-    return " ".join(sentences(found)[:1])
-
-
-def _discover(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
-    library = bench.library
-    found, _ = library.discover([], _Steps(library, job))
-    alone = counted(len(found.single), "recording")
-    return f"{counted(len(found.voices), 'voice')} without a name; {alone} like no other"
-
-
-def _migrate(bench: Bench, job: int, arguments: dict[str, Any]) -> str:
-    library = bench.library
-    steps = _Steps(library, job, len(library.core.contents.recordings))
-    report = library.migrate(arguments.get("encoder"), step=steps)
-    library.answer_again()
-    made = f"{counted(report.made, 'recording')} heard anew; calibrate next"
-    failed = names_text(map(str, report.failures), _TOLD)
-    return f"{made}; {len(report.failures):,} could not be: {failed}" if report.failures else made
-
-
-_KINDS: dict[JobKind, Callable[[Bench, int, dict[str, Any]], str]] = {
-    "hear": _hear,
-    "calibrate": _calibrate,
-    "discover": _discover,
-    "migrate": _migrate,
-}
+def _end(library: Library, job: Job, state: JobState, message: str) -> None:
+    """Tell what became of a job, as soon as the library can be written."""
+    with suppress(StoppedError):
+        patiently(partial(library.jobs.end, job.id, state, message), lambda: library.jobs.is_running(job.id))

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,16 +10,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from singerid.library.jobs import JobKind
 from singerid.sound.files import AudioError
 from singerid.sound.listing import is_audio_name
 from singerid.text import printable
+from singerid.web.api.asking import ask, check_room, inside
 from singerid.web.api.songs import Looks
 from singerid.web.api.state import OfDesk
-from singerid.web.decoding import within
 from singerid.web.desk import Desk, NotThereError
 from singerid.web.looking import Looking
 from singerid.web.problems import RefusedError
+from singerid.web.reach import within
 from singerid.web.uploads import Upload, UploadError, receive
 
 router = APIRouter(tags=["hear"])
@@ -41,7 +42,7 @@ class Migration(BaseModel):
 @router.post("/hear")
 def hear(wanted: Paths, at: OfDesk) -> dict[str, Any]:
     """Hear files and folders inside the roots; what is up to date is not heard again."""
-    paths = [_inside(at, path) for path in wanted.paths]
+    paths = [inside(at, path) for path in wanted.paths]
     return ask(at, "hear", {"paths": [str(path) for path in paths]})
 
 
@@ -57,7 +58,7 @@ def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> di
     if not path:
         roots = [{"name": printable(root.name or root), "path": printable(root)} for root in at.roots]
         return {"path": "", "parent": None, "folders": roots, "files": 0}
-    folder = _inside(at, path)
+    folder = inside(at, path)
     if not folder.is_dir():
         raise NotThereError(f"{printable(path)}: is no folder; give one")
     found: list[dict[str, str]] = []
@@ -68,6 +69,7 @@ def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> di
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir() and within(Path(entry.path), at.roots):
+                    # Told so, a name that is no UTF-8 leads back to it (`inside`).
                     found.append({"name": printable(entry.name), "path": printable(entry.path)})
                 files += entry.is_file() and is_audio_name(entry.name)
     except OSError as error:
@@ -101,65 +103,42 @@ _BODY = {
 async def upload(request: Request, at: OfDesk, looks: Looks) -> dict[str, Any]:
     """Send files, in the field "files"; they are kept in the server's own folder, and heard."""
     await to_thread.run_sync(_check_queue, at)
+    await to_thread.run_sync(at.settings.make, at.settings.uploads)
     folder = at.settings.uploads / secrets.token_hex(8)
     kind = request.headers.get("content-type", "")
     uploads = await receive(kind, request.stream(), folder, at.settings.limits)
     return await to_thread.run_sync(_heard, at, looks, folder, uploads)
 
 
-def ask(at: Desk, kind: JobKind, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Put a job in the queue; raises UploadError where too many wait."""
-    with at.library() as library:
-        _check_room(at, library.jobs.unfinished)
-        job = library.jobs.add(kind, arguments).to_json()
-    at.tell("job", job)
-    return job
-
-
 def _check_queue(at: Desk) -> None:
     with at.library() as library:
         if not library.core.database.writable:
             raise RefusedError(f"{printable(at.folder)}: the library is read-only; copy it to hear more")
-        _check_room(at, library.jobs.unfinished)
-
-
-def _check_room(at: Desk, waiting: int) -> None:
-    if waiting >= at.settings.limits.jobs:
-        raise UploadError(429, f"{waiting} jobs wait already; wait for some, or cancel them")
+        check_room(at, library.jobs.unfinished)
 
 
 def _heard(at: Desk, looks: Looking, folder: Path, uploads: list[Upload]) -> dict[str, Any]:
     refused: list[dict[str, str]] = []
     names: dict[str, str] = {}
     is_large = True
-    for one in uploads:
-        detail = one.detail
-        if one.path is not None:
-            is_large = False
-            try:
-                looks.weigh(one.path)
-                names[str(one.path.absolute())] = one.name
-                continue
-            except AudioError as error:
-                detail = error.reason
-                one.path.unlink(missing_ok=True)
-        refused.append({"name": one.name, "detail": detail})
-    if not names:
-        folder.rmdir()
-        told = "; ".join(f"{one['name']}: {one['detail']}" for one in refused[:5])
-        raise UploadError(413 if is_large else 415, told)
-    return {"job": ask(at, "hear", {"paths": list(names), "names": names}), "refused": refused}
-
-
-def _inside(at: Desk, text: str) -> Path:
-    """A path inside the roots; raises RefusedError where it is, or a link leads, elsewhere."""
-    path = Path(os.path.normpath(text)) if "\0" not in text else None
-    if path is None or not path.is_absolute() or not within(path, at.roots):
-        roots = ", ".join(printable(root) for root in at.roots) or "none"
-        raise RefusedError(
-            f"{printable(text)}: lies in no folder that may be heard ({roots}); start singerid serve with "
-            "--root FOLDER for it"
-        )
-    if not path.exists():
-        raise NotThereError(f"{printable(text)}: does not exist; check the name")
-    return path
+    try:
+        for one in uploads:
+            detail = one.detail
+            if one.path is not None:
+                is_large = False
+                try:
+                    looks.weigh(one.path)
+                    names[str(one.path.absolute())] = one.name
+                    continue
+                except AudioError as error:
+                    detail = error.reason
+                    one.path.unlink(missing_ok=True)
+            refused.append({"name": one.name, "detail": detail})
+        if not names:
+            told = "; ".join(f"{one['name']}: {one['detail']}" for one in refused[:5])
+            raise UploadError(413 if is_large else 415, told)
+        job = ask(at, "hear", {"paths": list(names), "names": names})
+    except BaseException:  # no job will hear them
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return {"job": job, "refused": refused}

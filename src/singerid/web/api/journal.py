@@ -13,10 +13,14 @@ router = APIRouter(tags=["journal"])
 
 
 class Undo(BaseModel):
-    """How many commands are taken back, the latest first."""
+    """How many commands are taken back, the latest first; and the number of the latest as it is shown.
+
+    Where another one was done meanwhile, nothing is taken back (409): what is not seen is not meant.
+    """
 
     model_config = ConfigDict(extra="forbid")
     count: Annotated[int, Field(ge=1, le=1000)] = 1
+    latest: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
 
 @router.get("/journal")
@@ -30,4 +34,4 @@ def journal(at: OfDesk, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dic
 def undo(at: OfDesk, body: Undo) -> dict[str, Any]:
     """Take back the latest commands."""
     with correcting(at) as library:
-        return {"undone": [asdict(entry) for entry in library.undo(body.count)]}
+        return {"undone": [asdict(entry) for entry in library.undo(body.count, body.latest)]}

@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.exceptions import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 from singerid.library.review import Question, next_question
+from singerid.library.saying import KnownRecording
 from singerid.web.api.state import OfDesk
 from singerid.web.clips import answer_of, clip_of_recording
-from singerid.web.correcting import correcting
-from singerid.web.desk import Desk
+from singerid.web.correcting import correcting, named
+from singerid.web.desk import Desk, version_of
 from singerid.web.review_notes import ReviewNotes
 
 router = APIRouter(tags=["review"])
@@ -29,10 +30,13 @@ class Reply(BaseModel):
 
 
 @router.get("/review")
-def review(at: OfDesk) -> dict[str, Any]:
-    """The question that teaches most, how many songs there are to ask about, and how many were answered."""
+def review(at: OfDesk, id: Annotated[str | None, Query(max_length=100)] = None) -> dict[str, Any]:
+    """The question that teaches most, how many songs there are to ask about, and how many were answered.
+
+    With the id of a question, that one, as long as it is open.
+    """
     with at.library() as library:
-        return _now(at, library, at.notes)
+        return _now(at, library, at.notes, id)
 
 
 @router.post("/review")
@@ -66,14 +70,14 @@ def _require(library: Library, recording: str) -> None:
 
 def _keep(library: Library, body: Reply) -> None:
     if body.answer == "nobody":
-        library.say_nobody(body.id)
+        library.say_nobody(KnownRecording(body.id))
         return
     if body.singer is None:
         raise SingeridError(f"{body.answer.replace('_', ' ')}: give the singer whom that is said of")
     if body.answer == "no":
-        library.say(body.id, never=body.singer)
+        library.say(KnownRecording(body.id), never=named(library, body.singer))
     else:
-        library.say(body.id, singer=body.singer)
+        library.say(KnownRecording(body.id), singer=named(library, body.singer))
 
 
 def _unlisted(library: Library, question: Question) -> dict[str, Any]:
@@ -92,15 +96,18 @@ def _unlisted(library: Library, question: Question) -> dict[str, Any]:
         "voice_seconds": one.voice_seconds,
         "said": False,
         "present": bool(path) and Path(path).is_file(),
+        "version": version_of(Path(path)) if path else "",
         "stale": False,
     }
 
 
-def _now(at: Desk, library: Library, notes: ReviewNotes) -> dict[str, Any]:
+def _now(at: Desk, library: Library, notes: ReviewNotes, wanted: str | None = None) -> dict[str, Any]:
     if library.core.contents.settings is None:  # nothing was ever heard
         return {"question": None, "left": 0, "answered": notes.count}
     rule, calibration = library.rule()
-    question, left = next_question(library.core.contents, rule, notes.skipped, calibration is not None)
+    question, left = next_question(
+        library.core.contents, rule, notes.skipped, calibration is not None, wanted
+    )
     counts = {"left": left, "answered": notes.count}
     if question is None:
         return {"question": None, **counts}

@@ -14,8 +14,9 @@ from singerid.text import printable
 from singerid.web.api.songs import Looks
 from singerid.web.api.state import OfDesk
 from singerid.web.clips import best_recordings, clip_of_recording
-from singerid.web.correcting import correcting
+from singerid.web.correcting import correcting, named
 from singerid.web.desk import NotThereError
+from singerid.web.reach import readable
 
 router = APIRouter(tags=["singers"])
 Name = Annotated[str, Field(min_length=1, max_length=500)]
@@ -92,7 +93,7 @@ def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str,
     """The recordings of a singer, and whom that voice is most like."""
     with at.library() as library:
         contents = library.core.contents
-        number = contents.require(name)
+        number = contents.require(named(library, name))
         return {
             "name": contents.names[number],
             "recordings": [
@@ -107,7 +108,7 @@ def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str,
                     "fit": row["score"],
                     "said": row["said"],
                 }
-                for row in library.recordings_of(name)
+                for row in library.recordings_of(contents.names[number])
             ],
             "alike": [
                 {"name": other, "score": score} for other, score in alike(contents, number, _MOST_ALIKE)
@@ -119,17 +120,17 @@ def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str,
 def picture(at: OfDesk, looks: Looks, name: Annotated[str, Query(max_length=500)]) -> Response:
     """The mean spectrum of the recording that fits a singer best; 404 where no file is there."""
     with at.library() as library:
-        found = best_recordings(library, library.core.contents.require(name))
+        found = best_recordings(library, library.core.contents.require(named(library, name)))
     if not found:
         raise NotThereError(f"'{printable(name)}': no file of this singer is where it was; hear one again")
-    return Response(looks.voice(found[0][1]), media_type="image/svg+xml")
+    return Response(looks.voice(readable(at.settings, found[0][1])), media_type="image/svg+xml")
 
 
 @router.post("/singers/rename")
 def rename(at: OfDesk, body: Rename) -> dict[str, Any]:
     """Call a singer otherwise."""
     with correcting(at) as library:
-        library.rename(body.name, body.to)
+        library.rename(named(library, body.name), body.to)
         contents = library.core.contents
         return {"name": contents.names[contents.require(body.to)]}
 
@@ -139,10 +140,10 @@ def merge(at: OfDesk, body: Merge) -> dict[str, Any]:
     """Make two singers one, or say what that would move."""
     with at.library() as library:
         contents = library.core.contents
-        first, second = contents.require(body.name), contents.require(body.into)
+        first, second = (contents.require(named(library, one)) for one in (body.name, body.into))
         if first == second:
             raise SingeridError(f"'{body.name}' and '{body.into}' are one singer already")
-        rows = library.recordings_of(body.name)
+        rows = library.recordings_of(contents.names[first])
         found = {
             "recordings": [
                 {"name": Path(row["path"]).name or row["id"], "path": row["path"]} for row in rows
@@ -152,7 +153,7 @@ def merge(at: OfDesk, body: Merge) -> dict[str, Any]:
         }
     if not body.preview:
         with correcting(at) as library:
-            found["moved"] = library.merge(body.name, body.into)
+            found["moved"] = library.merge(named(library, body.name), named(library, body.into))
     return found
 
 
@@ -160,7 +161,7 @@ def merge(at: OfDesk, body: Merge) -> dict[str, Any]:
 def split(at: OfDesk, body: Split) -> dict[str, Any]:
     """Make two singers of one."""
     with correcting(at) as library:
-        done = library.split(body.name, body.into, recordings=body.recordings)
+        done = library.split(named(library, body.name), body.into, recordings=body.recordings)
     return {"name": done.name, "moved": list(done.moved), "stayed": done.stayed}
 
 
@@ -170,4 +171,4 @@ def forget(at: OfDesk, body: Forget) -> dict[str, Any]:
     if not body.sure:
         raise SingeridError("forget cannot be undone: say that you are sure")
     with correcting(at) as library:
-        return {"recordings": library.forget(body.name)}
+        return {"recordings": library.forget(named(library, body.name))}

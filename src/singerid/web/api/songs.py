@@ -10,10 +10,16 @@ from pydantic import BaseModel, Field, model_validator
 from singerid.errors import SingeridError
 from singerid.library.answers import Answer, Order
 from singerid.library.library import Library
+from singerid.library.saying import KnownRecording
 from singerid.text import in_utf8, printable
+from singerid.web.api.asking import ask, inside
 from singerid.web.api.state import OfDesk
+from singerid.web.correcting import named
 from singerid.web.desk import Desk, NotThereError, song_of
+from singerid.web.kept import is_upload, remove_upload
 from singerid.web.looking import Looking
+from singerid.web.problems import NotNowError
+from singerid.web.reach import readable
 
 router = APIRouter(tags=["songs"])
 
@@ -74,16 +80,17 @@ def song(song: Id, at: OfDesk, looks: Looks) -> dict[str, Any]:
             one | {"path": printable(one["path"]), "recording": _recording_at(library, one["path"])}
             for one in result.get("nearest", ())
         ]
-    playable = looks.playable(Path(answer.path)) if told["present"] else ""
+    playable = _playable(at, looks, Path(answer.path)) if told["present"] else ""
     return told | {"result": result, "playable": playable, "nearest": nearest}
 
 
 @router.delete("/songs/{song}")
 def remove(song: Id, at: OfDesk) -> dict[str, Any]:
-    """Take a song out of the list; its file stays."""
+    """Take a song out of the list; its file stays, but for one that was dropped on the page."""
     with at.library() as library:
-        if not library.answers.remove(song):
-            raise NotThereError(f"song {song}: is not in the list; reload it")
+        answer = _answer(library, song)
+        library.answers.remove(song)
+        remove_upload(at.settings, answer.path)
     at.tell("library", {})
     return {"removed": song}
 
@@ -93,23 +100,72 @@ def say(song: Id, said: Said, at: OfDesk) -> dict[str, Any]:
     """Say who sings in a song, who does not, or that nobody does; that outweighs every score, for ever."""
     with at.library() as library:
         answer = _answer(library, song)
-        contents = library.core.contents
-        what: str | Path = Path(answer.path)
-        if answer.recording is not None and answer.recording in contents.index:
-            what = answer.recording  # the file need not be there
-        elif not Path(answer.path).is_file():
-            raise SingeridError(
-                f"{printable(answer.path)}: is not there any more, and the library does not know its voice; "
-                "put it back, or hear it where it is now"
-            )
         if said.nobody:
-            library.say_nobody(what)
+            recording = _recording(library, answer)
+            library.say_nobody(recording or _present(answer))
+            if recording is None and answer.content["decision"] == "no_voice":
+                # Of it nothing is known that its answer could be made anew of.
+                library.answers.renew([(song, answer.content | {"said": True}, library.state)])
         else:
-            library.say(what, singer=said.is_, never=said.is_not)
-        at.answer_again(library, [song])
+            what = _recording(library, answer) or _known(library, answer)
+            singer, never = (name and named(library, name) for name in (said.is_, said.is_not))
+            library.say(what, singer=singer, never=never)
+        with library.core.afterwards():
+            at.answer_again(library, [song])
+        at.take_notices(library)
         told = at.song(library, song)
     at.tell("library", {})
     return told
+
+
+def _recording(library: Library, answer: Answer) -> KnownRecording | None:
+    """The recording that an answer is of: its file need not be there."""
+    known = answer.recording is not None and answer.recording in library.core.contents.index
+    return KnownRecording(answer.recording or "") if known else None
+
+
+def _present(answer: Answer) -> Path:
+    path = Path(answer.path)
+    if not path.is_file():
+        raise SingeridError(
+            f"{printable(path)}: is not there any more, and the library does not know its voice; "
+            "put it back, or hear it where it is now"
+        )
+    return path
+
+
+def _known(library: Library, answer: Answer) -> KnownRecording:
+    """The recording that a song's file is; raises NotNowError where no voice of it is known: none to name.
+
+    Nothing is heard for it here: strangers' files are heard in processes of their own, as jobs.
+    """
+    path = _present(answer)
+    found = library.core.look(path).recording
+    if found is not None and found in library.core.contents.index:
+        return KnownRecording(found)
+    if answer.content["decision"] == "no_voice":
+        raise NotNowError(
+            f"{printable(path)}: nobody is heard to sing in it, so there is no voice to name; nothing was "
+            "kept. Where somebody does sing, enroll another recording of that voice"
+        )
+    raise NotNowError(
+        f"{printable(path)}: the library does not know its voice any more, so nothing was kept; hear the "
+        "song again, then say it again"
+    )
+
+
+@router.post("/songs/{song}/hear", status_code=202)
+def hear_again(song: Id, at: OfDesk) -> dict[str, Any]:
+    """Hear a song again, as a job, also one that was dropped on the page and one that is up to date."""
+    with at.library() as library:
+        answer = _answer(library, song)
+    path = Path(answer.path)
+    if not is_upload(at.settings, path):
+        path = inside(at, answer.path)
+    elif not path.is_file():
+        raise NotThereError(f"{printable(answer.name)}: is not there any more; drop it again")
+    names = {str(path): answer.content["name"]} if answer.content.get("name") else {}
+    return ask(at, "hear", {"paths": [str(path)], "names": names, "again": True})
 
 
 @router.get("/songs/{song}/peaks")
@@ -147,6 +203,13 @@ def recording_peaks(recording: str, at: OfDesk, looks: Looks) -> Response:
 _KEPT = {"cache-control": "private, max-age=3600"}
 
 
+def _playable(at: Desk, looks: Looking, path: Path) -> str:
+    try:
+        return looks.playable(readable(at.settings, path))
+    except SingeridError:
+        return ""
+
+
 def _json(content: bytes) -> Response:
     return Response(content, media_type="application/json", headers=_KEPT)
 
@@ -166,7 +229,7 @@ def _answer(library: Library, song: int) -> Answer:
 def _path(at: Desk, song: int) -> Path:
     with at.library() as library:
         path = Path(_answer(library, song).path)
-    return _there(path)
+    return readable(at.settings, path)
 
 
 def _recording_path(at: Desk, recording: str) -> Path:
@@ -176,15 +239,7 @@ def _recording_path(at: Desk, recording: str) -> Path:
         raise NotThereError(
             f"recording {printable(recording)}: nobody knows where its file is; enroll it again"
         )
-    return _there(Path(path))
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise NotThereError(
-            f"{printable(path)}: is not there any more; put it back, or hear it where it is now"
-        )
-    return path
+    return readable(at.settings, Path(path))
 
 
 def _recording_at(library: Library, path: str) -> str | None:

@@ -1,17 +1,19 @@
 """What the library is, the queue of jobs, and the news."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from singerid.text import printable
 from singerid.version import __version__
-from singerid.web.desk import Desk, NotThereError, desk
+from singerid.web.desk import Desk, News, NotThereError, desk
+from singerid.web.kept import files_of, full_disk, remove_unheard
+from singerid.web.plain import plain_json
 
 router = APIRouter(tags=["state"])
 OfDesk = Annotated[Desk, Depends(desk)]
@@ -54,6 +56,7 @@ def state(at: OfDesk) -> dict[str, Any]:
             "undo": asdict(latest[0]) if latest and latest[0].can_undo else None,
             "version": __version__,
             "writable": library.core.database.writable,
+            "notice": at.notice or full_disk(at.folder),
         }
 
 
@@ -70,7 +73,11 @@ def cancel(job: int, at: OfDesk) -> dict[str, Any]:
     with at.library() as library:
         if not -(2**63) <= job < 2**63 or library.jobs.get(job) is None:
             raise NotThereError(f"job {job}: there is none; reload the list")
-        library.jobs.cancel(job)
+        waits = library.jobs.cancel_waiting(job)
+        if waits is None:
+            library.jobs.cancel(job)  # it is running: its worker stops, and removes what it has not heard
+        else:
+            remove_unheard(library, at.settings, files_of(waits))
         found = library.jobs.get(job)
         assert found is not None
     at.tell("job", found.to_json())
@@ -80,20 +87,34 @@ def cancel(job: int, at: OfDesk) -> dict[str, Any]:
 @router.get("/events", response_class=StreamingResponse)
 async def events(at: OfDesk) -> StreamingResponse:
     """The news as they come (text/event-stream): "job" with a job, "library" when anything has changed."""
+    queue = at.listen()  # before the answer begins: where too many listen, that is the answer
 
     async def news() -> AsyncIterator[str]:
-        with at.listening() as queue:
-            yield ": listening\n\n"
-            quiet = 0.0
-            while not at.closing.is_set():
-                try:
-                    event, data = await asyncio.wait_for(queue.get(), _LOOK_SECONDS)
+        yield ": listening\n\n"
+        quiet = 0.0
+        while not at.closing.is_set():
+            try:
+                event, data = await asyncio.wait_for(queue.get(), _LOOK_SECONDS)
+                quiet = 0.0
+                yield f"event: {event}\ndata: {plain_json(data)}\n\n"
+            except TimeoutError:
+                quiet += _LOOK_SECONDS
+                if quiet >= _LIFE_SECONDS:
                     quiet = 0.0
-                    yield f"event: {event}\ndata: {json.dumps(data)}\n\n"
-                except TimeoutError:
-                    quiet += _LOOK_SECONDS
-                    if quiet >= _LIFE_SECONDS:
-                        quiet = 0.0
-                        yield ": here\n\n"
+                    yield ": here\n\n"
 
-    return StreamingResponse(news(), media_type="text/event-stream")
+    return _Events(news(), queue, at)
+
+
+class _Events(StreamingResponse):
+    """A stream that is listened to no more when it ends, also where it did not begin."""
+
+    def __init__(self, news: AsyncIterator[str], queue: asyncio.Queue[News], at: Desk) -> None:
+        super().__init__(news, media_type="text/event-stream")
+        self._queue, self._desk = queue, at
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._desk.unlisten(self._queue)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from singerid.library.calibrate import DEFAULT_FPIR, Calibration
 from singerid.library.library import Library
 from singerid.library.pages import PICTURE, worth
-from singerid.web.api.hear import ask
+from singerid.web.api.asking import ask
 from singerid.web.api.state import OfDesk
 from singerid.web.audit import audit_of_encoder
 from singerid.web.desk import NotThereError

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from singerid.library.discover import has_grouped, voice_name
+from singerid.library.discover import has_grouped
 from singerid.library.library import Library
 from singerid.library.records import Recording
 from singerid.library.review import open_songs
-from singerid.web.api.hear import ask
+from singerid.library.saying import KnownRecording, UnnamedVoice
+from singerid.web.api.asking import ask
 from singerid.web.api.state import OfDesk
 from singerid.web.clips import clip_of_recording
 from singerid.web.correcting import correcting
@@ -90,11 +91,11 @@ def discover(at: OfDesk) -> dict[str, Any]:
 def name(at: OfDesk, body: NameVoice) -> dict[str, Any]:
     """Enroll a group as a singer's."""
     with correcting(at) as library:
-        return {"recordings": library.say(voice_name(body.number), singer=body.singer)}
+        return {"recordings": library.say(UnnamedVoice(body.number), singer=body.singer)}
 
 
 @router.post("/not")
 def not_of(at: OfDesk, body: NotOfVoice) -> dict[str, Any]:
     """Take a recording out of a group for ever."""
     with correcting(at) as library:
-        return {"recordings": library.say(body.recording, never=voice_name(body.number))}
+        return {"recordings": library.say(KnownRecording(body.recording), never=UnnamedVoice(body.number))}

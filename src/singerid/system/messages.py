@@ -1,0 +1,106 @@
+"""Values as bytes between processes that do not trust each other: what is read is data, and never runs.
+
+A message is the length of a head, the head (JSON), and behind it the bytes of arrays and of `bytes`.
+"""
+
+import json
+from math import prod
+from typing import Any
+
+import numpy as np
+
+MOST_BYTES = 512 * 1024**2
+"""Of a message; what is larger is refused before it is read."""
+_MOST_HEAD = 8 * 1024**2  # as JSON it takes many times that in memory
+_LENGTH = 4
+_PART = "$part"
+_TYPES = ("<f4", "<f8", "<i8", "|b1")
+
+
+def packed(value: Any) -> bytes:
+    """A value as bytes: None, numbers, text, bytes, arrays, and lists and dicts of such.
+
+    Raises:
+        ValueError: it holds anything else.
+    """
+    parts: list[bytes] = []
+    head = json.dumps(_described(value, parts)).encode("ascii")
+    return b"".join((len(head).to_bytes(_LENGTH, "little"), head, *parts))
+
+
+def unpacked(content: bytes) -> Any:
+    """The value of bytes, whoever made them; tuples come as lists.
+
+    Raises:
+        ValueError: they are no such message.
+    """
+    length = int.from_bytes(content[:_LENGTH], "little")
+    if length > min(_MOST_HEAD, len(content) - _LENGTH):
+        raise ValueError("the head is too long")
+    try:
+        head = json.loads(content[_LENGTH : _LENGTH + length])
+        value, end = _restored(head, content, _LENGTH + length)
+    except (RecursionError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"it is damaged ({type(error).__name__})") from error
+    if end != len(content):
+        raise ValueError("something is behind its end")
+    return value
+
+
+def _described(value: Any, parts: list[bytes]) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, bytes):
+        parts.append(value)
+        return {_PART: len(value)}
+    if isinstance(value, np.ndarray):
+        kind = value.dtype.newbyteorder("<").str
+        if kind not in _TYPES:
+            raise ValueError(f"an array of {value.dtype} cannot be sent")
+        parts.append(np.ascontiguousarray(value, kind).tobytes())
+        return {_PART: [kind, list(value.shape)]}
+    if isinstance(value, list | tuple):
+        return [_described(one, parts) for one in value]
+    if isinstance(value, dict) and _PART not in value and all(isinstance(key, str) for key in value):
+        return {key: _described(one, parts) for key, one in value.items()}
+    raise ValueError(f"{type(value).__name__} cannot be sent")
+
+
+def _restored(value: Any, content: bytes, at: int) -> tuple[Any, int]:
+    """A value, and where the bytes of the next one's parts begin."""
+    if isinstance(value, list):
+        found = []
+        for one in value:
+            made, at = _restored(one, content, at)
+            found.append(made)
+        return found, at
+    if not isinstance(value, dict):
+        return value, at
+    if _PART in value:
+        return _part(value[_PART], content, at)
+    made_of: dict[str, Any] = {}
+    for key, one in value.items():
+        made_of[key], at = _restored(one, content, at)
+    return made_of, at
+
+
+def _part(what: Any, content: bytes, at: int) -> tuple[Any, int]:
+    if isinstance(what, int):
+        end = _end(what, content, at)
+        return content[at:end], end
+    kind, shape = what
+    if kind not in _TYPES or len(shape) > 8 or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("that is no array")
+    dtype = np.dtype(kind)
+    end = _end(prod(shape) * dtype.itemsize, content, at)
+    if kind == "|b1":  # any byte but 0 is true; NumPy itself takes 0 and 1 alone
+        flat = np.frombuffer(content[at:end], np.uint8) != 0
+    else:
+        flat = np.frombuffer(content[at:end], dtype).astype(dtype.newbyteorder("="))
+    return flat.reshape(shape), end
+
+
+def _end(size: int, content: bytes, at: int) -> int:
+    if size < 0 or at + size > len(content):
+        raise ValueError("a part is longer than the message")
+    return at + size

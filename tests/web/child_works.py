@@ -1,0 +1,64 @@
+"""What processes of tests do; in a file of its own, for each of them imports it."""
+
+import os
+import pickle
+import time
+
+from singerid.errors import SingeridError
+from singerid.system import children
+
+MB = 1024**2
+
+
+def at_once():
+    return work
+
+
+def slowly():
+    time.sleep(1.5)
+    return work
+
+
+def not_at_all():
+    raise SingeridError("it cannot begin")
+
+
+def as_taken_over(place):
+    """Sends what runs where it is unpickled, as a process may that a hostile file has taken over."""
+    children.packed = lambda _: pickle.dumps(Evil(place))
+    return work
+
+
+def as_one_that_stalls():
+    def stall(connection, _=None):
+        os.write(connection.fileno(), b"\0\0\1\0half a message")
+        time.sleep(60)
+
+    children.Connection.send_bytes = stall
+    return work
+
+
+class Evil:
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return os.mkdir, (self.place,)
+
+
+def work(item, beat):
+    kind, value = item
+    if kind == "take":
+        return len(bytearray(value))
+    if kind == "sleep":
+        time.sleep(value)
+    if kind == "beat":
+        end = time.monotonic() + value
+        while time.monotonic() < end:
+            beat()
+            time.sleep(0.02)
+    if kind == "die":
+        os._exit(9)
+    if kind == "raise":
+        raise SingeridError(value)
+    return item
