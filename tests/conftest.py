@@ -1,6 +1,7 @@
 """What tests share: the outside test data, small recordings, a store and a run made of them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,23 @@ for _name in (
 os.environ |= {"TERM": "xterm", "LC_ALL": "C.UTF-8"}
 
 
+# Half of the time of tests that write is waiting for a disk, where theirs is one.
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 2**30  # bytes; tests take some hundred millions
+
+
+def _write_into_memory() -> None:
+    """Let temporary folders lie there, if it has room and programs may run from it."""
+    try:
+        place = os.statvfs(_MEMORY)
+        [told] = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+    except (AttributeError, OSError, ValueError):  # another system than Linux
+        return
+    may_run = not place.f_flag & os.ST_NOEXEC and os.access(_MEMORY, os.W_OK)
+    if may_run and min(place.f_bavail * place.f_frsize, int(told) * 1024) > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
 # What is started before several processes test at once, and where they find it.
 _FORKS = pytest.StashKey[Program]()
 _SOCKET = "SINGERID_TEST_FORKS"
@@ -35,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Do once what several processes would do at once: compile librosa, import everything to fork."""
     if hasattr(config, "workerinput"):
         return
+    _write_into_memory()
     os.environ.pop(_SOCKET, None)
     forks = Program()
     config.stash[_FORKS] = forks
