@@ -166,14 +166,19 @@ def test_what_is_kept_in_files_is_done_and_said(shell, command, redirected, own_
 
 
 @pytest.mark.parametrize(
-    ("redirected", "told"),
-    [(">&-", True), (">&- 2>&-", False), pytest.param(f">{FULL}", True, marks=full), ("| true", False)],
+    ("redirected", "told", "workers"),
+    [
+        (">&-", True, 1),
+        (">&- 2>&-", False, 2),
+        pytest.param(f">{FULL}", True, 1, marks=full),
+        ("| true", False, 1),
+    ],
 )
 def test_work_is_done_and_its_closing_line_goes_to_standard_error(
-    shell, redirected, told, recordings, tmp_path
+    shell, redirected, told, workers, recordings, tmp_path
 ):
     """With workers too: no file may have fallen on the number of a closed stream, which they write to."""
-    ended = shell(f"prepare {recordings.tree} {tmp_path / 'store'} --workers 2", redirected)
+    ended = shell(f"prepare {recordings.tree} {tmp_path / 'store'} --workers {workers}", redirected)
     assert ended.returncode == 0
     assert ended.stdout == ""
     if told:
