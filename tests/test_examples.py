@@ -16,15 +16,21 @@ from singerid.data.synthetic.corpus import write_corpus
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+@pytest.fixture(scope="module")
+def sung_corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus") / "corpus"
+    write_corpus(folder, CorpusConfig(singers=4, albums=2, songs=1, seconds=8), workers=1)
+    return folder
+
+
 @pytest.fixture
-def example(tmp_path, singerid):
+def example(tmp_path, singerid, sung_corpus):
     """Runs a script of examples/ on a corpus: singers without their bands, and a folder of songs.
 
     The songs are one voice, which is left out of the singers, and one band.
     """
     require_weights("campplus")
-    corpus = tmp_path / "corpus"
-    write_corpus(corpus, CorpusConfig(singers=4, albums=2, songs=1, seconds=12), workers=1)
+    corpus = Path(shutil.copytree(sung_corpus, tmp_path / "corpus"))
     singers, songs = corpus / "vocals", tmp_path / "songs"
     song = sorted(path for path in singers.rglob("*") if path.is_file())[0]
     band = sorted(path for path in (corpus / "accompaniment").rglob("*") if path.is_file())[0]
