@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop(_SOCKET, None)
     forks = Program()
     config.stash[_FORKS] = forks
+    config.option.loadscopereorder = False  # of pytest-xdist, which would sort by the number of tests alone
     several = sys.platform == "linux" and getattr(config.option, "numprocesses", None)
     if several:
         forks.begin()
@@ -67,6 +69,20 @@ def pytest_configure(config: pytest.Config) -> None:
     subprocess.run([sys.executable, "-c", compiling], check=True)
     if several:
         os.environ[_SOCKET] = forks.socket
+
+
+# Files of few tests, each of which takes long.
+_LONG = {"test_beets_tags", "test_campplus", "test_examples", "test_no_voice", "test_timeline_benchmarks"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes long files come first: all would wait for one that began last."""
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        long = {
+            path for path in tests if path.stem in _LONG or path.stem.startswith(("test_page", "test_serve"))
+        }
+        items.sort(key=lambda item: (item.path not in long, -tests[item.path], item.path))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
