@@ -160,7 +160,7 @@ def test_standard_output_may_be_closed_where_a_file_is_written(ask, songs, tmp_p
         f"sys.argv = {[*map(str, command)]}\n"
         "main()"
     )
-    done = singerid.fresh(code=script)
+    done = singerid(code=script)
     assert done.returncode == 0, done.stderr
     assert done.stderr == f"singerid: {target}: 1 file written\n"
     assert len(target.read_text(encoding="utf-8").splitlines()) == 2
