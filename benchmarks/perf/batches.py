@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from isa import parse
 from timing import in_turn, machine, write
 from torch import nn
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     about = machine(arguments.device, threads=1)
     device = torch.device(arguments.device)
     rows = measure_crepe("tiny", device, FRAMES, arguments.repeats)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from isa import parse
 from songs import make_songs
 from timing import in_fresh_process, in_turn, machine, write
 from torch import Tensor
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=240)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     about = machine(threads=arguments.threads)
     print(about)
     rows = network_rows(arguments.windows, arguments.repeats, about["matmul_gflops"])

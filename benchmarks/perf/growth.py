@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from growth_pictures import draw
+from isa import parse
 from timing import in_fresh_process, machine, peak_bytes, write
 from torch import Tensor, nn
 
@@ -219,7 +220,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"unknown part {', '.join(unknown)}; choose of {', '.join(PARTS)}")
     about = machine(threads=1) | {"versions": current_versions()}

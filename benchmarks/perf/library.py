@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from isa import parse
 from timing import machine, write
 
 from singerid.encoders.back_end import unit
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=100_000)
     parser.add_argument("--singers", type=int, default=5_000)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parse(parser)
     about = machine()
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "library"

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from eager import EagerCRNNFGNL
+from isa import parse
 from timing import in_fresh_process, in_turn, machine, peak_bytes, write
 from torch import Tensor, nn
 
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     if arguments.memory:
         measure_memory(*arguments.memory, arguments.batch, arguments.seconds)
         return

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import torch
 from eager import loop
+from isa import parse
 from timing import in_fresh_process, machine, peak_bytes, write
 from torch import Tensor
 
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         print("operation: no CUDA device here, nothing was measured")
         return

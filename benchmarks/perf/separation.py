@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from isa import parse
 from songs import make_songs
 from timing import in_turn, machine, write
 
@@ -121,7 +122,7 @@ def main() -> None:
     parser.add_argument("--material", type=Path, default=Path("bench/material/separation"))
     parser.add_argument("--hours", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     about = machine(threads=1)
     print(about)
     forms = networks()

@@ -51,9 +51,9 @@ def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
     """What was measured on: processor, versions, and the rates that bound every figure.
 
     Returns:
-        "processor", "threads", "torch", "python", "date", and of this run "matmul_gflops" (float32
-        products of 2048 x 2048 matrices, 2 operations a multiply-add; on CUDA also "bf16_gflops") and
-        "copy_gb_s" (bytes read and written by a copy of 256 MB).
+        "processor", "threads", "isa" (what PyTorch uses of the processor), "torch", "python", "date", and of
+        this run "matmul_gflops" (float32 products of 2048 x 2048 matrices, 2 operations a multiply-add; on
+        CUDA also "bf16_gflops") and "copy_gb_s" (bytes read and written by a copy of 256 MB).
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -61,6 +61,7 @@ def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
         "date": date.today().isoformat(),
         "processor": torch.cuda.get_device_name() if device == "cuda" else processor(),
         "threads": torch.get_num_threads(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "matmul_gflops": _matmul_gflops(device, torch.float32),

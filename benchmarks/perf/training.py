@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from eager import EagerCRNNFGNL
+from isa import parse
 from network import operations
 from timing import in_turn, machine, write
 from torch.nn.functional import cross_entropy
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     try:
         device = choose_device(arguments.device)
     except SingeridError as error:
