@@ -64,7 +64,7 @@ def create_app(desk: Desk, passes: Pass, hosts: tuple[str, ...] = (), *, works: 
         default_response_class=PlainJSON,
     )
     app.state.desk = desk
-    app.state.looking = Looking(desk.settings)
+    app.state.looking = Looking(desk.settings, desk.closing)
     desk.fingerprint_of = app.state.looking.fingerprint
     tell_problems(app)
     for router in ROUTERS:

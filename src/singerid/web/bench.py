@@ -162,9 +162,11 @@ def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) ->
 
 
 def _heard(bench: Bench, path: Path, goes_on: GoesOn) -> tuple[HeardVoice, str]:
-    sounds = len(SOUNDS[bench.library.core.settings.audio])
     reply = asked(bench.ears, ("hear", path, True), path, goes_on)
-    return read(reply, path, lambda told: voice_of(told, sounds))
+    core = bench.library.core
+    vectors = core.contents.vectors  # (N, K, D); where there are none yet, what makes them tells their size
+    size = vectors.shape[2] if len(vectors) else core.hearing.encoder.size
+    return read(reply, path, lambda told: voice_of(told, len(SOUNDS[core.settings.audio]), size))
 
 
 def _listed(bench: Bench, paths: Sequence[str], goes_on: GoesOn) -> tuple[list[Path], list[Failure]]:
@@ -259,7 +261,8 @@ class _Elsewhere(Hearing):
         assert isinstance(sound, Path)
         assert self.child is not None
         reply = asked(self.child, ("hear", sound, with_cells), sound, self.goes_on)
-        return read(reply, sound, lambda told: voice_of(told, len(SOUNDS[self.audio])))[0]
+        sounds, size = len(SOUNDS[self.audio]), self.encoder.size
+        return read(reply, sound, lambda told: voice_of(told, sounds, size))[0]
 
 
 def _migrate(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) -> str:

@@ -29,11 +29,16 @@ _LOOK_SECONDS = 0.2
 
 
 class Looking:
-    """Looks at recordings, and keeps what it saw in the server's folder while there is room."""
+    """Looks at recordings, and keeps what it saw in the server's folder while there is room.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the server.
+        closing: set when the server is to end: from then on nobody waits for anything; None: `close` tells.
+    """
+
+    def __init__(self, settings: Settings, closing: Event | None = None) -> None:
         self._settings = settings
-        self._closed = Event()
+        self._closed = closing or Event()
         limits = settings.limits
         self._children: list[Child] = []
         self._free: LifoQueue[Child] = LifoQueue()
@@ -157,7 +162,7 @@ class Looking:
     def _ask(self, kind: str, path: Path, more: Any = None) -> Any:
         with self._child() as child:
             try:
-                return asked(child, (kind, path, more), path)
+                return asked(child, (kind, path, more), path, lambda: not self._closed.is_set())
             except StoppedError as error:
                 raise BusyError("the server is ending") from error
 

@@ -92,18 +92,19 @@ def plain_voice(heard: HeardVoice, warning: str) -> dict[str, Any]:
     }
 
 
-def voice_of(reply: Any, sounds: int) -> tuple[HeardVoice, str]:
+def voice_of(reply: Any, sounds: int, size: int) -> tuple[HeardVoice, str]:
     """What `plain_voice` said; ValueError: it is not that.
 
     Args:
         reply: what was said.
         sounds: how many of them the library listens to, K.
+        size: of its vectors, D.
     """
-    vectors = _array(reply, "vectors", (sounds, None), optional=True)
+    vectors = _array(reply, "vectors", (sounds, size), optional=True)
     told = _field(reply, "cells", dict | None)
     cells = None
     if told is not None:
-        finer = _array(told, "vectors", (None, sounds, None))
+        finer = _array(told, "vectors", (None, sounds, size))
         length = len(finer)
         cells = HeardCells(
             finer,
@@ -112,8 +113,6 @@ def voice_of(reply: Any, sounds: int) -> tuple[HeardVoice, str]:
             _array(told, "sounds", (None,)).astype(np.bool_),
             _array(told, "several", (length,), optional=True),
         )
-        if vectors is not None and finer.shape[2] != vectors.shape[1]:
-            raise ValueError("vectors of two sizes")
     voice = HeardVoice(
         vectors,
         _number(reply, "seconds"),
