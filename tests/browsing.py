@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,4 +115,50 @@ def ask(page, *requests: tuple[str, dict[str, object]]) -> None:
             }
         }""",
         [list(request) for request in requests],
+    )
+
+
+def get(page, path: str) -> dict[str, object]:
+    """What the API says."""
+    return page.evaluate("async path => (await fetch(`/api/v1${path}`)).json()", path)
+
+
+def newest(page) -> int:
+    """The number of the command that Undo takes back."""
+    return get(page, "/state")["undo"]["number"]
+
+
+def undo(page) -> None:
+    """Take back the latest command, once the page says that Undo means it."""
+    page.locator(f".undo [data-number='{newest(page)}']").wait_for(state="attached")
+    page.get_by_role("button", name="Undo", exact=True).click()
+    page.get_by_text(re.compile("^Taken back:")).last.wait_for()
+
+
+def click_again(page) -> None:
+    """The second half of a double click, where the pointer is; the first half was a click of its own."""
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+
+
+def click_at(page, target) -> None:
+    """Click in the middle, where the pointer stays: what comes there gets the next click."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def delay(page, words: str, milliseconds: int) -> None:
+    """From now on answers come late to requests in whose address or body the words stand."""
+    page.evaluate(
+        """([words, wait]) => {
+            const real = window.fetch;
+            window.fetch = async (address, options) => {
+                const answer = await real(address, options);
+                const isMeant = `${address} ${options?.body}`.includes(words);
+                if (isMeant) await new Promise(go => setTimeout(go, wait));
+                return answer;
+            };
+        }""",
+        [words, milliseconds],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Watch, browsing, chromium, drop, go
+from browsing import Watch, ask, browsing, chromium, click_again, click_at, delay, drop, get, go, newest, undo
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 from servers import serving
 
@@ -98,9 +98,14 @@ def decision(page):
     return page.locator(".decision")
 
 
-def undo(page) -> None:
-    page.get_by_role("button", name="Undo", exact=True).click()
-    page.get_by_text(re.compile("^Taken back:")).last.wait_for()
+def id_of(page, name: str) -> int:
+    """A song's number."""
+    return get(page, f"/songs?q={name}")["songs"][0]["id"]
+
+
+def say(page, name: str, **what) -> None:
+    """Correct a song as another window would."""
+    ask(page, (f"/songs/{id_of(page, name)}/say", what))
 
 
 def test_a_dropped_song_is_heard(page, tmp_path) -> None:
@@ -128,6 +133,97 @@ def test_a_folder_is_heard_by_its_path_and_filtered(page, songs) -> None:
     assert "q=stranger" in page.url
 
 
+def test_an_overtaken_search_is_not_counted(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    row(page, "rain.wav").wait_for()
+    every = page.get_by_role("radio", name=re.compile("^All"))
+    name = page.locator(".segment").first
+    before = name.inner_text()
+    delay(page, "q=rain", 700)
+    field = page.get_by_label("Search songs")
+    with page.expect_response(re.compile("q=rain")):
+        field.fill("rain")
+    field.fill("")
+    page.wait_for_timeout(900)
+    assert every.is_checked()
+    assert name.inner_text() == before
+
+
+def test_a_job_that_ends_before_it_was_said_to_wait_is_over(page, songs) -> None:
+    """The news of its end overtake the answer to the request; and a song is heard again by its own page."""
+    hear(page, songs, "by Bea.wav")
+    page.locator(".jobs > *").first.wait_for(state="detached")
+    open_song(page, "by Bea.wav")
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            const ended = async () => {
+                const { jobs } = await (await real("/api/v1/jobs")).json();
+                return jobs.every(job => !["waiting", "running"].includes(job.state));
+            };
+            const rest = wait => new Promise(go => setTimeout(go, wait));
+            let isTaken;
+            window.taken = new Promise(go => { isTaken = go; });
+            window.fetch = async (address, options) => {
+                const answer = await real(address, options);
+                if (!/hear$/.test(address)) return answer;
+                do await rest(700); while (!await ended()); // its news have come by then
+                setTimeout(isTaken, 100);
+                return answer;
+            };
+        }"""
+    )
+    page.get_by_role("button", name="Hear again").click()
+    page.locator(".notices").get_by_text(re.compile("heard|up to date")).last.wait_for()
+    page.evaluate("taken")
+    assert page.locator(".jobs > *").count() == 0
+
+
+def test_a_page_that_nobody_sees_holds_no_connection(context, server, songs) -> None:
+    """A browser keeps six to a server: tabs in the background would take them all."""
+    page = context.new_page()
+    page.add_init_script(
+        """
+        window.streams = [];
+        window.EventSource = class extends EventSource {
+            constructor(address) { super(address); window.streams.push(this); }
+        };
+        window.turn = isHidden => {
+            Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        };
+        """
+    )
+    page.goto(f"http://127.0.0.1:{server.port}/#/singers")
+    page.get_by_role("link", name="Ada", exact=True).wait_for()
+    page.evaluate("new Promise(go => streams[0].readyState === 1 ? go() : streams[0].onopen = () => go())")
+    page.evaluate("turn(true)")
+    assert page.evaluate("streams.every(one => one.readyState === 2)")
+    ask(page, ("/singers/rename", {"name": "Ada", "to": "Adele"}))
+    page.wait_for_timeout(600)
+    assert page.get_by_role("link", name="Adele").count() == 0
+    page.evaluate("turn(false)")  # on return all is as it is now
+    page.get_by_role("link", name="Adele").wait_for()
+    ask(page, ("/undo", {}))
+    page.get_by_role("link", name="Ada", exact=True).wait_for()
+    page.close()
+
+
+def test_a_server_that_was_away_at_first_is_found_again(context, server) -> None:
+    page = context.new_page()
+    page.clock.install()
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.get_by_role("heading", name="This view could not be shown").wait_for()
+    page.locator(".banners").get_by_text("The server does not answer").wait_for()
+    page.unroute("**/api/v1/**")
+    page.clock.fast_forward(4000)
+    page.get_by_role("heading", name="Songs", level=1).wait_for()
+    expect(page.locator(".banners p")).to_have_count(0)
+    expect(page.locator(".library")).to_have_text("my singers")
+    page.close()
+
+
 def test_a_path_outside_the_roots_is_refused_with_the_remedy(page, tmp_path) -> None:
     page.get_by_role("button", name="Add songs").first.click()
     page.get_by_label("Path of a folder or a file").fill(str(tmp_path))
@@ -137,6 +233,8 @@ def test_a_path_outside_the_roots_is_refused_with_the_remedy(page, tmp_path) -> 
 
 def test_a_click_into_the_waveform_goes_there_and_time_moves(page, songs) -> None:
     hear(page, songs, "by Bea.wav")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     open_song(page, "by Bea.wav")
     wave = page.get_by_role("slider", name="Place in the song")
     wave.wait_for()
@@ -145,6 +243,9 @@ def test_a_click_into_the_waveform_goes_there_and_time_moves(page, songs) -> Non
     expect(wave).to_have_attribute("aria-valuenow", "3")
     page.locator(".transport").get_by_role("button", name="Play").click()
     expect(wave).to_have_attribute("aria-valuenow", re.compile("^[456]$"))
+    # The browser keeps what it got by the address: that tells what lies behind the song's number now.
+    for kept in ("peaks", "sound", "spectrogram.png"):
+        assert [url for url in asked if re.search(rf"/{kept}\?of=.", url)], kept
     page.locator(".transport").get_by_role("button", name="Pause").click()
 
 
@@ -161,9 +262,19 @@ def test_no_is_kept_and_taken_back(page, songs) -> None:
     hear(page, songs, "by Cy.wav")
     open_song(page, "by Cy.wav")
     expect(decision(page)).to_contain_text("Cy")
-    page.get_by_role("button", name=re.compile("^Not .*Cy")).click()
+    page.locator(".transport").get_by_role("button", name="Play").click()
+    pause = page.locator(".transport").get_by_role("button", name="Pause")
+    pause.wait_for()
+    page.locator(".lane-label").get_by_text("Cy").wait_for()
+    click_at(page, page.get_by_role("button", name=re.compile("^Not .*Cy")))
     page.get_by_text(re.compile("Kept: this is not .*Cy")).wait_for()
     expect(decision(page)).not_to_contain_text("Cy")
+    said = newest(page)
+    # A double click does not press what stands there now; and the music goes on.
+    click_again(page)
+    expect(page.locator(".lane-label").get_by_text("Cy")).to_have_count(0)
+    expect(pause).to_be_visible()
+    assert newest(page) == said
     page.reload()
     decision(page).wait_for()
     assert "Cy" not in decision(page).inner_text()
@@ -187,6 +298,44 @@ def test_a_new_singer_is_named_and_known_from_then_on(page, songs) -> None:
     go(page, "Singers")
     page.get_by_role("link", name="Ada").wait_for()
     expect(page.get_by_role("link", name="Dora")).to_have_count(0)
+
+
+def test_one_press_of_undo_is_one_step(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    say(page, "by Bea.wav", is_not="Ada")
+    first = newest(page)
+    say(page, "by Bea.wav", is_not="Cy")
+    assert newest(page) > first
+    page.reload()
+    button = page.get_by_role("button", name="Undo", exact=True)
+    button.focus()
+    with page.expect_response("**/api/v1/state"):
+        page.keyboard.press("Enter")
+    page.get_by_text(re.compile("^Taken back:")).wait_for()
+    page.wait_for_timeout(50)
+    page.keyboard.press("Enter")  # in haste: what it would take back now was not read yet
+    page.wait_for_timeout(200)
+    expect(button).to_be_enabled()
+    assert newest(page) == first
+    undo(page)
+
+
+def test_what_was_done_meanwhile_is_not_taken_back_unseen(page, songs) -> None:
+    hear(page, songs, "by Bea.wav")
+    say(page, "by Bea.wav", is_not="Ada")
+    page.get_by_role("button", name="History").click()
+    steps = page.get_by_role("dialog").get_by_role("listitem")
+    steps.first.wait_for()
+    before = steps.count()
+    say(page, "by Bea.wav", is_not="Cy")
+    done = newest(page)
+    page.get_by_role("button", name="Take this back").click()
+    page.get_by_role("alert").get_by_text(re.compile("meanwhile")).wait_for()
+    expect(steps).to_have_count(before + 1)
+    assert newest(page) == done
+    page.get_by_role("button", name="Take back these 2").click()
+    page.get_by_text(re.compile("^Taken back:")).wait_for()
+    assert newest(page) < done
 
 
 def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
@@ -249,15 +398,76 @@ def test_review_is_answered_by_keys(page, songs) -> None:
     undo(page)
 
 
+def test_a_question_stays_while_it_is_open_and_what_comes_instead_is_not_answered_in_haste(
+    page, songs
+) -> None:
+    hear(page, songs, "stranger 0.wav")
+    go(page, "Review")
+    page.locator(".question h2").wait_for()
+    about = page.locator(".question .about")
+    told = page.locator(".view-head .quiet")
+    song = about.inner_text()
+    question = get(page, "/review")["question"]["id"]
+    # In another window it is put off, and something else is said: another song would be asked about now.
+    ask(page, ("/review", {"id": question, "answer": "skip"}))
+    assert get(page, "/review")["question"]["id"] != question
+    with page.expect_response(re.compile("/api/v1/review")):
+        say(page, "by Bea.wav", is_not="Ada")
+    page.wait_for_timeout(100)
+    assert about.inner_text() == song
+    # Then it is answered there.
+    ask(page, ("/review", {"id": question, "answer": "nobody"}))
+    page.get_by_text("The next question.").wait_for()
+    assert about.inner_text() != song
+    before = newest(page)
+    page.keyboard.press("0")
+    expect(page.get_by_role("button", name="Nobody sings")).to_be_enabled()  # a moment later
+    assert newest(page) == before
+    ask(page, ("/undo", {"count": 2}))
+    expect(told).to_contain_text(re.compile("left"))
+
+
+def test_a_double_click_answers_one_question(page, songs) -> None:
+    hear(page, songs, "stranger 0.wav")
+    go(page, "Review")
+    about = page.locator(".question .about")
+    song = about.inner_text()
+    click_at(page, page.get_by_role("button", name="Nobody sings"))
+    expect(about).not_to_have_text(song)
+    answered = newest(page)
+    click_again(page)
+    page.wait_for_timeout(200)
+    assert newest(page) == answered
+    undo(page)
+
+
 def test_the_voices_of_strangers_are_grouped_and_named(page, songs) -> None:
     hear(page, songs, "stranger 1.wav")
     go(page, "Unnamed")
     page.get_by_role("button", name=re.compile("Group")).click()
     page.get_by_role("heading", name=re.compile("^Voice")).first.wait_for()
-    page.get_by_label(re.compile("^Name of voice")).first.fill("Fay")
+    field = page.get_by_label(re.compile("^Name of voice")).first
+    field.press_sequentially("Fa")
+    field.press("ArrowLeft")
+    with page.expect_response("**/api/v1/voices"):
+        say(page, "by Bea.wav", is_not="Ada")  # in another window
+    page.wait_for_timeout(100)
+    page.keyboard.press("r")  # where the caret was
+    expect(field).to_have_value("Fra")
     page.get_by_role("button", name="Name this voice").first.click()
-    page.get_by_text(re.compile("Fay.* now has 2 recordings more")).wait_for()
+    page.get_by_text(re.compile("Fra.* now has 2 recordings more")).wait_for()
     undo(page)
+    # A double click on what leaves a group does not reach the song that takes its place.
+    songs_of = page.locator(".group").first.get_by_role("listitem")
+    expect(songs_of).to_have_count(2)
+    click_at(page, page.get_by_role("button", name="Not the same").first)
+    page.get_by_text("left the group for good").wait_for()
+    left = newest(page)
+    click_again(page)
+    page.wait_for_timeout(200)
+    assert newest(page) == left
+    undo(page)
+    expect(songs_of).to_have_count(2)
 
 
 def test_trust_says_what_the_library_can_promise(page) -> None:
@@ -265,7 +475,15 @@ def test_trust_says_what_the_library_can_promise(page) -> None:
     page.get_by_text("Not calibrated yet").wait_for()
     page.get_by_role("button", name="Calibrate").click()
     page.get_by_text("Calibrated", exact=True).wait_for()
-    page.get_by_role("img", name=re.compile("^Scores of enrolled singers")).wait_for()
+    picture = page.get_by_role("img", name=re.compile("^Scores of enrolled singers"))
+    picture.wait_for()
+    assert re.search(r"of=20\d\d-", picture.get_attribute("src"))  # another one when it is calibrated again
+    promise = page.get_by_label("How many strangers’ songs")
+    promise.select_option("0.1")
+    with page.expect_response("**/api/v1/trust"):
+        say(page, "by Bea.wav", is_not="Ada")
+    page.wait_for_timeout(100)
+    expect(promise).to_have_value("0.1")
 
 
 def test_answers_are_downloaded_as_they_are_listed(page, songs) -> None:

@@ -86,3 +86,46 @@ def test_data_never_becomes_markup() -> None:
     assert len(sources) > 15
     for path in sources:
         assert not ways.search(path.read_text(encoding="utf-8")), path.name
+
+
+def names_of_texts(source: str) -> list[tuple[str, ...]]:
+    """The names within `texts`, as ("songs", "title"); the file's indentation tells what is within what."""
+    found: list[tuple[str, ...]] = []
+    group = ""
+    for line in source[source.index("export const texts") :].splitlines()[1:]:
+        if name := re.match(r"  (\w+)(?:: \{$|,$|: )", line):
+            group = name[1]
+            found.append((group,))
+        elif name := re.match(r"    (\w+): ", line):
+            found.append((group, name[1]))
+    return found
+
+
+def unused_texts(texts: str, others: list[str]) -> list[str]:
+    """Names that no source names: as texts.song.title, or as said.title after `said = texts.song`."""
+    named: set[tuple[str, ...]] = set()
+    for source in [texts, *others]:
+        short = re.search(r"\bconst said = texts\.(\w+);", source)
+        for path in re.findall(r"\btexts\.(\w+(?:\.\w+)?)", source):
+            named.add(tuple(path.split(".")))
+        if short:
+            named.update((short[1], name) for name in re.findall(r"\bsaid\.(\w+)", source))
+    # `texts.decisions[one]` names all that are in it.
+    whole = {path[0] for path in named if len(path) == 1}
+    groups = {path[0] for path in named if len(path) == 2}
+    used = named | {(group,) for group in groups}
+    return [
+        ".".join(name)
+        for name in names_of_texts(texts)
+        if name not in used and not (len(name) == 2 and name[0] in whole and name[0] not in groups)
+    ]
+
+
+def test_every_text_of_the_page_is_said_somewhere() -> None:
+    texts = (SOURCES / "src" / "texts.ts").read_text(encoding="utf-8")
+    others = [path.read_text(encoding="utf-8") for path in sorted((SOURCES / "src").rglob("*.ts"))]
+    assert len(names_of_texts(texts)) > 200
+    assert not unused_texts(texts, others)
+    assert unused_texts(
+        texts.replace('    title: "Songs",', '    title: "Songs",\n    idle: "Idle",'), others
+    ) == ["songs.idle"]

@@ -4,6 +4,12 @@ export type Child = Node | string | number | null | undefined | false;
 type Value = string | number | boolean | null | undefined | ((event: never) => void);
 export type Props = Record<string, Value>;
 
+const PRESSED = new Set(["button", "a", "dialog"]);
+const drawn = new WeakMap<Element, number>(); // when such an element came to be
+const PLACE_PX = 24; // a finger that taps twice moves a little
+const PAIR_MS = 1000;
+const HASTE_MS = 500;
+
 /** An element with its attributes, listeners (`onclick`: ...) and children. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -17,7 +23,31 @@ export function el<K extends keyof HTMLElementTagNameMap>(
     else element.setAttribute(key, value === true ? "" : String(value));
   }
   element.append(...children.filter(isThere));
+  if (PRESSED.has(tag)) drawn.set(element, performance.now());
   return element;
+}
+
+/**
+ * A click presses only what a person could see before: the second half of a double click, or one in haste, does not
+ * reach a button that was drawn at that place after the click before it. Keys are no clicks of this kind.
+ */
+export function guardClicks(): void {
+  let before = { x: NaN, y: NaN, time: -Infinity };
+  const guard = (event: MouseEvent): void => {
+    if (event.detail === 0 || !event.isTrusted || !(event.target instanceof Element)) return;
+    const { clientX: x, clientY: y, target } = event;
+    const time = performance.now();
+    // A click on the dialog itself is one beside what it holds, and closes it.
+    const pressed = target.closest("button, a[href]") ?? (target instanceof HTMLDialogElement ? target : null);
+    const since = (pressed && drawn.get(pressed)) ?? -Infinity;
+    const isPlaceTaken = Math.hypot(x - before.x, y - before.y) < PLACE_PX && since > before.time;
+    const isHasty = event.detail > 1 || (time - before.time < PAIR_MS && time - since < HASTE_MS);
+    before = { x, y, time };
+    if (!isPlaceTaken || !isHasty) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("click", guard, { capture: true });
 }
 
 function isThere(child: Child): child is Node | string {
@@ -39,12 +69,23 @@ function shown(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
 
-/** Put new children in place of the old; what had the focus and has the same `data-key` keeps it. */
+/**
+ * Put new children in place of the old. A child that is there before and after and has the focus is not touched, nor
+ * what is being typed in it; else what had the focus and has the same `data-key` keeps it.
+ */
 export function refill(parent: HTMLElement, ...children: Child[]): void {
-  const key = parent.contains(document.activeElement)
-    ? (document.activeElement as HTMLElement).dataset["key"]
-    : undefined;
-  parent.replaceChildren(...children.filter(isThere));
+  const wanted = children.filter(isThere);
+  const focused = parent.contains(document.activeElement) ? (document.activeElement as HTMLElement) : null;
+  const at = wanted.findIndex((child) => child instanceof Element && child.parentNode === parent && child.contains(focused));
+  const stays = wanted[at];
+  if (focused && stays instanceof Element) {
+    for (const old of [...parent.childNodes]) if (old !== stays) old.remove();
+    stays.before(...wanted.slice(0, at));
+    stays.after(...wanted.slice(at + 1));
+    return;
+  }
+  const key = focused?.dataset["key"];
+  parent.replaceChildren(...wanted);
   if (key === undefined) return;
   const again = [...parent.querySelectorAll<HTMLElement>("[data-key]")].find((at) => at.dataset["key"] === key);
   again?.focus({ preventScroll: true });

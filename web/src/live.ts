@@ -5,6 +5,7 @@ import { texts } from "./texts";
 import type { Job, State } from "./types";
 
 const RETRY_MS = 3000;
+const MOST_OVER = 200;
 
 type Listener = () => void;
 
@@ -13,6 +14,14 @@ export class Live {
   jobs = new Map<number, Job>();
   /** Why the server is not heard; "": it is. */
   trouble = "";
+  /** Resolves once the state was asked for: `state` is null after it where that failed. */
+  readonly begun: Promise<void>;
+  private begin: () => void = () => undefined;
+  private source: EventSource | null = null;
+  private openings = 0;
+  private again = 0;
+  /** Jobs that have ended: news of that may overtake an answer that says they wait. */
+  private over = new Map<number, { job: Job; isTold: boolean }>();
   private listeners: Record<"state" | "jobs" | "library" | "connection", Set<Listener>> = {
     state: new Set(),
     jobs: new Set(),
@@ -20,6 +29,12 @@ export class Live {
     connection: new Set(),
   };
   private ended = new Set<(job: Job) => void>();
+
+  constructor() {
+    this.begun = new Promise((resolve) => {
+      this.begin = resolve;
+    });
+  }
 
   on(what: keyof Live["listeners"], listener: Listener): void {
     this.listeners[what].add(listener);
@@ -33,41 +48,75 @@ export class Live {
     for (const listener of this.listeners[what]) listener();
   }
 
-  async start(): Promise<void> {
-    await this.refresh();
-    await this.refreshJobs();
+  start(): void {
+    void this.catchUp();
     this.listen();
+    // A browser keeps six connections to a server: a page that nobody sees must not hold one of them.
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.rest() : this.listen()));
+  }
+
+  private rest(): void {
+    clearTimeout(this.again);
+    this.source?.close();
+    this.source = null;
   }
 
   private listen(): void {
+    if (this.source || document.hidden) return;
     const source = new EventSource("/api/v1/events");
+    this.source = source;
     // A burst of changes, as a folder being heard makes, is one look at the server.
     const changed = debounced(() => void this.changed(), 300);
     source.addEventListener("job", (event) => this.take(JSON.parse(String(event.data)) as Job));
     source.addEventListener("library", changed);
     source.addEventListener("open", () => {
-      if (!this.trouble) return;
-      this.trouble = "";
-      this.tell("connection");
-      void this.refreshJobs().catch(() => undefined);
-      changed();
+      this.openings += 1;
+      void this.begun.then(() => this.catchUp());
     });
     source.addEventListener("error", () => {
       // The browser itself tries again, unless the server refused.
-      if (source.readyState === EventSource.CLOSED) window.setTimeout(() => this.listen(), RETRY_MS);
+      if (source.readyState === EventSource.CLOSED && this.source === source) {
+        this.source = null;
+        window.setTimeout(() => this.listen(), RETRY_MS);
+      }
       void this.ask();
     });
   }
 
-  /** Find out why nothing is heard. */
+  /** Look at what may have been missed, again and again until the server answers. */
+  private async catchUp(): Promise<void> {
+    clearTimeout(this.again);
+    const before = this.state;
+    try {
+      await this.refresh();
+      await this.refreshJobs();
+    } catch (error) {
+      this.troubled(error);
+      clearTimeout(this.again);
+      if (!document.hidden) this.again = window.setTimeout(() => void this.catchUp(), RETRY_MS);
+      return;
+    } finally {
+      this.begin();
+    }
+    const wasTroubled = this.trouble !== "";
+    this.troubled(null);
+    // At the start the view has looked by itself, just now.
+    const isNews = before !== null && JSON.stringify(before) !== JSON.stringify(this.state);
+    if (wasTroubled || this.openings > 1 || isNews) this.tell("library");
+  }
+
+  /** Find out why nothing is heard; a stream may end, and begins again by itself. */
   private async ask(): Promise<void> {
-    let trouble: string = texts.errors.noServer;
     try {
       await get<State>("/state");
-      return; // A stream may end; it begins again by itself.
+      if (this.trouble) await this.catchUp();
     } catch (error) {
-      if (error instanceof ApiError) trouble = error.message;
+      this.troubled(error);
     }
+  }
+
+  private troubled(error: unknown): void {
+    const trouble = error === null ? "" : error instanceof ApiError ? error.message : texts.errors.noServer;
     if (trouble === this.trouble) return;
     this.trouble = trouble;
     this.tell("connection");
@@ -85,6 +134,7 @@ export class Live {
 
   async refresh(): Promise<void> {
     this.state = await get<State>("/state");
+    this.begin();
     this.tell("state");
   }
 
@@ -97,14 +147,24 @@ export class Live {
 
   /** Take a job as it is now. */
   take(job: Job): void {
-    const before = this.jobs.get(job.id);
-    if (isOpen(job)) {
+    const end = this.over.get(job.id) ?? (isOpen(job) ? null : { job, isTold: false });
+    if (end === null) {
       this.jobs.set(job.id, job);
     } else {
-      this.jobs.delete(job.id);
-      if (before) for (const listener of this.ended) listener(job);
+      const isOurs = this.jobs.delete(job.id) || isOpen(job); // it was shown, or would be now
+      this.keepEnd(end);
+      if (isOurs && !end.isTold) {
+        end.isTold = true;
+        for (const listener of this.ended) listener(end.job);
+      }
     }
     this.tell("jobs");
+  }
+
+  private keepEnd(end: { job: Job; isTold: boolean }): void {
+    this.over.set(end.job.id, end);
+    const [oldest] = this.over.keys();
+    if (this.over.size > MOST_OVER && oldest !== undefined) this.over.delete(oldest);
   }
 }
 

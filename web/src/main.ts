@@ -1,9 +1,9 @@
 // Begins: the frame, what the server tells, then the view of the address.
 import { catchDrops } from "./drop";
-import { el } from "./dom";
+import { el, guardClicks } from "./dom";
 import { live } from "./live";
 import { complain } from "./parts/notices";
-import { Router } from "./router";
+import { Router, type Opener } from "./router";
 import { main, markView, shell } from "./shell";
 import { texts } from "./texts";
 import { openReview } from "./views/review";
@@ -20,16 +20,24 @@ function broken(error: unknown): HTMLElement {
   return el("div", { class: "empty", role: "alert" }, el("h1", {}, texts.errors.broken), el("p", {}, message), again);
 }
 
+/** A view that must know whether the library can be written. */
+const informed =
+  (open: Opener): Opener =>
+  async (place) => {
+    await live.begun;
+    return open(place);
+  };
+
 const router = new Router(
   main,
   {
     songs: openSongs,
-    song: openSong,
+    song: informed(openSong),
     singers: openSingers,
-    singer: openSinger,
-    review: openReview,
-    voices: openVoices,
-    trust: openTrust,
+    singer: informed(openSinger),
+    review: informed(openReview),
+    voices: informed(openVoices),
+    trust: informed(openTrust),
   },
   markView,
   broken,
@@ -39,6 +47,7 @@ document.getElementById("page")?.replaceChildren(shell());
 live.on("library", () => {
   Promise.resolve(router.current?.refresh?.()).catch(complain);
 });
+guardClicks();
 catchDrops();
-void live.start().catch(complain);
+live.start();
 router.start();

@@ -17,6 +17,8 @@ export interface Place {
   words: URLSearchParams;
 }
 
+/** Whether trying again may help: the server is away, was started anew, or could not just then. */
+const mayPass = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.status === 401 || error.status >= 500);
 const GONE = new Set([400, 404, 410]); // a name that nobody has is a wrong question to the server
 
 export type Opener = (place: Place) => Promise<View>;
@@ -78,6 +80,7 @@ export class Router {
       view = await opener(place);
     } catch (error) {
       view = { title: texts.errors.broken, element: this.broken(error) };
+      if (mayPass(error)) view.refresh = () => this.go(false);
     }
     if (turn !== this.turn) {
       view.leave?.(); // Somebody was faster.

@@ -11,6 +11,7 @@ import { texts } from "./texts";
 import type { Entry, Job } from "./types";
 
 const VIEWS = ["songs", "singers", "review", "voices", "trust"] as const;
+const UNDO_REST_MS = 500; // until what would be taken back next can have been read
 const HOME: Record<string, (typeof VIEWS)[number]> = { song: "songs", singer: "singers" };
 
 export const main = el("main", { id: "main", tabindex: "-1" });
@@ -19,6 +20,7 @@ const banners = el("div", { class: "banners", role: "status" });
 const undoPart = el("div", { class: "undo" });
 const jobPart = el("div", { class: "jobs", role: "group", "aria-label": texts.jobs.region });
 const links = new Map<string, HTMLAnchorElement>();
+let isUndoing = false; // The button is drawn anew meanwhile, so it cannot know.
 
 export function shell(): HTMLElement {
   for (const view of VIEWS) {
@@ -30,7 +32,7 @@ export function shell(): HTMLElement {
   live.on("state", drawState);
   live.on("jobs", drawJobs);
   live.on("connection", drawState);
-  live.onEnd(tellEnd);
+  live.onEnd((job) => void tellEnd(job));
   return el(
     "div",
     { class: "shell" },
@@ -54,14 +56,16 @@ export function markView(place: Place): void {
 
 function drawState(): void {
   const { state } = live;
-  if (!state) return;
-  library.replaceChildren(nameOf(state.library.name, { title: state.library.path }));
+  const isWritable = state?.writable !== false;
   const messages = [
     live.trouble,
-    state.writable ? "" : texts.errors.readOnly,
+    isWritable ? "" : texts.errors.readOnly,
     canPlay() ? "" : texts.errors.noSound,
   ].filter(Boolean);
   banners.replaceChildren(...messages.map((text) => el("p", {}, icon("warn"), text)));
+  document.body.classList.toggle("read-only", !isWritable);
+  if (!state) return;
+  library.replaceChildren(nameOf(state.library.name, { title: state.library.path }));
   drawUndo(state.undo, state.writable);
 }
 
@@ -73,15 +77,28 @@ function drawUndo(entry: Entry | null, isWritable: boolean): void {
     return;
   }
   const what = texts.undo.what(entry);
-  const button = el("button", { type: "button", class: "button small", "data-key": "undo" }, icon("undo"), texts.undo.label);
-  button.addEventListener("click", () => void attempt(button, undoOne));
-  refill(undoPart, button, el("span", { class: "what" }, what), history);
+  const rests = isUndoing ? "true" : null;
+  const button = el("button", { type: "button", class: "button small", "data-key": "undo", "aria-disabled": rests }, icon("undo"), texts.undo.label);
+  button.addEventListener("click", () => void undoOne(entry));
+  refill(undoPart, button, el("span", { class: "what", "data-number": entry.number }, what), history);
 }
 
-async function undoOne(): Promise<void> {
-  const { undone } = await post<{ undone: Entry[] }>("/undo", { count: 1 });
-  for (const entry of undone) tell(texts.undo.done(texts.undo.what(entry)));
+/** Take back what the button names, and nothing else that was done meanwhile; one press is one step. */
+async function undoOne(shown: Entry): Promise<void> {
+  if (isUndoing) return;
+  isUndoing = true;
+  drawState();
+  try {
+    const { undone } = await post<{ undone: Entry[] }>("/undo", { count: 1, latest: shown.number });
+    for (const entry of undone) tell(texts.undo.done(texts.undo.what(entry)));
+  } catch (error) {
+    complain(error);
+  }
   await live.changed();
+  window.setTimeout(() => {
+    isUndoing = false;
+    drawState();
+  }, UNDO_REST_MS);
 }
 
 function drawJobs(): void {
@@ -100,8 +117,8 @@ function jobLine(job: Job, others: number): HTMLElement[] {
   return [words, bar, cancel, ...(others ? [el("span", { class: "quiet more" }, texts.jobs.more(others))] : [])];
 }
 
-function tellEnd(job: Job): void {
+async function tellEnd(job: Job): Promise<void> {
+  await live.changed(); // It may be what Undo takes back.
   if (job.state === "failed") complain(new Error(texts.jobs.failed(job)));
   else tell(job.state === "done" ? texts.jobs.done(job) : texts.jobs.cancelled(job));
-  void live.changed();
 }

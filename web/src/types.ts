@@ -22,6 +22,8 @@ export interface Song {
   warning?: string;
   present: boolean;
   stale: boolean;
+  /** Another one when the sound behind the id is another; "" where its file is not there. */
+  version: string;
 }
 
 export interface Turn {
@@ -171,6 +173,7 @@ export interface Voices {
 export interface Trust {
   calibrated: boolean;
   words: string[];
+  promise: { at: string } | null;
   confusions: { a: string; b: string; songs: number; alike: boolean }[];
   little: { name: string; why: string }[];
   two_voices: { name: string; songs: string[] }[];

@@ -65,9 +65,8 @@ function answers(song: SongDetail, update: () => Promise<void>): HTMLElement[] {
   const say = (button: HTMLElement, body: object, thanks: string): Promise<void> =>
     attempt(button, async () => {
       await post<Song>(`/songs/${song.id}/say`, body);
-      tell(thanks);
-      await update();
-      await live.refresh();
+      await Promise.all([update(), live.refresh()]);
+      tell(thanks); // By now Undo means this.
     });
   const button = (key: string, kind: string, label: string): HTMLButtonElement => el("button", { type: "button", class: `button ${kind}`, "data-key": key }, label);
   const row: HTMLElement[] = [];

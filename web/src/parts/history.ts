@@ -1,47 +1,61 @@
 // What was done, the latest first; each step can be taken back with those above it.
 import { get, post } from "../api";
-import { el } from "../dom";
+import { el, refill } from "../dom";
 import { live } from "../live";
 import { texts } from "../texts";
 import type { Entry } from "../types";
 import { dialog } from "./dialogs";
-import { attempt, tell } from "./notices";
+import { attempt, complain, tell } from "./notices";
 
 const MOST = 50;
 
 export async function showHistory(): Promise<void> {
-  const { entries } = await get<{ entries: Entry[] }>("/journal", { limit: MOST });
-  const isWritable = live.state?.writable ?? false;
-  let isOpen = isWritable; // What lies behind a step that cannot be taken back, cannot be either.
-  let count = 0;
-  const lines = entries.map((entry) => {
-    isOpen &&= entry.can_undo;
-    const steps = ++count;
-    return el(
-      "li",
-      {},
-      el("span", { class: "history-what" }, texts.undo.what(entry), el("time", { datetime: entry.at }, when(entry.at))),
-      isOpen ? takeBack(steps) : el("span", { class: "quiet" }, entry.can_undo ? null : texts.undo.final),
-    );
-  });
-  const box = dialog(
-    texts.undo.history,
-    el("p", { class: "quiet" }, entries.length ? texts.undo.historyHint : texts.undo.none),
-    el("ol", { class: "plain-list lines" }, ...lines),
-  );
+  const content = el("div", {});
+  let isBusy = false;
 
-  function takeBack(steps: number): HTMLElement {
-    const button = el("button", { type: "button", class: "button small" }, texts.undo.upTo(steps));
+  const draw = async (): Promise<void> => {
+    const { entries } = await get<{ entries: Entry[] }>("/journal", { limit: MOST });
+    let isOpen = live.state?.writable ?? false; // What lies behind a step that cannot be taken back, cannot be either.
+    const lines = entries.map((entry, at) => {
+      isOpen &&= entry.can_undo;
+      return el(
+        "li",
+        {},
+        el("span", { class: "history-what" }, texts.undo.what(entry), el("time", { datetime: entry.at }, when(entry.at))),
+        isOpen ? takeBack(at + 1, entries[0]?.number) : el("span", { class: "quiet" }, entry.can_undo ? null : texts.undo.final),
+      );
+    });
+    refill(
+      content,
+      el("p", { class: "quiet" }, entries.length ? texts.undo.historyHint : texts.undo.none),
+      el("ol", { class: "plain-list lines" }, ...lines),
+    );
+  };
+
+  function takeBack(steps: number, latest: number | undefined): HTMLElement {
+    const button = el("button", { type: "button", class: "button small", "data-key": `steps ${steps}` }, texts.undo.upTo(steps));
     button.addEventListener("click", () =>
       void attempt(button, async () => {
-        const { undone } = await post<{ undone: Entry[] }>("/undo", { count: steps });
-        box.close();
-        tell(texts.undo.done(undone.map(texts.undo.what).join("; ")));
+        if (isBusy) return;
+        isBusy = true;
+        try {
+          const { undone } = await post<{ undone: Entry[] }>("/undo", { count: steps, latest });
+          box.close();
+          tell(texts.undo.done(undone.map(texts.undo.what).join("; ")));
+        } catch (error) {
+          complain(error);
+          await draw(); // Something was done meanwhile: the steps are others now.
+        } finally {
+          isBusy = false;
+        }
         await live.changed();
       }),
     );
     return button;
   }
+
+  await draw();
+  const box = dialog(texts.undo.history, content);
 }
 
 function when(at: string): string {

@@ -12,10 +12,10 @@ import { attempt, complain, tell } from "./notices";
 const said = texts.singer;
 const MOST_SHOWN = 100;
 
-/** Go on at another singer's page; state and views are looked at again. */
+/** Go on at another singer's page; by then Undo means what was done. */
 async function goOnAt(hash: string): Promise<void> {
-  location.hash = hash;
   await live.refresh();
+  location.hash = hash;
 }
 
 export async function askToRename(singer: SingerDetail): Promise<void> {
@@ -23,8 +23,8 @@ export async function askToRename(singer: SingerDetail): Promise<void> {
   if (to === null || to === singer.name) return;
   await attempt(null, async () => {
     await post("/singers/rename", { name: singer.name, to });
-    tell(said.renamed(to));
     await goOnAt(link("singer", { name: to }));
+    tell(said.renamed(to));
   });
 }
 
@@ -67,8 +67,8 @@ export async function askToMerge(singer: SingerDetail): Promise<void> {
       const into = field.input.value.trim();
       await post<Merged>("/singers/merge", { name, into, preview: false });
       box.close();
-      tell(said.merged(name, into));
       await goOnAt(link("singer", { name: into }));
+      tell(said.merged(name, into));
     }),
   );
 }
@@ -80,8 +80,8 @@ export async function askToSplit(singer: SingerDetail, recordings: string[]): Pr
   await attempt(null, async () => {
     const body = recordings.length ? { name: singer.name, into, recordings } : { name: singer.name, into };
     const done = await post<{ name: string; moved: string[] }>("/singers/split", body);
-    tell(said.splitDone(done.moved.length, done.name));
     await goOnAt(link("singer", { name: done.name }));
+    tell(said.splitDone(done.moved.length, done.name));
   });
 }
 
@@ -90,8 +90,8 @@ export async function askToForget(singer: SingerDetail): Promise<void> {
   if (!(await confirm(said.forgetTitle(singer.name), text, said.forgetYes, said.forgetNo))) return;
   try {
     await post("/singers/forget", { name: singer.name, sure: true });
-    tell(said.forgotten(singer.name));
     await goOnAt(link("singers"));
+    tell(said.forgotten(singer.name));
   } catch (error) {
     complain(error);
   }

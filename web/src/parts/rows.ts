@@ -4,6 +4,8 @@ import { el } from "../dom";
 const BLOCK = 200; // rows fetched at once
 const AROUND = 12; // rows drawn above and below the sight
 const MOST_BLOCKS = 20; // kept in memory
+const PAUSE_MS = 2000; // before a block that failed is asked for again; it doubles each time
+const LONGEST_PAUSE_MS = 60_000;
 
 export interface Rows {
   element: HTMLElement;
@@ -12,17 +14,18 @@ export interface Rows {
   leave: () => void;
 }
 
-interface Source<Row> {
+interface Source<Row, Page extends { total: number; rows: Row[] }> {
   /** Rows from `offset` on, and how many there are in all. */
-  fetch: (offset: number, limit: number) => Promise<{ total: number; rows: Row[] }>;
+  fetch: (offset: number, limit: number) => Promise<Page>;
   draw: (row: Row) => HTMLElement[];
   columns: readonly string[];
   label: string;
   failed: (error: unknown) => void;
-  counted: (total: number) => void;
+  /** Called with an answer that no newer one has overtaken. */
+  counted: (page: Page) => void;
 }
 
-export function windowedRows<Row>(source: Source<Row>): Rows {
+export function windowedRows<Row, Page extends { total: number; rows: Row[] }>(source: Source<Row, Page>): Rows {
   const head = el(
     "div",
     { role: "row", class: "song-row head" },
@@ -36,6 +39,8 @@ export function windowedRows<Row>(source: Source<Row>): Rows {
   let total = 0;
   let generation = 0;
   let frame = 0;
+  let pause = PAUSE_MS;
+  let later = 0;
 
   const height = (): number => parseFloat(getComputedStyle(element).getPropertyValue("--row")) || 64;
 
@@ -51,16 +56,28 @@ export function windowedRows<Row>(source: Source<Row>): Rows {
     const mine = generation;
     try {
       const answer = await source.fetch(block * BLOCK, BLOCK);
+      asked.delete(block);
       if (mine !== generation) return;
       keep(block, answer.rows);
       total = answer.total;
-      source.counted(total);
+      pause = PAUSE_MS;
+      source.counted(answer);
+      draw();
     } catch (error) {
-      source.failed(error);
-    } finally {
-      asked.delete(block);
+      if (mine === generation) failed(error);
+      else asked.delete(block);
     }
-    if (mine === generation) draw();
+  }
+
+  /** Blocks that failed count as asked for until a pause is over: a server in trouble is not asked on and on. */
+  function failed(error: unknown): void {
+    if (pause === PAUSE_MS) source.failed(error); // Once is enough to read.
+    clearTimeout(later);
+    later = window.setTimeout(() => {
+      asked.clear();
+      draw();
+    }, pause);
+    pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
   }
 
   function keep(block: number, rows: Row[]): void {
@@ -111,8 +128,10 @@ export function windowedRows<Row>(source: Source<Row>): Rows {
     const focused = [...drawn].find(([, row]) => row.contains(document.activeElement))?.[0];
     blocks.clear();
     asked.clear();
+    clearTimeout(later);
+    pause = PAUSE_MS;
     total = answer.total;
-    source.counted(total);
+    source.counted(answer);
     keep(block, answer.rows);
     for (const row of drawn.values()) row.remove();
     drawn.clear();
@@ -125,6 +144,7 @@ export function windowedRows<Row>(source: Source<Row>): Rows {
     reload,
     leave: () => {
       generation += 1;
+      clearTimeout(later);
       window.removeEventListener("scroll", soon);
       window.removeEventListener("resize", soon);
     },

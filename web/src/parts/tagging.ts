@@ -1,6 +1,6 @@
 // Tags: first what would change, then writing, and taking it back.
 import { post } from "../api";
-import { el, latest, nameOf } from "../dom";
+import { el, nameOf } from "../dom";
 import { texts } from "../texts";
 import type { TagReport } from "../types";
 import { dialog } from "./dialogs";
@@ -17,29 +17,61 @@ export function showTags(songs: number[] | null): void {
   const forced = el("label", { class: "check", hidden: true }, force, said.force);
   const write = el("button", { type: "button", class: "button main", disabled: true }, said.write);
   const look = el("button", { type: "button", class: "button" }, said.dry);
-  const back = el("button", { type: "button", class: "quiet-button" }, said.undo);
+  const back = el("button", { type: "button", class: "quiet-button" }, songs === null ? said.undoLatest : said.undoOne);
 
-  const planned = latest((body: object) => post<TagReport>("/tags", body));
-  const ask = async (isWriting: boolean): Promise<void> => {
-    const answer = await planned({ songs, write: isWriting, force: force.checked });
-    if (answer === null) return;
-    forced.hidden = answer.held_back === "" && !force.checked;
-    const isOpen = answer.changes.length > 0 && (answer.held_back === "" || force.checked);
-    write.toggleAttribute("disabled", isWriting || !isOpen);
-    report.replaceChildren(...lines(answer));
-    if (isWriting) tell(answer.summary);
+  // A look may be overtaken by another one or by writing; what was written is told in any case.
+  let turn = 0;
+  let isWriting = false;
+  let mayWrite = false;
+  const draw = (answer: TagReport | null): void => {
+    if (answer) {
+      forced.hidden = answer.held_back === "" && !force.checked;
+      report.replaceChildren(...lines(answer));
+    }
+    for (const button of [look, force, back]) button.disabled = isWriting;
+    write.disabled = isWriting || !mayWrite;
   };
-  look.addEventListener("click", () => void attempt(look, () => ask(false)));
-  force.addEventListener("change", () => void ask(false).catch(complain));
-  write.addEventListener("click", () => void attempt(write, () => ask(true)));
+  const lookAgain = async (): Promise<void> => {
+    const mine = ++turn;
+    const answer = await post<TagReport>("/tags", { songs, write: false, force: force.checked });
+    if (mine !== turn) return;
+    mayWrite = answer.changes.length > 0 && (answer.held_back === "" || force.checked);
+    draw(answer);
+  };
+  const change = async (work: () => Promise<TagReport | null>): Promise<void> => {
+    if (isWriting) return;
+    turn += 1;
+    isWriting = true;
+    mayWrite = false; // What was looked at is not what would be written after this.
+    draw(null);
+    let answer: TagReport | null = null;
+    try {
+      answer = await work();
+    } catch (error) {
+      complain(error);
+    }
+    isWriting = false;
+    draw(answer);
+  };
+  look.addEventListener("click", () => void attempt(look, lookAgain));
+  force.addEventListener("change", () => void lookAgain().catch(complain));
+  write.addEventListener("click", () =>
+    void change(async () => {
+      const answer = await post<TagReport>("/tags", { songs, write: true, force: force.checked });
+      tell(answer.summary);
+      return answer;
+    }),
+  );
   back.addEventListener("click", () =>
-    void attempt(back, async () => {
+    void change(async () => {
       const { undone, failures } = await post<{ undone: string[]; failures: { path: string; detail: string }[] }>("/tags/undo", { songs });
       for (const { path, detail } of failures) complain(new Error(`${path}: ${detail}`));
       tell(said.undone(undone.length));
+      return { changes: [], summary: said.undone(undone.length), held_back: "" };
     }),
   );
-  dialog(said.title, el("p", { class: "quiet" }, said.hint), el("div", { class: "row" }, look, write), forced, report, el("div", { class: "row end" }, back));
+  const title = songs === null ? said.titleAll : said.titleOne;
+  dialog(title, el("p", { class: "quiet" }, said.hint), el("div", { class: "row" }, look, write), forced, report, el("div", { class: "row end" }, back));
 }
 
 function lines(answer: TagReport): HTMLElement[] {

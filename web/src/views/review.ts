@@ -4,7 +4,7 @@ import { el, isTyping, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { icon } from "../parts/icons";
 import { askForName } from "../parts/naming";
-import { complain } from "../parts/notices";
+import { complain, tell } from "../parts/notices";
 import { clipButton, hush, type Clip } from "../parts/sound";
 import { link, type View } from "../router";
 import { percent, texts } from "../texts";
@@ -12,15 +12,19 @@ import type { Question, Review, ReviewAnswer } from "../types";
 
 const said = texts.review;
 const CLIP_S = 5;
+const REST_MS = 1000;
 const KEYS: Record<string, ReviewAnswer> = { y: "yes", n: "no", s: "someone_else", k: "skip", "0": "nobody" };
 const KEYS_KEPT = "singerid.keys"; // whether letters answer: who speaks to the computer may not want it
 
 export async function openReview(): Promise<View> {
+  const mayAnswer = live.state?.writable !== false;
   let review = await get<Review>("/review");
   let clip: Clip | null = null;
   let isBusy = false;
   let isBehind = false; // of the library, which changed while an answer was given
-  const latestOne = latest(() => get<Review>("/review"));
+  let isResting = false; // The question is another one since a moment, and not by this person's answer.
+  let rest = 0;
+  const latestOne = latest((id: string | undefined) => get<Review>("/review", { id }));
   const progress = el("progress", { class: "wide", "aria-label": said.title });
   const told = el("p", { class: "quiet" });
   const spoken = el("p", { class: "unseen", role: "status" });
@@ -28,19 +32,35 @@ export async function openReview(): Promise<View> {
   const keys = el("input", { type: "checkbox", id: "keys", checked: localStorage.getItem(KEYS_KEPT) !== "off" });
   keys.addEventListener("change", () => localStorage.setItem(KEYS_KEPT, keys.checked ? "on" : "off"));
 
-  const draw = (): void => {
-    clip?.stop();
-    const { question, answered, left } = review;
+  const drawCounts = (): void => {
+    const { answered, left } = review;
     progress.max = Math.max(1, answered + left);
     progress.value = answered;
     told.textContent = said.left(answered, left);
+  };
+  const draw = (): void => {
+    clip?.stop();
+    drawCounts();
+    const { question } = review;
     clip = question ? clipOf(question) : null;
-    refill(card, ...(question ? asked(question, clip, answer) : finished()));
+    refill(card, ...(question ? asked(question, clip, mayAnswer ? answer : null) : finished()));
+  };
+
+  /** What a hand was about to answer is not asked any more: for a moment nothing is an answer. */
+  const restAWhile = (): void => {
+    const buttons = [...card.querySelectorAll("button.answer")];
+    isResting = true;
+    for (const button of buttons) button.setAttribute("aria-disabled", "true");
+    clearTimeout(rest);
+    rest = window.setTimeout(() => {
+      isResting = false;
+      for (const button of buttons) button.removeAttribute("aria-disabled");
+    }, REST_MS);
   };
 
   async function answer(kind: ReviewAnswer): Promise<void> {
     const { question } = review;
-    if (!question || isBusy) return;
+    if (!question || isBusy || isResting || !mayAnswer) return;
     if (kind === "yes" && question.singer === null) kind = "someone_else";
     isBusy = true;
     try {
@@ -48,13 +68,14 @@ export async function openReview(): Promise<View> {
       if (kind === "someone_else" && singer === null) return;
       review = await post<Review>("/review", { id: question.id, answer: kind, singer: singer ?? question.singer });
       draw();
-      spoken.textContent = `${said.kept[kind]} ${review.question ? headline(review.question) : said.done}`;
+      spoken.textContent = `${said.kept[kind]} ${headline(review.question)}`;
       // The buttons are new: the question is where a keyboard and a screen reader go on.
       card.querySelector<HTMLElement>("h2")?.focus({ preventScroll: true });
       void clip?.play();
       await live.refresh();
     } catch (error) {
       complain(error);
+      isBehind = true; // Somebody else may have answered it.
     } finally {
       isBusy = false;
       if (isBehind) void refresh().catch(complain);
@@ -76,13 +97,22 @@ export async function openReview(): Promise<View> {
   document.addEventListener("keydown", typed);
   draw();
   const refresh = async (): Promise<void> => {
-    const now = await latestOne();
+    // The question that is shown comes back while it is open: whoever listens to it will answer it.
+    const now = await latestOne(review.question?.id);
     isBehind = isBusy; // An answer that is being given brings the next question along.
     if (now === null || isBusy) return;
-    const isSame = JSON.stringify(now.question) === JSON.stringify(review.question);
-    review = now;
-    if (!isSame) draw();
-    else told.textContent = said.left(now.answered, now.left);
+    const before = review.question;
+    const isSame = before !== null && now.question !== null && stays(before, now.question);
+    review = isSame ? { ...now, question: before } : now;
+    if (isSame || (before === null && now.question === null)) {
+      drawCounts();
+      return;
+    }
+    draw();
+    spoken.textContent = headline(now.question);
+    if (now.question === null) return;
+    if (before !== null) tell(said.next);
+    restAWhile();
   };
   return {
     title: said.title,
@@ -93,17 +123,25 @@ export async function openReview(): Promise<View> {
       progress,
       spoken,
       card,
-      el("label", { class: "check keys" }, keys, said.keys, " ", el("span", { class: "quiet" }, said.keysHint)),
+      mayAnswer && el("label", { class: "check keys" }, keys, said.keys, " ", el("span", { class: "quiet" }, said.keysHint)),
     ),
     refresh,
     leave: () => {
+      clearTimeout(rest);
       document.removeEventListener("keydown", typed);
       hush();
     },
   };
 }
 
-const headline = (question: Question): string => (question.singer === null ? said.who : said.is(question.singer));
+const headline = (question: Question | null): string => (question === null ? said.done : question.singer === null ? said.who : said.is(question.singer));
+
+/** Whether the question that is shown can stay: it is open, and its answers mean the same, whatever else has changed. */
+function stays(shown: Question, now: Question): boolean {
+  if (shown.id !== now.id || shown.song.present !== now.song.present) return false;
+  // A singer who is not likely any more may have another name by now, or be forgotten.
+  return shown.singer === null || [now.singer, ...now.candidates.map((one) => one.singer)].includes(shown.singer);
+}
 
 function clipOf(question: Question): Clip | null {
   if (!question.song.present) return null;
@@ -112,14 +150,7 @@ function clipOf(question: Question): Clip | null {
   return clipButton(address(`/recordings/${encodeURIComponent(question.id)}/sound`), question.song.name, span, "huge");
 }
 
-function asked(question: Question, clip: Clip | null, answer: (kind: ReviewAnswer) => Promise<void>): HTMLElement[] {
-  const button = (kind: ReviewAnswer, style: string, label: string, key: string): HTMLElement =>
-    el(
-      "button",
-      { type: "button", class: `button answer ${style}`, "data-key": kind, "aria-keyshortcuts": key, onclick: () => void answer(kind) },
-      el("span", {}, label),
-      el("kbd", { "aria-hidden": "true" }, key),
-    );
+function asked(question: Question, clip: Clip | null, answer: ((kind: ReviewAnswer) => Promise<void>) | null): HTMLElement[] {
   const { song } = question;
   const likely = question.candidates.filter((one) => one.singer !== question.singer && (one.probability ?? 0) > 0.01);
   return [
@@ -127,20 +158,31 @@ function asked(question: Question, clip: Clip | null, answer: (kind: ReviewAnswe
     el("h2", { tabindex: "-1" }, headline(question)),
     el("p", { class: "about" }, song.id === null ? nameOf(song.name) : el("a", { href: link(`song/${song.id}`) }, nameOf(song.name))),
     ...(question.group ? [el("p", { class: "chip still" }, said.group(question.group.size))] : []),
-    el(
-      "div",
-      { class: "answer-row", role: "group", "aria-label": headline(question) },
-      ...(question.singer === null
-        ? [button("someone_else", "main", texts.songPage.name, "S")]
-        : [button("yes", "main", said.yes, "Y"), button("no", "", said.no, "N"), button("someone_else", "", said.someone, "S")]),
-      button("skip", "", said.skip, "K"),
-      button("nobody", "", said.nobody, "0"),
-    ),
+    answer ? answersTo(question, answer) : el("p", { class: "note" }, icon("warn"), el("span", {}, said.readOnly)),
     ...(question.why ? [el("p", { class: "quiet why" }, question.why)] : []),
     ...(likely.length
       ? [el("p", { class: "quiet" }, `${texts.naming.perhaps}: `, ...likely.flatMap((one, at) => [at ? ", " : "", nameOf(one.singer), ` ${percent(one.probability)}`]))]
       : []),
   ];
+}
+
+function answersTo(question: Question, answer: (kind: ReviewAnswer) => Promise<void>): HTMLElement {
+  const button = (kind: ReviewAnswer, style: string, label: string, key: string): HTMLElement =>
+    el(
+      "button",
+      { type: "button", class: `button answer ${style}`, "data-key": kind, "aria-keyshortcuts": key, onclick: () => void answer(kind) },
+      el("span", {}, label),
+      el("kbd", { "aria-hidden": "true" }, key),
+    );
+  return el(
+    "div",
+    { class: "answer-row", role: "group", "aria-label": headline(question) },
+    ...(question.singer === null
+      ? [button("someone_else", "main", texts.songPage.name, "S")]
+      : [button("yes", "main", said.yes, "Y"), button("no", "", said.no, "N"), button("someone_else", "", said.someone, "S")]),
+    button("skip", "", said.skip, "K"),
+    button("nobody", "", said.nobody, "0"),
+  );
 }
 
 function whoElse(question: Question): Promise<string | null> {

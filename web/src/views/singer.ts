@@ -43,7 +43,7 @@ export async function openSinger(place: Place): Promise<View> {
   const asked = latest(() => get<SingerDetail>("/singer", { name }));
   const again = async (): Promise<void> => {
     const now = await asked();
-    if (now === null) return;
+    if (now === null || JSON.stringify(now) === JSON.stringify(singer)) return; // What plays keeps its button.
     singer = now;
     const there = new Set(singer.recordings.map((one) => one.id));
     for (const id of chosen) if (!there.has(id)) chosen.delete(id);

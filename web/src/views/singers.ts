@@ -17,6 +17,7 @@ const AT_ONCE = 120; // cards; more come when asked for
 export async function openSingers(place: Place): Promise<View> {
   let query = place.words.get("q") ?? "";
   let shown = AT_ONCE;
+  let drawn = "";
   const lead = el("p", { class: "lead" });
   const told = el("p", { class: "unseen", role: "status" });
   const cards = el("ul", { class: "plain-list cards" });
@@ -29,6 +30,9 @@ export async function openSingers(place: Place): Promise<View> {
     if (!singers) return;
     lead.textContent = said.lead(live.state?.library.singers ?? singers.length, live.state?.library.recordings ?? 0);
     told.textContent = texts.singerCount(singers.length);
+    const now = JSON.stringify([singers, shown, query === ""]);
+    if (now === drawn) return; // What plays keeps its button.
+    drawn = now;
     const none = el("li", { class: "empty" }, el("p", {}, query ? said.none : said.empty));
     refill(cards, ...(singers.length ? singers.slice(0, shown).map(card) : [none]));
     const rest = singers.length - shown;

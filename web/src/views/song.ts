@@ -1,25 +1,25 @@
 // One song: look at it, listen to it, say who sings.
-import { address, get, remove } from "../api";
+import { address, get, post, remove } from "../api";
 import { el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
 import { decisionCard } from "../parts/decision";
 import { confirm } from "../parts/dialogs";
 import { icon } from "../parts/icons";
-import { lanes } from "../parts/lanes";
+import { lanes, type Lanes } from "../parts/lanes";
 import { attempt, complain, tell } from "../parts/notices";
 import { clipButton, hush } from "../parts/sound";
 import { showTags } from "../parts/tagging";
 import { wave, type Wave } from "../parts/wave";
 import { link, orElsewhere, type Place, type View } from "../router";
 import { clock, texts } from "../texts";
-import type { Near, Peaks, SongDetail } from "../types";
+import type { Job, Near, Peaks, SongDetail } from "../types";
 
 const said = texts.songPage;
 
 export async function openSong(place: Place): Promise<View> {
   const path = `/songs/${encodeURIComponent(place.id)}`;
   let song = await get<SongDetail>(path);
-  let player: Wave | null = null;
+  let parts: Sound | null = null;
   let turn = 0;
   const head = el("header", { class: "view-head" });
   const sound = el("section", { class: "card sound", "aria-label": said.listen });
@@ -43,20 +43,23 @@ export async function openSong(place: Place): Promise<View> {
   const update = async (): Promise<void> => {
     const now = await asked();
     if (now === null) return;
-    const before = JSON.stringify(song.result.timeline);
+    const before = song;
+    if (JSON.stringify(now) === JSON.stringify(before)) return; // What plays keeps its button.
     song = now;
     drawAround();
-    if (JSON.stringify(song.result.timeline) !== before) await drawSound();
+    if (soundKey(now) !== soundKey(before)) await drawSound();
+    else if (JSON.stringify(now.result.timeline) !== JSON.stringify(before.result.timeline)) parts?.putTurns(now);
   };
   const drawSound = async (): Promise<void> => {
     const mine = ++turn;
-    const parts = await soundOf(song, path);
+    const made = await soundOf(song, path);
     if (mine !== turn) {
-      parts.player?.leave(); // Another one was asked for, or the view is gone.
+      made.player?.leave(); // Another one was asked for, or the view is gone.
       return;
     }
-    player?.leave();
-    player = parts.player;
+    parts?.player?.leave();
+    parts = made;
+    parts.putTurns(song); // They may have changed meanwhile.
     sound.replaceChildren(...parts.inner);
   };
 
@@ -71,7 +74,7 @@ export async function openSong(place: Place): Promise<View> {
     refresh: () => orElsewhere(update(), link("songs")),
     leave: () => {
       turn += 1;
-      player?.leave();
+      parts?.player?.leave();
       hush();
     },
   };
@@ -83,7 +86,9 @@ function headOf(song: SongDetail): HTMLElement[] {
     song.warning ? note(song.warning) : null,
     song.stale ? note(said.stale) : null,
   ].filter((one) => one !== null);
-  const take = el("button", { type: "button", class: "quiet-button" }, said.take);
+  const again = el("button", { type: "button", class: song.stale ? "button main changes" : "button changes", "data-key": "again" }, icon("again"), said.again);
+  again.addEventListener("click", () => void attempt(again, async () => live.take(await post<Job>(`/songs/${song.id}/hear`))));
+  const take = el("button", { type: "button", class: "quiet-button changes", "data-key": "take" }, said.take);
   take.addEventListener("click", () =>
     void attempt(take, async () => {
       if (!(await confirm(said.takeTitle, said.takeText, said.take, texts.cancel))) return;
@@ -92,32 +97,56 @@ function headOf(song: SongDetail): HTMLElement[] {
       location.hash = link("songs");
     }),
   );
-  const tags = el("button", { type: "button", class: "button", onclick: () => showTags([song.id]) }, icon("tag"), texts.tags.label);
+  const tags = el("button", { type: "button", class: "button", "data-key": "tags", onclick: () => showTags([song.id]) }, icon("tag"), texts.tags.label);
   return [
     el("div", {}, el("h1", {}, nameOf(song.name)), el("p", { class: "lead path" }, nameOf(song.path)), ...notes),
-    el("div", { class: "row" }, tags, take),
+    el("div", { class: "row" }, song.present ? again : null, tags, take),
   ];
 }
 
 const note = (text: string): HTMLElement => el("p", { class: "note" }, icon("warn"), el("span", {}, text));
 
-async function soundOf(song: SongDetail, path: string): Promise<{ player: Wave | null; inner: HTMLElement[] }> {
-  const turns = song.result.timeline ?? [];
+/** Another one when what lies behind the song's id sounds otherwise, or can be played now and could not before. */
+const soundKey = (song: SongDetail): string => JSON.stringify([song.playable, song.version]);
+
+interface Sound {
+  player: Wave | null;
+  inner: HTMLElement[];
+  /** Show who sings when by an answer that has changed; the player goes on. */
+  putTurns: (song: SongDetail) => void;
+}
+
+async function soundOf(song: SongDetail, path: string): Promise<Sound> {
   const isThere = song.present && song.playable !== "";
+  const of = song.version; // The browser keeps what it got by the address, and an id can be given anew.
   let peaks: Peaks = { seconds: song.seconds, peaks: [] };
-  if (isThere) peaks = await get<Peaks>(`${path}/peaks`);
-  const player = peaks.peaks.length ? wave(address(`${path}/sound`), song.name, peaks, isThere && live.state !== null) : null;
+  if (isThere) peaks = await get<Peaks>(`${path}/peaks`, { of });
+  const seconds = peaks.seconds || song.seconds;
+  const player = peaks.peaks.length ? wave(address(`${path}/sound`, { of }), song.name, peaks, isThere) : null;
   const grid = el("div", { class: "timeline" });
   if (player) {
-    const picture = el("img", { class: "spectrogram", src: address(`${path}/spectrogram.png`), alt: said.spectrogram, decoding: "async" });
+    const picture = el("img", { class: "spectrogram", src: address(`${path}/spectrogram.png`, { of }), alt: said.spectrogram, decoding: "async" });
     picture.addEventListener("error", () => picture.remove());
     grid.append(el("div", { class: "lane-label" }, player.transport), player.element, el("span", { class: "lane-label" }), picture);
   }
-  const voices = lanes(turns, peaks.seconds || song.seconds, player ? player.listenFrom : null);
-  player?.onTime(voices.mark);
-  grid.append(...voices.rows, el("span", { class: "lane-label" }), ticks(peaks.seconds || song.seconds));
-  const none = turns.length ? null : el("p", { class: "quiet" }, said.noLanes);
-  return { player, inner: [el("h2", {}, said.lanesTitle), grid, ...(none ? [none] : [])] };
+  const beneath = el("span", { class: "lane-label" });
+  grid.append(beneath, ticks(seconds));
+  const none = el("p", { class: "quiet" }, said.noLanes);
+  let voices: Lanes = { rows: [], mark: () => undefined };
+  let heard: number | null = null;
+  player?.onTime((now) => {
+    heard = now;
+    voices.mark(now);
+  });
+  const putTurns = ({ result }: SongDetail): void => {
+    const turns = result.timeline ?? [];
+    for (const row of voices.rows) row.remove();
+    voices = lanes(turns, seconds, player ? player.listenFrom : null);
+    beneath.before(...voices.rows);
+    if (heard !== null) voices.mark(heard);
+    none.hidden = turns.length > 0;
+  };
+  return { player, inner: [el("h2", {}, said.lanesTitle), grid, none], putTurns };
 }
 
 /** Times beneath the lanes, at most six. */

@@ -27,17 +27,17 @@ export async function openSongs(place: Place): Promise<View> {
   const told = el("p", { class: "unseen", role: "status" });
   const nothing = el("div", { class: "empty" });
 
-  const rows = windowedRows<Song>({
+  const rows = windowedRows<Song, { total: number; rows: Song[]; counts: Counts }>({
     columns: said.columns,
     label: said.table,
     draw: songCells,
     failed: complain,
     fetch: async (offset, limit) => {
       const page = await get<SongPage>("/songs", { ...chosen, offset, limit });
-      drawCounts(page.counts);
-      return { total: page.total, rows: page.songs };
+      return { total: page.total, rows: page.songs, counts: page.counts };
     },
-    counted: (total) => {
+    counted: ({ total, counts: now }) => {
+      drawCounts(now);
       told.textContent = said.found(total);
       rows.element.hidden = total === 0;
       nothing.hidden = total > 0;
@@ -119,7 +119,7 @@ export async function openSongs(place: Place): Promise<View> {
 }
 
 function addButton(): HTMLElement {
-  return el("button", { type: "button", class: "button main", onclick: addSongs }, icon("plus"), said.add);
+  return el("button", { type: "button", class: "button main changes", onclick: addSongs }, icon("plus"), said.add);
 }
 
 function songCells(song: Song): HTMLElement[] {

@@ -13,11 +13,16 @@ const USUAL = "0.05";
 
 export async function openTrust(): Promise<View> {
   const content = el("div", { class: "stack" });
+  const calibrate = calibrating();
+  let shown = "";
   const found = latest(() => get<Trust>("/trust"));
   const draw = async (): Promise<void> => {
     const trust = await found();
     if (trust === null) return;
-    refill(content, summary(trust), picture(trust), el("div", { class: "columns" }, confusions(trust), little(trust)), twoVoices(trust), audit(trust));
+    const now = JSON.stringify([trust, live.state?.library.changed_since_calibration]);
+    if (now === shown) return; // A list that is open would close.
+    shown = now;
+    refill(content, summary(trust, calibrate), picture(trust), el("div", { class: "columns" }, confusions(trust), little(trust)), twoVoices(trust), audit(trust));
   };
   await draw();
   return {
@@ -27,7 +32,7 @@ export async function openTrust(): Promise<View> {
   };
 }
 
-function summary(trust: Trust): HTMLElement {
+function summary(trust: Trust, calibrate: Calibrating): HTMLElement {
   const words = trust.words.map((sentence) => el("p", {}, sentence));
   const changed = trust.calibrated && live.state?.library.changed_since_calibration;
   return el(
@@ -36,22 +41,30 @@ function summary(trust: Trust): HTMLElement {
     el("p", { class: trust.calibrated ? "badge good" : "badge" }, icon(trust.calibrated ? "check" : "warn"), trust.calibrated ? said.calibrated : said.not),
     el("div", { class: "prose" }, ...words),
     changed ? el("p", { class: "note" }, icon("warn"), el("span", {}, said.changed)) : null,
-    live.state?.writable === false ? null : calibrating(trust.calibrated),
+    live.state?.writable === false ? null : calibrate(trust.calibrated),
   );
 }
 
-function calibrating(isAgain: boolean): HTMLElement {
+type Calibrating = (isAgain: boolean) => HTMLElement;
+
+/** Made once: what a person has chosen outlives a change elsewhere. */
+function calibrating(): Calibrating {
   const options = Object.entries(said.promises).map(([share, label]) => el("option", { value: share, selected: share === USUAL }, label));
   const select = el("select", { id: "promise", "data-key": "promise" }, ...options);
-  const button = el("button", { type: "button", class: isAgain ? "button" : "button main", "data-key": "calibrate" }, isAgain ? said.again : said.calibrate);
+  const button = el("button", { type: "button", "data-key": "calibrate" });
   button.addEventListener("click", () => void attempt(button, async () => live.take(await post<Job>("/trust/calibrate", { fpir: Number(select.value) }))));
-  return el("div", { class: "row end-line" }, el("div", { class: "field" }, el("label", { for: "promise" }, said.promise), select), button);
+  const line = el("div", { class: "row end-line" }, el("div", { class: "field" }, el("label", { for: "promise" }, said.promise), select), button);
+  return (isAgain) => {
+    button.className = isAgain ? "button" : "button main";
+    button.textContent = isAgain ? said.again : said.calibrate;
+    return line;
+  };
 }
 
 function picture(trust: Trust): HTMLElement | null {
   if (!trust.picture) return null;
   // The address changes with the calibration, or the browser would show the old one.
-  const drawn = el("img", { src: address("/trust/picture.svg", { of: trust.words.join(" ").length }), alt: said.picture, class: "calibration" });
+  const drawn = el("img", { src: address("/trust/picture.svg", { of: trust.promise?.at }), alt: said.picture, class: "calibration" });
   return el("section", { class: "card picture" }, el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": said.pictureTitle }, drawn));
 }
 

@@ -19,13 +19,18 @@ type Group = Voices["groups"][number];
 export async function openVoices(): Promise<View> {
   const opened = new Set<number>(); // groups that show all of their songs
   let groupsShown = FIRST_GROUPS;
+  const cards = new Map<number, GroupCard>(); // They stay while others change: names are being typed in them.
   const content = el("div", { class: "groups" });
 
   const draw = (voices: Voices): void => {
-    // Names that are being typed outlive a change elsewhere.
-    const typed = new Map([...content.querySelectorAll<HTMLInputElement>("input[data-group]")].map((one) => [one.dataset["group"], one.value]));
-    const groups = voices.groups.slice(0, groupsShown).map((group) => groupCard(group, opened, reload));
-    const rest = voices.groups.length - groups.length;
+    const shown = voices.groups.slice(0, groupsShown);
+    for (const number of cards.keys()) if (!shown.some((group) => group.number === number)) cards.delete(number);
+    for (const group of shown) {
+      const card = cards.get(group.number);
+      if (card) card.update(group);
+      else cards.set(group.number, groupCard(group, opened, reload));
+    }
+    const rest = voices.groups.length - shown.length;
     const more = el("button", { type: "button", class: "button" }, said.more(rest));
     more.addEventListener("click", () => {
       groupsShown += FIRST_GROUPS;
@@ -33,12 +38,12 @@ export async function openVoices(): Promise<View> {
     });
     refill(
       content,
-      ...(groups.length ? groups : [el("div", { class: "empty" }, el("div", { class: "empty-art", "aria-hidden": "true" }, icon("voices")), el("p", {}, voices.discovered ? said.none : said.notYet))]),
+      ...shown.map((group) => cards.get(group.number)?.element),
+      shown.length ? null : el("div", { class: "empty" }, el("div", { class: "empty-art", "aria-hidden": "true" }, icon("voices")), el("p", {}, voices.discovered ? said.none : said.notYet)),
       rest > 0 ? more : null,
       voices.alone ? el("p", { class: "quiet" }, said.alone(voices.alone)) : null,
       live.state?.writable === false ? null : find(voices.discovered),
     );
-    for (const input of content.querySelectorAll<HTMLInputElement>("input[data-group]")) input.value = typed.get(input.dataset["group"]) ?? "";
   };
   const found = latest(() => get<Voices>("/voices"));
   const reload = async (): Promise<void> => {
@@ -60,7 +65,14 @@ function find(isAgain: boolean): HTMLElement {
   return el("div", { class: "row" }, button);
 }
 
-function groupCard(group: Group, opened: Set<number>, reload: () => Promise<void>): HTMLElement {
+interface GroupCard {
+  element: HTMLElement;
+  update: (group: Group) => void;
+}
+
+function groupCard(first: Group, opened: Set<number>, reload: () => Promise<void>): GroupCard {
+  let group = first;
+  const about = el("p", { class: "quiet" });
   const songs = el("ul", { class: "plain-list lines" });
   const fill = (): void => {
     const isOpen = opened.has(group.number) || group.songs.length <= FIRST_SONGS + 1;
@@ -71,11 +83,12 @@ function groupCard(group: Group, opened: Set<number>, reload: () => Promise<void
       fill();
       songs.querySelectorAll<HTMLElement>("button")[FIRST_SONGS]?.focus();
     });
-    songs.replaceChildren(...shown.map((song) => songLine(song, group.number, reload)), ...(isOpen ? [] : [el("li", {}, more)]));
+    refill(songs, ...shown.map((song) => songLine(song, group.number, reload)), isOpen ? null : el("li", {}, more));
+    const seconds = group.songs.reduce((sum, song) => sum + song.seconds, 0);
+    about.textContent = `${texts.song(group.songs.length)}, ${length(seconds)}`;
   };
   fill();
   const field = nameField(said.nameThis(group.number));
-  field.input.dataset["group"] = String(group.number);
   field.input.dataset["key"] = `name ${group.number}`;
   field.element.querySelector("label")?.classList.add("unseen");
   field.input.placeholder = texts.naming.label;
@@ -91,20 +104,29 @@ function groupCard(group: Group, opened: Set<number>, reload: () => Promise<void
     }
     void attempt(submit, async () => {
       const { recordings } = await post<{ recordings: number | unknown[] }>("/voices/name", { number: group.number, singer });
-      tell(said.named(singer, typeof recordings === "number" ? recordings : recordings.length));
       field.input.value = "";
-      await reload();
-      await live.refresh();
+      await Promise.all([reload(), live.refresh()]);
+      tell(said.named(singer, typeof recordings === "number" ? recordings : recordings.length));
     });
   });
-  const seconds = group.songs.reduce((sum, song) => sum + song.seconds, 0);
-  return el(
+  const element = el(
     "section",
     { class: "card group" },
-    el("header", {}, el("h2", {}, said.group(group.number)), el("p", { class: "quiet" }, `${texts.song(group.songs.length)}, ${length(seconds)}`)),
+    el("header", {}, el("h2", {}, said.group(group.number)), about),
     songs,
     live.state?.writable === false ? null : form,
   );
+  return {
+    element,
+    update: (now) => {
+      if (JSON.stringify(now) === JSON.stringify(group)) return;
+      const before = new Set(group.songs.map((song) => song.recording));
+      // Grouped anew, the number may be another voice's: what was typed was not meant for that.
+      if (!now.songs.some((song) => before.has(song.recording))) field.input.value = "";
+      group = now;
+      fill();
+    },
+  };
 }
 
 function songLine(song: VoiceSong, number: number, reload: () => Promise<void>): HTMLElement {
@@ -115,9 +137,8 @@ function songLine(song: VoiceSong, number: number, reload: () => Promise<void>):
   not.addEventListener("click", () =>
     void attempt(not, async () => {
       await post("/voices/not", { number, recording: song.recording });
+      await Promise.all([reload(), live.refresh()]);
       tell(said.noted(song.name));
-      await reload();
-      await live.refresh();
     }),
   );
   return el(
