@@ -1,5 +1,9 @@
 """Files that are sent: what is over a limit, what is no sound, what is hostile."""
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import hostile_uploads
 import pytest
 from served import API, Within, served
@@ -107,6 +111,16 @@ def test_a_read_only_library_takes_none(own_library, voice, monkeypatch):
         assert answer.status_code == 403
         assert "read-only" in answer.json()["detail"]
         assert server.http.get(f"{API}/state").json()["writable"] is False
+
+
+def test_the_documents_table_is_of_the_uploads_that_are_sent():
+    kinds = Counter(kind for kind, _, _ in hostile_uploads.hostile(0, 200))
+    text = (Path(__file__).parents[2] / "docs/serve.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in text.split("| upload |")[1].splitlines()[2:] if line[:1] == "|"]
+    assert sorted(int(row[1]) for row in rows) == sorted(kinds.values())
+    for row in rows:
+        told = [int(number) for cell in row[2:] for number in re.findall(r"^ *(\d+)", cell)]
+        assert sum(told) == int(row[1]), row
 
 
 def test_hostile_uploads_do_nothing(own_library):
