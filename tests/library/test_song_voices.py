@@ -237,6 +237,20 @@ def test_a_voice_between_two_known_ones_is_one_though_it_wanders(seed):
     assert len(part(cells, np.ones(120, np.bool_), known).means) == 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_voice_between_two_known_ones_is_one_though_verse_and_chorus_differ(seed):
+    """Each singer tells a part of the song better, but what is taken for both is one voice."""
+    rng = np.random.default_rng(seed)
+    own = direction("Ada")
+    known = np.stack([own + 0.6 * direction(other) for other in ("Bea", "Cy")] + [direction("Dot")])
+    known = (known / np.linalg.norm(known, axis=1, keepdims=True)).astype(np.float32)
+    sung = [own + 0.5 * direction(towards) for towards in ("Bea", "Cy", "Bea", "Cy") for _ in range(35)]
+    noise = rng.standard_normal((len(sung), SIZE))
+    cells = np.array(sung) + 0.8 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    cells = (cells / np.linalg.norm(cells, axis=1, keepdims=True)).astype(np.float32)
+    assert len(part(cells, np.ones(len(cells), np.bool_), known).means) == 1
+
+
 def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_other_names():
     timeline = SongTimeline(
         (SongTurn(0.0, 10.0, (0,), 1.0), SongTurn(10.0, 16.0, (1,), 1.0)), {0: 0.9, 1: 0.8}

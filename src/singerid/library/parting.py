@@ -33,6 +33,7 @@ _GAIN = 2.0
 _STRANGE = 1.2  # is taken off the log-likelihood of each cell of a voice that resembles nobody known
 _LEAST_VOICE = 6  # cells of a voice in a song: in less there is no telling
 _TOGETHER = 0.3  # log-likelihood of a cell that two at once have more: their sum is never quite what is heard
+_ONE_VOICE = 0.3  # cosine of two known singers, as they are and in this song, above which they are one voice
 _DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
 # Of log-odds that several sing so much is taken off, for real voices resemble several more than those do from
 # which they were learned; what is left counts for so much, and at most for that of two units.
@@ -204,12 +205,35 @@ def _fewest(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray
             way = _settled(own, breaks, way.seeds[sizes > 0], way.strange[sizes > 0])
             continue
         least = int(_losses(way, breaks).argmin())
-        fewer = _settled(own, breaks, np.delete(way.seeds, least, 0), np.delete(way.strange, least))
-        gain = way.likelihood - fewer.likelihood
-        if sizes[least] >= _LEAST_VOICE and gain >= needed:
-            break
+        fewer = _without(own, breaks, way, least)
+        if sizes[least] >= _LEAST_VOICE and way.likelihood - fewer.likelihood >= needed:
+            double = _double(own, way, breaks)
+            if double is None:
+                break
+            fewer = _without(own, breaks, way, double)
         way = fewer
     return way
+
+
+def _without(own: FloatArray, breaks: Places, way: _Way, voice: int) -> _Way:
+    return _settled(own, breaks, np.delete(way.seeds, voice, 0), np.delete(way.strange, voice))
+
+
+def _double(own: FloatArray, way: _Way, breaks: Places) -> int | None:
+    """The weaker of two known singers who are one voice in this song; None: there are no such two.
+
+    A voice that lies between two known singers who are alike is now more like the one, now like the other,
+    and takes both to tell it best. What is taken for the one is then like what is taken for the other.
+    """
+    known = np.flatnonzero(way.strange == 0)
+    if len(known) < 2:
+        return None
+    seeds, means = way.seeds[known], unit(np.stack([own[way.states == voice].sum(0) for voice in known]))
+    alike = np.triu(seeds @ seeds.T + means @ means.T, 1) / 2
+    if alike.max() <= _ONE_VOICE:
+        return None
+    two = known[list(np.unravel_index(alike.argmax(), alike.shape))]
+    return int(two[_losses(way, breaks)[two].argmin()])
 
 
 def _settled(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
