@@ -1,13 +1,12 @@
 """As many processors as this process may use: by affinity, and by control groups of both versions."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from programs import MAIN
 from singerid.system.devices import use_threads
 from singerid.system.processors import usable_processors
 
@@ -104,15 +103,14 @@ def test_without_such_files_it_is_what_it_may_run_on(many, tmp_path):
     assert usable_processors(tmp_path) == 64
 
 
-def one_processor():
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+ONE_PROCESSOR = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
 
 
 @affinity
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="this machine has one processor")
 def test_a_process_that_is_bound_to_one_uses_one(singerid):
     code = (
-        "import torch; from pathlib import Path; from types import SimpleNamespace as S\n"
+        f"{ONE_PROCESSOR}import torch; from types import SimpleNamespace as S\n"
         "from singerid.system.processors import usable_processors\n"
         "from singerid.system.devices import use_threads\n"
         "from singerid.preparation.prepare import _workers\n"
@@ -121,22 +119,14 @@ def test_a_process_that_is_bound_to_one_uses_one(singerid):
         "work = S(separator=None, trackers=(), encoders={})\n"
         "print(usable_processors(), torch.get_num_threads(), _workers(jobs, work))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=one_processor
-    )
+    done = singerid(code=code)
     assert done.stdout == "1 1 1\n", done.stderr
 
 
 @affinity
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="this machine has one processor")
-def test_the_doctor_says_so():
-    done = subprocess.run(
-        [sys.executable, "-m", "singerid", "doctor"],
-        capture_output=True,
-        text=True,
-        preexec_fn=one_processor,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+def test_the_doctor_says_so(singerid):
+    done = singerid("doctor", code=f"{ONE_PROCESSOR}{MAIN}", COLUMNS="200")
     assert f"{os.cpu_count()} cores, of which this process may use 1, 1 thread used" in done.stdout
 
 
