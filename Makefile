@@ -2,7 +2,8 @@
 # make slow: install, then run the tests that are left out of that because each takes about half a minute or more.
 # make kill: install, then kill commands on libraries and on tags a thousand times each.
 # make web: build the page of `singerid serve` from web/ into the package; needs Node 20.19 or newer.
-# make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/.
+# make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/, of the
+#   instruction sets side by side in bench/both.md.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,13 +33,15 @@ demo: $(VENV)/installed
 web:
 	cd web && npm install --no-save --no-fund --no-audit && npm run build
 
+# Of the processor all that it has, and AVX2 alone, which is what most laptops have.
+ISAS := native avx2
+BY_ISA := network operation training encoders separation ears
+
 bench: $(VENV)/installed
-	$(BIN)/python benchmarks/perf/network.py --json bench/network.json
-	$(BIN)/python benchmarks/perf/operation.py --json bench/operation.json
-	$(BIN)/python benchmarks/perf/training.py --json bench/training.json
+	for isa in $(ISAS); do for name in $(BY_ISA); do \
+	  $(BIN)/python benchmarks/perf/$$name.py --isa $$isa --json bench/$$isa/$$name.json || exit 1; done; done
+	$(BIN)/python benchmarks/perf/both.py bench/native bench/avx2 > bench/both.md
 	$(BIN)/python benchmarks/perf/files.py --json bench/files.json
-	$(BIN)/python benchmarks/perf/encoders.py --json bench/encoders.json
-	$(BIN)/python benchmarks/perf/separation.py --json bench/separation.json
 	$(BIN)/python benchmarks/perf/library.py --json bench/library.json
 	$(BIN)/python benchmarks/perf/growth.py --json bench/growth.json --pictures bench
 
