@@ -5,14 +5,18 @@ import socket
 import subprocess
 import sys
 import time
+from threading import Event
 
 import pytest
 import requests
+import uvicorn
 from served import API, Browser, served
 
 from made_voices import write_noise, write_voice
 from singerid.library.library import Library
-from singerid.web.serving import _shown
+from singerid.web import serving
+from singerid.web.desk import Desk
+from singerid.web.settings import Settings
 
 
 @pytest.fixture
@@ -117,7 +121,22 @@ def test_by_a_host_and_a_token_others_are_let_in(own_library):
     ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.0.0.7", "10.0.0.7")]
 )
 def test_an_address_is_shown_that_can_be_opened(host, shown):
-    assert _shown(host) == shown
+    assert serving._shown(host) == shown
+
+
+def test_whatever_a_thread_waits_for_the_server_ends(own_library, monkeypatch):
+    ended = Event()
+    monkeypatch.setattr(serving, "_END_SECONDS", 0.05)
+    monkeypatch.setattr(serving.os, "_exit", lambda code: ended.set() if code == 130 else None)
+    for is_over in (False, True):
+        ended.clear()
+        desk = Desk(Settings(own_library))
+        server = serving._Server(uvicorn.Config(lambda: None), desk)
+        server.handle_exit(signal.SIGINT, None)
+        assert desk.closing.is_set()
+        if is_over:  # by itself
+            server.ended()
+        assert ended.wait(0.5) is not is_over
 
 
 def test_a_job_is_cancelled_while_it_runs_and_while_it_waits(own_library, tmp_path):

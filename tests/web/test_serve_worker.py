@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -291,8 +292,6 @@ def test_more_pages_than_may_listen_are_refused_before_the_stream_begins(own_lib
         def listens() -> bool:
             with server.http.get(f"{API}/events", stream=True) as again:
                 return again.status_code == 200
-
-        import time
 
         end = time.monotonic() + 20
         while not listens():
