@@ -184,11 +184,10 @@ def _groups(own: FloatArray, breaks: Places) -> FloatArray:
     pieces = pieces[::apart]
     if len(pieces) < 2:
         return pieces
-    from sklearn.cluster import AgglomerativeClustering
+    # Not by scikit-learn, which calls the same: to import it takes as long as to import PyTorch.
+    from scipy.cluster.hierarchy import fcluster, linkage
 
-    labels = AgglomerativeClustering(
-        None, metric="cosine", linkage="average", distance_threshold=1 - _ALIKE
-    ).fit_predict(pieces)
+    labels = fcluster(linkage(pieces, "average", "cosine"), 1 - _ALIKE, "distance") - 1
     sizes = np.bincount(labels)
     largest = np.argsort(-sizes, kind="stable")[: min(_NEAR, _MOST_GROUPS + len(own) // _MORE)]
     kept = [group for group in largest if sizes[group] * apart * _PIECE >= _LEAST_VOICE] or [largest[0]]
