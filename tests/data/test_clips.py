@@ -208,6 +208,34 @@ def test_what_does_not_match(tracks: MappedFolder, f0: list[np.ndarray]) -> None
         Clips(tracks, LABELS, 0)
 
 
+def test_tracks_of_known_shape_are_opened_only_when_read(tracks: MappedFolder, f0: list[np.ndarray]) -> None:
+    shapes = [(frames, MELS) for frames in LENGTHS]
+    clips = Clips(tracks, LABELS, FRAMES, f0=f0, shapes=shapes)
+    assert tracks.opened == 0
+    plain = Clips(tracks, LABELS, FRAMES, f0=f0)
+    for name in ("labels", "track", "start"):
+        assert getattr(clips, name).tolist() == getattr(plain, name).tolist()
+        assert getattr(clips, name).dtype == np.int64
+    pairs = zip(clips.batches(4, shuffle=(0, 1)), plain.batches(4, shuffle=(0, 1)), strict=True)
+    assert all(equal(*pair) for pair in pairs)
+
+
+def test_a_track_of_another_shape_than_was_said_is_refused_when_read(
+    tracks: MappedFolder, f0: list[np.ndarray]
+) -> None:
+    shapes = [(frames, MELS) for frames in LENGTHS]
+    for wrong, contours, message in (
+        ([(30, MELS), *shapes[1:]], None, "features of track 0 are"),
+        ([(frames, 1) for frames in LENGTHS], None, "features of track 0 are"),
+        (shapes, [f0[0][:-1], *f0[1:]], "as many frames"),
+    ):
+        clips = Clips(tracks, LABELS, FRAMES, f0=contours, shapes=wrong)
+        with pytest.raises(ValueError, match=message):
+            list(clips.batches(4))
+    with pytest.raises(ValueError, match="and shapes"):
+        Clips(tracks, LABELS, FRAMES, shapes=shapes[1:])
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("resident", [True, False])

@@ -1,6 +1,7 @@
 """Run folders: reading them back, and everything that can be wrong with one."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -50,6 +51,27 @@ def test_load_model_takes_a_run_or_a_file(trained, tmp_path):
     save_model(from_run, tmp_path / "model.safetensors")
     assert torch.equal(load_model(tmp_path / "model.safetensors")(clip), from_run(clip))
     assert torch.equal(load_model(trained.state_path("best_f1"))(clip), from_run(clip))
+
+
+def test_part_of_opens_no_features_and_finds_what_is_missing_or_torn(
+    trained, recordings, tmp_path, monkeypatch
+):
+    shutil.copytree(recordings.store, tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    opened = []
+    read = Store.read
+    monkeypatch.setattr(Store, "read", lambda *args: opened.append(args) or read(*args))
+    part = part_of(store, trained.split.test, trained.config)
+    assert not opened
+    next(part.clips.batches(1, resident=False))
+    assert len(opened) == 1
+    path = store.path_of(part.tracks[-1], "features/mixture")
+    os.truncate(path, path.stat().st_size - 1000)
+    with pytest.raises(SingeridError, match=rf"{path.name}: is damaged .*; delete it and run `singerid prep"):
+        part_of(store, trained.split.test, trained.config)
+    path.unlink()
+    with pytest.raises(SingeridError, match=rf"{path.name}: is missing; run `singerid prepare` again"):
+        part_of(store, trained.split.test, trained.config)
 
 
 def test_part_of_reads_the_tracks_clips_with_the_runs_labels(trained, recordings):

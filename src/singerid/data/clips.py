@@ -25,6 +25,8 @@ RESIDENT_SHARE = 0.5
 LOADED_CLIPS = 1024
 """Clips that pass through the host's memory at a time on their way to the device."""
 
+_OTHER_F0 = "F0 must have as many frames as the features of its track"
+
 
 def clip_starts(frames: int, clip_frames: int, drop_last: bool = False) -> IntArray:
     """First frames of the clips of a track, cut from its start without overlap.
@@ -34,10 +36,16 @@ def clip_starts(frames: int, clip_frames: int, drop_last: bool = False) -> IntAr
         clip_frames: length of a clip.
         drop_last: leave the last whole clip out, as the authors' program does.
     """
+    (count,) = clip_counts(np.array([frames]), clip_frames, drop_last)
+    return np.arange(count, dtype=np.int64) * clip_frames
+
+
+def clip_counts(frames: IntArray, clip_frames: int, drop_last: bool = False) -> IntArray:
+    """Numbers of clips of tracks of so many frames, (tracks,); see `clip_starts`."""
     if clip_frames < 1:
         raise ValueError(f"clip_frames must be positive, not {clip_frames}")
-    count = max(0, frames // clip_frames - drop_last)
-    return np.arange(count, dtype=np.int64) * clip_frames
+    counts: IntArray = np.maximum(0, frames // clip_frames - drop_last)
+    return counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +84,12 @@ class Clips:
         clip_frames: W.
         drop_last_clip: see `clip_starts`.
         f0: (frames,) F0 of each track in Hz, 0 where there is none; None: no melody.
+        shapes: (frames, H) of each track, where it is known: then no track is opened before it is read.
+            None: each is opened once to find it out.
 
     Raises:
-        ValueError: the sequences differ in length, or a track's F0 from its features.
+        ValueError: the sequences differ in length, or a track's F0 from its features. Of tracks whose shape
+            was given this is found out when they are read.
 
     Attributes:
         labels: (clips,) class of each clip.
@@ -93,24 +104,26 @@ class Clips:
         clip_frames: int,
         drop_last_clip: bool = False,
         f0: Sequence[npt.NDArray[np.float32]] | None = None,
+        shapes: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         track_labels = np.asarray(labels, dtype=np.int64)
-        if track_labels.shape != (len(arrays),) or (f0 is not None and len(f0) != len(arrays)):
-            raise ValueError(f"{len(arrays)} tracks need as many labels (and F0 contours)")
+        lengths = {len(other) for other in (track_labels, f0, shapes) if other is not None}
+        if track_labels.ndim != 1 or lengths != {len(arrays)}:
+            raise ValueError(f"{len(arrays)} tracks need as many labels (and F0 contours, and shapes)")
         self.clip_frames = clip_frames
         self._arrays = arrays
         self._f0 = f0
-        shapes = [track.shape for track in arrays]
-        self._columns = shapes[0][1] if shapes else 0
-        if any(shape[1:] != (self._columns,) for shape in shapes):
+        found = [track.shape for track in arrays] if shapes is None else shapes
+        self._columns = found[0][1] if found else 0
+        if any(shape[1:] != (self._columns,) for shape in found):
             raise ValueError("the features of all tracks must be (frames, n_mels) with the same n_mels")
-        if f0 is not None and any(len(f0[i]) != shape[0] for i, shape in enumerate(shapes)):
-            raise ValueError("F0 must have as many frames as the features of its track")
-        starts = [clip_starts(shape[0], clip_frames, drop_last_clip) for shape in shapes]
-        self.start: IntArray = np.concatenate([np.zeros(0, np.int64), *starts])
-        self.track: IntArray = np.repeat(
-            np.arange(len(shapes)), np.array([len(own) for own in starts], np.int64)
-        )
+        if shapes is None and f0 is not None and any(len(f0[i]) != len_ for i, (len_, _) in enumerate(found)):
+            raise ValueError(_OTHER_F0)
+        self._frames = np.array([frames for frames, _ in found], np.int64)
+        counts = clip_counts(self._frames, clip_frames, drop_last_clip)
+        self.track: IntArray = np.repeat(np.arange(len(counts)), counts)
+        before = np.cumsum(counts) - counts  # clips of the tracks before
+        self.start: IntArray = (np.arange(len(self.track)) - before[self.track]) * clip_frames
         self.labels: IntArray = track_labels[self.track]
         self._residents: dict[torch.device, _Resident] = {}
 
@@ -194,13 +207,24 @@ class Clips:
         for place in np.argsort(owners, kind="stable"):
             if owners[place] != track:
                 track = owners[place]
-                array = self._arrays[track]
-                contour = None if self._f0 is None else self._f0[track]
+                array, contour = self._opened(track)
             first = self.start[clips[place]]
             columns[place] = array[first : first + self.clip_frames]
             if f0 is not None and contour is not None:
                 f0[place] = contour[first : first + self.clip_frames]
         return torch.from_numpy(columns), None if f0 is None else torch.from_numpy(f0)
+
+    def _opened(self, track: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32] | None]:
+        """Features and F0 of a track; a shape that it does not have would fill clips with repeated frames."""
+        array = self._arrays[track]
+        if array.shape != (frames := self._frames[track], self._columns):
+            raise ValueError(
+                f"the features of track {track} are {array.shape}, not {(frames, self._columns)}"
+            )
+        contour = None if self._f0 is None else self._f0[track]
+        if contour is not None and len(contour) != frames:
+            raise ValueError(_OTHER_F0)
+        return array, contour
 
     def _load(self, device: torch.device) -> _Resident:
         shape = len(self), self.clip_frames

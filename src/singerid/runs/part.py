@@ -1,8 +1,8 @@
 """The parts of a split as a run reads them: tracks of a store, and the clips of what the run hears."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,15 @@ from singerid.data.splits import PARTS, Split, check_split
 from singerid.errors import SingeridError
 from singerid.runs.config import RunConfig
 from singerid.sound.features import seconds_to_frames
-from singerid.store.arrays import encoder_part, f0_of, features_of, options_for, vectors_of, waveform_of
+from singerid.store.arrays import (
+    encoder_part,
+    f0_of,
+    features_of,
+    options_for,
+    vectors_of,
+    waveform_of,
+    width_of,
+)
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 from singerid.text import names_text
@@ -53,6 +61,16 @@ class Part:
     tracks: tuple[StoredTrack, ...]
     clips: Clips
     singers: tuple[str, ...]
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of the singer of each track, (tracks,)."""
+        return self.classes_of(track.singer for track in self.tracks)
+
+    def classes_of(self, singers: Iterable[str]) -> NDArray[np.int64]:
+        """Class of each of some singers; raises KeyError for one whom the network does not know."""
+        class_of = {singer: number for number, singer in enumerate(self.singers)}
+        return np.array([class_of[singer] for singer in singers], np.int64)
 
 
 def paths_of(split: Split, name: PartName) -> tuple[str, ...]:
@@ -96,10 +114,12 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
         return vectors_part(store, tracks, labels, config)
     if spec.melody is not None:
         _require_all(store, tracks, f0_of(spec.audio, spec.melody))
+        require_files(store, tracks, f0_of(spec.audio, spec.melody))
         f0 = _Arrays(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
     if condition is None:
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
     _require_all(store, tracks, features_of(condition))
+    require_files(store, tracks, features_of(condition))
     clips = Clips(
         _Arrays(tracks, partial(store.features, condition=condition)),
         labels,
@@ -109,6 +129,7 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
         else seconds_to_frames(config.training.clip_seconds, store.config),
         config.training.drop_last_clip,
         f0,
+        shapes_of(store, tracks, condition),
     )
     if not len(clips):
         raise SingeridError(
@@ -168,6 +189,26 @@ def _require_all(store: Store, tracks: Sequence[StoredTrack], name: str) -> None
             f"the first is {lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(name)}), "
             "or leave them out with --split-file"
         )
+
+
+def require_files(store: Store, tracks: Sequence[StoredTrack], name: str) -> None:
+    """Look, before anything is heard, whether the files of an array are there and as long as they should be.
+
+    A file that is not is opened, so that the error says what is wrong with it. No other is: opening those of
+    100,000 tracks takes eight times as long as asking how long they are.
+
+    Raises:
+        SingeridError: a file is missing or damaged.
+    """
+    for track in tracks:
+        if not store.has(track, name):
+            store.read(track, name)
+
+
+def shapes_of(store: Store, tracks: Sequence[StoredTrack], condition: str) -> list[tuple[int, int]]:
+    """(frames, H) of the features of each track in an audio condition, or of its waveform: from the index."""
+    columns = width_of(features_of(condition), store.config)
+    return [(track.frames, columns) for track in tracks]
 
 
 def _words(name: str) -> str:

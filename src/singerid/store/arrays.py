@@ -15,6 +15,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, ClassVar
 from zipfile import BadZipFile
@@ -29,6 +30,7 @@ from singerid.text import printable
 
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _WAVEFORM = "-waveform"
+_ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22  # the last record of a zip without a comment; NumPy writes none
 REMEDY = "run `singerid prepare` again, which makes it anew"
 
 Array = NDArray[Any]
@@ -116,9 +118,11 @@ class Kind(ABC):
     def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
         """Whether what was read can be that of a track of so many frames."""
 
-    def may_be_whole(self, size: int, name: str, frames: int, config: FeatureConfig) -> bool:
-        """Whether a file of so many bytes can be whole: of packed arrays only reading tells."""
-        return True
+    def may_be_whole(self, path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
+        """Whether a file can be whole: a zip, as all of these but features are, has its directory last."""
+        with path.open("rb") as file:
+            file.seek(-_ZIP_END_BYTES, SEEK_END)
+            return file.read(len(_ZIP_END)) == _ZIP_END
 
 
 class _Features(Kind):
@@ -131,7 +135,8 @@ class _Features(Kind):
         (features,) = arrays
         return features.shape == (frames, width_of(name, config)) and features.dtype == np.float16
 
-    def may_be_whole(self, size: int, name: str, frames: int, config: FeatureConfig) -> bool:
+    def may_be_whole(self, path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
+        size = path.stat().st_size
         content = frames * width_of(name, config) * np.dtype(np.float16).itemsize
         # A .npy header is padded to a multiple of 64 bytes and far shorter than 1024.
         return content < size < content + 1024
@@ -179,9 +184,9 @@ def array_path(store: Path, track: Track, name: str) -> Path:
 
 
 def is_there(path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
-    """Whether the file of an array of so many frames is there and may be whole; it is not read."""
+    """Whether the file of an array of so many frames is there and may be whole; what it holds is not read."""
     try:
-        return path.is_file() and kind_of(name).may_be_whole(path.stat().st_size, name, frames, config)
+        return path.is_file() and kind_of(name).may_be_whole(path, name, frames, config)
     except OSError:
         return False
 

@@ -236,7 +236,7 @@ def _scores(
 
 
 def _conflict(part: Part, clips: Named, partners: Mapping[str, StoredTrack]) -> Conflict:
-    players = np.array([part.singers.index(partners[track.path].singer) for track in part.tracks])
+    players = part.classes_of(partners[track.path].singer for track in part.tracks)
     voice, accompaniment = clips.named == clips.truth, clips.named == players[part.clips.track]
     return Conflict(
         share(voice, clips.albums),

@@ -65,8 +65,7 @@ class Encoding:
             self._vectors(sounds(track), count)
             for track, count in zip(part.tracks, self._counts, strict=True)
         ]
-        labels = [part.singers.index(track.singer) for track in part.tracks]
-        return Part(part.tracks, Clips(arrays, labels, self._run.config.spec.clip_columns), part.singers)
+        return Part(part.tracks, Clips(arrays, part.labels, self._run.config.spec.clip_columns), part.singers)
 
     @cached_property
     def _counts(self) -> list[int]:

@@ -61,11 +61,10 @@ def named_clips(part: Part, probabilities: NDArray[np.floating[Any]]) -> Named:
 def named_tracks(part: Part, probabilities: NDArray[np.floating[Any]]) -> Named:
     """Whom the clips of each track vote for."""
     votes = vote_tracks(probabilities, part.clips.track)
-    tracks = [part.tracks[index] for index in votes]
     return Named(
-        np.array([part.singers.index(track.singer) for track in tracks], np.int64),
+        part.labels[list(votes)],
         np.array([vote.singer for vote in votes.values()], np.int64),
-        tuple(map(album_of, tracks)),
+        tuple(album_of(part.tracks[index]) for index in votes),
     )
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.clips import Clips
-from singerid.runs.part import Part
+from singerid.runs.part import Part, require_files, shapes_of
 from singerid.runs.run import Run
-from singerid.store.arrays import waveform_of
+from singerid.store.arrays import features_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
 
@@ -112,16 +112,22 @@ def remixed(run: Run, part: Part, partners: Mapping[str, StoredTrack]) -> Part:
         run: is to hear them; its store has vocals and accompaniment.
         part: the tracks.
         partners: for the path of each track, whose accompaniment it gets.
+
+    Raises:
+        SingeridError: the store lacks one of these, or its file is missing or damaged.
     """
     store, spec, f0 = run.store, run.config.spec, None
     if spec.melody is not None:
         f0 = [store.f0(track, VOCALS, spec.melody) for track in part.tracks]
+    for stem, sources in ((VOCALS, part.tracks), (ACCOMPANIMENT, tuple(partners.values()))):
+        require_files(store, sources, features_of(waveform_of(stem) if spec.reads_waveform else stem))
     clips = Clips(
         _Remixes(store, part.tracks, partners, spec.reads_waveform),
-        [part.singers.index(track.singer) for track in part.tracks],
+        part.labels,
         spec.window_frames,
         run.config.training.drop_last_clip,
         f0,
+        shapes_of(store, part.tracks, waveform_of(VOCALS) if spec.reads_waveform else VOCALS),
     )
     return Part(part.tracks, clips, part.singers)
 
