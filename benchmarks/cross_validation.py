@@ -130,7 +130,7 @@ def main() -> None:
         for level in ("clip", "track"):
             values = getattr(levels, level)
             print(f"{name} {level}: F1 {score_text(values, 'f1_weighted')}, n = {values.count}")
-            for row in values.confusion:
+            for row in np.asarray(values.confusion):
                 print("    " + " ".join(f"{count:4d}" for count in row))
 
 

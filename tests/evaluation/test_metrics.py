@@ -40,7 +40,7 @@ def test_by_hand() -> None:
     assert scores.f1_weighted == pytest.approx((3 * 2 / 3 + 2 * 1 / 2 + 1) / 6)
     assert scores.f1_macro == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)  # Di neither occurs nor is named
     assert scores.accuracy == pytest.approx(4 / 6)
-    assert scores.confusion == ((2, 1, 0, 0), (1, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 0))
+    assert np.asarray(scores.confusion).tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     assert [row.count for row in scores.singers] == [3, 2, 1, 0]
     assert scores.count == 6
 

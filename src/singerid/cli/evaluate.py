@@ -34,6 +34,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
+    from singerid.evaluation.confusion import drawn_matrix, drawn_names, drawn_singers, drawn_text
     from singerid.evaluation.evaluate import evaluate
     from singerid.evaluation.report import evaluation_tables
     from singerid.figures import check_figure_name, draw_confusions, save_figure
@@ -52,10 +53,15 @@ def evaluate(
     opened = Run.open(run).over(store)
     evaluation = evaluate(opened, choose_device(device), states, baseline, audio, on_warning=warn)
     reported = evaluation.states[REPORTED_STATE]
-    confusions = draw_confusions(reported.clip.confusion, reported.track.confusion, evaluation.singers)
-    save_figure(confusions, picture, warn)
+    chosen = drawn_singers([reported.clip.confusion])
+    clips, tracks = (drawn_matrix(level.confusion, chosen) for level in (reported.clip, reported.track))
+    save_figure(draw_confusions(clips, tracks, drawn_names(evaluation.singers, chosen)), picture, warn)
     found = evaluation.to_json() if json_output else evaluation_tables(evaluation)
-    print_kept(found, json_output, f"confusion matrices: {printable(picture)}")
+    print_kept(
+        found,
+        json_output,
+        f"confusion matrices{drawn_text(evaluation.singers, chosen)}: {printable(picture)}",
+    )
 
 
 def _compare(
@@ -67,6 +73,7 @@ def _compare(
     device: str,
 ) -> None:
     from singerid.evaluation.comparison import compare_runs, draw_comparison
+    from singerid.evaluation.confusion import drawn_singers, drawn_text
     from singerid.evaluation.report import comparison_tables
     from singerid.figures import check_figure_name, save_figure
     from singerid.runs.run import Run
@@ -75,6 +82,11 @@ def _compare(
     check_figure_name(picture)
     first, second = (Run.open(run).over(store) for run in runs)
     comparison = compare_runs(first, second, choose_device(device), audio)
+    chosen = drawn_singers([scores.clip.confusion for scores in comparison.scores])
     save_figure(draw_comparison(comparison), picture, warn)
     found = comparison.to_json() if json_output else comparison_tables(comparison)
-    print_kept(found, json_output, f"both runs side by side: {printable(picture)}")
+    print_kept(
+        found,
+        json_output,
+        f"both runs side by side{drawn_text(comparison.singers, chosen)}: {printable(picture)}",
+    )

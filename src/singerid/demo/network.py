@@ -16,6 +16,7 @@ from singerid.demo.players import mp3
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.comparison import paired
+from singerid.evaluation.confusion import Confusion
 from singerid.evaluation.outcome import LevelScores, score_part
 from singerid.evaluation.report import score_text
 from singerid.evaluation.significance import Comparison, compare
@@ -167,9 +168,8 @@ def _curves(name: str, run: Run) -> str:
     return figure_svg(draw_curves(rows, best_epoch(history).epoch, name))
 
 
-def _confusion(outcome: _Outcome, level: str) -> tuple[tuple[int, ...], ...]:
-    confusion: tuple[tuple[int, ...], ...] = getattr(outcome.scores, level).confusion
-    return confusion
+def _confusion(outcome: _Outcome, level: str) -> NDArray[np.int64]:
+    return np.asarray(getattr(outcome.scores, level).confusion)
 
 
 def _result_row(name: str, outcomes: dict[str, _Outcome], runs: dict[str, Run]) -> dict[str, Any]:
@@ -234,12 +234,13 @@ def _in_words(comparison: Comparison) -> str:
     return f"{words} ({interval})"
 
 
-def _worst_pair(confusion: Sequence[Sequence[int]]) -> tuple[int, int, int] | None:
-    mistakes = np.array(confusion)
-    np.fill_diagonal(mistakes, 0)
-    truth, named = np.unravel_index(mistakes.argmax(), mistakes.shape)
-    count = int(mistakes[truth, named])
-    return (int(truth), int(named), count) if count else None
+def _worst_pair(confusion: Confusion) -> tuple[int, int, int] | None:
+    """Who was taken for whom most often, the first such pair, and how often; None: nobody ever was."""
+    mistakes = np.where(confusion.true != confusion.named, confusion.count, 0)
+    if not mistakes.any():
+        return None
+    worst = mistakes.argmax()
+    return int(confusion.true[worst]), int(confusion.named[worst]), int(confusion.count[worst])
 
 
 def _one_song_of_each(tracks: Sequence[StoredTrack]) -> list[StoredTrack]:

@@ -1,5 +1,6 @@
 """Two runs side by side on the same test tracks: who is better, by how much, and where they disagree."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import add
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from singerid.config import AudioCondition
 from singerid.errors import SingeridError
+from singerid.evaluation.confusion import drawn_matrix, drawn_names, drawn_singers
 from singerid.evaluation.counts import MEASURES
-from singerid.evaluation.outcome import LevelScores, score_part
+from singerid.evaluation.outcome import LevelScores, score_part_answers
+from singerid.evaluation.scores import Scores
 from singerid.evaluation.significance import Comparison, Paired, compare
-from singerid.evaluation.voting import Vote, vote_tracks
+from singerid.evaluation.voting import Vote, answers_of
 from singerid.figures import RivalLevel, draw_rivals
 from singerid.runs.part import Part
 from singerid.runs.run import Run
@@ -102,17 +105,20 @@ def compare_runs(
     runs = [run.hearing(audio) for run in (first, second)]
     parts = [run.part() for run in runs]
     require_same_tracks(list(zip(runs, parts, strict=True)))
-    probabilities = [run.predict(part, device) for run, part in zip(runs, parts, strict=True)]
-    votes = [vote_tracks(p, part.clips.track) for p, part in zip(probabilities, parts, strict=True)]
+    answers = [
+        answers_of(run.predict_pieces(part, device), part.clips.track)
+        for run, part in zip(runs, parts, strict=True)
+    ]
+    votes = [said.votes for said in answers]
     common = np.array(sorted(votes[0].keys() & votes[1].keys()), dtype=np.int64)
     by_track = paired(parts[0], common, *(np.array([own[i].singer for i in common]) for own in votes))
     by_clip = None
     if _same_clips(*parts):
-        by_clip = paired(parts[0], parts[0].clips.track, *(p.argmax(1) for p in probabilities))
+        by_clip = paired(parts[0], parts[0].clips.track, *(said.clips for said in answers))
     return RunComparison(
         names=names_of(runs),
         audio=tuple(run.config.spec.audio for run in runs),
-        scores=tuple(score_part(p, part) for p, part in zip(probabilities, parts, strict=True)),
+        scores=tuple(score_part_answers(said, part) for said, part in zip(answers, parts, strict=True)),
         clip=tuple(compare([by_clip], measure) for measure in MEASURES) if by_clip else (),
         track=tuple(compare([by_track], measure) for measure in MEASURES),
         disagreements=tuple(_disagreements(parts[0], votes[0], votes[1])),
@@ -133,8 +139,7 @@ def paired(
         second: (items,) those that the second named.
     """
     owners = [part.tracks[index] for index in tracks]
-    truth = np.array([part.singers.index(track.singer) for track in owners], dtype=np.int64)
-    return Paired(truth, first, second, tuple((track.singer, track.album) for track in owners))
+    return Paired(part.labels[tracks], first, second, tuple((track.singer, track.album) for track in owners))
 
 
 def names_of(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -208,7 +213,11 @@ def require_same_tracks(runs: Sequence[tuple[Run, Part]], same_clips: bool = Fal
 
 
 def draw_comparison(comparison: RunComparison) -> Figure:
-    """Both runs' confusion matrices of clips and tracks, and each singer's F1 by either."""
+    """Both runs' confusion matrices of clips and tracks, and each singer's F1 by either.
+
+    Of very many singers those are shown who are mistaken most often, see `drawn_singers`.
+    """
+    chosen = drawn_singers([scores.clip.confusion for scores in comparison.scores])
     levels = [
         (f"{level}s", getattr(first, level), getattr(second, level))
         for level in ("clip", "track")
@@ -218,14 +227,21 @@ def draw_comparison(comparison: RunComparison) -> Figure:
         [
             RivalLevel(
                 name,
-                (first.confusion, second.confusion),
-                ([row.f1 for row in first.singers], [row.f1 for row in second.singers]),
+                (drawn_matrix(first.confusion, chosen), drawn_matrix(second.confusion, chosen)),
+                (_drawn_f1(first, chosen), _drawn_f1(second, chosen)),
             )
             for name, first, second in levels
         ],
-        comparison.singers,
+        drawn_names(comparison.singers, chosen),
         comparison.names,
     )
+
+
+def _drawn_f1(scores: Scores, chosen: Sequence[int] | None) -> list[float]:
+    """F1 of whom a picture shows; all others together have none."""
+    if chosen is None:
+        return [row.f1 for row in scores.singers]
+    return [*(scores.singers[number].f1 for number in chosen), math.nan]
 
 
 def _same_clips(first: Part, second: Part) -> bool:

@@ -1,5 +1,6 @@
 """What every measure is made of: counts of items that were named right and wrong, and resampled counts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,26 +31,6 @@ class Counts:
     right: FloatArray  # items of the class that were named so
     true: FloatArray  # items of the class
     named: FloatArray  # items named as the class
-
-    @classmethod
-    def by_group(cls, true: IntArray, named: IntArray, groups: IntArray, shape: tuple[int, int]) -> "Counts":
-        """Counts of each group; `shape` is (groups, classes)."""
-
-        def count(group: IntArray, label: IntArray) -> FloatArray:
-            cells = np.bincount(group * shape[1] + label, minlength=shape[0] * shape[1])
-            return cells.reshape(shape).astype(np.float64)
-
-        hit = true == named
-        return cls(count(groups[hit], true[hit]), count(groups, true), count(groups, named))
-
-    @property
-    def groups(self) -> int:
-        """Number of rows."""
-        return len(self.true)
-
-    def weighted(self, weights: FloatArray) -> "Counts":
-        """Counts with group j taken weights[:, j] times: (weightings, classes)."""
-        return Counts(weights @ self.right, weights @ self.true, weights @ self.named)
 
     @property
     def precision(self) -> FloatArray:
@@ -83,10 +64,110 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def bootstrap_weights(groups: int, resamples: int, seed: int) -> FloatArray:
-    """(resamples, groups): how often each group is drawn when `groups` are drawn with replacement."""
-    draws = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-    return draws.astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Counts of (groups, classes), of which only those that are not 0 are kept.
+
+    Attributes:
+        group: (cells,) group of each.
+        label: (cells,) its class; cells are sorted by class, then by group.
+        count: (cells,) how many items there are.
+        shape: (groups, classes).
+    """
+
+    group: IntArray
+    label: IntArray
+    count: IntArray
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, groups: IntArray, labels: IntArray, shape: tuple[int, int]) -> "Cells":
+        """Count items (items,) of groups and classes."""
+        cells, counts = np.unique(labels * shape[0] + groups, return_counts=True)
+        return cls(cells % shape[0], cells // shape[0], counts, shape)
+
+    def at(self, groups: IntArray, labels: IntArray) -> IntArray:
+        """Counts of any cells; the arrays are broadcast against each other."""
+        keys, wanted = self.label * self.shape[0] + self.group, labels * self.shape[0] + groups
+        place = np.searchsorted(keys, wanted)
+        counts: IntArray = np.append(self.count, 0)[place]
+        return np.where(np.append(keys, -1)[place] == wanted, counts, 0)
+
+    def weighted(self, weights: FloatArray) -> FloatArray:
+        """(weightings, classes) sums over the groups, group j counting weights[:, j] times."""
+        sums = np.zeros((len(weights), self.shape[1]))
+        if len(self.label):
+            first = np.flatnonzero(np.diff(self.label, prepend=-1))
+            sums[:, self.label[first]] = np.add.reduceat(weights[:, self.group] * self.count, first, axis=1)
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class GroupCounts:
+    """As `Counts`, of groups of items: what a resample of groups draws from.
+
+    Groups are tracks or albums: with 20,000 singers (groups, classes) numbers are more than memory holds.
+    """
+
+    right: Cells
+    true: Cells
+    named: Cells
+
+    @classmethod
+    def of(cls, true: IntArray, named: IntArray, groups: IntArray, shape: tuple[int, int]) -> "GroupCounts":
+        """Counts of items (items,); `shape` is (groups, classes)."""
+        hit = true == named
+        return cls(
+            Cells.of(groups[hit], true[hit], shape),
+            Cells.of(groups, true, shape),
+            Cells.of(groups, named, shape),
+        )
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return self.true.shape[0]
+
+    def weighted(self, weights: FloatArray) -> Counts:
+        """Counts with group j taken weights[:, j] times: (weightings, classes)."""
+        return Counts(*(cells.weighted(weights) for cells in (self.right, self.true, self.named)))
+
+    @property
+    def at_once(self) -> int:
+        """So many weightings are to be taken at a time: what is made of them is then a few pieces."""
+        return weightings_at_once(max(*self.true.shape, len(self.true.count), len(self.named.count)))
+
+    def resampled(self, resamples: int, seed: int) -> dict[Measure, FloatArray]:
+        """Every measure of so many bootstrap resamples, (resamples,), see `bootstrap_weights`."""
+        pieces = [
+            {measure: counts.measure(measure) for measure in MEASURES}
+            for counts in map(self.weighted, bootstrap_weights(self.groups, resamples, seed, self.at_once))
+        ]
+        return {
+            measure: np.concatenate([np.zeros(0), *(piece[measure] for piece in pieces)])
+            for measure in MEASURES
+        }
+
+
+PIECE_NUMBERS = 2**20
+"""About as many numbers of resamples are held in an array: 8 MB."""
+
+
+def weightings_at_once(numbers: int) -> int:
+    """How many weightings are taken at a time where each takes so many numbers."""
+    return max(1, PIECE_NUMBERS // numbers)
+
+
+def bootstrap_weights(groups: int, resamples: int, seed: int, at_once: int) -> Iterator[FloatArray]:
+    """(resamples, groups): how often each group is drawn when `groups` are drawn with replacement.
+
+    They come in pieces of `at_once` resamples, which does not change what is drawn.
+    """
+    draw = np.random.default_rng(seed)
+    shares = np.full(groups, 1 / groups)
+    for first in range(0, resamples, at_once):
+        size = min(at_once, resamples - first)
+        yield draw.multinomial(groups, shares, size=size).astype(np.float64)
 
 
 def interval_of(values: FloatArray) -> Interval:

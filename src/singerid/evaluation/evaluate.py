@@ -9,8 +9,9 @@ from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
 from singerid.evaluation.baseline import baseline_probabilities
 from singerid.evaluation.card import write_card
-from singerid.evaluation.outcome import Evaluation, score_part, tracks_named
+from singerid.evaluation.outcome import Evaluation, score_part, score_part_answers, tracks_named
 from singerid.evaluation.record import record_evaluation
+from singerid.evaluation.voting import answers_of
 from singerid.runs.run import Run
 from singerid.system.devices import CPU
 
@@ -45,17 +46,19 @@ def evaluate(
     listening = run.hearing(audio)
     heard = listening.config.spec.audio
     part = listening.part()
-    probabilities = {state: run.predict(part, device, state) for state in states}
+    answers = {
+        state: answers_of(run.predict_pieces(part, device, state), part.clips.track) for state in states
+    }
     fitted = None
     if baseline:
         learned, tested = (
             listening.part(name, listening.config.spec.sounds[0]) for name in ("train", "test")
         )
         fitted = score_part(baseline_probabilities(learned, tested, on_warning), tested)
-    tracks = tracks_named(part, probabilities)
+    tracks = tracks_named(part, answers)
     evaluation = Evaluation(
         audio=heard,
-        states={state: score_part(found, part) for state, found in probabilities.items()},
+        states={state: score_part_answers(said, part) for state, said in answers.items()},
         baseline=fitted,
         singers=part.singers,
         tracks=tracks,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from singerid.config import AudioCondition, StateName
 from singerid.evaluation.scores import Scores, score
-from singerid.evaluation.voting import vote_tracks
+from singerid.evaluation.voting import Answers, vote_tracks
 from singerid.runs.part import Part
 
 Probabilities = NDArray[np.floating[Any]]
@@ -90,14 +90,25 @@ def score_levels(
         tracks: (clips,) index of the track of each clip.
         singers: names of the classes.
     """
-    votes = vote_tracks(probabilities, tracks)
+    return score_answers(
+        Answers(probabilities.argmax(1), vote_tracks(probabilities, tracks)), labels, tracks, singers
+    )
+
+
+def score_answers(
+    answers: Answers, labels: NDArray[np.int64], tracks: NDArray[np.int64], singers: Sequence[str]
+) -> LevelScores:
+    """`score_levels` of what was named."""
     _, first_clips = np.unique(tracks, return_index=True)
     return LevelScores(
-        clip=score(labels, probabilities.argmax(1), tracks, singers),
-        track=score(
-            labels[first_clips], [vote.singer for vote in votes.values()], np.array(list(votes)), singers
-        ),
+        clip=score(labels, answers.clips, tracks, singers),
+        track=score(labels[first_clips], answers.named, answers.tracks, singers),
     )
+
+
+def score_part_answers(answers: Answers, part: Part) -> LevelScores:
+    """`score_answers` for all clips of a part, in their order."""
+    return score_answers(answers, part.clips.labels, part.clips.track, part.singers)
 
 
 def score_part(probabilities: Probabilities, part: Part) -> LevelScores:
@@ -105,19 +116,18 @@ def score_part(probabilities: Probabilities, part: Part) -> LevelScores:
     return score_levels(probabilities, part.clips.labels, part.clips.track, part.singers)
 
 
-def tracks_named(part: Part, probabilities: Mapping[StateName, Probabilities]) -> tuple[NamedTrack, ...]:
-    """What each state named in each track of a part that has clips; of each (clips, singers)."""
-    votes = {state: vote_tracks(found, part.clips.track) for state, found in probabilities.items()}
+def tracks_named(part: Part, answers: Mapping[StateName, Answers]) -> tuple[NamedTrack, ...]:
+    """What each state named in each track of a part that has clips."""
+    tracks, starts = np.unique(part.clips.track, return_index=True)
+    clips = {state: np.split(said.clips, starts[1:]) for state, said in answers.items()}
+    labels = part.labels
     return tuple(
         NamedTrack(
             part.tracks[index].path,
             (part.tracks[index].singer, part.tracks[index].album),
-            part.singers.index(part.tracks[index].singer),
-            {
-                state: tuple(found[part.clips.track == index].argmax(1).tolist())
-                for state, found in probabilities.items()
-            },
-            {state: named[int(index)].singer for state, named in votes.items()},
+            int(labels[index]),
+            {state: tuple(named[number].tolist()) for state, named in clips.items()},
+            {state: said.votes[index].singer for state, said in answers.items()},
         )
-        for index in np.unique(part.clips.track)
+        for number, index in enumerate(tracks.tolist())
     )

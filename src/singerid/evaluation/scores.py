@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from singerid.evaluation.confusion import Confusion
 from singerid.evaluation.counts import (
     MEASURES,
     RESAMPLES,
-    Counts,
+    GroupCounts,
     IntArray,
     Interval,
     Measure,
-    bootstrap_weights,
     interval_of,
 )
 
@@ -42,7 +42,7 @@ class Scores:
         f1_macro: unweighted mean over the singers that occur or were named.
         accuracy: share of clips (tracks) named right.
         intervals: of each of the three; they resample whole tracks and describe this split only.
-        confusion: (singers, singers) counts; rows are true singers, columns named ones.
+        confusion: counts of who was taken for whom; `numpy.asarray` makes it (singers, singers).
         singers: the per-singer table, in the order of the classes.
         count: number of clips (tracks).
     """
@@ -51,13 +51,22 @@ class Scores:
     f1_macro: float
     accuracy: float
     intervals: dict[Measure, Interval]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: Confusion
     singers: tuple[SingerScore, ...]
     count: int
 
     def to_json(self) -> dict[str, Any]:
-        """The value of "clip" or "track" in `singerid evaluate --json`."""
-        return asdict(self)
+        """The value of "clip" or "track" in `singerid evaluate --json`.
+
+        Of very many singers "confusion_cells" is there in place of "confusion", see `Confusion.to_json`.
+        """
+        return {
+            **{measure: getattr(self, measure) for measure in MEASURES},
+            "intervals": {measure: asdict(interval) for measure, interval in self.intervals.items()},
+            **self.confusion.to_json(),
+            "singers": [asdict(row) for row in self.singers],
+            "count": self.count,
+        }
 
 
 def score(
@@ -87,16 +96,14 @@ def score(
         raise ValueError(
             f"{true.size} truths, {named.size} predictions, {groups.size} tracks; give equally many"
         )
-    counts = Counts.by_group(true, named, groups, (int(groups.max()) + 1, len(singers)))
+    counts = GroupCounts.of(true, named, groups, (int(groups.max()) + 1, len(singers)))
     whole = counts.weighted(np.ones((1, counts.groups)))
-    resampled = counts.weighted(bootstrap_weights(counts.groups, resamples, seed))
-    cells = np.bincount(true * len(singers) + named, minlength=len(singers) ** 2)
-    matrix = cells.reshape(len(singers), len(singers))  # rows: who sings
+    resampled = counts.resampled(resamples, seed)
     precision, recall, f1 = whole.precision[0], whole.recall[0], whole.f1[0]
     return Scores(
         **{measure: float(whole.measure(measure)[0]) for measure in MEASURES},
-        intervals={measure: interval_of(resampled.measure(measure)) for measure in MEASURES},
-        confusion=tuple(tuple(int(cell) for cell in row) for row in matrix),
+        intervals={measure: interval_of(resampled[measure]) for measure in MEASURES},
+        confusion=Confusion.of(true, named, len(singers)),
         singers=tuple(
             SingerScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(whole.true[0, i]))
             for i, name in enumerate(singers)

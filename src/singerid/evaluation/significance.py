@@ -13,6 +13,7 @@ from singerid.evaluation.counts import (
     RESAMPLES,
     Counts,
     FloatArray,
+    GroupCounts,
     IntArray,
     Interval,
     Measure,
@@ -174,14 +175,24 @@ def chance(
     if not np.array_equal(singers[groups], model.truth):
         raise ValueError("each album must be of one singer")
     shape = len(index), 1 + int(max(model.truth.max(), model.named.max()))
-    counts = Counts.by_group(model.truth, model.named, groups, shape)
+    counts = GroupCounts.of(model.truth, model.named, groups, shape)
+    items = np.bincount(groups, minlength=len(index))
+    named = counts.named.weighted(np.ones((1, len(index))))
     draw = np.random.default_rng(seed)
-    drawn = np.vstack([singers, *(draw.permutation(singers) for _ in range(permutations))])
-    cells = np.arange(len(drawn))[:, None], drawn
-    right, true = np.zeros((2, len(drawn), shape[1]))
-    np.add.at(right, cells, counts.named[np.arange(len(index)), drawn])
-    np.add.at(true, cells, counts.true.sum(axis=1))
-    values = Counts(right, true, counts.named.sum(axis=0, keepdims=True)).measure(measure)
+
+    def exchanged(first: int, last: int) -> FloatArray:
+        """(exchanges,) the measure of some of them; number 0 is the truth."""
+        drawn = np.vstack([draw.permutation(singers) if number else singers for number in range(first, last)])
+        cells = np.arange(len(drawn))[:, None], drawn
+        right, true = np.zeros((2, len(drawn), shape[1]))
+        np.add.at(right, cells, counts.named.at(np.arange(len(index)), drawn))
+        np.add.at(true, cells, items)
+        return Counts(right, true, named).measure(measure)
+
+    steps = range(0, permutations + 1, counts.at_once)
+    values = np.concatenate(
+        [exchanged(first, min(first + counts.at_once, permutations + 1)) for first in steps]
+    )
     as_high = values >= values[0] - 1e-12  # the truth itself is the first
     return Chance(measure, float(values[1:].mean()), interval_of(values[1:]), float(as_high.mean()))
 
@@ -208,15 +219,21 @@ def _over_seeds(
     index = {
         album: number for number, album in enumerate(dict.fromkeys(a for _, _, own in seeds for a in own))
     }
-    drawn = np.vstack([np.ones((1, len(index))), bootstrap_weights(len(index), resamples, seed)])
-    values = []
+    models_of = []
     for truth, models, albums in seeds:
         groups = np.array([index[album] for album in albums], dtype=np.int64)
         shape = len(index), 1 + int(max(truth.max(), *(named.max() for named in models)))
-        counts = (Counts.by_group(truth, named, groups, shape) for named in models)
-        values.append([of_model.weighted(drawn).measure(measure) for of_model in counts])
-    whole = np.array(values)
-    return whole[:, :, 0], whole[:, :, 1:], len(index)
+        models_of.append([GroupCounts.of(truth, named, groups, shape) for named in models])
+
+    def measured(weights: FloatArray) -> FloatArray:
+        """(seeds, models, weightings)."""
+        return np.array([[each.weighted(weights).measure(measure) for each in own] for own in models_of])
+
+    at_once = min(each.at_once for own in models_of for each in own)
+    observed = measured(np.ones((1, len(index))))[:, :, 0]
+    pieces = map(measured, bootstrap_weights(len(index), resamples, seed, at_once))
+    nothing = np.zeros((*observed.shape, 0))
+    return observed, np.concatenate([nothing, *pieces], axis=2), len(index)
 
 
 def _interval_of_mean(resampled: FloatArray) -> Interval:

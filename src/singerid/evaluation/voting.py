@@ -1,6 +1,8 @@
 """From the probabilities of a track's clips to its singer: majority voting (paper, Evaluation Protocols)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,3 +74,58 @@ def vote_tracks(
     indices, starts = np.unique(owner[order], return_index=True)
     groups = np.split(values[order], starts[1:])
     return {int(index): vote(group, threshold) for index, group in zip(indices, groups, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a system says of clips and of their tracks: all that is kept of its probabilities.
+
+    Attributes:
+        clips: (clips,) the class that each clip was named.
+        votes: the vote of every track that has a clip, by index, sorted.
+    """
+
+    clips: npt.NDArray[np.int64]
+    votes: dict[int, Vote]
+
+    @property
+    def tracks(self) -> npt.NDArray[np.int64]:
+        """(tracks,) index of each track that has a clip."""
+        return np.array(list(self.votes), np.int64)
+
+    @property
+    def named(self) -> npt.NDArray[np.int64]:
+        """(tracks,) the class that its clips voted for."""
+        return np.array([vote.singer for vote in self.votes.values()], np.int64)
+
+
+def answers_of(pieces: Iterable[npt.NDArray[np.floating[Any]]], tracks: npt.NDArray[np.int64]) -> Answers:
+    """What is said of clips whose probabilities come in pieces.
+
+    Args:
+        pieces: (some clips, singers), one after the other, together (clips, singers).
+        tracks: (clips,) index of the track of each clip, never falling.
+
+    Raises:
+        ValueError: there are not as many probabilities as tracks are given for.
+    """
+    clips: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    votes: dict[int, Vote] = {}
+    first, open_track = 0, None  # where the clips begin that have not voted; their probabilities
+    for piece in pieces:
+        clips.append(piece.argmax(1))
+        values = piece if open_track is None else np.concatenate((open_track, piece))
+        owners = tracks[first : first + len(values)]
+        if len(owners) != len(values):
+            break
+        # The last track may go on in the next piece.
+        ended = int(np.searchsorted(owners, owners[-1]))
+        if ended:
+            votes |= vote_tracks(values[:ended], owners[:ended])
+        first, open_track = first + ended, values[ended:]
+    named = np.concatenate(clips)
+    if len(named) != len(tracks):
+        raise ValueError(f"one track per clip: {len(tracks)} tracks, probabilities of {len(named)} clips")
+    if open_track is not None:
+        votes |= vote_tracks(open_track, tracks[first:])
+    return Answers(named, votes)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from singerid.figures.fonts import lay_out
 from singerid.figures.style import marker_of, shortened, width_of
 
 
-def draw_confusions(
-    clips: Sequence[Sequence[int]], tracks: Sequence[Sequence[int]], singers: Sequence[str], title: str = ""
-) -> Figure:
+def draw_confusions(clips: ArrayLike, tracks: ArrayLike, singers: Sequence[str], title: str = "") -> Figure:
     """Confusion matrices of clips and of tracks: rows are true singers, columns named ones.
 
     Cells hold counts and are shaded by their share of the row.
@@ -31,7 +30,7 @@ def draw_confusions(
     return figure
 
 
-def _matrix(axes: Axes, matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> None:
+def _matrix(axes: Axes, matrix: ArrayLike, labels: Sequence[str]) -> None:
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -51,11 +50,11 @@ class RivalLevel:
     Attributes:
         name: of the level.
         confusions: counts of either system; rows are true singers, columns named ones.
-        f1: of every singer, by either system.
+        f1: of every singer, by either system; NaN: nothing is drawn.
     """
 
     name: str
-    confusions: tuple[Sequence[Sequence[int]], ...]
+    confusions: tuple[ArrayLike, ...]
     f1: tuple[Sequence[float], ...]
 
 

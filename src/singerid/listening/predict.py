@@ -1,6 +1,6 @@
 """What networks say of clips and windows, always in exact float32: the one place where they are asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from singerid.nn.inference import run_clips
 from singerid.system.devices import gpu_arithmetic
 
 BATCH_SIZE = 16  # clips; results do not depend on it
+PIECE_NUMBERS = 2**23  # probabilities that are kept on the device before they come to the host: 32 MB
 
 
 @torch.inference_mode()
@@ -27,12 +28,46 @@ def ask(function: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> T
     return run_clips(function, *inputs, at_once=at_once)
 
 
-@torch.inference_mode()
+def predictions(
+    model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Probabilities (B, singers) of batch after batch, and the singers' classes (B,), both on the device.
+
+    Of many clips by many singers all together would be more than memory holds.
+
+    Args:
+        model: in evaluation mode and on the device.
+        clips: in their order.
+        device: where to compute.
+        batch_size: B.
+    """
+    for batch in clips.batches(batch_size, device):
+        with torch.inference_mode():
+            probabilities = ask(model, *batch.inputs).float().softmax(-1)
+        yield probabilities, batch.labels
+
+
+def predict_pieces(
+    model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
+) -> Iterator[NDArray[np.float32]]:
+    """The rows of `predict_clips` in pieces, in their order.
+
+    A GPU is waited for once a piece, so of few singers and clips there is one.
+    """
+    parts: list[Tensor] = []
+    held = 0
+    for probabilities, _ in predictions(model, clips, device, batch_size):
+        parts.append(probabilities)
+        held += probabilities.numel()
+        if held >= PIECE_NUMBERS:
+            yield torch.cat(parts).cpu().numpy()
+            parts, held = [], 0
+    if parts:
+        yield torch.cat(parts).cpu().numpy()
+
+
 def predict_clips(
     model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
 ) -> NDArray[np.float32]:
     """Probabilities (clips, singers) of all clips; the model is in evaluation mode and on the device."""
-    batches = clips.batches(batch_size, device)
-    parts = [ask(model, *batch.inputs).float().softmax(-1) for batch in batches]
-    probabilities: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-    return probabilities
+    return np.concatenate(list(predict_pieces(model, clips, device, batch_size)))

@@ -11,7 +11,7 @@ RUN/resume.safetensors   where training goes on after an interruption
 """
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from torch import nn
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.data.splits import Split, read_split
 from singerid.errors import SingeridError
-from singerid.listening.predict import predict_clips
+from singerid.listening.predict import predict_clips, predict_pieces
 from singerid.models.registry import count_parameters
 from singerid.models.spec import InputSpec, model_spec
 from singerid.models.weights import load_model_file
@@ -232,6 +232,12 @@ class Run:
             SingeridError: as `part_of`.
         """
         return part_of(self.store, paths_of(self.split, name), self.config, condition)
+
+    def predict_pieces(
+        self, part: Part, device: torch.device = CPU, state: StateName = REPORTED_STATE
+    ) -> Iterator[NDArray[np.float32]]:
+        """The rows of `predict` in pieces, in their order: no more of them than memory holds."""
+        return predict_pieces(self.network(device, state), part.clips, device)
 
     def predict(
         self, part: Part, device: torch.device = CPU, state: StateName = REPORTED_STATE

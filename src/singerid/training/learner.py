@@ -19,7 +19,7 @@ from singerid.config import CompileChoice, TrainingConfig
 from singerid.data.augment import augment, check_strengths
 from singerid.data.clips import Batch, Clips
 from singerid.errors import SingeridError
-from singerid.listening.predict import predict_clips
+from singerid.listening.predict import predictions
 from singerid.models.registry import MODELS, build_model
 from singerid.runs.config import RunConfig
 from singerid.sound.features import frames_to_seconds
@@ -185,9 +185,11 @@ class Learner:
 
 def measures(model: nn.Module, clips: Clips, device: torch.device) -> tuple[float, float, float]:
     """Loss, accuracy and weighted F1 of clips by a model in evaluation mode."""
-    probabilities = predict_clips(model, clips, device)
-    named = probabilities.argmax(1)
-    right = probabilities[np.arange(len(clips)), clips.labels]
+    parts = [
+        (probabilities.argmax(1), probabilities.gather(1, labels[:, None])[:, 0])
+        for probabilities, labels in predictions(model, clips, device)
+    ]
+    named, right = (torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))
     loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
     f1 = f1_score(clips.labels, named, average="weighted", zero_division=0)
     return float(loss), float((named == clips.labels).mean()), float(f1)
