@@ -38,6 +38,15 @@ def as_one_that_stalls():
     return work
 
 
+def as_one_that_hangs_up():
+    def hang_up(connection, _=None):
+        connection.close()
+        time.sleep(60)
+
+    children.Connection.send_bytes = hang_up
+    return work
+
+
 class Evil:
     def __init__(self, place):
         self.place = place

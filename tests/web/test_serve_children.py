@@ -9,7 +9,15 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from child_works import MB, as_one_that_stalls, as_taken_over, at_once, not_at_all, slowly
+from child_works import (
+    MB,
+    as_one_that_hangs_up,
+    as_one_that_stalls,
+    as_taken_over,
+    at_once,
+    not_at_all,
+    slowly,
+)
 
 import made_voices
 from singerid.errors import SingeridError
@@ -68,6 +76,13 @@ def test_however_it_ends_the_next_item_has_a_new_process(child, monkeypatch):
         with pytest.raises(ChildEndedError):
             one.ask(("sleep", 0))
     assert one.ask(("sleep", 0)) == ["sleep", 0]
+
+
+def test_one_that_hangs_up_is_ended(child):
+    one = child(as_one_that_hangs_up)
+    with pytest.raises(ChildEndedError, match="crashed"):
+        one.ask(("sleep", 0))
+    assert not multiprocessing.active_children()
 
 
 def test_one_that_cannot_begin_says_so_each_time(child):

@@ -282,7 +282,7 @@ def test_more_pages_than_may_listen_are_refused_before_the_stream_begins(own_lib
     with Within(Settings(own_library)) as server:
         streams = [server.http.get(f"{API}/events", stream=True) for _ in range(2)]
         assert [stream.status_code for stream in streams] == [200, 200]
-        answer = server.http.get(f"{API}/events")
+        answer = server.http.get(f"{API}/events", stream=True)
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
         assert "too many pages listen at once" in answer.json()["detail"]
         for stream in streams:
