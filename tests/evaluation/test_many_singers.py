@@ -1,16 +1,21 @@
 """Very many singers: what is kept of them, in pieces and sparse, is what everything at once would give."""
 
+import io
 import json
+import re
 import tracemalloc
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from singerid.evaluation import confusion as confusion_module
 from singerid.evaluation import counts as counts_module
+from singerid.evaluation import report as report_module
 from singerid.evaluation.confusion import WHOLE_SINGERS, Confusion, drawn_matrix, drawn_names, drawn_singers
 from singerid.evaluation.counts import MEASURES, GroupCounts, bootstrap_weights
-from singerid.evaluation.outcome import score_answers, score_levels
+from singerid.evaluation.outcome import Evaluation, score_answers, score_levels
+from singerid.evaluation.report import evaluation_tables
 from singerid.evaluation.scores import score
 from singerid.evaluation.significance import Named, Paired, average, chance, compare
 from singerid.evaluation.voting import answers_of, vote_tracks
@@ -135,3 +140,18 @@ def test_tracks_vote_over_pieces_as_they_do_at_once(size: int) -> None:
     for wrong in (tracks[1:], np.append(tracks, 9)):
         with pytest.raises(ValueError, match="one track per clip"):
             answers_of([probabilities], wrong)
+
+
+def test_tables_of_very_many_singers_list_the_most_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confusion_module, "DRAWN_SINGERS", 4)
+    monkeypatch.setattr(confusion_module, "MISTAKEN_SINGERS", 2)
+    truth, named = np.array([0, 1, 1, 2, 3, 3, 4, 0]), np.array([0, 3, 3, 2, 1, 3, 3, 4])
+    levels = score_answers(answers_of([np.eye(5)[named]], np.arange(8)), truth, np.arange(8), list("ABCDE"))
+    found = Evaluation("mixture", {"best_f1": levels}, None, tuple("ABCDE"), (), 0)
+    for limit, listed in ((5, "ABCDE"), (4, "BD")):
+        monkeypatch.setattr(report_module, "WHOLE_SINGERS", limit)
+        shown = io.StringIO()
+        Console(file=shown, width=200).print(evaluation_tables(found))
+        rows = re.findall(r"^\W+([A-E])\W+\d", shown.getvalue(), re.MULTILINE)
+        assert "".join(rows) == listed
+        assert ("2 of 5 singers" in shown.getvalue()) == (limit < 5)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 
 WHOLE_SINGERS = 1000
-"""Up to so many singers JSON holds the whole matrix, of more its cells that are not 0."""
+"""Up to so many singers JSON holds the whole matrix and tables list everyone."""
 
-DRAWN_SINGERS = 200
+DRAWN_SINGERS = 100
 """Up to so many singers a picture shows all of them."""
 
 MISTAKEN_SINGERS = 50

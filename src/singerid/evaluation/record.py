@@ -3,8 +3,10 @@
     {"evaluations": {"mixture": {"weights": {"best_f1": SHA-256}, "scores": ..., "tracks": [...]}, ...},
      "audit": {"weights": {"best_f1": SHA-256}, "summary": [sentences], ...}}
 
-"scores" are those that `singerid evaluate --json` prints; "tracks" is what was named in each clip and track
-of the test part. What is of other weights than the run has now counts as not there.
+"scores" are those that `singerid evaluate --json` prints; of more than 1,000 singers in place of "confusion",
+rows of counts, "confusion_cells", the cells that are not 0, [true, named, count] each. "tracks" is what was
+named in each clip and track of the test part. What is of other weights than the run has now counts as not
+there.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from singerid.config import REPORTED_STATE
 from singerid.evaluation.comparison import Disagreement, RunComparison
+from singerid.evaluation.confusion import WHOLE_SINGERS, drawn_singers
 from singerid.evaluation.counts import MEASURES, Interval
 from singerid.evaluation.outcome import Evaluation, LevelScores
 from singerid.evaluation.scores import Scores
@@ -27,7 +28,8 @@ def evaluation_tables(evaluation: Evaluation) -> Group:
         cells = (score_text(level, measure) for _, levels in rows for level in (levels.clip, levels.track))
         scores.add_row(MEASURE_NAMES[measure], *cells)
     shown = evaluation.states.get(REPORTED_STATE) or next(iter(evaluation.states.values()))
-    return Group(scores, singer_table(shown), Text(_counts_text(shown, evaluation.short)))
+    note = _counts_text(shown, evaluation.short) + _left_out([shown.clip])
+    return Group(scores, singer_table(shown), Text(note))
 
 
 def score_text(scores: Scores, measure: str) -> str:
@@ -38,15 +40,32 @@ def score_text(scores: Scores, measure: str) -> str:
 
 
 def singer_table(levels: LevelScores) -> Table:
-    """Precision, recall and F1 of every singer."""
+    """Precision, recall and F1 of every singer; of very many, of those that are mistaken most often."""
     measures = ("precision", "recall", "F1")
     table = Table("singer", "clips", *measures, "tracks", *measures, right=range(1, 9))
-    for clip, track in zip(levels.clip.singers, levels.track.singers, strict=True):
+    for number in _listed([levels.clip]):
+        clip, track = levels.clip.singers[number], levels.track.singers[number]
         cells = []
         for row in (clip, track):
             cells += [str(row.count), *(decimal_text(value) for value in (row.precision, row.recall, row.f1))]
         table.add_row(printable(clip.singer), *cells)
     return table
+
+
+def _listed(scores: Sequence[Scores]) -> Sequence[int]:
+    """Whom a table lists, by class: nobody reads 20,000 rows, which take a terminal half a minute."""
+    everyone = range(len(scores[0].singers))
+    if len(everyone) <= WHOLE_SINGERS:
+        return everyone
+    return drawn_singers([each.confusion for each in scores]) or everyone
+
+
+def _left_out(scores: Sequence[Scores]) -> str:
+    """What to say of singers whom a table does not list; "" if there are none."""
+    listed, singers = len(_listed(scores)), len(scores[0].singers)
+    if listed == singers:
+        return ""
+    return f"; listed are the {listed} of {singers:,} singers that are mistaken most often: --json has all"
 
 
 def _counts_text(levels: LevelScores, short: int) -> str:
@@ -69,6 +88,7 @@ def comparison_tables(comparison: RunComparison) -> Group:
     note = f"difference: {names[0]} less {names[1]}; in brackets 95 % intervals, of differences over albums"
     if not comparison.clip:
         note += "; their clips differ in length, so only tracks are compared"
+    note += _left_out([each.clip for each in comparison.scores])
     return Group(scores, Text(note), _singers(comparison), *_disagreements(comparison, names))
 
 
@@ -83,8 +103,9 @@ def _singers(comparison: RunComparison) -> Table:
         for level in ("clip", "track")
         for each in comparison.scores
     ]
-    for singer, *values in zip(comparison.singers, *columns, strict=True):
-        table.add_row(printable(singer), *map(decimal_text, values))
+    for number in _listed([each.clip for each in comparison.scores]):
+        values = (decimal_text(column[number]) for column in columns)
+        table.add_row(printable(comparison.singers[number]), *values)
     return table
 
 
