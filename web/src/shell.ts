@@ -59,6 +59,7 @@ function drawState(): void {
   const isWritable = state?.writable !== false;
   const messages = [
     live.trouble,
+    state?.notice ?? "",
     isWritable ? "" : texts.errors.readOnly,
     canPlay() ? "" : texts.errors.noSound,
   ].filter(Boolean);

@@ -106,6 +106,8 @@ export interface State {
   limits: { upload_bytes: number; seconds: number; uploads_at_once: number };
   undo: Entry | null;
   version: string;
+  /** What was kept, but not followed by all that comes behind it; "": nothing. */
+  notice: string;
   writable: boolean;
 }
 
