@@ -1,9 +1,11 @@
 """Pictures of every view of `singerid serve`, and a short recording, from a library of synthetic voices.
 
-    python tools/serve_pictures.py [--to docs/images/serve] [--corpus FOLDER]
+    python tools/serve_pictures.py [--to docs/images/serve] [--corpus FOLDER] [--work FOLDER]
 
 A small corpus is sung by `singerid synth` (or taken from FOLDER, where it was before), five of its singers
 are enrolled, a real server hears the rest, and Debian's chromium looks at it: light, dark, and as a phone.
+Paths in the pictures begin with WORK, which must not be there before. The library is calibrated between: five
+singers promise so little that both of a duet are hardly ever named after it.
 Texts are drawn in the system's fonts: the pictures in docs/ were made with Debian's package fonts-inter.
 """
 
@@ -13,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +39,7 @@ TITLES = (
 )
 VIEWS = {
     "songs": "#/songs",
-    "song": "#/song/{duet}",
+    "song": "#/song/{song}",
     "singers": "#/singers",
     "singer": "#/singer?name=Mara+Lindqvist",
     "review": "#/review",
@@ -58,30 +61,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "serve")
     parser.add_argument("--corpus", type=Path, help="a corpus of `singerid synth` with 8 singers and duets")
+    parser.add_argument(
+        "--work", type=Path, help="where library and music lie meanwhile; by default any folder"
+    )
     parser.add_argument("--no-recording", action="store_true", help="pictures alone")
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="serve-pictures-") as kept:
-        folder = Path(kept)
+    with working(options.work) as folder:
         corpus = options.corpus or sung(folder / "corpus")
         music, dropped = laid_out(corpus, folder)
         server = Server(folder / "My singers", [music], plugin=None)
         server.start()
         try:
             with browsing() as browser:
-                cookies = prepared(browser, server, music)
+                cookies = entered(browser, server, music)
                 for look, settings in LOOKS.items():
-                    take_pictures(browser, server, cookies, look, settings, options.to)
+                    take_pictures(browser, server, cookies, ["song"], look, settings, options.to)
                 if not options.no_recording:
                     record(browser, server, cookies, dropped, options.to / "serve.webp")
+                calibrated(browser, server, cookies)
+                others = [view for view in VIEWS if view != "song"]
+                for look, settings in LOOKS.items():
+                    take_pictures(browser, server, cookies, others, look, settings, options.to)
         finally:
             server.end()
+
+
+@contextmanager
+def working(work: Path | None) -> Iterator[Path]:
+    """Within, there is a folder to work in."""
+    if work is None:
+        with tempfile.TemporaryDirectory(prefix="serve-pictures-") as kept:
+            yield Path(kept)
+        return
+    work.mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work)
 
 
 def sung(folder: Path) -> Path:
     """A new corpus; it takes a minute."""
     command = [sys.executable, "-m", "singerid", "synth", str(folder), "--singers", "8", "--albums", "3"]
-    subprocess.run([*command, "--songs", "2", "--seconds", "24", "--duets", "2"], check=True)
+    subprocess.run([*command, "--songs", "2", "--seconds", "24", "--duets", "6"], check=True)
     return folder
 
 
@@ -106,7 +129,7 @@ def laid_out(corpus: Path, folder: Path) -> tuple[Path, Path]:
     for voice in singers[len(SINGERS) :]:
         for song in sorted(voice.glob("*/*.flac"))[:4]:
             copied(song, music / "Found tapes" / f"Tape {voice.name[-2:]}, {next(titles)}{song.suffix}")
-    for number, duet in enumerate(sorted((corpus / "duets").glob("*/vocals/*.flac"))[:2], start=1):
+    for number, duet in enumerate(sorted((corpus / "duets").glob("*/vocals/*.flac")), start=1):
         copied(duet, music / "Duets" / f"Duet {number}, {next(titles)}{duet.suffix}")
     first = sorted((corpus / "vocals" / singers[0].name).glob("*/*.flac"))[-1]
     shutil.move(music / "Evening sessions" / copied_name(music, first), folder / "A song I found.flac")
@@ -125,16 +148,36 @@ def copied_name(music: Path, song: Path) -> str:
     return next(one.name for one in (music / "Evening sessions").iterdir() if one.read_bytes() == content)
 
 
-def prepared(browser, server: Server, music: Path) -> list[dict]:
-    """Sign in; have all heard, grouped and calibrated."""
+def entered(browser, server: Server, music: Path) -> list[dict]:
+    """Sign in; have all heard and grouped."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.address)
     page.get_by_role("heading", name="Songs", level=1).wait_for()
-    ask(page, ("/trust/calibrate", {}), ("/hear", {"paths": [str(music)]}), ("/voices/discover", {}))
+    ask(page, ("/hear", {"paths": [str(music)]}), ("/voices/discover", {}))
     cookies = context.cookies()
     context.close()
     return cookies
+
+
+def calibrated(browser, server: Server, cookies: list[dict]) -> None:
+    """Have the library calibrated."""
+    page = opened(browser, server, cookies, "songs")
+    ask(page, ("/trust/calibrate", {}))
+    page.context.close()
+
+
+def telling_song(page) -> int:
+    """The id of the duet in whose answer most singers are named, of several the surest."""
+    return page.evaluate(
+        """async () => {
+            const { songs } = await (await fetch("/api/v1/songs?q=Duet&limit=200")).json();
+            const of = async song => await (await fetch(`/api/v1/songs/${song.id}`)).json();
+            const all = await Promise.all(songs.map(of));
+            all.sort((a, b) => b.singers.length - a.singers.length || b.probability - a.probability);
+            return all[0].id;
+        }"""
+    )
 
 
 def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
@@ -142,23 +185,35 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
     context = browser.new_context(reduced_motion="reduce", **settings)
     context.add_cookies(cookies)
     page = context.new_page()
-    page.goto(f"http://127.0.0.1:{server.port}/#/songs?q=Duet+1")
+    page.goto(f"http://127.0.0.1:{server.port}/#/songs")
     page.get_by_role("heading", name="Songs", level=1).wait_for()
-    duet = page.get_by_role("link", name="Duet 1").first.get_attribute("href").rpartition("/")[2]
-    page.evaluate("hash => { location.hash = hash }", VIEWS[view].format(duet=duet))
+    page.evaluate("hash => { location.hash = hash }", VIEWS[view].format(song=telling_song(page)))
     page.wait_for_timeout(300)
     page.locator("main:not([aria-busy]) h1").wait_for()
     page.wait_for_timeout(1200)  # pictures come after words
     for image in page.locator("main img").all():
         image.evaluate("at => at.decode()")
+    for voice in page.locator(
+        "main .drawing"
+    ).all():  # masks of the style sheet: nothing tells when they are there
+        voice.evaluate(
+            """at => {
+                const image = new Image();
+                image.src = at.style.getPropertyValue("--picture").slice(5, -2);
+                return image.decode();
+            }"""
+        )
+    page.wait_for_timeout(300)
     # The heading has the focus for screen readers; nobody would see more of it here.
     page.evaluate("document.activeElement.blur()")
     return page
 
 
-def take_pictures(browser, server: Server, cookies: list[dict], look: str, settings: dict, to: Path) -> None:
-    """A picture of every view."""
-    for view in VIEWS:
+def take_pictures(
+    browser, server: Server, cookies: list[dict], views: list[str], look: str, settings: dict, to: Path
+) -> None:
+    """A picture of each of these views."""
+    for view in views:
         page = opened(browser, server, cookies, view, **settings)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
