@@ -1,12 +1,14 @@
 """How time and memory grow: with the length of a clip, the number of singers, and the tracks in a store.
 
-    python benchmarks/perf/growth.py [length] [singers] [tracks] [--repeats 3] [--pictures DIR] [--json FILE]
+    python benchmarks/perf/growth.py [PART ...] [--repeats 3] [--pictures DIR] [--json FILE]
 
 One thread, and what counts is the processor's time. Memory is the rise of a fresh process's peak. --pictures
-draws growth-length.png, growth-singers.png and growth-tracks.png.
+draws growth-length.png, growth-singers.png and growth-tracks.png. "whole" is `singerid train` (one epoch of a
+tiny network), `evaluate` and `identify` from their start to their end, each a process of its own.
 """
 
 import argparse
+import io
 import json
 import math
 import os
@@ -22,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
-from growth_pictures import draw
+from growth_pictures import PICTURES, draw
 from isa import parse
 from timing import in_fresh_process, machine, peak_bytes, write
 from torch import Tensor, nn
 
+from singerid.cli import main as singerid
 from singerid.config import TrainingConfig
 from singerid.data.splits import album_split
 from singerid.data.tracks import singers_of
@@ -47,6 +51,10 @@ TRACKS = (10, 100, 1_000, 10_000, 100_000)
 ALBUMS, TRACKS_AN_ALBUM = 5, 2
 FRAMES = 320  # of a stored track: two clips of 5 s
 BATCH_SIZE, BATCHES = 16, 50
+SHORT_FRAMES, TINY = (
+    32,
+    ("--model=crnn", "--width=0.125", "--clip-seconds=1", "--batch-size=64", "--epochs=1"),
+)
 LINKS = 30_000  # a file may have so many names
 MEGABYTE = 1e6
 Row = dict[str, Any]
@@ -140,21 +148,23 @@ def grow_singers(repeats: int) -> Iterator[Row]:
         }
 
 
-def make_store(path: Path, count: int) -> None:
+def make_store(
+    path: Path, count: int, albums: int = ALBUMS, tracks_an_album: int = TRACKS_AN_ALBUM, frames: int = FRAMES
+) -> None:
     """A store of `count` made-up tracks: one feature file under many names."""
     write_json(path / "config.json", {"format": FORMAT, "features": asdict(DEFAULT_FEATURES)})
-    features = np.zeros((FRAMES, DEFAULT_FEATURES.n_mels), np.float16)
-    a_singer = ALBUMS * TRACKS_AN_ALBUM
+    features = np.zeros((frames, DEFAULT_FEATURES.n_mels), np.float16)
+    a_singer = albums * tracks_an_album
     source = path / "none.npy"
     with (path / "index.jsonl").open("w") as index:
         for number in range(count):
-            singer, album = f"singer {number // a_singer:06d}", f"album {number // TRACKS_AN_ALBUM % ALBUMS}"
+            singer, album = f"singer {number // a_singer:06d}", f"album {number // tracks_an_album % albums}"
             track = StoredTrack(
                 path=f"{singer}/{album}/{number}.mp3",
                 singer=singer,
                 album=album,
-                duration_s=FRAMES * 0.032,
-                frames=FRAMES,
+                duration_s=frames * 0.032,
+                frames=frames,
                 source_hash=f"{number:064x}",
                 source_size=5_000_000,
                 source_mtime_ns=1_700_000_000_000_000_000,
@@ -208,12 +218,46 @@ def grow_tracks(repeats: int) -> Iterator[Row]:
             }
 
 
-PARTS = {"length": grow_length, "singers": grow_singers, "tracks": grow_tracks}
+def command(*arguments: str) -> None:
+    """Run `singerid`; print the processor's seconds and the peak of the memory; for a process of its own."""
+    sys.argv = ["singerid", *arguments]
+    shown, sys.stdout = sys.stdout, io.StringIO()
+    try:
+        singerid()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    print(time.process_time(), peak_bytes() / MEGABYTE, file=shown)
+
+
+def grow_whole(repeats: int) -> Iterator[Row]:
+    del repeats  # each is measured once
+    for singers in SINGERS:
+        with tempfile.TemporaryDirectory() as folder:
+            store, run, song = (str(Path(folder) / name) for name in ("store", "run", "song.wav"))
+            make_store(Path(store), 3 * singers, albums=3, tracks_an_album=1, frames=SHORT_FRAMES)
+            soundfile.write(song, np.random.default_rng(0).normal(0, 0.1, 60 * 16_000), 16_000)
+            row: Row = {"part": "whole", "singers": singers, "tracks": 3 * singers}
+            for name, *arguments in (
+                ("train", store, run, *TINY),
+                ("evaluate", run, "--json"),
+                ("identify", run, song, "--all-clips", "--json"),
+            ):
+                # Warm starts of Python and its libraries are in every figure.
+                told = in_fresh_process(__file__, "--command", name, *arguments, "--threads", "1").split()
+                row |= {f"{name}_s": round(float(told[0]), 1), f"{name}_mb": round(float(told[1]))}
+            yield row
+
+
+PARTS = {"length": grow_length, "singers": grow_singers, "tracks": grow_tracks, "whole": grow_whole}
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--memory"]:
         memory(float(sys.argv[2]))
+        return
+    if sys.argv[1:2] == ["--command"]:
+        command(*sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them")
@@ -230,7 +274,7 @@ def main() -> None:
         for row in PARTS[part](arguments.repeats):
             print(json.dumps(row), flush=True)
             found.append(row)
-        if arguments.pictures:
+        if arguments.pictures and part in PICTURES:
             draw(part, found, arguments.pictures)
         rows += found
     write(arguments.json, about, rows)
