@@ -35,7 +35,9 @@ import json, resource, subprocess, sys, time
 start = time.perf_counter()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+unit = 1 if sys.platform == "darwin" else 1024  # bytes, that a count of it is
+peak_mb = used.ru_maxrss * unit / 1e6
+print(json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, peak_mb]))
 """
 
 
@@ -88,7 +90,7 @@ def main() -> None:
     parser.add_argument("--material", type=Path)
     parser.add_argument("--json", type=Path)
     options = parse(parser)
-    about = machine(threads=1)
+    about = machine(threads=1) | {"identify_threads": options.threads}
     print(about, flush=True)
     rows = network_rows(8, options.repeats, about["matmul_gflops"])
     with torch.inference_mode():

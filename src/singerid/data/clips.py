@@ -217,7 +217,7 @@ class Clips:
     def _opened(self, track: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32] | None]:
         """Features and F0 of a track; a shape that it does not have would fill clips with repeated frames."""
         array = self._arrays[track]
-        if array.shape != (frames := self._frames[track], self._columns):
+        if array.shape != (frames := int(self._frames[track]), self._columns):
             raise ValueError(
                 f"the features of track {track} are {array.shape}, not {(frames, self._columns)}"
             )
