@@ -55,6 +55,12 @@ class Evil:
         return os.mkdir, (self.place,)
 
 
+def songs(count):
+    """As much as is told of so many songs whose tags were written."""
+    one = {"status": "written", "added": ["Ada (vocals)"], "removed": [], "note": "n" * 60}
+    return {"changes": [one | {"path": f"/music/{n:0120}.mp3"} for n in range(count)], "summary": ""}
+
+
 def work(item, beat):
     kind, value = item
     if kind == "take":
@@ -68,6 +74,8 @@ def work(item, beat):
             time.sleep(0.02)
     if kind == "die":
         os._exit(9)
+    if kind == "songs":
+        return songs(value)
     if kind == "raise":
         raise SingeridError(value)
     return item

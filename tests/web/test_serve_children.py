@@ -17,6 +17,7 @@ from child_works import (
     at_once,
     not_at_all,
     slowly,
+    songs,
 )
 
 import made_voices
@@ -96,6 +97,17 @@ def test_what_it_sends_never_runs_here(child, tmp_path):
     with pytest.raises(ChildEndedError, match="no answer that can be read"):
         child(partial(as_taken_over, str(tmp_path / "ran"))).ask(("sleep", 0))
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_told_of_very_many_songs_comes(child):
+    """It was refused, after their tags had been written."""
+    assert child(quiet=30.0).ask(("songs", 100_000)) == songs(100_000)
+
+
+def test_a_head_that_would_fill_the_memory_is_refused():
+    head = b"[" + b"[]," * 3_000_000 + b"1]"
+    with pytest.raises(ValueError, match="too much in it"):
+        unpacked(len(head).to_bytes(4, "little") + head)
 
 
 def test_a_message_that_stops_coming_ends_it(child):
