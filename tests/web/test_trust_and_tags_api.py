@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from desk_clients import client
 
 from singerid.library.library import Library
 from singerid.tags.kinds import kind_of, open_tagged
+from singerid.web import tagging
+from singerid.web.settings import Settings
 
 
 @pytest.fixture
@@ -145,6 +148,26 @@ def test_what_has_changed_since_it_was_heard_is_not_written(tag_page, tag_librar
     assert change["note"]
     if song.exists():
         assert "Ada (vocals)" not in _performers(song)
+
+
+@pytest.mark.parametrize("what", ["tag", "untag"])
+def test_while_it_finds_out_where_songs_lie_it_tells_that_it_goes_on(
+    own_library, tmp_path, what, monkeypatch
+):
+    """A slow drive with very many songs was taken for a process that hangs."""
+    told = []
+    monkeypatch.setattr(tagging, "may_write", lambda *_: told.append("looked"))
+    with Library.open(own_library) as library:
+        content = {"decision": "unknown", "seconds": 2.0, "voice_seconds": 1.0}
+        paths = [str(tmp_path / f"{n}.wav") for n in range(3)]
+        songs = [library.answers.put(one, 1, 1, None, content | {"path": one}, "") for one in paths]
+    settings, beat = Settings(own_library), partial(told.append, "beat")
+    if what == "tag":
+        found = tagging.write(settings, songs, False, False, beat)["changes"]
+    else:
+        found = tagging.undo(settings, songs, beat)["failures"]
+    assert [one["path"] for one in found] == paths
+    assert told == ["beat", "looked"] * 3
 
 
 def test_songs_that_are_not_in_the_list_change_nothing(tag_page):

@@ -1,6 +1,6 @@
 """Writing names into the tags of songs in the list, and taking that back: in a process with limits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,12 @@ def write(
         beat: is called for each song.
     """
     with Library.open(settings.folder) as library:
-        kept = _kept(library, songs)
-        inside = [answer for answer in kept if may_write(settings, Path(answer.path))]
-        outcomes: dict[str, Change | Failure] = {
-            answer.path: Failure(answer.path, _ELSEWHERE) for answer in kept
-        }
-        ask = partial(_answers, library, {answer.path: answer for answer in inside}, beat)
+        kept = {answer.path: answer for answer in _kept(library, songs)}
+        inside, _ = _parted(settings, kept, beat)
+        outcomes: dict[str, Change | Failure] = {path: Failure(path, _ELSEWHERE) for path in kept}
+        ask = partial(_answers, library, kept, beat)
         with Tagger(library, write=really, force=force, ask=ask) as tagger:
-            for outcome in tagger.outcomes([Path(answer.path) for answer in inside]):
+            for outcome in tagger.outcomes(inside):
                 beat()
                 outcomes[outcome.path] = outcome
             held_back = tagger.held_back
@@ -59,11 +57,10 @@ def write(
 def undo(settings: Settings, songs: Sequence[int] | None, beat: Beat) -> dict[str, Any]:
     """Take back what was written: all of some songs, or (None) what was written last."""
     with Library.open(settings.folder) as library:
-        paths = [Path(answer.path) for answer in _kept(library, songs)] if songs is not None else []
-    outside = [path for path in paths if not may_write(settings, path)]
+        paths = [answer.path for answer in _kept(library, songs)] if songs is not None else []
+    inside, outside = _parted(settings, paths, beat)
     done: list[str] = []
     failures = [Failure(str(path), _ELSEWHERE) for path in outside]
-    inside = [path for path in paths if path not in outside]
     for outcome in take_back(settings.folder, inside) if inside or songs is None else ():
         beat()
         if isinstance(outcome, Failure):
@@ -75,6 +72,16 @@ def undo(settings: Settings, songs: Sequence[int] | None, beat: Beat) -> dict[st
 
 def _kept(library: Library, songs: Sequence[int] | None) -> list[Answer]:
     return library.answers.of(library.answers.choose(order="name")[0] if songs is None else songs)
+
+
+def _parted(settings: Settings, paths: Iterable[str], beat: Beat) -> tuple[list[Path], list[Path]]:
+    """Files into which tags may be written, and the others."""
+    inside: list[Path] = []
+    outside: list[Path] = []
+    for path in map(Path, paths):
+        beat()
+        (inside if may_write(settings, path) else outside).append(path)
+    return inside, outside
 
 
 def _answers(
