@@ -70,6 +70,15 @@ def test_what_was_told_is_understood(page, tmp_path):
         assert len(library.recordings_of("André")) == 5
 
 
+def test_songs_of_such_a_singer_are_found_and_voices_are_named_so(page):
+    assert page.get("songs", {"singer": TOLD}).json()["total"] == 1
+    assert TOLD in page.get("answers.csv", {"singer": TOLD}).text
+    assert page.post("voices/name", json={"number": 1, "singer": TOLD}).status_code == 200
+    with page.desk.library() as library:
+        assert set(library.singers) == {"Ada", "Bea", ANDRE}
+        assert len(library.recordings_of(ANDRE)) == 7
+
+
 def test_a_folder_of_such_a_name_is_opened_and_heard(page, tmp_path):
     (tmp_path / ANDRE / "b\nc").mkdir()
     listed = page.get("folders", {"path": str(tmp_path)}).json()["folders"]

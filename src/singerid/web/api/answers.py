@@ -12,6 +12,7 @@ from singerid.identify.result import Result
 from singerid.library.answers import Answer
 from singerid.web.api.songs import Decision, Words
 from singerid.web.api.state import OfDesk
+from singerid.web.correcting import named
 from singerid.web.uploads import shown_name
 
 router = APIRouter(tags=["answers"])
@@ -59,7 +60,7 @@ def as_labels(
 
 def _chosen(at: OfDesk, decision: str | None, singer: str | None, q: str) -> list[Answer]:
     with at.library() as library:
-        ids, _ = library.answers.choose(decision, singer, q, "name")
+        ids, _ = library.answers.choose(decision, singer and named(library, singer), q, "name")
         return library.answers.of(ids)
 
 

@@ -63,7 +63,7 @@ def songs(
 ) -> dict[str, Any]:
     """Songs that were heard, a page of those that fit."""
     with at.library() as library:
-        ids, counts = library.answers.choose(decision, singer, q, sort)
+        ids, counts = library.answers.choose(decision, singer and named(library, singer), q, sort)
         state = library.state
         found = library.answers.of(ids[offset : offset + limit])
     return {"total": len(ids), "counts": counts, "songs": [song_of(one, state) for one in found]}

@@ -14,7 +14,7 @@ from singerid.library.saying import KnownRecording, UnnamedVoice
 from singerid.web.api.asking import ask
 from singerid.web.api.state import OfDesk
 from singerid.web.clips import clip_of_recording
-from singerid.web.correcting import correcting
+from singerid.web.correcting import correcting, named
 
 router = APIRouter(prefix="/voices", tags=["voices"])
 Number = Annotated[int, Field(ge=1, lt=2**63)]
@@ -91,7 +91,7 @@ def discover(at: OfDesk) -> dict[str, Any]:
 def name(at: OfDesk, body: NameVoice) -> dict[str, Any]:
     """Enroll a group as a singer's."""
     with correcting(at) as library:
-        return {"recordings": library.say(UnnamedVoice(body.number), singer=body.singer)}
+        return {"recordings": library.say(UnnamedVoice(body.number), singer=named(library, body.singer))}
 
 
 @router.post("/not")
