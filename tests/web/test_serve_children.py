@@ -22,6 +22,7 @@ from child_works import (
 
 import made_voices
 from singerid.errors import SingeridError
+from singerid.sound.files import AudioError
 from singerid.system.children import Child, ChildEndedError, StoppedError
 from singerid.system.messages import packed, unpacked
 from singerid.web.desk import BusyError
@@ -48,7 +49,7 @@ def test_over_its_memory_or_its_time_it_is_ended_and_the_next_item_is_done(child
     with pytest.raises(ChildEndedError, match="takes too much memory"):
         one.ask(("take", 500 * MB))
     assert one.ask(("take", 100 * MB)) == 100 * MB
-    with pytest.raises(ChildEndedError, match="gave no sound for 1 s"):
+    with pytest.raises(ChildEndedError, match="gave no sign of life for 1 s"):
         one.ask(("sleep", 30))
     assert one.ask(("beat", 2.5)) == ["beat", 2.5]  # as long as it tells that it goes on
 
@@ -190,3 +191,80 @@ def test_pictures_that_are_asked_for_while_the_server_ends_are_not_made(own_libr
         thread.join(10)
     assert found == ["the server is ending"] * 8
     assert not multiprocessing.active_children()
+
+
+@pytest.fixture
+def saying(own_library, tmp_path):
+    """Gives a `Looking` whose processes say one thing, whatever they are asked, and a file."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"x")
+
+    def make(said):
+        class Taken:
+            def ask(self, item, go_on):
+                if isinstance(said, Exception):
+                    raise said
+                return {"made": said}
+
+        looking = Looking(Settings(own_library))
+        while not looking._free.empty():
+            looking._free.get()
+        looking._free.put(Taken())
+        return looking, path
+
+    return make
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("what", "replies"),
+    [
+        ("picture", (10**8, None, b"<svg/>", "x", [137, 80])),
+        (
+            "voice",
+            ([1.0], ["a", "b"], [1.0, NAN], [1.0, INF], [1, 10**400], [True, True], b"x", [1.0] * 10**6),
+        ),
+        ("peaks", (b"x", [1.0], {"seconds": 1.0}, {"seconds": NAN, "peaks": [0.0, 0.0]})),
+        ("peaks", ({"seconds": 1.0, "peaks": value} for value in ([0.0], ["<b>", 1], [0, 2], [0.0] * 10**6))),
+        ("sound", ("text/html", "audio/wav\r\nX: y", 1, None)),
+        ("weigh", ("abc", -1.0, NAN, INF, 10**400, True, None)),
+        ("fingerprint", (1, "0" * 63, "x" * 64)),
+    ],
+)
+def test_what_was_not_asked_for_is_no_picture_sound_or_length(saying, what, replies):
+    """Whoever has taken a decoder over says anything; what is kept or sent is of its kind."""
+    for reply in replies:
+        looking, path = saying(reply)
+        with pytest.raises(AudioError, match="the decoder gave no answer that can be read"):
+            getattr(looking, what)(path)
+        assert not list(looking._settings.cache.glob("*"))
+
+
+def test_what_was_asked_for_comes(saying):
+    def said(what, reply):
+        looking, path = saying(reply)
+        return getattr(looking, what)(path)
+
+    assert said("picture", PNG + b"x") == PNG + b"x"
+    assert said("peaks", {"seconds": 1, "peaks": [-1, 0.5]}) == b'{"seconds": 1.0, "peaks": [-1.0, 0.5]}'
+    assert said("weigh", 2) == 2.0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ChildEndedError("its process crashed"),
+        [1],
+        {"changes": [{"path": "x"}], "summary": "", "held_back": ""},
+        {"undone": [1], "failures": []},
+        {"undone": [], "failures": ["x"]},
+    ],
+)
+def test_where_tags_fail_it_is_told_what_to_do_and_nothing_of_decoders(saying, reply):
+    for ask in (lambda one: one.tag(None, True, False), lambda one: one.untag([1])):
+        with pytest.raises(SingeridError, match=r"^tags: its process .*; tag fewer songs at once") as raised:
+            ask(saying(reply)[0])
+        assert "decoder" not in str(raised.value)

@@ -44,7 +44,7 @@ def here(monkeypatch) -> None:
 
         def ask(self, item, go_on=lambda: True):
             if "poison" in str(item[1]):
-                raise ChildEndedError("the decoder crashed on it")
+                raise ChildEndedError("its process crashed")
             self._work = self._work or self._begin()
             return self._work(item, lambda: None)
 
@@ -76,7 +76,7 @@ def test_a_file_that_ends_its_decoder_is_told_and_the_rest_is_heard(own_library,
         job = worked(library, Settings(own_library, (music,)))
     assert job.state == "done"
     assert job.message.startswith("2 songs heard; 1 could not be used: ")
-    assert "the decoder crashed on it" in job.message
+    assert "its process crashed" in job.message
 
 
 def test_a_file_that_ends_the_worker_three_times_is_left_out(own_library, music, here):
@@ -252,8 +252,30 @@ def test_a_voice_of_another_shape_is_not_kept(own_library, music, here, monkeypa
         {"seconds": "long"},
         {"warning": ["x"]},
         {"cells": {}},
+        {"seconds": 10**400},
+        {"seconds": True},
+        {"vectors": np.full((1, 96), 1e300)},
+        {"vectors": np.full((1, 96), 3e38, np.float32)},
+        {"vectors": np.ones((1, 96), bool)},
+        *({"cells": {"seconds": seconds}} for seconds in (0, 0.0, -1.0, 1e300, 10**400, 1e5)),
+        {"cells": {"vectors": np.zeros((0, 1, 96), np.float32), "sung": np.zeros(0, np.float32)}},
+        {"cells": {"vectors": np.full((5, 1, 96), 3e38, np.float32), "sung": np.zeros(5, np.float32)}},
+        {"cells": {"vectors": np.zeros((9**4, 1, 96), np.float32), "sung": np.zeros(9**4, np.float32)}},
+        {"cells": {"sung": np.full(5, -1, np.float32)}},
+        {"cells": {"sung": np.full(5, 7)}},
+        {"cells": {"several": np.zeros(5, bool)}},
+        {"cells": {"sounds": np.zeros(27, np.float32)}},
+        {"cells": {"sounds": np.ones(10**6, bool)}},
     ):
-        monkeypatch.setattr(decoding, "plain_voice", lambda *given, harm=harm: real(*given) | harm)
+
+        def harmed(*given, harm=harm):
+            told = real(*given)
+            cells = told["cells"] | harm["cells"] if harm.get("cells") else told["cells"]
+            return (
+                told | {"cells": cells} | {key: one for key, one in harm.items() if key != "cells" or not one}
+            )
+
+        monkeypatch.setattr(decoding, "plain_voice", harmed)
         with Library.open(own_library) as library:
             before = made_voices.dump(library)
             library.jobs.add("hear", {"paths": [str(music / "0.wav")]})
@@ -262,6 +284,23 @@ def test_a_voice_of_another_shape_is_not_kept(own_library, music, here, monkeypa
             assert "makes no sense" in job.message
             assert made_voices.dump(library) == before
     assert replies.plain_voice is real
+
+
+def test_of_what_nothing_can_be_made_fails_its_file_alone(own_library, music, here, monkeypatch):
+    """It failed the whole job."""
+    really = Library.keep
+
+    def keep(self, path, *given):
+        if path.name == "1.wav":
+            raise ValueError("no such shape")
+        return really(self, path, *given)
+
+    monkeypatch.setattr(Library, "keep", keep)
+    with Library.open(own_library) as library:
+        library.jobs.add("hear", {"paths": [str(music)]})
+        job = worked(library, Settings(own_library, (music,)))
+    assert job.message.startswith("2 songs heard; 1 could not be used: ")
+    assert "1.wav: cannot be used: what was heard makes no sense (no such shape)" in job.message
 
 
 def test_with_decoders_that_are_busy_it_is_asked_to_come_again(own_library, music):

@@ -77,10 +77,10 @@ class Child:
             except (EOFError, OSError) as error:
                 self._end()
                 self._require_open()
-                raise ChildEndedError("the decoder crashed on it") from error
+                raise ChildEndedError("its process crashed on it") from error
             except ValueError as error:
                 self._end()
-                raise ChildEndedError("the decoder gave no answer that can be read") from error
+                raise ChildEndedError("its process gave no answer that can be read") from error
             except SingeridError:  # which the process has told, and works on
                 raise
             except BaseException:
@@ -146,9 +146,9 @@ class Child:
                 last = monotonic()
             elif monotonic() - last > (self._quiet if self._is_ready else max(self._quiet, _BEGIN_SECONDS)):
                 raise ChildEndedError(
-                    f"the decoder gave no sound for {self._quiet:.0f} s"
+                    f"its process gave no sign of life for {self._quiet:.0f} s"
                     if self._is_ready
-                    else f"the decoder did not begin within {_BEGIN_SECONDS:.0f} s"
+                    else f"its process did not begin within {_BEGIN_SECONDS:.0f} s"
                 )
             self._require_open()
             if not go_on():

@@ -23,6 +23,7 @@ from singerid.text import counted, names_text, printable
 from singerid.web.decoding import Ears
 from singerid.web.reach import within
 from singerid.web.replies import asked, list_of, voice_of
+from singerid.web.seen import digest_of
 from singerid.web.settings import Settings
 
 AGAIN_SECONDS = 1.0  # after which a busy library, or a full disk, is tried again
@@ -83,7 +84,7 @@ def done(bench: Bench, job: Job, arguments: dict[str, Any]) -> str:
         return library.jobs.is_running(job.id)
 
     def fingerprint_of(path: Path) -> str:
-        return read(asked(bench.ears, ("digest", path), path, goes_on), path, _text)
+        return read(asked(bench.ears, ("digest", path), path, goes_on), path, digest_of)
 
     library.core.fingerprint_of = fingerprint_of
     if job.kind != "hear" and deaths(arguments) >= _MOST_DEATHS:
@@ -120,14 +121,12 @@ def read(reply: Any, path: Path, reader: Callable[[Any], T]) -> T:
     """What another process has said of a file; raises AudioError where it makes no sense."""
     try:
         return reader(reply)
-    except (TypeError, ValueError) as error:
-        raise AudioError(path, f"cannot be used: what was heard makes no sense ({error})") from error
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise AudioError(path, _senseless(error)) from error
 
 
-def _text(reply: Any) -> str:
-    if not isinstance(reply, str):
-        raise ValueError("that is no text")
-    return reply
+def _senseless(error: Exception) -> str:
+    return f"cannot be used: what was heard makes no sense ({error})"
 
 
 def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) -> str:
@@ -154,6 +153,8 @@ def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) ->
                 heard += 1
             except AudioError as error:
                 failures.append(Failure(str(path), error.reason))
+            except (ValueError, ArithmeticError) as error:  # of what was heard nothing can be made
+                failures.append(Failure(str(path), _senseless(error)))
     patiently(partial(library.jobs.progress, job.id, len(files), len(files)), goes_on)
     told = _told(heard, known, failures)
     if failures and not heard and not known:

@@ -53,6 +53,8 @@ def ending() -> str:
 
 
 TYPES = {"ogg": "audio/ogg", "wav": "audio/wav"}
+PLAYED_TYPES = frozenset(_PLAYED.values())
+"""Of files that browsers play as they are."""
 
 
 def convert(path: Path, target: Path, most: float, beat: Beat) -> None:

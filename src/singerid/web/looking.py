@@ -8,24 +8,35 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
-from string import hexdigits
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from singerid.errors import SingeridError
 from singerid.figures.spectrum import spectrum_svg
 from singerid.sound.files import AudioError
-from singerid.system.children import Child, StoppedError
+from singerid.system.children import Child, ChildEndedError, StoppedError
 from singerid.system.files import atomic_write
 from singerid.web.converting import TYPES, ending
 from singerid.web.decoding import Eyes
 from singerid.web.desk import BusyError
-from singerid.web.replies import asked
+from singerid.web.replies import UNREADABLE, asked
+from singerid.web.seen import (
+    digest_of,
+    length_of,
+    levels_of,
+    outline_of,
+    png_of,
+    tagged_of,
+    type_of,
+    untagged_of,
+)
 from singerid.web.settings import Settings
 
 _CHILDREN = 2
 _LOOK_SECONDS = 0.2
+
+T = TypeVar("T")
 
 
 class Looking:
@@ -55,35 +66,35 @@ class Looking:
 
     def weigh(self, path: Path) -> float:
         """The length of a recording in seconds, by decoding it; raises AudioError where it is no sound."""
-        found: float = self._ask("weigh", path)
-        return found
+        return self._seen("weigh", path, length_of)
 
     def fingerprint(self, path: Path) -> str:
         """What a recording is known by, see `sound_fingerprint`; raises AudioError."""
-        found = self._ask("digest", path)
-        if not isinstance(found, str) or len(found) != 64 or not set(found) <= set(hexdigits):
-            raise AudioError(path, "cannot be used: the decoder gave no answer that can be read")
-        return found
+        return self._seen("digest", path, digest_of)
 
     def tag(self, songs: Sequence[int] | None, write: bool, force: bool) -> dict[str, Any]:
         """What changes in the tags of songs, see `tagging.write`; raises SingeridError."""
-        return self._tagging("tag", (songs, write, force))
+        return self._tagging("tag", (songs, write, force), tagged_of)
 
     def untag(self, songs: Sequence[int] | None) -> dict[str, Any]:
         """Take that back, see `tagging.undo`; raises SingeridError."""
-        return self._tagging("untag", songs)
+        return self._tagging("untag", songs, untagged_of)
 
     def peaks(self, path: Path) -> bytes:
         """The outline of a recording's sound, as JSON; raises AudioError."""
-        return self._kept(path, "peaks.json", lambda: json.dumps(self._ask("peaks", path)).encode())
+        return self._kept(
+            path, "peaks.json", lambda: json.dumps(self._seen("peaks", path, outline_of)).encode()
+        )
 
     def picture(self, path: Path) -> bytes:
         """Its spectrogram, as PNG; raises AudioError."""
-        return self._kept(path, "spectrogram.png", lambda: bytes(self._ask("picture", path)))
+        return self._kept(path, "spectrogram.png", lambda: self._seen("picture", path, png_of))
 
     def voice(self, path: Path) -> bytes:
         """Its mean spectrum, as SVG in the colour of the text around it; raises AudioError."""
-        return self._kept(path, "voice.svg", lambda: spectrum_svg(self._ask("spectrum", path)).encode())
+        return self._kept(
+            path, "voice.svg", lambda: spectrum_svg(self._seen("spectrum", path, levels_of)).encode()
+        )
 
     def playable(self, path: Path) -> str:
         """How a browser can play a file: "file" as it is, "converted", or "" where it is not there."""
@@ -113,7 +124,7 @@ class Looking:
         return target, TYPES[kind]
 
     def _type(self, path: Path) -> str:
-        return self._kept(path, "type", lambda: str(self._ask("type", path)).encode()).decode()
+        return self._kept(path, "type", lambda: self._seen("type", path, type_of).encode()).decode()
 
     def _kept(self, path: Path, what: str, make: Callable[[], bytes]) -> bytes:
         target = self._place(path, what)
@@ -150,14 +161,26 @@ class Looking:
                     one.unlink(missing_ok=True)
                     size -= status.st_size
 
-    def _tagging(self, kind: str, what: Any) -> dict[str, Any]:
+    def _tagging(self, kind: str, what: Any, reader: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._ask(kind, self._settings.folder, what)
+            return self._seen(kind, self._settings.folder, reader, what)
         except AudioError as error:
+            how = (
+                "its process gave no answer that can be read" if error.reason == UNREADABLE else error.reason
+            )
+            how = str(error.__cause__) if isinstance(error.__cause__, ChildEndedError) else how
             raise SingeridError(
-                f"tags: {error.reason}; nothing is half written, and what was written can be taken back"
+                f"tags: {how}; tag fewer songs at once, or take fewer back: nothing is half written, and "
+                "what was written can be taken back"
             ) from error
-        return found
+
+    def _seen(self, kind: str, path: Path, reader: Callable[[Any], T], more: Any = None) -> T:
+        """What a process says of a file; raises AudioError where that is nothing of the kind."""
+        reply = self._ask(kind, path, more)
+        try:
+            return reader(reply)
+        except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+            raise AudioError(path, UNREADABLE) from error
 
     def _ask(self, kind: str, path: Path, more: Any = None) -> Any:
         with self._child() as child:

@@ -9,8 +9,10 @@ import numpy as np
 
 from singerid.errors import Failure
 from singerid.library.hearing import HeardCells, HeardVoice
+from singerid.listening.voice.loudness import CELL_SECONDS as _SOUND_SECONDS
 from singerid.sound.files import AudioError
 from singerid.system.children import Beat, Child, ChildEndedError, Work
+from singerid.text import printable
 
 _BETWEEN = b"\0"  # which no path has in it
 
@@ -48,10 +50,14 @@ def asked(child: Child, item: Any, path: Path, go_on: Callable[[], bool] = lambd
     if isinstance(reply, dict) and "made" in reply:
         return reply["made"]
     reason = reply.get("unusable") if isinstance(reply, dict) else None
-    raise AudioError(path, reason if isinstance(reason, str) else _UNREADABLE)
+    raise AudioError(path, reason[:_MOST_WORDS] if isinstance(reason, str) else UNREADABLE)
 
 
-_UNREADABLE = "cannot be used: the decoder gave no answer that can be read"
+UNREADABLE = "cannot be used: the decoder gave no answer that can be read"
+_MOST_WORDS = 2000  # of what is wrong with a file
+_MOST_SECONDS = 1e6
+_UNIT = 1.001  # the length of a vector, but for rounding
+_BEYOND = 60.0  # seconds that the last cell, or a window, may reach beyond the end
 
 
 def plain_list(files: tuple[Path, ...], failures: list[Failure]) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def list_of(reply: Any) -> tuple[list[Path], list[Failure]]:
     files, failures = _field(reply, "files", bytes), _field(reply, "failures", list)
     return (
         [Path(os.fsdecode(one)) for one in files.split(_BETWEEN) if one],
-        [Failure(str(path), str(reason)) for path, reason in failures],
+        [Failure(str(path), str(reason)[:_MOST_WORDS]) for path, reason in failures],
     )
 
 
@@ -75,7 +81,7 @@ def plain_voice(heard: HeardVoice, warning: str) -> dict[str, Any]:
     """What was heard of a recording, without its windows, and what is wrong with the file."""
     cells = heard.cells
     return {
-        "vectors": heard.vectors,
+        "vectors": _singly(heard.vectors),
         "seconds": float(heard.seconds),
         "voice_seconds": float(heard.voice_seconds),
         "short": bool(heard.short),
@@ -83,13 +89,17 @@ def plain_voice(heard: HeardVoice, warning: str) -> dict[str, Any]:
         "cells": None
         if cells is None
         else {
-            "vectors": cells.vectors,
-            "sung": cells.sung,
+            "vectors": _singly(cells.vectors),
+            "sung": _singly(cells.sung),
             "seconds": float(cells.seconds),
-            "sounds": cells.sounds,
-            "several": cells.several,
+            "sounds": np.asarray(cells.sounds, np.bool_),
+            "several": _singly(cells.several),
         },
     }
+
+
+def _singly(array: Any) -> Any:
+    return None if array is None else np.asarray(array, np.float32)
 
 
 def voice_of(reply: Any, sounds: int, size: int) -> tuple[HeardVoice, str]:
@@ -100,28 +110,31 @@ def voice_of(reply: Any, sounds: int, size: int) -> tuple[HeardVoice, str]:
         sounds: how many of them the library listens to, K.
         size: of its vectors, D.
     """
-    vectors = _array(reply, "vectors", (sounds, size), optional=True)
+    vectors = _array(reply, "vectors", (sounds, size), optional=True, most=_UNIT)
+    length = number_of(reply, "seconds")
     told = _field(reply, "cells", dict | None)
-    cells = None
-    if told is not None:
-        finer = _array(told, "vectors", (None, sounds, size))
-        length = len(finer)
-        cells = HeardCells(
-            finer,
-            _array(told, "sung", (length,)),
-            _number(told, "seconds"),
-            _array(told, "sounds", (None,)).astype(np.bool_),
-            _array(told, "several", (length,), optional=True),
-        )
     voice = HeardVoice(
         vectors,
-        _number(reply, "seconds"),
-        _number(reply, "voice_seconds"),
+        length,
+        number_of(reply, "voice_seconds"),
         _field(reply, "short", bool),
         (),
-        cells,
+        None if told is None else _cells(told, length, sounds, size),
     )
-    return voice, _field(reply, "warning", str)
+    return voice, printable(_field(reply, "warning", str)[:_MOST_WORDS])
+
+
+def _cells(told: dict[str, Any], length: float, sounds: int, size: int) -> HeardCells:
+    vectors = _array(told, "vectors", (None, sounds, size), most=_UNIT)
+    count, seconds = len(vectors), number_of(told, "seconds")
+    audible = _array(told, "sounds", (None,), np.bool_)
+    beyond = max(count * seconds, len(audible) * _SOUND_SECONDS) > length + _BEYOND
+    if not count or not seconds or beyond:
+        raise ValueError("cells are none, or more than fit")
+    sung = _array(told, "sung", (count,), most=_UNIT)
+    if sung.min() < 0:
+        raise ValueError("sung is no share")
+    return HeardCells(vectors, sung, seconds, audible, _array(told, "several", (count,), optional=True))
 
 
 def _field(reply: Any, name: str, kind: Any) -> Any:
@@ -130,21 +143,33 @@ def _field(reply: Any, name: str, kind: Any) -> Any:
     return reply[name]
 
 
-def _number(reply: Any, name: str) -> float:
-    number = float(_field(reply, name, int | float))
-    if not 0 <= number < 1e9:
+def number_of(reply: Any, name: str) -> float:
+    """A length in seconds, of what was said; ValueError: it is none."""
+    found = _field(reply, name, int | float)
+    if isinstance(found, bool) or not 0 <= found <= _MOST_SECONDS:
         raise ValueError(f"{name} is no length")
-    return number
+    return float(found)
 
 
-def _array(reply: Any, name: str, shape: tuple[int | None, ...], optional: bool = False) -> Any:
-    """An array of finite numbers, or of truths; in its shape None is any size."""
+def _array(
+    reply: Any,
+    name: str,
+    shape: tuple[int | None, ...],
+    kind: type[np.generic] = np.float32,
+    *,
+    optional: bool = False,
+    most: float = np.inf,
+) -> Any:
+    """An array of finite numbers, or of truths; None is any size in a shape, `most` the length of any row."""
     found = _field(reply, name, np.ndarray | None if optional else np.ndarray)
     if found is None:
         return None
     fits = len(found.shape) == len(shape) and all(
         size is None or size == own for size, own in zip(shape, found.shape, strict=True)
     )
-    if not fits or not np.isfinite(found).all():
-        raise ValueError(f"{name} has another shape, or is not finite")
+    if not fits or found.dtype != kind or not np.isfinite(found).all():
+        raise ValueError(f"{name} has another shape or kind, or is not finite")
+    rows = found if found.ndim == 1 else np.linalg.norm(found.astype(np.float64), axis=-1)
+    if np.isfinite(most) and rows.size and rows.max() > most:
+        raise ValueError(f"{name} is too large")
     return found
