@@ -1,5 +1,6 @@
 """What a job meets: files that end processes, a full disk, another program that writes, no library."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -301,6 +302,35 @@ def test_of_what_nothing_can_be_made_fails_its_file_alone(own_library, music, he
         job = worked(library, Settings(own_library, (music,)))
     assert job.message.startswith("2 songs heard; 1 could not be used: ")
     assert "1.wav: cannot be used: what was heard makes no sense (no such shape)" in job.message
+
+
+def test_uploads_that_cannot_be_listed_or_removed_end_nothing(own_library, monkeypatch):
+    """The process that works on the queue ended of them, again and again."""
+    settings = Settings(own_library)
+    gone, shut = settings.uploads / "gone" / "1.wav", settings.uploads / "shut" / "1.wav"
+    for path in (gone, shut):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"RIFF")
+        os.utime(path, (0, 0))
+    really = Path.iterdir
+
+    def iterdir(folder):
+        if folder.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return really(folder)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with Library.open(own_library) as library:
+        kept.remove_forgotten(library, settings)
+        assert (gone.exists(), shut.exists()) == (False, True)
+        monkeypatch.setattr(bench, "Child", None)  # whatever is done with it fails
+        monkeypatch.setattr(Path, "unlink", refused)
+        library.jobs.add("hear", {"paths": [str(shut.absolute())]})
+        assert worked(library, settings).state == "failed"
+    assert shut.exists()
 
 
 def test_with_decoders_that_are_busy_it_is_asked_to_come_again(own_library, music):

@@ -29,24 +29,34 @@ def remove_upload(settings: Settings, path: str | Path) -> None:
 
 
 def remove_unheard(library: Library, settings: Settings, paths: Iterable[str]) -> None:
-    """Remove those of files that were dropped on the page which are in no list: nobody can reach them."""
+    """Remove those of files that were dropped on the page which are in no list: nobody can reach them.
+
+    One that cannot be removed stays: `remove_forgotten` tries again.
+    """
     for path in paths:
         if is_upload(settings, path) and library.answers.at(path) is None:
-            remove_upload(settings, path)
+            with suppress(OSError):
+                remove_upload(settings, path)
 
 
 def remove_forgotten(library: Library, settings: Settings) -> None:
     """Remove what a power cut has left of uploads: files of a day ago that no song and no job has."""
-    if not settings.uploads.is_dir():
-        return
     wanted = library.jobs.unfinished_arguments()
     waiting = {path for arguments in wanted for path in arguments.get("paths", ())}
     before = time.time() - _FORGOTTEN_SECONDS
-    for folder in settings.uploads.absolute().iterdir():
-        for path in folder.iterdir() if folder.is_dir() else ():
+    for folder in _in(settings.uploads.absolute()):
+        for path in _in(folder):
             with suppress(OSError):
                 if path.stat().st_mtime < before and str(path) not in waiting:
                     remove_unheard(library, settings, [str(path)])
+
+
+def _in(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is none, cannot be read, or is not there any more."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def files_of(arguments: dict[str, Any]) -> list[str]:

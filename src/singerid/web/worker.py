@@ -18,6 +18,7 @@ from singerid.system.children import StoppedError, end_with_parent
 from singerid.system.devices import choose_device, use_threads
 from singerid.system.files import locked
 from singerid.system.streams import complain, guard_streams
+from singerid.text import printable
 from singerid.web.bench import AGAIN_SECONDS, Bench, done, patiently
 from singerid.web.kept import files_of, remove_forgotten, remove_unheard
 from singerid.web.settings import Settings
@@ -130,11 +131,12 @@ def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
     except SingeridError as error:
         _end(library, job, "failed", str(error))
     except Exception as error:
-        _end(library, job, "failed", f"unexpected {type(error).__name__}: {error}")
+        _end(library, job, "failed", printable(f"unexpected {type(error).__name__}: {error}"))
     for notice in library.core.notices:
         complain(notice)
     library.core.notices.clear()
-    remove_unheard(library, bench.settings, files_of(arguments))
+    with suppress(SingeridError):  # what stays of it now is removed a day later
+        remove_unheard(library, bench.settings, files_of(arguments))
 
 
 def _end(library: Library, job: Job, state: JobState, message: str) -> None:
