@@ -97,6 +97,21 @@ def test_a_folder_of_such_a_name_is_opened_and_heard(page, tmp_path):
     assert page.get("folders", {"path": folder["path"]}).json()["files"] == 0
 
 
+def test_through_a_link_out_of_the_roots_nothing_is_listed(own_library, tmp_path, monkeypatch):
+    (tmp_path / "outside" / ANDRE).mkdir(parents=True)
+    root = tmp_path / f"music {ANDRE}"
+    (root / ANDRE).mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "outside")
+    listed, really = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: listed.append(folder) or really(folder))
+    with client(own_library, root) as page:
+        for below in (TOLD, f"{TOLD}/x", "x"):
+            path = f"{tmp_path}/music {TOLD}/link/{below}"
+            assert page.get("folders", {"path": path}).status_code == 403
+        assert root / "link" not in listed
+        assert page.get("folders", {"path": f"{tmp_path}/music {TOLD}/{TOLD}"}).status_code == 200
+
+
 @pytest.fixture
 def linked(tag_library, sung, tmp_path):
     """A song in a root, which is a link out of it by now; and one that was enrolled from elsewhere."""

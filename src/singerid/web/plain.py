@@ -6,7 +6,7 @@ can hold; `printable` writes it as text, "caf\udce9". Whoever sends that back me
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,21 @@ def meant_name(name: str, known: Iterable[str]) -> str:
     return next((one for one in known if one != name and printable(one) == name), name)
 
 
-def meant_path(path: Path) -> Path:
-    """The file or folder that is told so, where there is none that is called so."""
+def meant_path(path: Path, may_list: Callable[[Path], bool] = lambda _: True) -> Path:
+    """The file or folder that is told so, where there is none that is called so.
+
+    Args:
+        path: as it is told.
+        may_list: whether a folder may be listed to find that out; where not, the path stays as it is.
+    """
     if os.path.lexists(path):
         return path
     found = Path(path.anchor)
     for part in path.parts[1:]:
         following = found / part
         if not os.path.lexists(following):
+            if not may_list(found):
+                return path
             try:
                 alike = sorted(one.name for one in found.iterdir() if printable(one.name) == part)
             except OSError:

@@ -33,7 +33,7 @@ def inside(at: Desk, text: str) -> Path:
     """A path inside the roots; raises RefusedError where it is, or a link leads, elsewhere."""
     path = Path(os.path.normpath(text)) if "\0" not in text else None
     if path is not None and path.is_absolute() and _is_below(path, at.roots):
-        path = meant_path(path)
+        path = meant_path(path, lambda folder: _leads_nowhere_else(folder, at.roots))
     if path is None or not path.is_absolute() or not within(path, at.roots):
         roots = ", ".join(printable(root) for root in at.roots) or "none"
         raise RefusedError(
@@ -48,3 +48,8 @@ def inside(at: Desk, text: str) -> Path:
 def _is_below(path: Path, roots: Sequence[Path]) -> bool:
     """Whether it looks so: elsewhere nothing is listed, not even to find out what is meant."""
     return any(path.is_relative_to(root) or path.is_relative_to(printable(root)) for root in roots)
+
+
+def _leads_nowhere_else(folder: Path, roots: Sequence[Path]) -> bool:
+    """Whether it lies in a root, wherever links lead, or above one."""
+    return within(folder, roots) or any(root.is_relative_to(folder) for root in roots)
