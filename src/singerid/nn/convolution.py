@@ -1,9 +1,9 @@
 """The gradient of a 3x3 convolution's weights as matrix products, for processors without AVX-512.
 
-oneDNN has no fast path there for channels-last maps: on AVX2 it takes five times as long for the weights as
-for the maps. As a product it is as fast as the processor multiplies matrices. Some rows of a clip's map are
-laid out with the nine neighbours of each position side by side, as many as stay in the cache, and multiplied
-by the gradient of what the convolution gave there.
+oneDNN has no fast path there for large channels-last maps: on AVX2 the weights take about four times as long
+as the maps do. As a product they take as long as the processor needs to multiply matrices. Some rows of a
+clip's map are laid out with the nine neighbours of each position side by side, as many as stay in the cache,
+and multiplied by the gradient of what the convolution gave there.
 
 Letters in shapes: B batch, C channels, O channels of the output, H mel bands, W frames.
 """
