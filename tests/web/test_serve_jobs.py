@@ -99,7 +99,15 @@ def test_all_kinds_of_jobs_are_done(own_library, tmp_path):
         assert not server.get("/songs")["songs"][0]["stale"]
 
 
-def test_by_a_host_and_a_token_others_are_let_in(own_library):
+@pytest.fixture
+def in_the_background():
+    """As a shell starts what it is to do in the background: Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_by_a_host_and_a_token_others_are_let_in(own_library, in_the_background):
     with served(own_library, "--host", "0.0.0.0", "--token", "a-token-of-my-own", enter=False) as server:
         assert server.base.startswith("http://127.0.0.1:")  # which a browser here can open
         port = server.base.rpartition(":")[2]

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import os
+import signal
 import socket
 import threading
 import webbrowser
@@ -27,9 +28,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._desk = desk
         self._last: threading.Timer | None = None
+        self.is_interrupted = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._desk.closing.set()
+        self.is_interrupted |= sig == signal.SIGINT
         if self._last is None:
             # Some thread may wait for another program that writes to the library. All that is written is a
             # transaction: the process may end at any moment.
@@ -66,6 +69,7 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
 
     Raises:
         SingeridError: the port is in use, or the address is not this machine's.
+        KeyboardInterrupt: it was interrupted.
     """
     listening = _listen(host, port)
     port = listening.getsockname()[1]
@@ -99,6 +103,9 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
     finally:
         server.ended()
         listening.close()
+    if server.is_interrupted:
+        # What a shell starts in the background ignores Ctrl-C; this server does not, and says how it ended.
+        raise KeyboardInterrupt
 
 
 def is_any(host: str) -> bool:
