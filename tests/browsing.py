@@ -61,6 +61,19 @@ class Watch:
             self.asked.add(parts.hostname or "")
 
 
+@contextmanager
+def watched(context, server) -> Iterator[object]:
+    """Within, there is a page that shows the songs; nothing may go wrong on it."""
+    page = context.new_page()
+    watch = Watch(page)
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.get_by_role("heading", name="Songs", level=1).wait_for()
+    yield page
+    page.close()
+    assert not watch.wrong
+    assert watch.asked == {"127.0.0.1"}
+
+
 HEADINGS = {
     "Songs": "Songs",
     "Singers": "Singers",

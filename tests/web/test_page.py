@@ -5,7 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Watch, ask, browsing, chromium, click_again, click_at, delay, drop, get, go, newest, undo
+from browsing import (
+    ask,
+    browsing,
+    chromium,
+    click_again,
+    click_at,
+    delay,
+    drop,
+    get,
+    go,
+    newest,
+    undo,
+    watched,
+)
 from made_voices import PITCHES, write_noise, write_singers, write_voice
 from servers import serving
 
@@ -63,14 +76,8 @@ def context(server):
 @pytest.fixture
 def page(context, server):
     """A page that does nothing wrong while a test looks at it."""
-    page = context.new_page()
-    watch = Watch(page)
-    page.goto(f"http://127.0.0.1:{server.port}/")
-    page.get_by_role("heading", name="Songs", level=1).wait_for()
-    yield page
-    page.close()
-    assert not watch.wrong
-    assert watch.asked == {"127.0.0.1"}
+    with watched(context, server) as page:
+        yield page
 
 
 def row(page, name: str):

@@ -8,7 +8,7 @@ from pathlib import Path
 import mutagen
 import pytest
 
-from browsing import Watch, ask, browsing, chromium, delay, go, undo
+from browsing import Watch, ask, browsing, chromium, delay, go, undo, watched
 from made_voices import PITCHES, write_singers, write_voice
 from servers import EARS, Server, serving
 from singerid.library.library import Library
@@ -51,13 +51,8 @@ def context(browser, server):
 
 @pytest.fixture
 def page(context, server):
-    page = context.new_page()
-    watch = Watch(page)
-    page.goto(f"http://127.0.0.1:{server.port}/")
-    page.get_by_role("heading", name="Songs", level=1).wait_for()
-    yield page
-    page.close()
-    assert not watch.wrong
+    with watched(context, server) as page:
+        yield page
 
 
 def test_chosen_recordings_become_another_singers(page) -> None:

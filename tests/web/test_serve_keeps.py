@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from listening_here import listen_here
 from served import API, Within
 
 import made_voices
@@ -142,22 +143,7 @@ def work_off(folder, settings):
 @pytest.fixture
 def listening(monkeypatch):
     """Other processes do not listen: this one does."""
-    from singerid.web import decoding
-
-    class Here:
-        def __init__(self, begin, *_):
-            self._begin, self._work = begin, None
-
-        def ask(self, item, go_on=lambda: True):
-            self._work = self._work or self._begin()
-            return self._work(item, lambda: None)
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(bench, "Child", Here)
-    monkeypatch.setattr(decoding, "load_plugin", lambda _: None)
-    monkeypatch.setattr(decoding, "use_threads", lambda _: None)
+    listen_here(monkeypatch)
 
 
 def test_a_dropped_song_is_heard_again_and_removed_with_its_song(within, own_library, tmp_path, listening):

@@ -12,6 +12,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from listening_here import listen_here
 from served import API, Within
 
 import made_voices
@@ -22,7 +23,6 @@ from singerid.library.database import FullDiskError, UnusableDatabaseError
 from singerid.library.hearing import Hearing
 from singerid.library.jobs import Job
 from singerid.library.library import Library
-from singerid.system.children import ChildEndedError
 from singerid.web import bench, decoding, desk, kept, worker
 from singerid.web.looking import Looking
 from singerid.web.settings import Limits, Settings
@@ -38,23 +38,7 @@ def music(tmp_path) -> Path:
 @pytest.fixture
 def here(monkeypatch) -> None:
     """Other processes do not listen: this one does, and `poison.wav` ends it."""
-
-    class Here:
-        def __init__(self, begin, *_):
-            self._begin, self._work = begin, None
-
-        def ask(self, item, go_on=lambda: True):
-            if "poison" in str(item[1]):
-                raise ChildEndedError("its process crashed")
-            self._work = self._work or self._begin()
-            return self._work(item, lambda: None)
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(bench, "Child", Here)
-    monkeypatch.setattr(decoding, "load_plugin", lambda _: None)
-    monkeypatch.setattr(decoding, "use_threads", lambda _: None)
+    listen_here(monkeypatch)
     monkeypatch.setattr(bench, "AGAIN_SECONDS", 0.05)
 
 

@@ -206,7 +206,7 @@ def _fewest(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray
         least = int(_losses(way, breaks).argmin())
         fewer = _without(own, breaks, way, least)
         if sizes[least] >= _LEAST_VOICE and way.likelihood - fewer.likelihood >= needed:
-            double = _double(own, way, breaks)
+            double = _double(own, breaks, way)
             if double is None:
                 break
             fewer = _without(own, breaks, way, double)
@@ -218,7 +218,7 @@ def _without(own: FloatArray, breaks: Places, way: _Way, voice: int) -> _Way:
     return _settled(own, breaks, np.delete(way.seeds, voice, 0), np.delete(way.strange, voice))
 
 
-def _double(own: FloatArray, way: _Way, breaks: Places) -> int | None:
+def _double(own: FloatArray, breaks: Places, way: _Way) -> int | None:
     """The weaker of two known singers who are one voice in this song; None: there are no such two.
 
     A voice that lies between two known singers who are alike is now more like the one, now like the other,
