@@ -101,3 +101,33 @@ after = resident() - before
 expect(within > 2 * PAGES, within)
 expect(after < PAGES, after)
 """)
+
+
+HEAPS = """
+import ctypes, tempfile
+from threading import Barrier, Thread
+
+def heaps():
+    # As the C library tells them, after threads that allocate and are there at once.
+    barrier = Barrier(6)
+    def work():
+        piece = bytearray(10_000)
+        barrier.wait()
+    threads = [Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    library = ctypes.CDLL(None)
+    library.fopen.restype = ctypes.c_void_p
+    with tempfile.NamedTemporaryFile() as file:
+        told = ctypes.c_void_p(library.fopen(file.name.encode(), b"w"))
+        library.malloc_info(0, told)
+        library.fclose(told)
+        return file.read().count(b"<heap nr=")
+"""
+
+
+def test_threads_share_one_heap():
+    run(HEAPS + "allocator.one_heap()\nfound = heaps()\nexpect(found == 1, found)")
+    run(HEAPS + "found = heaps()\nexpect(found > 1, found)")

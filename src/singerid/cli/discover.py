@@ -32,9 +32,11 @@ def discover(
     `singerid library say LIBRARY "voice 1" --is NAME` gives a voice a name. Run again, it hears what is new.
     """
     from singerid.library.library import Library
+    from singerid.system.allocator import one_heap
     from singerid.system.devices import choose_device, use_threads
     from singerid.system.tables import Table
 
+    one_heap()
     use_threads(threads)
     failures: list[Failure] = []
     files, passed_over = find_files(paths or [], failures.append)

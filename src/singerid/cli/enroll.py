@@ -55,8 +55,10 @@ def enroll(
     from singerid.library.entrants import entrants_of_files, entrants_of_tree
     from singerid.library.library import Library
     from singerid.store.reader import Store
+    from singerid.system.allocator import one_heap
     from singerid.system.devices import choose_device, use_threads
 
+    one_heap()
     use_threads(threads)
     failures: list[Failure] = []
     given = paths or []

@@ -89,8 +89,10 @@ def identify(
     from singerid.identify.output import Output
     from singerid.identify.result import Result
     from singerid.sound.listing import find_files, passed_over_text
+    from singerid.system.allocator import one_heap
     from singerid.system.devices import choose_device, use_threads
 
+    one_heap()
     use_threads(threads)
     if json_output + csv_output + (format != "table") > 1:
         raise SingeridError(

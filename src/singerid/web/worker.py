@@ -14,6 +14,7 @@ from singerid.library.database import Database, is_library
 from singerid.library.jobs import Job, Jobs, JobState
 from singerid.library.library import Library
 from singerid.plugins import load_plugin
+from singerid.system.allocator import one_heap
 from singerid.system.children import StoppedError, end_with_parent
 from singerid.system.devices import choose_device, use_threads
 from singerid.system.files import locked
@@ -73,6 +74,7 @@ def work(settings: Settings) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     for plugin in settings.plugins:
         load_plugin(plugin)
+    one_heap()
     use_threads(settings.threads)
     told = ""
     while is_library(settings.folder):
