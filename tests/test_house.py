@@ -39,6 +39,7 @@ HOUSE = (
     "tags",
     "web",
     "identifier",
+    "identifier_on_ray",
     "demo",
     "doctor",
     "export",

@@ -9,7 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from singerid.cli.reproduce import ReproduceCommand
+from singerid.cli import ray_options
+from singerid.cli.ray_options import RayCommand
 
 
 @pytest.mark.parametrize(
@@ -32,9 +33,10 @@ from singerid.cli.reproduce import ReproduceCommand
 def test_ray_takes_an_address_or_none(arguments, places, ray, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("store:7").mkdir()
+    monkeypatch.setattr(ray_options, "is_supervised", lambda: True)
     app, seen = typer.Typer(), []
 
-    @app.command(cls=ReproduceCommand)
+    @app.command(cls=RayCommand)
     def command(places: list[str], ray: str | None = None, smoke: bool = False) -> None:
         seen.append((places, ray))
 

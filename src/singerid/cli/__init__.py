@@ -19,7 +19,8 @@ from singerid.cli.identify import identify
 from singerid.cli.library import library
 from singerid.cli.models import models
 from singerid.cli.prepare import prepare
-from singerid.cli.reproduce import ReproduceCommand, reproduce
+from singerid.cli.ray_options import RayCommand
+from singerid.cli.reproduce import reproduce
 from singerid.cli.serve import serve
 from singerid.cli.synth import synth
 from singerid.cli.tag import tag
@@ -34,9 +35,11 @@ _PANELS = {  # of --help, in its order
     "This machine": (demo, doctor),
 }
 
+_ON_RAY = (enroll, identify, discover, prepare, reproduce)
+
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        _class = ReproduceCommand if _command is reproduce else FoldingCommand
+        _class = RayCommand if _command in _ON_RAY else FoldingCommand
         app.command(cls=_class, rich_help_panel=_panel)(_command)
 
 app.add_typer(library, name="library", rich_help_panel="Your music")

@@ -7,6 +7,7 @@ import typer
 
 from singerid.cli.options import Device, Json, NewLibrary, SeparatorWeights, Threads
 from singerid.cli.printing import print_json, warn
+from singerid.cli.ray_options import GpusPerWorker, Parquet, Ray, RayWorkers, elsewhere_of
 from singerid.errors import Failure
 from singerid.sound.listing import find_files, passed_over_text
 from singerid.system.console import conclude, print_rich, stepping
@@ -24,6 +25,10 @@ def discover(
     ] = None,
     json_output: Json = False,
     weights: SeparatorWeights = None,
+    ray: Ray = None,
+    parquet: Parquet = None,
+    workers: RayWorkers = None,
+    gpus_per_worker: GpusPerWorker = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -38,13 +43,15 @@ def discover(
 
     one_heap()
     use_threads(threads)
+    elsewhere = elsewhere_of(ray, parquet, workers, gpus_per_worker, threads, device, weights)
+    where = choose_device(device if elsewhere is None else "cpu")
     failures: list[Failure] = []
     files, passed_over = find_files(paths or [], failures.append)
     if passed_over:
         warn(passed_over_text(passed_over))
-    with Library.open(library, create=True, device=choose_device(device), weights=weights) as opened:
+    with Library.open(library, create=True, device=where, weights=weights) as opened:
         with stepping("Listening", len(files)) as step:
-            found, report = opened.discover(files, step)
+            found, report = opened.discover(files, step, elsewhere)
         for notice in report.notices:
             warn(notice)
         every = [one for voice in found.voices for one in voice.recordings]

@@ -7,6 +7,7 @@ import typer
 
 from singerid.cli.options import Device, NewLibrary, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
+from singerid.cli.ray_options import GpusPerWorker, Parquet, Ray, RayWorkers, elsewhere_of
 from singerid.config import AudioCondition
 from singerid.data.names import clean_name
 from singerid.errors import Failure, SingeridError
@@ -48,6 +49,10 @@ def enroll(
         one_of(SEPARATORS, "Of a new library that hears vocals: what takes them out; by default spleeter."),
     ] = None,
     weights: SeparatorWeights = None,
+    ray: Ray = None,
+    parquet: Parquet = None,
+    workers: RayWorkers = None,
+    gpus_per_worker: GpusPerWorker = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -72,7 +77,10 @@ def enroll(
         raise SingeridError("nothing to enroll: name files with --as NAME, or a folder SINGER/[ALBUM/]TRACK")
     if store is None and singer is None and len(given) != 1:
         raise SingeridError("who sings in these? Say --as NAME, or give one folder SINGER/[ALBUM/]TRACK")
-    where = choose_device(device)
+    elsewhere = elsewhere_of(ray, parquet, workers, gpus_per_worker, threads, device, weights)
+    if elsewhere is not None and store is not None:
+        raise SingeridError("--store has been heard already; leave out --ray")
+    where = choose_device(device if elsewhere is None else "cpu")
     entrants = []
     if store is not None:
         if separator is not None:
@@ -89,7 +97,12 @@ def enroll(
         else:
             with stepping("Listening", len(entrants)) as step:
                 report = opened.enroll_all(
-                    entrants, encoder=encoder, audio=audio, separator=separator, step=step
+                    entrants,
+                    encoder=encoder,
+                    audio=audio,
+                    separator=separator,
+                    step=step,
+                    elsewhere=elsewhere,
                 )
         for notice in report.notices:
             warn(notice)

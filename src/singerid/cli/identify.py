@@ -8,11 +8,12 @@ import typer
 
 from singerid.cli.options import Audio, Device, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import warn
+from singerid.cli.ray_options import GpusPerWorker, Parquet, Ray, RayWorkers, elsewhere_of
 from singerid.data.names import folded_name
 from singerid.errors import Failure, SingeridError
 from singerid.identify.formats import FORMATS
 from singerid.sound.separation.separators import SEPARATORS
-from singerid.system.console import conclude, progress
+from singerid.system.console import conclude, progress, stepping
 from singerid.system.streams import require_output, say
 from singerid.text import near_names, printable
 
@@ -77,6 +78,10 @@ def identify(
             help="Of a library: share of songs by its singers that you expect; by default .5.",
         ),
     ] = None,
+    ray: Ray = None,
+    parquet: Parquet = None,
+    workers: RayWorkers = None,
+    gpus_per_worker: GpusPerWorker = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -85,12 +90,13 @@ def identify(
     A library says "unknown" where it is nobody enrolled. A network knows the singers alone that it learned
     from, and names one of them whoever sings.
     """
-    from singerid.identifier import Identifier, identify_files
+    from singerid.identifier import identify_files
+    from singerid.identifier_on_ray import Question, answers_elsewhere
     from singerid.identify.output import Output
     from singerid.identify.result import Result
     from singerid.sound.listing import find_files, passed_over_text
     from singerid.system.allocator import one_heap
-    from singerid.system.devices import choose_device, use_threads
+    from singerid.system.devices import use_threads
 
     one_heap()
     use_threads(threads)
@@ -108,16 +114,9 @@ def identify(
     place = Output.choose(form, output, many=len(paths) > 1 or paths[0].is_dir())
     if output is None:
         require_output()
-    identifier = Identifier.load(
-        run,
-        choose_device(device),
-        audio=audio,
-        separator=separator,
-        weights=weights,
-        pretrained_weights=pretrained_weights,
-        all_clips=all_clips,
-        prior=prior,
-    )
+    elsewhere = elsewhere_of(ray, parquet, workers, gpus_per_worker, threads, device, weights)
+    question = Question(run, audio, separator, pretrained_weights, all_clips, prior)
+    identifier = question.load(device if elsewhere is None else "cpu", weights)
     if identifier.notice:
         warn(identifier.notice)
     singers = singer or []
@@ -131,8 +130,16 @@ def identify(
     wanted = shown or (timeline is None and identifier.library is None)
     outcomes: list[Result | Failure] = []
 
+    def answers() -> Iterator[Result | Failure]:
+        if elsewhere is None:
+            yield from progress(identify_files(identifier, files, timeline=wanted), "Listening", len(files))
+            return
+        with stepping("Listening", len(files)) as step:
+            made = list(answers_elsewhere(identifier, question, files, elsewhere, timeline=wanted, step=step))
+        yield from made
+
     def listen() -> Iterator[Result | Failure]:
-        for outcome in progress(identify_files(identifier, files, timeline=wanted), "Listening", len(files)):
+        for outcome in answers():
             outcomes.append(outcome)
             yield outcome
 

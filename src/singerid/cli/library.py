@@ -320,9 +320,15 @@ def export(folder: LibraryFolder, target: Annotated[Path, typer.Argument(metavar
 @library.command("import", cls=FoldingCommand)
 def import_(
     folder: NewLibrary,
-    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `singerid library export` wrote.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER",
+            help="What `singerid library export` wrote, or the Parquet files of commands with --ray.",
+        ),
+    ],
 ) -> None:
-    """Read what `export` wrote into a library."""
+    """Read into a library what `export` wrote, or what was heard on a cluster."""
     from singerid.library.library import Library
 
     with Library.open(folder, create=True) as opened:

@@ -7,12 +7,13 @@ import typer
 
 from singerid.cli.options import SeparatorWeights, Workers, one_of
 from singerid.cli.printing import warn
+from singerid.cli.ray_options import GpusPerWorker, Ray, spread_of
 from singerid.config import MIN_SECONDS, FeatureConfig, PadMode
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import PARTS, Split
 from singerid.errors import SingeridError
-from singerid.sound.melody.trackers import TRACKERS, open_tracker
-from singerid.sound.separation.separators import SEPARATORS, open_separator
+from singerid.sound.melody.trackers import TRACKERS
+from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude
 from singerid.system.files import write_json
 from singerid.system.streams import say
@@ -71,13 +72,16 @@ def prepare(
         bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
     ] = False,
     workers: Workers = None,
+    ray: Ray = None,
+    gpus_per_worker: GpusPerWorker = None,
     device: Annotated[
         str, typer.Option(help="Where spectrograms, vocals, melody and vectors are made.")
     ] = "cpu",
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
-    from singerid.encoders.registry import open_encoder
+    from singerid.preparation.on_ray import Elsewhere
     from singerid.preparation.prepare import find_tracks, prepare
+    from singerid.preparation.tools import Tools
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device
 
@@ -88,14 +92,12 @@ def prepare(
     found = find_tracks(tree, manifest, dataset)
     for notice in found.notices:
         warn(notice)
-    where = choose_device(device)
-    separator = None
-    if vocals is not None:
-        separator = open_separator(vocals, tree=found.root, stems=stems_dir, weights=weights, device=where)
-        if separator.notice:
-            warn(separator.notice)
-    trackers = [open_tracker(melody, where)] if melody else []
-    encoders = [open_encoder(name, where) for name in dict.fromkeys(encoder or [])]
+    spread = spread_of(ray, workers, gpus_per_worker, None, device)
+    where = choose_device(device if spread is None else "cpu")
+    tools = Tools(found.root, vocals, stems_dir, weights, melody, tuple(dict.fromkeys(encoder or []))).whole()
+    opened = tools.open(where)
+    if opened.separator is not None and opened.separator.notice:
+        warn(opened.separator.notice)
     report = prepare(
         found.tracks,
         found.root,
@@ -103,14 +105,15 @@ def prepare(
         FeatureConfig(pad_mode=pad_mode),
         workers=workers,
         device=where,
-        separator=separator,
-        trackers=trackers,
-        encoders=encoders,
+        separator=opened.separator,
+        trackers=opened.trackers,
+        encoders=opened.encoders,
         waveform=waveform,
         min_seconds=min_seconds,
         check_contents=check_contents,
         unlisted=found.failures,
         show_progress=True,
+        elsewhere=None if spread is None else Elsewhere(spread, tools, "cpu" if not spread.gpus else "auto"),
     )
     made = Store.open(store)
     counts = f"{report.done} new, {report.unchanged} unchanged, {report.removed} removed"

@@ -1,21 +1,19 @@
 """singerid reproduce."""
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from singerid.cli.folding import FoldingCommand
 from singerid.cli.options import Device, Threads
 from singerid.cli.printing import print_kept
+from singerid.cli.ray_options import Ray
 from singerid.config import ALL_TABLES, SMOKE, AudioCondition, AugmentMode, Protocol, ReproduceConfig
 from singerid.errors import SingeridError
 from singerid.system.console import conclude
-from singerid.system.ray_cluster import LOCAL
 from singerid.text import printable
 
 _DEFAULT = ReproduceConfig()
@@ -24,27 +22,8 @@ _AUDIO: dict[str, tuple[AudioCondition, ...]] = {
     "vocals": ("vocals",),
     "both": ("mixture", "vocals"),
 }
-_ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+")
 
 Number = TypeVar("Number", int, float)
-
-
-class ReproduceCommand(FoldingCommand):
-    """Lets --ray stand without an address, which Typer's options cannot."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a --ray that no address follows the one of this machine."""
-        given: list[str] = []
-        for position, argument in enumerate(args):
-            given.append(argument)
-            if argument == "--ray" and not _is_address("".join(args[position + 1 : position + 2])):
-                given.append(LOCAL)
-        return super().parse_args(ctx, given)
-
-
-def _is_address(text: str) -> bool:
-    """Whether what follows --ray is an address, and not already STORE or OUT."""
-    return text in (LOCAL, "auto") or bool(_ADDRESS.fullmatch(text) and not Path(text).exists())
 
 
 def reproduce(
@@ -86,12 +65,7 @@ def reproduce(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Check the plumbing on a tiny corpus of its own, in minutes.")
     ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[ADDRESS]", help="Hand the runs to a Ray cluster: local (the default), auto, HOST:PORT."
-        ),
-    ] = None,
+    ray: Ray = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:

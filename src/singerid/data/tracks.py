@@ -7,7 +7,6 @@ those as lone surrogates (PEP 383), and so does this module.
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from singerid.data.names import clean_name, notices_of
 from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import OnFailure, find_audio, passed_over_text, raise_failure
+from singerid.system.file_names import absolute
 from singerid.system.lookup import FileLookup
 from singerid.text import counted, printable
 
@@ -115,7 +115,7 @@ def read_manifest(
             earlier row. The message names the line.
     """
     fail = on_failure or raise_failure
-    base = Path(os.path.abspath(root))  # noqa: PTH100 (resolve would follow links out of the tree)
+    base = absolute(root)  # resolved, links would lead out of the tree
     lookup = FileLookup(root)
     lines: dict[str, int] = {}
     tracks, missing, respelled = [], [], []

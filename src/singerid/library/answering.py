@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from singerid.library.decide import Known, known_of
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Contents
 from singerid.library.rule import Rule
+from singerid.system.file_names import absolute
 
 _BATCH = 200  # answers that are made anew in one transaction
 
@@ -180,4 +180,4 @@ def _longest(spans: list[dict[str, Any]]) -> int | None:
 
 def with_name(result: Result, path: Path) -> Result:
     """The answer, called by the file's whole path: answers are kept by that."""
-    return replace(result, path=os.path.abspath(path))  # noqa: PTH100 (resolve would follow links)
+    return replace(result, path=str(absolute(path)))

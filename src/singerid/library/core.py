@@ -177,6 +177,15 @@ class LibraryCore:
         return look(self.database, path, self.fingerprint_of)
 
     @contextmanager
+    def fingerprinting(self, fingerprint_of: Callable[[Path], str]) -> Iterator[None]:
+        """Within, fingerprints of files' sounds are made so; it raises AudioError."""
+        before, self.fingerprint_of = self.fingerprint_of, fingerprint_of
+        try:
+            yield
+        finally:
+            self.fingerprint_of = before
+
+    @contextmanager
     def afterwards(self) -> Iterator[None]:
         """Within is what only follows from a change: it has failed where the change is kept already.
 

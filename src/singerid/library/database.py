@@ -7,7 +7,7 @@ writer. A transaction that was cut off, by a kill or a full disk, has not happen
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,13 @@ class Database:
                 yield
             finally:
                 self._connection.execute("ROLLBACK")
+
+    def copy(self) -> bytes:
+        """The whole database as it is now, as the bytes of a file."""
+        with self.explained(), closing(sqlite3.connect(":memory:")) as copied:
+            self._connection.backup(copied)
+            content: bytes = copied.serialize()
+            return content
 
     @property
     def version(self) -> tuple[int, int]:

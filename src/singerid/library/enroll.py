@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from singerid.data.names import clean_name, folded_name
@@ -36,6 +37,14 @@ class Entrant:
     singer: str = ""
     album: str = ""
     stranger: str = ""
+
+
+New = tuple[Entrant, FoundFile]
+"""A file that is to be heard, and which it is."""
+HeardNew = tuple[Entrant, FoundFile, tuple[HeardVoice, str] | Failure]
+"""Such a file, and what was heard of it and what was wrong with it, or why it could not be used."""
+Hear = Callable[[Iterable[New]], Iterator[HeardNew]]
+"""Gives what is heard of files in turn."""
 
 
 @dataclass
@@ -79,6 +88,7 @@ def enroll(
     entry: int | None,
     *,
     step: OnStep = lambda: None,
+    hear: Hear | None = None,
 ) -> EnrollReport:
     """Bring files into the library; what is known already is not heard again.
 
@@ -87,11 +97,12 @@ def enroll(
         entrants: files, and who sings in each.
         entry: of the journal.
         step: is called for each file that is done.
+        hear: gives what is heard of new files; None: they are heard here.
     """
     report, fresh = EnrollReport(), Fresh()
     touched: set[int] = set()
     report.notices += _respelt(core, entrants)
-    new: list[tuple[Entrant, FoundFile]] = []
+    new: list[New] = []
     for entrant in entrants:
         try:
             file = core.look(entrant.path)
@@ -111,7 +122,7 @@ def enroll(
             continue
         touched |= _again(core, entrant, file, entry, report)
         step()
-    for entrant, file, outcome in _heard(core, _one_of_each(new, report, step)):
+    for entrant, file, outcome in (hear or partial(_heard, core))(_one_of_each(new, report, step)):
         if isinstance(outcome, Failure):
             report.failures.append(outcome)
         else:
@@ -218,11 +229,9 @@ def _respelt(core: LibraryCore, entrants: Sequence[Entrant]) -> list[str]:
     return told
 
 
-def _one_of_each(
-    new: Sequence[tuple[Entrant, FoundFile]], report: EnrollReport, step: OnStep
-) -> Iterator[tuple[Entrant, FoundFile]]:
+def _one_of_each(new: Sequence[New], report: EnrollReport, step: OnStep) -> Iterator[New]:
     """Files of which none has the same sound; found under two singers, all are left out and told."""
-    same: dict[str, list[tuple[Entrant, FoundFile]]] = defaultdict(list)
+    same: dict[str, list[New]] = defaultdict(list)
     for entrant, file in new:
         same[file.fingerprint].append((entrant, file))
     for entrant, file in new:
@@ -258,9 +267,7 @@ def _is_voiceless(core: LibraryCore, file: FoundFile) -> bool:
     return core.database.value(sql, (file.fingerprint, file.scheme)) is not None
 
 
-def _heard(
-    core: LibraryCore, new: Iterable[tuple[Entrant, FoundFile]]
-) -> Iterator[tuple[Entrant, FoundFile, tuple[HeardVoice, str] | Failure]]:
+def _heard(core: LibraryCore, new: Iterable[New]) -> Iterator[HeardNew]:
     """Listen to files; while one is heard the next is decoded, except where vocals are taken out."""
     todo = list(new)
     if not todo:

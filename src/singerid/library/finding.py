@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from singerid.library.records import Contents, Recording
 from singerid.library.voiceprints import FloatArray
 from singerid.sound.files import AudioError
 from singerid.sound.fingerprint import SCHEME, sound_fingerprint
+from singerid.system.file_names import absolute
 
 SAME_SECONDS, SAME_COSINE = 0.1, 0.999
 """Two files that differ in length by so much at most, and whose vectors are so alike, are one recording."""
@@ -55,7 +57,7 @@ def look(
     Raises:
         AudioError: it cannot be read, or holds no sound.
     """
-    place = os.path.abspath(path)  # noqa: PTH100 (resolve would follow links)
+    place = str(absolute(path))
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -63,11 +65,7 @@ def look(
     except OSError as error:
         raise AudioError(path, f"cannot be read ({error.strerror}); check its permissions") from error
     when = (status.st_size, status.st_mtime_ns)
-    rows = database.rows(
-        "SELECT fingerprint, scheme, recordings.id FROM places JOIN recordings ON recordings.id = recording "
-        "WHERE path = CAST(? AS TEXT) AND size = ? AND changed_ns = ?",
-        (text(place), *when),
-    )
+    rows = _at(database, place, status)
     if rows:
         return FoundFile(place, *when, *rows[0])
     fingerprint = fingerprint_of(path)
@@ -75,6 +73,25 @@ def look(
         "SELECT id FROM recordings WHERE fingerprint = ? AND scheme = ?", (fingerprint, SCHEME)
     )
     return FoundFile(place, *when, fingerprint, SCHEME, recording)
+
+
+def known_at(database: Database, path: Path) -> bool:
+    """Whether a file is known by place, size and time of change, and its recording has vectors."""
+    try:
+        rows = _at(database, str(absolute(path)), path.stat())
+    except OSError:
+        return False
+    waits = "SELECT 1 FROM waiting WHERE recording = ?"
+    return bool(rows) and database.value(waits, (rows[0][2],)) is None
+
+
+def _at(database: Database, place: str, status: os.stat_result) -> list[tuple[Any, ...]]:
+    """Fingerprint, its scheme and recording of a file that is where it was, as it was."""
+    return database.rows(
+        "SELECT fingerprint, scheme, recordings.id FROM places JOIN recordings ON recordings.id = recording "
+        "WHERE path = CAST(? AS TEXT) AND size = ? AND changed_ns = ?",
+        (text(place), status.st_size, status.st_mtime_ns),
+    )
 
 
 def by_sound(contents: Contents, heard: HeardVoice) -> Recording | None:

@@ -24,11 +24,14 @@ from singerid.library.discover import Discovery, group_voices
 from singerid.library.enroll import EnrollReport, Entrant, enroll, enroll_heard
 from singerid.library.finding import TAKEN_FOR, by_sound, paths_of
 from singerid.library.from_store import heard_in_store, store_settings
+from singerid.library.heard_rows import is_heard_folder
 from singerid.library.hearing import HeardVoice, Hearing
+from singerid.library.import_heard import import_heard
 from singerid.library.jobs import Jobs
 from singerid.library.journal import Entry, entries, undo
 from singerid.library.likeness import fits
 from singerid.library.migrate import MigrateReport, migrate
+from singerid.library.on_ray import Elsewhere, hear_elsewhere
 from singerid.library.pages import write_pages
 from singerid.library.records import Contents, Recording
 from singerid.library.rule import Rule
@@ -191,13 +194,24 @@ class Library:
         separator: str | None = None,
         command: str = "enroll",
         step: Step = _nothing,
+        elsewhere: Elsewhere | None = None,
     ) -> EnrollReport:
-        """As `enroll`, of recordings of several singers."""
+        """As `enroll`, of recordings of several singers; `elsewhere` is a cluster that hears them."""
         with self.core.database.command(command) as entry:
             self.core.settle(entry, encoder, audio, separator)
-            report = enroll(self.core, entrants, entry, step=step)
+            report = self._enrolled(entrants, entry, elsewhere, step)
         write_pages(self.core)
         return report
+
+    def _enrolled(
+        self, entrants: Sequence[Entrant], entry: int | None, elsewhere: Elsewhere | None, step: Step
+    ) -> EnrollReport:
+        """Bring files into the library, heard here or on a cluster."""
+        if elsewhere is None:
+            return enroll(self.core, entrants, entry, step=step)
+        heard = hear_elsewhere(self.core, entrants, elsewhere, step)
+        with self.core.fingerprinting(heard.fingerprint):
+            return enroll(self.core, entrants, entry, hear=heard.each)
 
     def enroll_store(
         self,
@@ -562,11 +576,19 @@ class Library:
 
     # Voices without a name
 
-    def discover(self, files: Sequence[Path], step: Step = _nothing) -> tuple[Discovery, EnrollReport]:
-        """Hear files, and group those of nobody known by voice; what was heard before is not heard again."""
+    def discover(
+        self, files: Sequence[Path], step: Step = _nothing, elsewhere: Elsewhere | None = None
+    ) -> tuple[Discovery, EnrollReport]:
+        """Hear files, and group those of nobody known by voice; what was heard before is not heard again.
+
+        Args:
+            files: what to hear.
+            step: is called for each.
+            elsewhere: a cluster that hears them; None: this process does.
+        """
         with self.core.database.command("discover") as entry:
             self.core.settle(entry)
-            report = enroll(self.core, [Entrant(path) for path in files], entry, step=step)
+            report = self._enrolled([Entrant(path) for path in files], entry, elsewhere, step)
             rule, _ = self.rule()
             found = group_voices(self.core, entry, rule)
         return found, report
@@ -604,8 +626,16 @@ class Library:
         return export_library(self.core, Path(folder))
 
     def import_from(self, folder: Path | str) -> tuple[int, int]:
-        """Read an export; gives the numbers of recordings that were new, and that were known."""
+        """Read an export, or what was heard on a cluster (a folder or an address of Parquet files).
+
+        Returns:
+            The numbers of recordings that were new, and that were known.
+        """
         with self.core.database.command("import") as entry:
-            counts = import_library(self.core, entry, Path(folder))
+            if is_heard_folder(str(folder)):
+                report = import_heard(self.core, entry, str(folder))
+                counts = report.added, report.changed + report.unchanged
+            else:
+                counts = import_library(self.core, entry, Path(folder))
         write_pages(self.core)
         return counts

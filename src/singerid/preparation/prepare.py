@@ -23,6 +23,7 @@ from singerid.data.tracks import OnNotice, Track, read_manifest, scan_tree
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
+from singerid.preparation.on_ray import Elsewhere
 from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
 from singerid.sound.files import AudioError, open_file
@@ -142,6 +143,7 @@ def prepare(
     encoders: Sequence[Encoder] = (),
     waveform: bool = False,
     show_progress: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
 
@@ -171,6 +173,7 @@ def prepare(
         waveform: also store the waveform, of the mixture and of its parts where they are separated, for
             networks that read it and for audits of vectors.
         show_progress: draw progress bars on standard error.
+        elsewhere: a cluster that reads and extracts; None: processes of this machine do.
 
     Raises:
         SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
@@ -222,9 +225,13 @@ def prepare(
             if track != stored[track.id]:  # other labels, or only another time of change
                 writer.enter(track)
         unchanged = {track.id for track in known} - {job.source.track.id for job in pending}
-        if workers is None:
-            workers = _workers(pending, work)
-        outcomes = each_in_processes(work, pending, workers)
+        outcomes: Iterable[tuple[Job, Extracted | Failure | WorkerDied]]
+        if elsewhere is not None:
+            outcomes = elsewhere.extracted(pending, work)
+        else:
+            outcomes = each_in_processes(
+                work, pending, _workers(pending, work) if workers is None else workers
+            )
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
         same_sound, done = SameSound(writer, known), set[str]()
         for job, outcome in progress(outcomes, "Extracting", len(pending), show_progress):

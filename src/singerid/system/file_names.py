@@ -1,10 +1,12 @@
 """Names of files made from names of songs and people, which may hold anything."""
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 from singerid.text import printable
 
@@ -13,6 +15,11 @@ _SPECIAL = re.compile(r'[<>:"/\\|?*\ufffe\uffff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 _MOST_BYTES = 150  # of 255 that most file systems allow: there is an ending, and room for more
 _MARK_DIGITS = 8
+
+
+def absolute(path: Path | str) -> Path:
+    """The whole path of a file, dots taken out; links are not followed, as `Path.resolve` would."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def file_stem(name: str) -> str:

@@ -1,14 +1,27 @@
-"""Connecting to a Ray cluster."""
+"""A Ray cluster: connecting to it, and what its machines have before they are given work."""
 
 import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from singerid.errors import SingeridError
+from singerid.plugins import LOADED
+from singerid.system.file_names import absolute
 from singerid.system.processors import usable_processors
-from singerid.text import one_line
+from singerid.text import counted, one_line, printable
+from singerid.version import __version__
 
 LOCAL = "local"
-_OBJECT_STORE_BYTES = 100 * 2**20  # of a cluster on this machine: tasks exchange next to nothing
+_OBJECT_STORE_BYTES = 256 * 2**20  # of a cluster on this machine: tasks exchange next to nothing
+_CONNECT_SECONDS = 10  # for a machine that answers at all
+_LOOK_SECONDS = 120  # a worker that is asked first has to start and to import singerid
 
 
 def import_ray() -> Any:
@@ -22,20 +35,189 @@ def import_ray() -> Any:
     return ray
 
 
+@contextmanager
+def cluster(address: str) -> Iterator[Any]:
+    """Within, this process is connected to a Ray cluster; gives the package ray.
+
+    A cluster on this machine that is started for it ends with it. One that the process was connected to
+    before stays connected.
+
+    Args:
+        address: "local" starts a cluster on this machine, "auto" finds the one that is running here,
+            "HOST:PORT" and "ray://HOST:PORT" are elsewhere.
+
+    Raises:
+        SingeridError: Ray is not installed, or there is no cluster at the address.
+    """
+    ray = import_ray()
+    connected = connect(ray, address)
+    try:
+        yield ray
+    finally:
+        if connected:
+            ray.shutdown()
+
+
 def connect(ray: Any, address: str) -> bool:
     """Connect this process to a cluster, unless it is already; whether that was done."""
     if ray.is_initialized():
         return False
+    _hush()
     own: dict[str, Any] = {}
     if address == LOCAL:
         own = {"object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
         own["num_cpus"] = usable_processors()
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is told by us, in one line
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        _require_answer(address)
+        with _silent_stderr():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         text = one_line(error)
+        if "ersion mismatch" in text:
+            raise SingeridError(
+                f"--ray {address}: the cluster runs another version of Ray or Python than this machine "
+                f"({text}); install the same on all machines"
+            ) from error
         raise SingeridError(
             f"--ray {address}: no Ray cluster answers there ({text}); start one (ray start --head) or use "
             f"--ray {LOCAL}"
         ) from error
     return True
+
+
+def _hush() -> None:
+    """Let Ray not tell of workers that die: it does so on standard output, where our answers go."""
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_, **__: None
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Within, nothing that libraries write straight to the process's standard error is seen."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nothing)
+        os.close(kept)
+
+
+def _require_answer(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT; Ray itself would go on trying for minutes."""
+    found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
+    if found:
+        socket.create_connection((found[1], int(found[2])), timeout=_CONNECT_SECONDS).close()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How work is spread over a cluster.
+
+    Attributes:
+        address: of the cluster, see `cluster`.
+        workers: most that work at a time; None: as many as the cluster has room for.
+        threads: CPU threads, and CPUs, of each.
+        gpus: of each; a part of one where several share it.
+    """
+
+    address: str = LOCAL
+    workers: int | None = None
+    threads: int = 1
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+            raise SingeridError(f"--gpus-per-worker: give a whole number or a share of one, not {self.gpus}")
+
+
+def room_for(ray: Any, spread: Spread) -> int:
+    """How many workers the cluster has room for, at most as many as are wanted.
+
+    Raises:
+        SingeridError: no machine has what one of them needs; waiting for it would be for ever.
+    """
+    machines = [one for one in ray.nodes() if one["Alive"]]
+    names = ", ".join(sorted({one["NodeManagerHostname"] for one in machines}))
+    slots = 0
+    for machine in machines:
+        has = machine["Resources"]
+        by_cpu = int(has.get("CPU", 0)) // spread.threads
+        slots += min(by_cpu, int(has.get("GPU", 0) / spread.gpus + 1e-9)) if spread.gpus else by_cpu
+    if not slots and spread.gpus and not any(one["Resources"].get("GPU") for one in machines):
+        raise SingeridError(
+            f"--gpus-per-worker {spread.gpus:g}: no machine of the cluster has a GPU ({names}); leave it out"
+        )
+    if not slots:
+        gpus = f" and {spread.gpus:g} of a GPU" if spread.gpus else ""
+        raise SingeridError(
+            f"no machine of the cluster ({names}) has {counted(spread.threads, 'CPU')}{gpus} for a worker; "
+            "ask for less: --threads, --gpus-per-worker"
+        )
+    return min(slots, spread.workers or slots)
+
+
+def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequence[str] = ()) -> None:
+    """Look at every machine of a cluster before it is given work.
+
+    Args:
+        ray: the package, connected.
+        seen: paths that have to be there on each, beside plugins.
+        written: folders, and addresses of object stores, that each has to be able to write to.
+
+    Raises:
+        SingeridError: a machine lacks something, has another version, or does not answer: it is named.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    look = ray.remote(_look)
+    wanted = [str(absolute(path)) for path in (*seen, *LOADED)]
+    asked = {}
+    for machine in ray.nodes():
+        if machine["Alive"]:
+            there = NodeAffinitySchedulingStrategy(machine["NodeID"], soft=False)
+            placed = look.options(num_cpus=0, max_retries=1, scheduling_strategy=there)
+            reply = placed.remote(versions(), wanted, list(written))
+            asked[reply] = machine["NodeManagerHostname"]
+    for reply, name in asked.items():
+        try:
+            problem = ray.get(reply, timeout=_LOOK_SECONDS)
+        except ray.exceptions.GetTimeoutError:
+            problem = f"has not answered for {_LOOK_SECONDS} s; see to it, or take it out of the cluster"
+        except ray.exceptions.RayError as error:
+            problem = f"cannot run singerid ({one_line(error)}); install it there, the same version as here"
+        if problem:
+            raise SingeridError(f"{printable(name)}: {problem}")
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same on all machines."""
+    from importlib.metadata import version
+
+    # Of torch without where it computes: +cpu, +cu130.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"singerid": __version__, "Python": python, "torch": version("torch").partition("+")[0]}
+
+
+def _look(expected: dict[str, str], seen: list[str], written: list[str]) -> str:
+    """In a worker: what its machine lacks; "" if nothing."""
+    from singerid.system.places import Place
+
+    for name, has in versions().items():
+        if has != expected[name]:
+            return f"has {name} {has}, not {expected[name]}; install the same version on all machines"
+    for path in seen:
+        if not Path(path).exists():
+            return f"cannot see {printable(path)}; put it where all machines see it under the same path"
+    for address in written:
+        try:
+            Place(address).require_writable()
+        except SingeridError as error:
+            return str(error)
+    return ""

@@ -1,6 +1,5 @@
 """Watching folders: gives each recording that arrives, once it is complete."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from threading import Event
 from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import find_files, is_listed
 from singerid.system.drives import is_network_drive
+from singerid.system.file_names import absolute
 from singerid.text import printable
 
 COMPLETE_SECONDS = 3.0
@@ -117,8 +117,8 @@ def _files_of(path: Path, on_failure: Callable[[Failure], None]) -> Sequence[Pat
 
 
 def _is_wanted(path: Path, folders: Sequence[Path]) -> bool:
-    place = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would follow links)
-    roots = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    place = absolute(path)
+    roots = [absolute(folder) for folder in folders]
     return any(is_listed(place, root) for root in roots if place.is_relative_to(root))
 
 

@@ -1,6 +1,5 @@
 """What the jobs of a library's queue do, with strangers' files heard in a process apart."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from singerid.listening.listener import Sound
 from singerid.sound.decoding.pieces import Warn
 from singerid.sound.files import AudioError
 from singerid.system.children import Child, StoppedError
+from singerid.system.file_names import absolute
 from singerid.system.streams import complain
 from singerid.text import counted, names_text, printable
 from singerid.web.decoding import Ears
@@ -196,7 +196,7 @@ def _told(heard: int, known: int, failures: Sequence[Failure]) -> str:
 
 def _is_known(library: Library, path: Path) -> bool:
     """Whether the answer for a file is up to date."""
-    answer = library.answers.at(os.path.abspath(path))  # noqa: PTH100 (as answers are kept)
+    answer = library.answers.at(str(absolute(path)))
     if answer is None or answer.state != library.state:
         return False
     try:

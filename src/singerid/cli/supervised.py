@@ -1,0 +1,62 @@
+"""A command in a process of its own, whose end is told in one line however it comes.
+
+Ray ends the process that is connected to a cluster, at once and without a word, when its head is gone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from singerid.errors import ExitCode
+from singerid.system.streams import complain
+
+_MARK = "SINGERID_SUPERVISED"
+"""In the environment of that process: the number of the one that waits for it."""
+_LOOK_SECONDS = 1.0
+
+
+def is_supervised() -> bool:
+    """Whether this is that process; it then ends with the one that waits for it."""
+    parent = os.environ.pop(_MARK, None)
+    if parent is None:
+        return False
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    return True
+
+
+def supervise() -> int:
+    """Run this very command in a process of its own; gives its exit code."""
+    # A session of its own: Ctrl-C reaches this process alone, which hands it on once.
+    child = subprocess.Popen(
+        [sys.executable, "-m", "singerid", *sys.argv[1:]],
+        env={**os.environ, _MARK: str(os.getpid())},
+        start_new_session=True,
+    )
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if code == ExitCode.INTERRUPTED:
+        os._exit(code)  # that process has told so
+    if code in set(ExitCode):
+        return code
+    if -code in (signal.SIGINT, signal.SIGTERM):
+        return ExitCode.INTERRUPTED
+    complain("the connection to the Ray cluster was lost, see to its head; run the command again to go on")
+    return ExitCode.UNUSABLE
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)

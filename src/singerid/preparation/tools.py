@@ -1,0 +1,79 @@
+"""What a store is made by: separator, melody trackers and encoders, opened by name where work is done."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from singerid.encoders.encoder import Encoder
+from singerid.encoders.registry import open_encoder
+from singerid.sound.melody.contour import Tracker
+from singerid.sound.melody.trackers import open_tracker
+from singerid.sound.separation.separators import Separator, open_separator
+from singerid.system.file_names import absolute
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is open.
+
+    Attributes:
+        separator: takes the vocals out; None: they are not wanted.
+        trackers: follow the melody.
+        encoders: make vectors.
+    """
+
+    separator: Separator | None
+    trackers: tuple[Tracker, ...]
+    encoders: tuple[Encoder, ...]
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Which versions and weights: the same everywhere, or what is made differs."""
+        separator = () if self.separator is None else (f"{self.separator.name}: {self.separator.origin}",)
+        trackers = (f"{tracker.name}: {tracker.origin}" for tracker in self.trackers)
+        encoders = (f"{encoder.name}: {encoder.identity}" for encoder in self.encoders)
+        return (*separator, *trackers, *encoders)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What is to be opened.
+
+    Attributes:
+        tree: folder of the recordings.
+        separator: its name; None: vocals are not wanted.
+        stems: folder of the true stems, for the separator that reads those.
+        weights: of the separator; None: the published ones.
+        melody: name of the tracker; None: the melody is not wanted.
+        encoders: names or addresses.
+    """
+
+    tree: Path
+    separator: str | None = None
+    stems: Path | None = None
+    weights: Path | None = None
+    melody: str | None = None
+    encoders: tuple[str, ...] = ()
+
+    def whole(self) -> "Tools":
+        """The same with whole paths, for machines whose programs start in other folders."""
+        return replace(
+            self,
+            tree=absolute(self.tree),
+            stems=None if self.stems is None else absolute(self.stems),
+            weights=None if self.weights is None else absolute(self.weights),
+        )
+
+    def open(self, device: torch.device) -> Opened:
+        """Open all of it; raises SingeridError where something cannot be opened."""
+        separator = None
+        if self.separator is not None:
+            separator = open_separator(
+                self.separator, tree=self.tree, stems=self.stems, weights=self.weights, device=device
+            )
+        return Opened(
+            separator,
+            (open_tracker(self.melody, device),) if self.melody else (),
+            tuple(open_encoder(name, device) for name in self.encoders),
+        )

@@ -1,0 +1,166 @@
+"""Folders on this machine or in an object store (`s3://`, `gs://`), through pyarrow and fsspec.
+
+Files are written whole or not at all: of an object store an object is there when it was sent to its end, on
+a disk a file takes its name when it is on it.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singerid.errors import SingeridError
+from singerid.system.file_names import absolute
+from singerid.system.files import writing
+from singerid.text import one_line, printable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # one letter before the colon is a drive of Windows
+
+
+def is_url(address: Path | str) -> bool:
+    """Whether it is the address of a folder in an object store."""
+    return bool(_URL.match(str(address)))
+
+
+class Place:
+    """A folder, by its path or its URL.
+
+    Args:
+        address: of the folder; a path is taken from the folder in which the program was started.
+
+    Raises:
+        SingeridError: pyarrow is missing, or it is no address that pyarrow and fsspec know.
+    """
+
+    def __init__(self, address: str | Path) -> None:
+        self.is_local = not is_url(address)
+        self.address = str(absolute(address)) if self.is_local else str(address).rstrip("/")
+        self._system, self._root = _opened(self.address, self.is_local)
+
+    def __str__(self) -> str:
+        return printable(self.address)
+
+    def files(self, ending: str) -> list[str]:
+        """Names of the files below it with that ending, sorted; none where there is no such folder."""
+        from pyarrow import fs
+
+        with self._told("cannot be listed"):
+            selector = fs.FileSelector(self._root, allow_not_found=True, recursive=True)
+            found = self._system.get_file_info(selector)
+        start = len(self._root.rstrip("/")) + 1
+        return sorted(
+            one.path[start:] for one in found if one.type == fs.FileType.File and one.path.endswith(ending)
+        )
+
+    def write(self, name: str, table: "pa.Table") -> None:
+        """Write a Parquet file, whole or not at all, in place of one that is there.
+
+        Raises:
+            SingeridError: it cannot be written.
+        """
+        import pyarrow.parquet as pq
+
+        path = f"{self._root}/{name}"
+        with self._told("cannot be written"):
+            self._system.create_dir(path.rpartition("/")[0], recursive=True)
+        if not self.is_local:
+            with self._told("cannot be written"), self._system.open_output_stream(path) as stream:
+                pq.write_table(table, stream)
+            return
+        # Readers look for an ending that this name does not have.
+        passing = f"{path}.{secrets.token_hex(4)}.incoming"
+        try:
+            with writing(Path(path)), Path(passing).open("wb") as file:
+                pq.write_table(table, file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(passing).replace(path)
+        finally:
+            with suppress(OSError):
+                Path(passing).unlink(missing_ok=True)
+
+    def read(self, name: str, columns: list[str] | None = None) -> "pa.Table":
+        """A Parquet file; raises SingeridError where it cannot be read or is damaged.
+
+        Args:
+            name: as `files` gives it.
+            columns: those that are wanted; None: all.
+        """
+        import pyarrow.parquet as pq
+
+        with self._told("cannot be read", name), self._system.open_input_file(f"{self._root}/{name}") as file:
+            return pq.read_table(file, columns=columns)
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:
+        """The metadata of a Parquet file; raises SingeridError as `read`."""
+        import pyarrow.parquet as pq
+
+        with self._told("cannot be read", name), self._system.open_input_file(f"{self._root}/{name}") as file:
+            found: dict[bytes, bytes] | None = pq.read_schema(file).metadata
+        return found
+
+    def remove(self, name: str) -> None:
+        """Remove a file that may be there."""
+        with suppress(FileNotFoundError), self._told("cannot be written"):
+            self._system.delete_file(f"{self._root}/{name}")
+
+    def require_writable(self) -> None:
+        """Raise SingeridError where no file can be made: before much is heard for nothing."""
+        name = f"{self._root}/{secrets.token_hex(8)}.probe"
+        with self._told("cannot be written"):
+            self._system.create_dir(self._root, recursive=True)
+            with self._system.open_output_stream(name) as stream:
+                stream.write(b"singerid")
+            self._system.delete_file(name)
+
+    @contextmanager
+    def _told(self, what: str, name: str = "") -> Iterator[None]:
+        """Tell of a folder that cannot be used, and of a damaged file, in one line."""
+        import pyarrow as pa
+
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            where = f"{self}/{printable(name)}" if name else str(self)
+            remedy = (
+                "remove that file, and what was in it is heard again"
+                if name and isinstance(error, pa.ArrowException)
+                else "give a folder that can be written to"
+                if self.is_local
+                else "see to your rights there and to the network"
+            )
+            raise SingeridError(f"{where}: {what} ({one_line(error)}); {remedy}") from error
+
+
+def _opened(address: str, is_local: bool) -> tuple[Any, str]:
+    """A file system of pyarrow, and the folder's path in it."""
+    try:
+        from pyarrow import fs
+    except ImportError as error:
+        raise SingeridError(
+            "Parquet files need pyarrow, which is not installed: pip install 'singerid[scale]'"
+        ) from error
+    if is_local:
+        return fs.LocalFileSystem(), address
+    try:
+        system, root = fs.FileSystem.from_uri(address)
+        return system, root
+    except (ValueError, OSError, NotImplementedError) as known:
+        try:
+            import fsspec  # type: ignore[import-untyped]
+
+            system, root = fsspec.core.url_to_fs(address)
+            return fs.PyFileSystem(fs.FSSpecHandler(system)), root
+        except (ImportError, ValueError, OSError) as error:
+            raise SingeridError(
+                f"{printable(address)}: cannot be opened ({one_line(known)}; {one_line(error)}); "
+                "give a folder, or an address such as s3://BUCKET/FOLDER"
+            ) from error

@@ -1,0 +1,92 @@
+"""With --ray a command is a process of its own: its exit code and its interruption come through."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cluster_here import EARS
+from made_voices import write_singers
+from programs import MAIN
+
+pytest.importorskip("ray.data", reason="the extra [scale] is not installed")
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-c", MAIN, "--plugin", str(EARS), *map(str, arguments)]
+
+
+def far_from(folder: Path) -> list[str]:
+    """Enrolls two songs each of three singers on a cluster."""
+    tree = write_singers(folder / "tree", takes=2)
+    where = ("--ray", "--parquet", folder / "heard")
+    return command("enroll", folder / "library", tree, "--encoder", "small", *where)
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ray"], "--ray: say where what is heard is kept: --parquet FOLDER"),
+        (["--ray", "--parquet", "P", "--gpus-per-worker", "1", "--device", "cpu"], "choose one"),
+        (["--ray", "--parquet", "P", "--device", "cuda"], "say how much of a GPU a worker has"),
+        (["--ray", "127.0.0.1:9", "--parquet", "P"], "no Ray cluster answers there"),
+        (["--parquet", "P"], "--parquet goes with --ray"),
+        (["--workers", "2"], "--workers goes with --ray"),
+        (["--gpus-per-worker", "1"], "--gpus-per-worker is of a cluster's workers"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tree = write_singers(tmp_path / "tree", takes=1)
+    done = run("enroll", tmp_path / "library", tree, "--encoder", "small", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_is_one_line_and_what_was_heard_is_kept(tmp_path):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(far_from(tmp_path), text=True, **pipes) as process:
+        while not _children(process.pid):
+            time.sleep(0.05)
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors == "singerid: interrupted; run the same command again to go on\n"
+    assert output == ""
+
+
+def test_it_ends_with_the_one_that_waits_for_it(tmp_path):
+    process = subprocess.Popen(far_from(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (own := _children(process.pid)):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 60
+    while Path(f"/proc/{own[0]}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{own[0]}").exists()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit():
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                found += [int(folder.name)] if parent == pid else []
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+if not Path("/proc/self/stat").exists():
+    pytestmark = pytest.mark.skip(reason="looks for processes in Linux's /proc")

@@ -1,0 +1,125 @@
+"""2,000 short files on a cluster of this machine: workers and the head are killed, and nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster_here import EARS
+from conftest import SAMPLE_RATE
+from made_voices import write_voice
+from programs import MAIN
+from singerid.library.heard_rows import Heard
+from singerid.library.library import Library
+
+FILES = int(os.environ.get("SINGERID_SHORT_FILES", "2000"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for workers in Linux's /proc"),
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """20 singers; every 200th file is none, in every 150th nobody sings."""
+    folder = tmp_path_factory.mktemp("short")
+    for number in range(FILES):
+        path = folder / f"singer {number % 20:02d}/album/{number:05d}.wav"
+        write_voice(path, 150.0 + 23 * (number % 20) + number % 7, 1.1 + number % 10 / 10, number)
+        if number % 200 == 199:
+            path.write_bytes(b"no sound")
+        elif number % 150 == 149:
+            rng = np.random.default_rng(number)
+            import soundfile
+
+            soundfile.write(path, 0.1 * rng.standard_normal(2 * SAMPLE_RATE), SAMPLE_RATE)
+    return folder
+
+
+def command(library: Path, tree: Path, *more: object) -> list[str]:
+    options = ["--plugin", EARS, "enroll", library, tree, "--encoder", "small", *more]
+    return [sys.executable, "-c", MAIN, *map(str, options)]
+
+
+def sums(folder: Path) -> dict[str, object]:
+    """What a library holds, in sums that neither a lost nor a doubled recording leaves as they are."""
+    with Library.open(folder) as library:
+        contents = library.core.contents
+        own = sorted((one.fingerprint, contents.names[one.singer or 0]) for one in contents.recordings)
+        order = np.argsort([one.fingerprint for one in contents.recordings])
+        return {
+            "recordings": own,
+            "seconds": sum(sorted(one.seconds for one in contents.recordings)),
+            "vectors": contents.vectors[order].sum(0).tobytes(),
+        }
+
+
+@pytest.fixture(scope="module")
+def serial(tree, tmp_path_factory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("serial") / "library"
+    done = subprocess.run(command(folder, tree), capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    return sums(folder)
+
+
+def processes(name: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and name in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue  # it has ended
+    return sorted(found)
+
+
+def heard_so_far(folder: Path) -> int:
+    return len(list(folder.rglob("*.parquet")))
+
+
+@pytest.mark.parametrize("which", ["one worker", "half of the workers, twice", "the head"])
+def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, which):
+    library, parquet = tmp_path / "library", tmp_path / "heard"
+    far = command(library, tree, "--ray", "local", "--parquet", parquet)
+    with subprocess.Popen(far, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _round in range(2 if "twice" in which else 1):
+            before = heard_so_far(parquet)
+            while heard_so_far(parquet) < before + 3 and process.poll() is None:
+                time.sleep(0.02)
+            assert process.poll() is None, "it was done before anything could be killed"
+            if which == "the head":
+                for name in (b"gcs_server", b"raylet/raylet"):
+                    for victim in processes(name):
+                        os.kill(victim, signal.SIGKILL)
+                break
+            workers = processes(b"ray::MapWorker")
+            for victim in workers[: 1 if which == "one worker" else (len(workers) + 1) // 2]:
+                os.kill(victim, signal.SIGKILL)
+        output, errors = process.communicate(timeout=300)
+    if which == "the head":
+        assert process.returncode == 2, errors
+        assert "Traceback" not in errors
+        assert errors.splitlines()[-1].endswith("see to its head; run the command again to go on")
+        kept = heard_so_far(parquet)
+        assert kept >= 3
+        again = subprocess.run(far, capture_output=True, text=True)
+        assert again.returncode == 3, again.stderr
+    else:
+        assert process.returncode == 3, errors
+        assert output.startswith(str(library))  # nothing of Ray's own stands between answers
+        assert output.count("\n") == 1
+    assert sums(library) == serial
+    rows = [row.path for row in Heard(str(parquet)).rows()]
+    assert len(rows) == len(set(rows)) == FILES
+    raw = []
+    import pyarrow.parquet as pq
+
+    for file in parquet.rglob("*.parquet"):
+        raw += pq.read_table(file, columns=["path"]).column("path").to_pylist()
+    assert len(raw) == FILES  # nothing stands there twice, for whoever reads the files as they are
