@@ -207,8 +207,13 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Threads of a pool that a library starts as it is imported would be missing in a fork.
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            # Threads that a library starts as it is imported would be missing in a fork: of a pool, or of
+            # the memory of pyarrow, which pandas imports where it is installed.
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "JE_ARROW_MALLOC_CONF": "background_thread:false",
+            },
         )
 
     @property
