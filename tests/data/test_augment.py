@@ -62,6 +62,15 @@ def test_all_is_the_equaliser_and_then_masking() -> None:
     assert torch.equal(augment(mel, "all", generator(5)), expected)
 
 
+@pytest.mark.parametrize("mode", AUGMENT_MODES)
+def test_a_part_of_a_batch_is_changed_as_in_the_whole(mode: str) -> None:
+    mel = clips(7)
+    whole = augment(mel, mode, generator(5))
+    for first, last in ((0, 3), (3, 5), (5, 7)):
+        part = augment(mel[first:last], mode, generator(5), part=(first, 7))
+        assert torch.allclose(part, whole[first:last], atol=1e-4)
+
+
 def test_every_clip_of_a_batch_gets_its_own_change() -> None:
     mel = clips(1).expand(8, -1, -1)
     changed = augment(mel, "all", generator())

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from singerid.data.clips import LOADED_CLIPS, Batch, Clips, clip_starts
+from singerid.system.ranks import Ranks
 
 MELS, FRAMES = 16, 7
 LENGTHS = (23, 6, 7, 50, 0, 14)  # 3, 0, 1, 7, 0 and 2 clips of 7 frames
@@ -118,6 +119,31 @@ def equal(first: Batch, second: Batch) -> bool:
         (*first.inputs, first.labels, first.index), (*second.inputs, second.labels, second.index), strict=True
     )
     return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("size", [4, 5, 12])
+def test_what_processes_share_is_the_batch_of_one(
+    tracks: MappedFolder, f0: list[np.ndarray], resident: bool, size: int
+) -> None:
+    """In the same order; of a last batch of one clip, each has all."""
+    clips = Clips(tracks, LABELS, FRAMES, f0=f0)
+    assert len(clips) == 13
+    parts = [
+        list(clips.batches(size, shuffle=(3, 5), resident=resident, ranks=Ranks(number, 3)))
+        for number in range(3)
+    ]
+    for whole, *shared in zip(clips.batches(size, shuffle=(3, 5)), *parts, strict=True):
+        clips_of = [part.part[1] for part in shared]
+        assert clips_of == [len(whole.labels)] * 3
+        if len(whole.labels) < 3:
+            assert all(equal(part, whole) for part in shared)
+            continue
+        firsts = [part.part[0] for part in shared]
+        assert firsts == [0, *np.cumsum([len(part.labels) for part in shared[:-1]])]
+        joined = [torch.cat(each) for each in zip(*(part.inputs for part in shared), strict=True)]
+        others = (torch.cat([getattr(part, name) for part in shared]) for name in ("labels", "index"))
+        assert equal(Batch(tuple(joined), *others), whole)
 
 
 def test_the_resident_and_the_mapped_form_give_identical_batches(

@@ -63,7 +63,11 @@ def _is_strength(value: Any) -> bool:
 
 
 def augment(
-    mel: Tensor, mode: AugmentMode, generator: torch.Generator, config: AugmentConfig = _DEFAULT
+    mel: Tensor,
+    mode: AugmentMode,
+    generator: torch.Generator,
+    config: AugmentConfig = _DEFAULT,
+    part: tuple[int, int] | None = None,
 ) -> Tensor:
     """Change every clip of a batch at random; with "none" return the very same tensor.
 
@@ -72,14 +76,17 @@ def augment(
         mode: "equalizer", "masking", "all" (both, in this order) or "none".
         generator: the only source of randomness; on the device of `mel`.
         config: strengths.
+        part: of a batch that is shared, see `Batch.part`: its clips are changed as if all of it were here.
 
     Returns:
         (B, H, W) on the same device; `mel` itself is not changed.
     """
+    first, clips = part or (0, mel.shape[0])
+    own = slice(first, first + mel.shape[0])
     if mode in ("equalizer", "all"):
-        mel = equalize(mel, equalizer_curves(mel.shape[0], mel.shape[1], generator, config))
+        mel = equalize(mel, equalizer_curves(clips, mel.shape[1], generator, config)[own])
     if mode in ("masking", "all"):
-        mel = mask(mel, generator, config)
+        mel = mask(mel, generator, config, part)
     return mel
 
 
@@ -116,7 +123,9 @@ def equalize(mel: Tensor, curves: Tensor) -> Tensor:
     return torch.where(peak > floor, equalized, mel)
 
 
-def mask(mel: Tensor, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+def mask(
+    mel: Tensor, generator: torch.Generator, config: AugmentConfig, part: tuple[int, int] | None = None
+) -> Tensor:
     """Blank out random bands of frames and of mel bands (SpecAugment without time warping).
 
     Blanked cells get the clip's mean: batch norm's statistics of the input, and with them what the
@@ -124,8 +133,10 @@ def mask(mel: Tensor, generator: torch.Generator, config: AugmentConfig) -> Tens
     floor would pull every mel band's mean down by several dB in training only.)
     """
     batch, n_mels, frames = mel.shape
-    mel_masks = _random_bands(batch, config.mel_masks, n_mels, config.mel_share, generator)
-    time_masks = _random_bands(batch, config.time_masks, frames, config.time_share, generator)
+    first, clips = part or (0, batch)
+    own = slice(first, first + batch)
+    mel_masks = _random_bands(clips, config.mel_masks, n_mels, config.mel_share, generator)[own]
+    time_masks = _random_bands(clips, config.time_masks, frames, config.time_share, generator)[own]
     blank = mel_masks.unsqueeze(2) | time_masks.unsqueeze(1)
     return torch.where(blank, mel.mean((1, 2), keepdim=True), mel)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from singerid.sound.features import melody_map
 from singerid.system.devices import to_device
+from singerid.system.ranks import ALONE, Ranks
 
 IntArray = npt.NDArray[np.int64]
 Shuffle = tuple[int, int]  # (seed, epoch)
@@ -57,11 +58,14 @@ class Batch:
             dB or the waveform, (B, H, W) float32, and the one-hot melody map where the clips have F0.
         labels: (B,) int64 class of each clip.
         index: (B,) int64 number of each clip in its `Clips`.
+        part: of a batch that several processes share: the place in it of the first of these clips, and how
+            many it has in all. None: it is nobody else's.
     """
 
     inputs: tuple[Tensor, ...]
     labels: Tensor
     index: Tensor
+    part: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +151,7 @@ class Clips:
         shuffle: Shuffle | None = None,
         resident: Literal["auto"] | bool = "auto",
         drop_incomplete: bool = False,
+        ranks: Ranks = ALONE,
     ) -> Iterator[Batch]:
         """Go through all clips once.
 
@@ -158,6 +163,7 @@ class Clips:
                 from the features (False); or whichever fits, see `RESIDENT_SHARE` ("auto"). Both
                 give the same batches.
             drop_incomplete: leave a smaller last batch out.
+            ranks: the processes that share each batch, see `Ranks.rows`; what comes is the part of this one.
         """
         device = torch.device(device)
         order = self.order(shuffle)
@@ -166,37 +172,49 @@ class Clips:
         if not len(order):
             return
         if resident == "auto":
-            resident = device in self._residents or self._fits(device)
+            resident = device in self._residents or self._fits(device, ranks)
         if resident:
-            yield from self._resident_batches(order, batch_size, device)
+            yield from self._resident_batches(order, batch_size, device, ranks)
         else:
-            yield from self._read_batches(order, batch_size, device)
+            yield from self._read_batches(order, batch_size, device, ranks)
 
-    def _resident_batches(self, order: IntArray, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    def _resident_batches(
+        self, order: IntArray, batch_size: int, device: torch.device, ranks: Ranks
+    ) -> Iterator[Batch]:
         if device not in self._residents:
             self._residents[device] = self._load(device)
         held = self._residents[device]
         # One transfer an epoch; after it no batch makes host and device wait for each other.
-        for index in to_device(torch.from_numpy(order), device).split(batch_size):
+        for index, part in _parts(to_device(torch.from_numpy(order), device), batch_size, ranks):
             f0 = None if held.f0 is None else held.f0[index]
-            yield self._batch(held.arrays[index], f0, held.labels[index], index)
+            yield self._batch(held.arrays[index], f0, held.labels[index], index, part)
 
-    def _read_batches(self, order: IntArray, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    def _read_batches(
+        self, order: IntArray, batch_size: int, device: torch.device, ranks: Ranks
+    ) -> Iterator[Batch]:
         labels = torch.from_numpy(self.labels)
-        for index in torch.from_numpy(order).split(batch_size):
+        for index, part in _parts(torch.from_numpy(order), batch_size, ranks):
             columns, f0 = self._read(index.numpy())
             yield self._batch(
                 to_device(columns, device),
                 None if f0 is None else to_device(f0, device),
                 to_device(labels[index], device),
                 to_device(index, device),
+                part,
             )
 
-    def _batch(self, columns: Tensor, f0: Tensor | None, labels: Tensor, index: Tensor) -> Batch:
+    def _batch(
+        self,
+        columns: Tensor,
+        f0: Tensor | None,
+        labels: Tensor,
+        index: Tensor,
+        part: tuple[int, int] | None,
+    ) -> Batch:
         """Turn (B, W, H) float16 and (B, W) Hz into what networks read."""
         first = columns.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
         inputs = (first,) if f0 is None else (first, melody_map(f0, self._columns))
-        return Batch(inputs, labels, index)
+        return Batch(inputs, labels, index, part)
 
     def _read(self, clips: IntArray) -> tuple[Tensor, Tensor | None]:
         """(clips, W, H) float16 and (clips, W) float32 on the host; each track is opened once."""
@@ -238,9 +256,21 @@ class Clips:
                 f0[first : first + len(clips)] = contours
         return _Resident(arrays, f0, torch.from_numpy(self.labels).to(device))
 
-    def _fits(self, device: torch.device) -> bool:
+    def _fits(self, device: torch.device, ranks: Ranks) -> bool:
         clip_bytes = self.clip_frames * (2 * self._columns + (0 if self._f0 is None else 4))
-        return len(self) * clip_bytes <= RESIDENT_SHARE * _free_memory(device)
+        # Each GPU has its own memory; on a CPU each process takes as much of the same.
+        takers = ranks.devices if device.type == "cpu" else 1
+        return len(self) * clip_bytes * takers <= RESIDENT_SHARE * _free_memory(device)
+
+
+def _parts(order: Tensor, batch_size: int, ranks: Ranks) -> Iterator[tuple[Tensor, tuple[int, int] | None]]:
+    """Numbers of the clips of each batch that are this process's, and `Batch.part`."""
+    for index in order.split(batch_size):
+        if ranks.count == 1:
+            yield index, None
+        else:
+            rows = ranks.rows(len(index))
+            yield index[rows], (rows.start, len(index))
 
 
 def _free_memory(device: torch.device) -> int:
