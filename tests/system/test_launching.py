@@ -1,0 +1,73 @@
+"""What the process that started others makes of what it hears; real ones: tests/training/test_together.py."""
+
+from multiprocessing import Pipe
+from types import SimpleNamespace
+
+import pytest
+
+from singerid.errors import SingeridError
+from singerid.system.launching import _Member, _watch
+from singerid.system.nodes import EndedElsewhereError, Meeting, Node, Place
+
+ALONE = Meeting(Node(), Place(), None)
+
+
+def crew(*said, exits=(None, None)):
+    """Members that have said something and then ended, where an exit code is given."""
+    members = []
+    for number, (messages, code) in enumerate(zip(said, exits, strict=True)):
+        connection, theirs = Pipe()
+        for message in messages:
+            theirs.send(message)
+        process = SimpleNamespace(join=lambda *_: None, exitcode=code, pipe=theirs)
+        if code is not None:
+            theirs.close()
+        members.append(_Member(number, process, connection))
+    return members
+
+
+def error_of(*said, exits=(None, None), met=ALONE):
+    with pytest.raises(SingeridError) as caught:
+        _watch(crew(*said, exits=exits), met, lambda _: None)
+    return str(caught.value)
+
+
+def test_what_they_tell_is_heard_until_all_are_done():
+    heard = []
+    _watch(crew([("told", 1), ("told", 2), ("done", "")], [("done", "")]), ALONE, heard.append)
+    assert heard == [1, 2]
+
+
+def test_who_was_killed_is_named_though_the_others_complain_first():
+    lost = ("lost", "RuntimeError: [gloo] Connection closed by peer")
+    message = error_of([lost], [], exits=(1, -9))
+    assert message == (
+        "process 2 of the 2 that work together was ended (SIGKILL, as when memory runs out), and the others "
+        "with it: what was kept stays; run the same command again to go on"
+    )
+    assert "was ended (exit code 3)" in error_of([lost], [], exits=(None, 3))
+
+
+def test_an_error_for_people_is_said_as_it_is_and_once():
+    failed = ("failed", "run: the loss is not finite")
+    assert error_of([failed], [failed]) == "run: the loss is not finite"
+    assert error_of([("lost", "DistError: gone")], [failed]) == "run: the loss is not finite"
+
+
+def test_an_unexpected_error_is_one_line():
+    broken = ("broken", "ValueError: no such thing")
+    message = error_of([("lost", "DistError: gone")], [broken])
+    assert message.endswith("together failed: unexpected ValueError: no such thing; --debug shows where")
+
+
+def test_who_lost_another_machine_says_what_that_one_said():
+    class Elsewhere(Meeting):
+        def ended_elsewhere(self):
+            return "mars: a process was ended"
+
+    met = Elsewhere(Node(0, 2), Place(), None)
+    lost = ("lost", "DistError: gone")
+    with pytest.raises(EndedElsewhereError, match="mars: a process was ended"):
+        _watch(crew([lost], [lost], exits=(1, 1)), met, lambda _: None)
+    message = error_of([lost], [lost], exits=(1, 1))
+    assert "process 1 of the 2 that work together lost the connection to the others (DistError)" in message
