@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from singerid.nn import conv_block
 from singerid.nn.activation import BLOCK, elu_norm_pool
 from singerid.nn.conv_block import ConvBlock
 
@@ -223,6 +224,18 @@ def test_a_frozen_norm_keeps_its_statistics():
     before = made.norm.running_mean.clone()
     made(torch.randn(2, 3, 12, 10, dtype=torch.float64))
     assert torch.equal(made.norm.running_mean, before)
+
+
+def test_batch_norm_over_several_gpus_is_asked_itself(monkeypatch):
+    """The one step knows the clips of this process alone."""
+    for name in ("elu_norm_pool", "elu_pool_scale"):
+        monkeypatch.setattr(conv_block, name, lambda *_: pytest.fail("not asked"))
+    made = nn.SyncBatchNorm.convert_sync_batchnorm(block((2, 2)))
+    assert isinstance(made.norm, nn.SyncBatchNorm)
+    x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
+    torch.testing.assert_close(made(x), one_by_one(block((2, 2)))(x))  # of one process it is batch norm
+    with torch.no_grad():
+        made.eval()(x)
 
 
 def test_a_single_value_per_channel_is_refused_as_by_pytorch():
