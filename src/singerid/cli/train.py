@@ -1,6 +1,7 @@
 """singerid train."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -94,9 +95,29 @@ def train(
         typer.Option("--compile", help="Compile the network first; auto: for long runs on a GPU."),
     ] = "auto",
     device: Device = "auto",
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="GPUs that share each batch, or processes on the CPU, which share its threads. On GPUs "
+            "batch norm is of the whole batch; on a CPU each process normalises its own part.",
+        ),
+    ] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="M",
+            help="Machines with --devices each: give all the same command, with MASTER_ADDR, MASTER_PORT "
+            "and NODE_RANK set, or start it with srun.",
+        ),
+    ] = 1,
     threads: Threads = None,
 ) -> None:
     """Train a network. Interrupted, the same command goes on where it stopped."""
+    if nodes > 1:  # torch reads it once; its own warnings would stand between our lines
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from singerid.encoders.registry import open_encoder
     from singerid.models.registry import MODELS
     from singerid.runs.config import SplitConfig
@@ -104,6 +125,7 @@ def train(
     from singerid.runs.new import configure, make_split
     from singerid.store.reader import Store
     from singerid.system.devices import choose_device, use_threads
+    from singerid.system.nodes import this_node
     from singerid.training.loop import train
 
     use_threads(threads)
@@ -125,7 +147,7 @@ def train(
         precision=precision,
     )
     if MODELS[model].settings:
-        _require_defaults(model, training, width, compiling)
+        _require_defaults(model, training, width, compiling, devices, nodes)
     config = configure(
         opened,
         parts,
@@ -146,7 +168,12 @@ def train(
         display="auto",
         compiling=compiling,
         on_warning=warn_of(run),
+        devices=devices,
+        nodes=nodes,
     )
+    if not (node := this_node(nodes)).is_first:
+        say(f"{printable(run)}: is trained; it is kept where the first machine ({node.address}) keeps it")
+        return
     history = read_history(trained)
     best = best_epoch(history)
     what = "setting" if MODELS[model].settings else "epoch"
@@ -157,12 +184,18 @@ def train(
 
 
 def _require_defaults(
-    model: str, training: TrainingConfig, width: float | None, compiling: CompileChoice
+    model: str,
+    training: TrainingConfig,
+    width: float | None,
+    compiling: CompileChoice,
+    devices: int,
+    nodes: int,
 ) -> None:
     """Refuse options that have no say where nothing is trained step by step."""
     values, defaults = asdict(training), asdict(_TRAINING)
     given = [name for name, value in values.items() if value != defaults[name] and name != "seed"]
     given += ["width"] * (width is not None) + ["compile"] * (compiling != "auto")
+    given += ["devices"] * (devices > 1) + ["nodes"] * (nodes > 1)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise SingeridError(f"model {model} is fitted, not trained: {options} would do nothing; leave it out")

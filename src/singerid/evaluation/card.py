@@ -224,6 +224,7 @@ def _settings(run: Run) -> dict[str, str]:
         }
     return {
         "settings": _pairs(_training(run.config.training)),
+        **({"devices": f"up to {devices} at once"} if (devices := run.config.devices) > 1 else {}),
         "epochs done": f"{len(history)}",
         "reported state": f"epoch {best.epoch}, {by}",
     }

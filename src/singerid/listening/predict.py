@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from singerid.data.clips import Clips
+from singerid.data.clips import Batch, Clips
 from singerid.nn.inference import run_clips
 from singerid.system.devices import gpu_arithmetic
+from singerid.system.ranks import ALONE, Ranks
 
 BATCH_SIZE = 16  # clips; results do not depend on it
 PIECE_NUMBERS = 2**23  # probabilities that are kept on the device before they come to the host: 32 MB
@@ -29,9 +30,13 @@ def ask(function: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> T
 
 
 def predictions(
-    model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Probabilities (B, singers) of batch after batch, and the singers' classes (B,), both on the device.
+    model: Callable[..., Tensor],
+    clips: Clips,
+    device: torch.device,
+    batch_size: int = BATCH_SIZE,
+    ranks: Ranks = ALONE,
+) -> Iterator[tuple[Tensor, Batch]]:
+    """Probabilities (B, singers) of batch after batch, and the batch, both on the device.
 
     Of many clips by many singers all together would be more than memory holds.
 
@@ -40,11 +45,12 @@ def predictions(
         clips: in their order.
         device: where to compute.
         batch_size: B.
+        ranks: the processes that share the clips.
     """
-    for batch in clips.batches(batch_size, device):
+    for batch in clips.batches(batch_size * ranks.count, device, ranks=ranks):
         with torch.inference_mode():
             probabilities = ask(model, *batch.inputs).float().softmax(-1)
-        yield probabilities, batch.labels
+        yield probabilities, batch
 
 
 def predict_pieces(

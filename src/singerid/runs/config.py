@@ -54,6 +54,8 @@ class RunConfig:
         origins: for what made its input (a separator, a melody tracker, an encoder) which version, with which
             weights.
         versions: of what computed.
+        devices: the most that trained it together. Each draws dropout of its own, and on a CPU each
+            normalises its part of a batch by itself: with more of them the weights come out differently.
     """
 
     model: str
@@ -66,6 +68,7 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     origins: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    devices: int = 1
 
     def __post_init__(self) -> None:
         seconds = self.training.clip_seconds
@@ -91,6 +94,8 @@ def config_to_json(config: RunConfig) -> dict[str, Any]:
     for name in ("hop_frames", "encoder"):  # of a run on vectors alone
         if content["spec"][name] is None:
             del content["spec"][name]
+    if config.devices == 1:
+        del content["devices"]
     return content
 
 
@@ -112,6 +117,8 @@ def config_from_json(content: Mapping[str, Any]) -> RunConfig:
     for name in ("model", "store"):
         if not isinstance(values[name], str):
             raise TypeError(f"{name} {values[name]!r}")
+    if not isinstance(values.get("devices", 1), int):
+        raise TypeError(f"devices {values['devices']!r}")
     values["spec"] = _spec(values["spec"])
     values["split"] = _checked(SplitConfig(**values["split"]), SplitConfig())
     values["training"] = _training(values["training"])

@@ -224,7 +224,13 @@ def open_run(path: Path, config: RunConfig, split: Split, store: Store) -> Run:
         )
     epochs = max(config.training.epochs, run.config.training.epochs)
     training = replace(config.training, epochs=epochs)
-    continued = replace(config, versions=run.config.versions, origins=run.config.origins, training=training)
+    continued = replace(
+        config,
+        versions=run.config.versions,
+        origins=run.config.origins,
+        training=training,
+        devices=max(config.devices, run.config.devices),
+    )
     return Run.create(path, continued, split, store)
 
 

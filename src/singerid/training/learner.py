@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -24,16 +25,17 @@ from singerid.models.registry import MODELS, build_model
 from singerid.runs.config import RunConfig
 from singerid.sound.features import frames_to_seconds
 from singerid.system.devices import has_tf32
+from singerid.system.ranks import ALONE, Ranks
 
 
-def sequence(seed: int, epoch: int, purpose: int) -> int:
+def sequence(seed: int, epoch: int, *purpose: int) -> int:
     """A seed of its own for every purpose of every epoch of every run, in [0, 2**63)."""
-    return int(np.random.SeedSequence((seed, epoch, purpose)).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence((seed, epoch, *purpose)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed torch's global generators, from which dropout draws."""
-    torch.manual_seed(sequence(seed, epoch, 0))
+def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
+    """Seed torch's global generators, from which dropout draws; each process draws other numbers."""
+    torch.manual_seed(sequence(seed, epoch, 0, rank) if rank else sequence(seed, epoch, 0))
 
 
 def generator_of(seed: int, epoch: int, device: torch.device) -> torch.Generator:
@@ -111,6 +113,7 @@ class Learner:
         optimizer: of its parameters.
         settings: how to train.
         device: where the network is.
+        ranks: the processes that learn together, each from its part of every batch. All do the same calls.
     """
 
     def __init__(
@@ -119,9 +122,10 @@ class Learner:
         optimizer: torch.optim.Optimizer,
         settings: TrainingConfig,
         device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._model, self._settings, self._device = model, settings, device
-        self._fabric = _fabric(device, settings)
+        self._model, self._settings, self._device, self._ranks = model, settings, device, ranks
+        self._fabric = _fabric(device, settings, ranks)
         self._plain = self._network = self._fabric.setup_module(model)
         self._optimizer = self._fabric.setup_optimizers(optimizer)
 
@@ -153,46 +157,83 @@ class Learner:
             on_step: called after each step.
 
         Returns:
-            The sum of the losses of all clips, (), on the device.
+            The sum of the losses of all clips, (), on the device; of all processes together.
         """
-        settings, device = self._settings, self._device
-        seed_epoch(settings.seed, number)
+        settings, device, ranks = self._settings, self._device, self._ranks
+        seed_epoch(settings.seed, number, ranks.number)
         self._plain.train()
         self._network.train()
         total = torch.zeros((), device=device)
         generator = generator_of(settings.seed, number, device)
-        for batch in clips.batches(settings.batch_size, device, shuffle=(settings.seed, number)):
+        for batch in clips.batches(settings.batch_size, device, shuffle=(settings.seed, number), ranks=ranks):
             first, *others = batch.inputs
-            changed = augment(first, settings.augment, generator, settings.augment_strengths)
+            changed = augment(first, settings.augment, generator, settings.augment_strengths, batch.part)
             batch = replace(batch, inputs=(changed, *others))
             full = len(batch.labels) == settings.batch_size
             loss = self._loss(self._network if full else self._plain, batch)
             self._optimizer.zero_grad()
-            self._fabric.backward(loss)
+            self._fabric.backward(loss if batch.part is None else loss * _weight(batch, ranks))
             self._optimizer.step()
-            total += loss.detach() * len(batch.labels)
+            total += loss.detach() * _counted(batch, ranks)
             on_step()
-        return total
+        return ranks.sum_of(total)
 
     def validate(self, clips: Clips) -> tuple[float, float, float]:
         """Loss, accuracy and weighted F1 of clips, in exact float32 but for bf16-mixed."""
-        return measures(self._plain.eval(), clips, self._device)
+        if self._ranks.count == 1:
+            return measures(self._plain.eval(), clips, self._device)
+        self._model.eval()
+        for buffer in self._model.buffers():  # batch norm's statistics are those of the first process
+            self._ranks.of_first(buffer)
+        return measures(self._by_itself, clips, self._device, self._ranks)
+
+    def _by_itself(self, *inputs: Tensor) -> Tensor:
+        """The network's logits without a word to the other processes, which may have fewer batches."""
+        precision = self._fabric.strategy.precision
+        with precision.forward_context():
+            logits: Tensor = precision.convert_output(self._model(*precision.convert_input(inputs)))
+        return logits
 
     def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
         logits = network(*batch.inputs)
         return cross_entropy(logits, batch.labels) + penalty(self._model, logits, self._settings)
 
 
-def measures(model: nn.Module, clips: Clips, device: torch.device) -> tuple[float, float, float]:
-    """Loss, accuracy and weighted F1 of clips by a model in evaluation mode."""
+def _weight(batch: Batch, ranks: Ranks) -> float:
+    """What a loss counts, so that the mean of the processes' gradients is that of the whole batch's clips."""
+    return ranks.count * _counted(batch, ranks) / batch.part[1] if batch.part else 1.0
+
+
+def _counted(batch: Batch, ranks: Ranks) -> float:
+    """For how many clips of the whole batch a process counts; where each has all of it, for its share."""
+    own = len(batch.labels)
+    return own / ranks.count if batch.part and own == batch.part[1] else own
+
+
+def measures(
+    model: Callable[..., Tensor], clips: Clips, device: torch.device, ranks: Ranks = ALONE
+) -> tuple[float, float, float]:
+    """Loss, accuracy and weighted F1 of clips by a model in evaluation mode; ranks share the clips."""
     parts = [
-        (probabilities.argmax(1), probabilities.gather(1, labels[:, None])[:, 0])
-        for probabilities, labels in predictions(model, clips, device)
+        (probabilities.argmax(1), probabilities.gather(1, batch.labels[:, None])[:, 0], batch.index)
+        for probabilities, batch in predictions(model, clips, device, ranks=ranks)
     ]
-    named, right = (torch.cat(each).cpu().numpy() for each in zip(*parts, strict=True))
+    named, right = _gathered(parts, len(clips), ranks)
     loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
     f1 = f1_score(clips.labels, named, average="weighted", zero_division=0)
     return float(loss), float((named == clips.labels).mean()), float(f1)
+
+
+def _gathered(
+    parts: list[tuple[Tensor, Tensor, Tensor]], count: int, ranks: Ranks
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Class that is named and probability of the right one, (clips,), of the clips of all processes."""
+    named, right, index = (torch.cat(each) for each in zip(*parts, strict=True))
+    if ranks.count > 1:
+        found = torch.full((2, count), -1.0, dtype=torch.float64, device=index.device)
+        found[:, index] = torch.stack((named.double(), right.double()))
+        named, right = ranks.largest_of(found)
+    return named.cpu().numpy().astype(np.int64), right.cpu().numpy().astype(np.float32)
 
 
 def penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tensor | float:
@@ -206,12 +247,20 @@ def penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tenso
     return settings.output_l2 * kernel.square().sum() + settings.output_l1 * logits.abs().sum() / len(logits)
 
 
-def _fabric(device: torch.device, settings: TrainingConfig) -> Any:
+def _fabric(device: torch.device, settings: TrainingConfig, ranks: Ranks) -> Any:
     from lightning_fabric import Fabric
 
-    where = [device.index] if device.type == "cuda" else 1
+    where: Any = [device.index] if device.type == "cuda" else 1
+    many: dict[str, Any] = {}
+    if ranks.count > 1:
+        from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+        from lightning_fabric.strategies.ddp import DDPStrategy
+
+        where = ranks.devices
+        # The group is there already (`singerid.system.launching`), whatever else a cluster says.
+        many = {"strategy": DDPStrategy(), "num_nodes": ranks.nodes, "plugins": [LightningEnvironment()]}
     # TF32 is a way to multiply float32 (`gpu_arithmetic`), nothing that tensors are converted to.
     precision = "32-true" if settings.precision == "tf32" else settings.precision
-    fabric = Fabric(accelerator=device.type, devices=where, precision=precision)
+    fabric = Fabric(accelerator=device.type, devices=where, precision=precision, **many)
     fabric.launch()
     return fabric

@@ -1,10 +1,10 @@
-"""The loop over epochs, readable from top to bottom."""
+"""Training a run: what is checked first, the loop (`epochs`), and what is written at the end."""
 
 import math
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from singerid.evaluation.card import write_card
 from singerid.figures import draw_curves, save_figure
 from singerid.models.registry import MODELS
 from singerid.runs.config import RunConfig
-from singerid.runs.history import Epoch, best_epoch, out_of_patience
+from singerid.runs.history import Epoch, best_epoch
 from singerid.runs.new import open_run, require_run_or_nothing
 from singerid.runs.part import clips_notice, parts_of, require_clips_of_everyone
 from singerid.runs.run import Run
@@ -27,9 +27,12 @@ from singerid.system.allocator import memory_kept
 from singerid.system.console import Display, TrainingDisplay
 from singerid.system.devices import CPU, gpu_arithmetic
 from singerid.system.files import locked
+from singerid.system.nodes import Node, this_node
+from singerid.training.epochs import train_epochs
 from singerid.training.fitting import fit
 from singerid.training.learner import Learner, adam, check_training, compiling_pays, fresh_model
 from singerid.training.states import keep, resume
+from singerid.training.together import check_devices, train_together
 
 
 def train(
@@ -42,6 +45,8 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     compiling: CompileChoice = "auto",
     on_warning: Callable[[str], None] = warnings.warn,
+    devices: int = 1,
+    nodes: int = 1,
 ) -> Run:
     """Train a network, keep its four states in a run folder, write its card; go on where a call stopped.
 
@@ -61,16 +66,34 @@ def train(
             and dropout draws other numbers. A network that cannot be compiled is trained as it is.
         on_warning: told of a network that cannot be compiled, and of singers without a clip in the parts to
             validate and test on, in one line each.
+        devices: how many of this machine train together: the first GPUs, or processes on the CPU, among which
+            the threads that torch has here are shared out. Each computes its part of every batch: the batch
+            is as large, and holds the same clips, as on one device. Each process starts anew and imports
+            the main module: call this under `if __name__ == "__main__"`, and register models of your own
+            in a file that `singerid.plugins.load_plugin` loaded.
+        nodes: machines that do so; the same call is made on each, with MASTER_ADDR, MASTER_PORT and NODE_RANK
+            in the environment (or those of SLURM, or torchrun). The run's folder is that of the first, which
+            alone calls back; on the others the run that is returned may have none.
 
     Raises:
-        SingeridError: the folder holds another run, the store does not have what the run needs, or
-            the loss is not finite any more (the states of the epochs before are kept).
+        SingeridError: the folder holds another run, the store does not have what the run needs, the devices
+            are not there, one of the processes ended, or the loss is not finite any more (the states of the
+            epochs before are kept).
     """
     path = Path(path)
     check_training(config.training, device)
+    node = this_node(nodes)
+    check_devices(devices, node, device, config, compiling)
+    config = replace(config, devices=devices * nodes)
     model = fresh_model(config)
     train_part, valid_part, test_part = parts_of(store, split, config)
     require_clips_of_everyone(train_part, config, store)
+    if not node.is_first:
+        run = Run(path, config)
+        _trained_by_several(
+            run, store, split, len(train_part.clips), device, devices, node, "none", lambda _: None
+        )
+        return run
     require_run_or_nothing(path)
     with (
         locked(path, "is being trained by another process; wait for it or stop it"),
@@ -83,6 +106,10 @@ def train(
                 on_warning(notice)
         if MODELS[config.model].settings:
             history = fit(run, store, train_part, valid_part, on_epoch)
+        elif config.devices > 1:
+            history = _trained_by_several(
+                run, store, split, len(train_part.clips), device, devices, node, display, on_epoch
+            )
         else:
             history = _trained(
                 run,
@@ -129,30 +156,49 @@ def _trained(
     if compiling_pays(compiling, device, steps * settings.epochs):
         _compile(learner, train, run.config.model, on_warning)
     with TrainingDisplay(run.config.model, settings.epochs, steps, len(history), display) as shown:
-        while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
-            epoch = _epoch(learner, len(history) + 1, train, valid, shown.step)
-            _require_finite(epoch, run)
-            history.append(epoch)
+
+        def after(epoch: Epoch) -> None:
             keep(run, model, optimizer, history)
             shown.epoch(epoch.epoch, epoch.loss, epoch.valid_loss, epoch.valid_f1)
             on_epoch(epoch)
+
+        train_epochs(learner, history, train, valid, settings, run.path, shown.step, after)
     return history
 
 
-def _epoch(learner: Learner, number: int, train: Clips, valid: Clips, on_step: Callable[[], None]) -> Epoch:
-    began = time.perf_counter()
-    total = learner.epoch(train, number, on_step)
-    measures = learner.validate(valid)
-    return Epoch(number, float(total) / len(train), *measures, seconds=time.perf_counter() - began)
+def _trained_by_several(
+    run: Run,
+    store: Store,
+    split: Split,
+    clips: int,
+    device: torch.device,
+    devices: int,
+    node: Node,
+    display: Display,
+    on_epoch: Callable[[Epoch], None],
+) -> list[Epoch]:
+    """The same by several devices, of how many clips to learn from; shown here as they tell it."""
+    settings = run.config.training
+    steps = math.ceil(clips / settings.batch_size)
+    with ExitStack() as open_:
+        shown: TrainingDisplay | None = None
 
+        def begin(done: int) -> None:
+            nonlocal shown
+            shown = TrainingDisplay(run.config.model, settings.epochs, steps, done, display)
+            open_.enter_context(shown)
 
-def _require_finite(epoch: Epoch, run: Run) -> None:
-    if not (math.isfinite(epoch.loss) and math.isfinite(epoch.valid_loss)):
-        before = epoch.epoch - 1
-        kept = f"the states up to epoch {before} are kept" if before else "there is no state yet"
-        raise SingeridError(
-            f"{run.path}: the loss is not finite in epoch {epoch.epoch}; {kept}: "
-            "train anew, in another folder, with a lower --learning-rate"
+        def step() -> None:
+            assert shown is not None
+            shown.step()
+
+        def after(epoch: Epoch) -> None:
+            assert shown is not None
+            shown.epoch(epoch.epoch, epoch.loss, epoch.valid_loss, epoch.valid_f1)
+            on_epoch(epoch)
+
+        return train_together(
+            run, store, split, device, devices, node, on_begin=begin, on_step=step, on_epoch=after
         )
 
 

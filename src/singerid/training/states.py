@@ -1,8 +1,8 @@
 """What a run keeps: the weights of its states, and the point from which it goes on."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import get_args
 
 import safetensors.torch
@@ -16,6 +16,7 @@ from singerid.models.weights import save_model
 from singerid.runs.history import Epoch, write_history
 from singerid.runs.run import Run
 from singerid.system.files import atomic_write
+from singerid.system.ranks import Ranks
 from singerid.text import one_line
 
 _MEASURE: dict[StateName, tuple[str, int]] = {
@@ -69,18 +70,53 @@ def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list
     try:
         with safe_open(path, framework="pt") as file:
             history = [Epoch(**epoch) for epoch in json.loads(file.metadata()["history"])]
-        tensors = safetensors.torch.load_file(path)
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, key = name.split("/")
-                states.setdefault(int(index), {})[key] = tensor
-        model.load_state_dict(
-            {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
-        )
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": states, "param_groups": groups})
+        _restore(safetensors.torch.load_file(path), model, optimizer)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise SingeridError(f"{path}: is damaged ({one_line(error)}); {anew}") from error
     write_history(run, history)
     return history
+
+
+def _restore(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put model and optimizer where `_flat_state` saw them."""
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/")
+            states.setdefault(int(index), {})[key] = tensor
+    model.load_state_dict(
+        {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
+    )
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def pass_on(
+    history: Sequence[Epoch],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    ranks: Ranks,
+) -> list[Epoch]:
+    """Put model and optimizer of all processes where those of the first are, and give them its epochs.
+
+    Only the first need reach the run's folder.
+    """
+    count = int(ranks.of_first(torch.tensor(len(history), device=device)))
+    if not count:
+        return []
+    content = safetensors.torch.save(dict(_flat_state(model, optimizer))) if ranks.number == 0 else b""
+    size = int(ranks.of_first(torch.tensor(len(content), device=device)))
+    sent = torch.frombuffer(bytearray(content or bytes(size)), dtype=torch.uint8).to(device)
+    received = ranks.of_first(sent)
+    if ranks.number:
+        _restore(safetensors.torch.load(received.cpu().numpy().tobytes()), model, optimizer)
+    return [told(history[number] if history else None, device, ranks) for number in range(count)]
+
+
+def told(epoch: Epoch | None, device: torch.device, ranks: Ranks) -> Epoch:
+    """An epoch as the first process found it, so that all come to the same conclusions."""
+    names = [item.name for item in fields(Epoch)]
+    own = [getattr(epoch, name) for name in names] if epoch else [0.0] * len(names)
+    number, *values = ranks.of_first(torch.tensor(own, dtype=torch.float64, device=device)).tolist()
+    return Epoch(int(number), *values)
