@@ -20,8 +20,7 @@ from fork_client import MAIN, ask
 HERE = Path(__file__).parent
 # What commands import. Nothing that keeps a thread, nor what only some machines have.
 IMPORTED = """
-import contextlib, sys
-sys.modules["pandas"] = None  # scikit-learn would import it, and with it a thread of pyarrow
+import contextlib
 with contextlib.suppress(ImportError):  # some versions of Typer import pydantic, late and by this
     import typer._adapters
 import filelock, safetensors.torch, scipy.fft, scipy.signal, sklearn.linear_model, sklearn.manifold, soundfile
@@ -33,7 +32,6 @@ import singerid.encoders.campplus, singerid.encoders.ge2e, singerid.encoders.onn
 import singerid.evaluation.comparison, singerid.evaluation.report
 import singerid.export, singerid.identifier, singerid.preparation.prepare, singerid.reproduce.rendering
 import singerid.reproduce.run, singerid.reproduce.smoke, singerid.training.loop
-del sys.modules["pandas"]
 """
 # Read by Python and by libraries when they start: a fork comes too late for them.
 READ_AT_START = re.compile("PYTHON|LC_|LANG|HOME$|XDG_|MPL|NUMBA|MKL|OPENBLAS|LD_")
