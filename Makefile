@@ -2,21 +2,38 @@
 # make slow: install, then run the tests that are left out of that because each takes about half a minute or more.
 # make kill: install, then kill commands on libraries and on tags a thousand times each.
 # make web: build the page of `singerid serve` from web/ into the package; needs Node 20.19 or newer.
+# make docs: install, then build the site of docs/ into site/. make notebooks: install, then run notebooks/.
+# make weights: fetch other people's weights that tests and notebooks use.
+# make release-check: build wheel and source archive into dist/, and try the wheel in an empty environment (about ten minutes).
 # make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/, of the
 #   instruction sets side by side in bench/both.md.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
+# TORCH_INDEX=URL: where torch is taken from, for example PyTorch's CPU builds.
+TORCH := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 
-.PHONY: test slow kill demo web bench lint clean
+.PHONY: install weights test slow kill demo web docs notebooks bench lint release-check clean
 .DEFAULT_GOAL := test
 
 # torch first and alone, at the pinned version: anything else that asks for torch then finds it there.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+install: $(VENV)/installed
+
+# What the site and the notebooks need besides.
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+weights: $(VENV)/installed
+	$(BIN)/singerid encoders --fetch campplus ge2e
+	$(BIN)/singerid encoders --separators --fetch spleeter
 
 test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
@@ -32,6 +49,12 @@ demo: $(VENV)/installed
 
 web:
 	cd web && npm install --no-save --no-fund --no-audit && npm run build
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+notebooks: $(VENV)/installed-docs
+	OMP_NUM_THREADS=1 $(BIN)/python tools/run_notebooks.py notebooks
 
 # Of the processor all that it has, and AVX2 alone, which is what most laptops have.
 ISAS := native avx2
@@ -50,5 +73,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# TAG=v1.2.3: the version, the changelog and the citation must be of that release.
+release-check:
+	$(PYTHON) -m venv build/release
+	build/release/$(SCRIPTS)/pip install --quiet --constraint constraints.txt build twine
+	build/release/$(SCRIPTS)/python tools/release_check.py $(if $(TAG),--tag $(TAG)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build dist site
