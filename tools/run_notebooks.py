@@ -31,7 +31,7 @@ def main() -> int:
 
 def run(path: Path, limit: int) -> bool:
     """Run a notebook in an empty folder; False, with the reason on standard error: it failed."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     begin = time.monotonic()
     with TemporaryDirectory() as folder:
         client = NotebookClient(notebook, timeout=limit, resources={"metadata": {"path": folder}})
