@@ -34,7 +34,12 @@ def run(path: Path, limit: int) -> bool:
     notebook = nbformat.read(path, as_version=4)
     begin = time.monotonic()
     with TemporaryDirectory() as folder:
-        client = NotebookClient(notebook, timeout=limit, resources={"metadata": {"path": folder}})
+        client = NotebookClient(
+            notebook,
+            timeout=limit,
+            resources={"metadata": {"path": folder}},
+            extra_arguments=["--log-level=ERROR"],
+        )
         try:
             client.execute()
         except (CellExecutionError, CellTimeoutError) as error:
