@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from singerid.cli.collection import CollectCommand, collect, similar_in
 from singerid.cli.folding import FoldingCommand, FoldingGroup
 from singerid.cli.options import Device, Json, LibraryFolder, NewLibrary, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import print_json, warn
@@ -164,19 +165,35 @@ def verify(
 
 @library.command(cls=FoldingCommand)
 def similar(
-    folder: LibraryFolder,
-    file: File,
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[LIBRARY] FILE", help="A library, and a recording; of a collection FILE alone."
+        ),
+    ],
+    collection: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Ask what `library collect` made, and no library."),
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
     json_output: Json = False,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """List the enrolled recordings whose voices are most like that of a recording."""
+    """List the recordings of a library or a collection whose voices are most like that of a recording."""
     from singerid.system.tables import Table
 
-    with _open(folder, device, threads, weights) as opened:
-        found = opened.similar(file, most)
+    *folders, file = places
+    if len(folders) != (collection is None):
+        raise SingeridError(
+            "similar: give LIBRARY and FILE" if collection is None else "--collection: give FILE alone"
+        )
+    if collection is not None:
+        found = similar_in(collection, file, most, device, threads, weights)
+    else:
+        with _open(folders[0], device, threads, weights) as opened:
+            found = opened.similar(file, most)
     if json_output:
         print_json([{"path": path, "singer": singer, "score": score} for path, singer, score in found])
         return
@@ -184,6 +201,9 @@ def similar(
     for path, singer, score in found:
         table.add_row(printable(path or "(not known where)"), printable(singer), f"{score:.2f}")
     print_rich(table)
+
+
+library.command(cls=CollectCommand)(collect)
 
 
 @library.command(cls=FoldingCommand)

@@ -1,0 +1,81 @@
+"""singerid library collect, and similar --collection: collections of millions of recordings."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singerid.cli.options import Json
+from singerid.cli.printing import print_json
+from singerid.cli.reproduce import ReproduceCommand
+from singerid.system.console import conclude
+from singerid.system.streams import say as tell_person
+from singerid.system.streams import tell
+from singerid.text import counted, printable
+
+
+class CollectCommand(ReproduceCommand):
+    """Lets --ray stand without an address, too."""
+
+
+def collect(
+    parquet: Annotated[
+        str,
+        typer.Argument(
+            metavar="PARQUET",
+            help="Folder of Parquet files of heard recordings, or its s3:// or gs:// address.",
+        ),
+    ],
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="The collection, or its address; made when missing, else added to."
+        ),
+    ],
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="[ADDRESS]", help="Spread it over a Ray cluster: local, auto, HOST:PORT."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Make a collection of recordings that were heard into Parquet, to find in it who sounds alike.
+
+    Run again, it adds what is new alone; interrupted, it goes on.
+    """
+    from singerid.library.collecting import collect as fill
+    from singerid.library.collection_index import told
+
+    def say(message: str) -> None:
+        tell(f"{printable(where)}: {message}")
+
+    if ray is None:
+        report = fill(parquet, where, say=say)
+    else:
+        from singerid.library.collection_on_ray import spreading
+
+        with spreading(ray) as spread:
+            report = fill(parquet, where, spread, say)
+    if json_output:
+        shown = asdict(report)
+        shown["failures"] = [{"path": one.path, "reason": one.reason} for one in report.failures]
+        print_json(shown)
+    else:
+        tell_person(
+            f"{printable(where)}: {counted(report.count, 'recording')}; {report.added:,} added, "
+            f"{report.known:,} known already, {report.unused:,} without a voice or not to be used"
+        )
+        tell_person(f"Search: {told(report.index)}")
+    raise typer.Exit(conclude(report.count, report.failures))
+
+
+def similar_in(
+    collection: str, file: Path, most: int, device: str, threads: int | None, weights: Path | None
+) -> list[tuple[str, str, float]]:
+    """(path, singer, score) of the recordings of a collection that sound most like a file, best first."""
+    from singerid.library.collection import Collection
+    from singerid.system.devices import choose_device, use_threads
+
+    use_threads(threads)
+    opened = Collection.open(collection, choose_device(device), weights)
+    return [(one.path, one.singer, one.score) for one in opened.similar(file, most)]
