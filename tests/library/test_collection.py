@@ -319,7 +319,7 @@ def test_an_address_that_fsspec_knows_is_read(tmp_path):
     finally:
         memory.rm("/bucket", recursive=True)
     assert report.added == 120
-    assert made_parquet.SIZE == Collection.open(str(tmp_path / "collection")).about.shared.size
+    assert Collection.open(str(tmp_path / "collection")).about.shared.size == made_parquet.SIZE
 
 
 @pytest.mark.slow

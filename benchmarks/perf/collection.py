@@ -1,0 +1,300 @@
+"""How a collection of a million recordings is made and searched: time, size, memory, and what is found.
+
+python benchmarks/perf/collection.py [--count 1000000] [--kinds IvfSq IvfPq ...] [--folder DIR] [--json FILE]
+
+The recordings are made up, by the model of benchmarks/library/simulated.py in 192 dimensions, with the middles
+of what that draws: a direction of length 1 that all singers share; each singer a normal deviation from it, of
+variance 1; each album another one, .55 of that; each recording another one, .65 times sqrt(1/3 + 20/s) of it
+for s seconds of voice, which are log-normal around 55, 6 to 300. The variances of the dimensions fall as k**-.55
+(--spectrum), for singers and recordings along other axes: they count as about a hundred equal dimensions. A
+singer has 3 to 30 recordings (log-uniform), five an album. The steeper the spectrum, the easier the search.
+
+The vectors go into Parquet files as singerid writes them, then through `singerid library collect`. Each index is
+made, tuned and measured as `collect` does it, by recordings of the collection; then once more by recordings of
+the same singers that the collection does not have ("fresh"), against comparing all. Each part is a process of
+its own, so the memory is that of this part.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from isa import parse
+from timing import in_fresh_process, machine, peak_bytes, write
+
+from singerid.encoders.back_end import unit
+from singerid.library import collection_index
+from singerid.library.collecting import collect
+from singerid.library.collection import Collection, IndexChoice
+from singerid.library.collection_index import Exam, Kind, build, exact_nearest, make_exam, tune
+from singerid.library.heard_schema import schema
+from singerid.library.records import Settings
+
+SIZE = 192
+SETTINGS = Settings("campplus", "made up", "mixture")
+ALBUM, TRACK = 0.55, 0.65
+A_FILE = 10_000
+FRESH = 500
+
+KINDS = {
+    "IvfFlat": Kind("IvfFlat", {}, 1000, is_exact=True),
+    "IvfSq": Kind("IvfSq", {}, 1000),
+    "IvfPq": Kind("IvfPq", {"num_sub_vectors": 48}, 1000),
+    "IvfRq": Kind("IvfRq", {}, 1000),
+    "HnswSq": Kind("HnswSq", {}, 1_000_000),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the voices are like."""
+
+    spectrum: float
+    common: np.ndarray
+    singers: np.ndarray  # standard deviation of each dimension
+    turn: np.ndarray  # the axes of recordings
+
+    @classmethod
+    def draw(cls, spectrum: float) -> "Model":
+        rng = np.random.default_rng(0)
+        variances = np.arange(1, SIZE + 1.0) ** -spectrum
+        common = rng.standard_normal(SIZE) * np.sqrt(variances)
+        turn = np.linalg.qr(rng.standard_normal((SIZE, SIZE)))[0]
+        deviations = np.sqrt(variances / variances.sum())
+        return cls(spectrum, common / np.linalg.norm(common), deviations, turn)
+
+    def songs(self, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(N, D) vectors and (N,) singers, some thousands at a time; more than `count` by the last singer's."""
+        made, which = 0, 0
+        while made < count:
+            rng = np.random.default_rng((seed, which))
+            tracks = np.exp(rng.uniform(np.log(3), np.log(31), 1000)).astype(int)
+            singers = np.repeat(np.arange(1000), tracks)
+            album_counts = np.maximum(1, np.round(tracks / 5)).astype(int)
+            first = np.cumsum(album_counts) - album_counts
+            within = np.arange(len(singers)) - np.repeat(np.cumsum(tracks) - tracks, tracks)
+            albums = np.repeat(first, tracks) + within % np.repeat(album_counts, tracks)
+            # Fresh recordings of another seed are by the same singers, on albums of their own.
+            own = np.random.default_rng((1, which)).standard_normal((1000, SIZE)) * self.singers
+            vectors = self.common + own[singers]
+            vectors += (ALBUM * self._deviations(rng, album_counts.sum()))[albums]
+            seconds = np.exp(rng.normal(4, 0.6, len(singers))).clip(6, 300)
+            scale = TRACK * np.sqrt(1 / 3 + 20 / seconds)
+            vectors += scale[:, None] * self._deviations(rng, len(singers))
+            yield unit(vectors), which * 1000 + singers
+            made += len(singers)
+            which += 1
+
+    def _deviations(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        return (self.singers * rng.standard_normal((count, SIZE))) @ self.turn
+
+
+def write_parquet(folder: Path, model: Model, count: int) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    told = schema(SETTINGS.sounds, SIZE, SETTINGS)
+    (folder / "mark").mkdir(parents=True)
+    at = 0
+    for vectors, singers in model.songs(count, 2):
+        vectors, singers = vectors[: count - at], singers[: count - at]
+        numbers = np.arange(at, at + len(vectors))
+        plain = {
+            "path": [f"/music/singer {who}/{n}.mp3" for who, n in zip(singers, numbers, strict=True)],
+            "size": numbers + 3_000_000,
+            "changed_ns": numbers,
+            "fingerprint": [f"{n:064x}" for n in numbers],
+            "scheme": np.ones(len(numbers), np.int32),
+            "seconds": np.full(len(numbers), 180.0),
+            "voice_seconds": np.full(len(numbers), 55.0),
+            "short": np.zeros(len(numbers), bool),
+            "singer": [f"singer {who}" for who in singers],
+        }
+        columns = [
+            pa.array(plain[name]) if name in plain else pa.array([""] * len(numbers))
+            for name in told.names[:-1]
+        ]
+        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), SIZE))
+        pq.write_table(pa.Table.from_arrays(columns, schema=told), folder / f"mark/{at:09}.parquet")
+        at += len(vectors)
+
+
+def alike(model: Model) -> dict[str, float]:
+    """What cosines of centred recordings are like, and how well they tell two singers apart."""
+    vectors, singers = next(model.songs(1, 2))
+    own = unit(vectors - model.common * (vectors @ model.common).mean())
+    cosines = own[:6000] @ own[:6000].T
+    pairs = np.triu_indices(len(cosines), 1)
+    same = singers[pairs[0]] == singers[pairs[1]]
+    scores = cosines[pairs]
+    wrong = np.sort(scores[~same])
+    right = np.sort(scores[same])
+    missed = np.arange(len(right)) / len(right)
+    taken = 1 - np.searchsorted(wrong, right) / len(wrong)
+    at = np.argmin(np.abs(missed - taken))
+    return {
+        "same": round(float(right.mean()), 3),
+        "others": round(float(wrong.mean()), 3),
+        "others_spread": round(float(wrong.std()), 3),
+        "eer": round(float(missed[at]), 4),
+    }
+
+
+def fresh_exam(collection: Collection, model: Model) -> Exam:
+    """Recordings by singers of the collection that it does not have."""
+    vectors, _ = next(model.songs(1, 3))
+    asked = collection.about.comparable(
+        vectors[np.random.default_rng(0).choice(len(vectors), FRESH, False), None]
+    )
+    own = np.full(len(asked), -1)
+    return Exam(asked, own, exact_nearest(collection, asked))
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def part(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """What is measured in a process of its own."""
+    heard, where = options.folder / "heard", options.folder / "collection"
+    model = Model.draw(options.spectrum)
+    if name == "collect":
+        start = time.perf_counter()
+        collect(str(heard), str(where), finish=lambda found, say: IndexChoice("", len(found)))
+        found: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 1)}
+        return found | {"parquet_bytes": size_of(heard), "bytes": size_of(where), "peak_bytes": peak_bytes()}
+    collection = Collection.open(str(where))
+    if name == "exact":
+        start = time.perf_counter()
+        exam = make_exam(collection)
+        seconds = round(time.perf_counter() - start, 1)
+        np.savez(options.folder / "exam.npz", queries=exam.queries, own=exam.own, nearest=exam.nearest)
+        choice = exam.few().measure(collection, IndexChoice("", len(collection)))
+        return {"exam_seconds": seconds, "peak_bytes": peak_bytes()} | asdict(choice)
+    kept = np.load(options.folder / "exam.npz")
+    exam = Exam(kept["queries"], kept["own"], kept["nearest"])
+    kind = replace(KINDS[name], partition=options.partition or KINDS[name].partition)
+    before = size_of(where)
+    seconds = build(collection, kind)
+    built = peak_bytes()
+    start = time.perf_counter()
+    choice = replace(tune(collection, kind, exam), seconds=round(seconds, 1))
+    tuned = time.perf_counter() - start
+    fresh = fresh_exam(collection, model).measure(collection, choice)
+    return asdict(choice) | {
+        "kind": name,
+        "bytes": size_of(where) - before,
+        "build_peak_bytes": built,
+        "tune_seconds": round(tuned, 1),
+        "fresh_recall": fresh.recall,
+        "fresh_median_ms": fresh.median_ms,
+        "fresh_slow_ms": fresh.slow_ms,
+        "tried": [],
+    }
+
+
+def ask(options: argparse.Namespace, choice: dict[str, Any] | None) -> dict[str, Any]:
+    """Memory of a process that asks alone, and how long its first query takes."""
+    collection = Collection.open(str(options.folder / "collection"))
+    kept = np.load(options.folder / "exam.npz")
+    how = IndexChoice(**choice) if choice else None
+    start = time.perf_counter()
+    collection.search(kept["queries"][0], 10, how, ["path", "_distance"])
+    first = time.perf_counter() - start
+    for query in kept["queries"][1:101]:
+        collection.search(query, 10, how, ["path", "_distance"])
+    return {"first_ms": round(1000 * first, 1), "ask_peak_bytes": peak_bytes()}
+
+
+def drop(where: Path) -> None:
+    """Remove the index, with its files."""
+    from singerid.library.collecting import _tidy
+
+    collection = Collection.open(str(where))
+    collection_index._drop(collection)
+    _tidy(collection)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| search | made in | on disk | recall@10 | of fresh | p50 | p95 | first query | memory | settings |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['kind'] or 'exact'} | {row['seconds']:.0f} s | {row.get('bytes', 0) / 1e6:,.0f} MB "
+            f"| {row['recall']:.3f} | {row.get('fresh_recall', 1):.3f} | {row['median_ms']:.1f} ms "
+            f"| {row['slow_ms']:.1f} ms | {row['first_ms']:.0f} ms | {row['ask_peak_bytes'] / 1e9:.2f} GB "
+            f"| {row['probes']} of {row['partitions']}, {row['refine']} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--spectrum", type=float, default=0.55)
+    parser.add_argument(
+        "--partition", type=int, default=0, help="recordings in a partition; by default each kind's"
+    )
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["IvfFlat", "IvfSq", "IvfPq", "IvfRq"])
+    parser.add_argument("--folder", type=Path, help="where to work; what is there already is used again")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--choice", help=argparse.SUPPRESS)
+    options = parse(parser)
+    if options.part == "ask":
+        print(json.dumps(ask(options, json.loads(options.choice or "null"))))
+        return
+    if options.part:
+        print(json.dumps(part(options.part, options)))
+        return
+    about = machine()
+    work = options.folder or Path(tempfile.mkdtemp())
+    try:
+        rows = measured(options, work, about)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(work)
+    print(table(rows))
+    write(options.json, about, rows)
+
+
+def measured(options: argparse.Namespace, work: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
+    model = Model.draw(options.spectrum)
+    about |= {"count": options.count, "spectrum": options.spectrum, "model": alike(model)}
+    print("the model:", about["model"], flush=True)
+
+    def fresh(name: str, *more: str) -> dict[str, Any]:
+        arguments = ["--folder", work, "--spectrum", options.spectrum, "--partition", options.partition]
+        out: dict[str, Any] = json.loads(in_fresh_process(sys.argv[0], *arguments, "--part", name, *more))
+        return out
+
+    if not (work / "heard").exists():
+        write_parquet(work / "heard", model, options.count)
+    if not (work / "collection").exists():
+        about["collect"] = fresh("collect")
+        print("collect:", about["collect"], flush=True)
+    exact = fresh("exact") | fresh("ask")
+    print("exact:", exact, flush=True)
+    rows = [exact]
+    for name in options.kinds:
+        row = fresh(name)
+        fields = {key: row[key] for key in asdict(IndexChoice("", 0)) if key != "tried"}
+        row |= fresh("ask", "--choice", json.dumps(fields))
+        print(row, flush=True)
+        rows.append(row)
+        drop(work / "collection")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
