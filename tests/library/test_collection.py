@@ -212,12 +212,33 @@ def test_exact_nearest_is_the_same_as_comparing_all(collected, heard):
     which = [5, 77, 2999]
     asked = collection.about.comparable(heard[1][which])
     truth = scores(heard[1])
-    for own in (None, np.array([row_of[at] for at in which])):
-        if own is not None:
-            np.fill_diagonal(truth, -np.inf)
-        found = exact_nearest(collection, asked, own)
+    for left_out in (None, [np.array([row_of[at], row_of[at - 1]]) for at in which]):
+        if left_out is not None:
+            for at in which:
+                truth[at, at - 1 : at + 1] = -np.inf
+        found = exact_nearest(collection, asked, left_out)
         for line, at in zip(found, which, strict=True):
             assert [number[row] for row in line] == np.argsort(-truth[at])[:10].tolist()
+
+
+def test_a_query_leaves_its_album_out(tmp_path):
+    vectors = voices(200)
+    rows = [row(at, one, path=f"/music/{at // 4}/{at}.mp3") for at, one in enumerate(vectors)]
+    rows += [row(1000 + at, one, path=f"/{at}.mp3") for at, one in enumerate(voices(50, seed=5))]
+    write_rows(tmp_path / "heard/m/1.parquet", rows)
+    collect(str(tmp_path / "heard"), str(tmp_path / "collection"))
+    collection = Collection.open(str(tmp_path / "collection"))
+    exam = collection_index.make_exam(collection)
+    table = collection.table.search().select(["path"]).with_row_id(True).to_arrow()
+    path_of = dict(zip(table["_rowid"].to_pylist(), table["path"].to_pylist(), strict=True))
+    sizes = [len(out) for out in exam.left_out]
+    assert set(sizes) == {4, 1}, "an album; of a folder of all kinds the recording alone"
+    for query, out, nearest in zip(exam.queries, exam.left_out, exam.nearest, strict=True):
+        [own] = collection.search(query, 1, None, ["_rowid", "_distance"])["_rowid"].to_pylist()
+        assert own in out
+        assert len({path_of[one].rpartition("/")[0] for one in out}) == 1
+        assert not set(out) & set(nearest)
+    assert exam.measure(collection, collection_index.IndexChoice("", 250)).recall == 1
 
 
 def test_a_small_collection_is_searched_exactly(collected, heard):

@@ -37,6 +37,7 @@ NEAREST = 10
 _NAME = "voices"
 _AGAIN = 2.0  # so many times the recordings, and the index is chosen anew
 _REFINE = (1, 2, 5, 10, 20, 50)
+_ALBUM = 30  # recordings in a folder that is one
 _FEW = 20  # queries that tell how long comparing all takes
 
 
@@ -81,27 +82,28 @@ class Exam:
     """Queries with their true answers.
 
     Attributes:
-        queries: (Q, D) recordings of the collection, each asked about as if it were not in it.
-        own: (Q,) their row numbers.
-        nearest: (Q, 10) of the rows that are nearest to each.
+        queries: (Q, D), as the table has them.
+        left_out: of each the row numbers that it is asked about as if they were not there.
+        nearest: (Q, 10) of the other rows that are nearest to each.
     """
 
     queries: FloatArray
-    own: IntArray
+    left_out: tuple[IntArray, ...]
     nearest: IntArray
 
     def few(self) -> "Exam":
         """Some of it."""
-        return Exam(self.queries[:_FEW], self.own[:_FEW], self.nearest[:_FEW])
+        return Exam(self.queries[:_FEW], self.left_out[:_FEW], self.nearest[:_FEW])
 
     def measure(self, collection: Collection, choice: IndexChoice) -> IndexChoice:
         """The choice with its recall and how long queries take."""
         hits, seconds = 0, []
-        for query, own, nearest in zip(self.queries, self.own, self.nearest, strict=True):
+        for query, left_out, nearest in zip(self.queries, self.left_out, self.nearest, strict=True):
+            most = NEAREST + len(left_out)
             start = time.perf_counter()
-            found = collection.search(query, NEAREST + 1, choice, ["_rowid", "_distance"])["_rowid"]
+            found = collection.search(query, most, choice, ["_rowid", "_distance"])["_rowid"]
             seconds.append(time.perf_counter() - start)
-            others = [row for row in found.to_pylist() if row != own][:NEAREST]
+            others = [row for row in found.to_pylist() if row not in left_out][:NEAREST]
             hits += len(set(others) & set(nearest.tolist()))
         middle, slow = (1000 * float(np.quantile(seconds, share)) for share in (0.5, 0.95))
         return replace(
@@ -115,31 +117,58 @@ class Exam:
 
 
 def make_exam(collection: Collection, seed: int = 0) -> Exam:
-    """Some recordings as queries, and by comparing all recordings what is nearest to each."""
+    """Some recordings as queries, and by comparing all what is nearest to each.
+
+    Each is asked about as if its folder were not there, which mostly is its album: that is most like it, so it
+    is found too easily. Whoever asks about a new file has no other one of its album there.
+    """
     count = len(collection)
     which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count), replace=False))
     with lance_errors(collection.where):
-        taken = collection.table.take_offsets(which.tolist()).select([VECTOR]).with_row_id().to_arrow()
+        taken = (
+            collection.table.take_offsets(which.tolist()).select(["path", VECTOR]).with_row_id().to_arrow()
+        )
     asked = matrix_of(taken[VECTOR].combine_chunks())
-    own = taken["_rowid"].to_numpy().astype(np.int64)
-    return Exam(asked, own, exact_nearest(collection, asked, own))
+    left_out = _folders(collection, taken["path"].to_pylist(), taken["_rowid"].to_pylist())
+    return Exam(asked, left_out, exact_nearest(collection, asked, left_out))
 
 
-def exact_nearest(collection: Collection, asked: FloatArray, own: IntArray | None = None) -> IntArray:
+def _folders(collection: Collection, paths: Sequence[str], own: Sequence[int]) -> tuple[IntArray, ...]:
+    """The row numbers of all recordings in each one's folder; of a folder of very many its own alone."""
+    found: dict[str, list[int]] = {_folder(path): [] for path in paths}
+    for batch in collection.batches(["path", "_rowid"]):
+        for path, row in zip(batch["path"].to_pylist(), batch["_rowid"].to_pylist(), strict=True):
+            rows = found.get(_folder(path))
+            if rows is not None and len(rows) <= _ALBUM:
+                rows.append(row)
+    folders = (found[_folder(path)] for path in paths)
+    return tuple(
+        np.array(rows if len(rows) <= _ALBUM else [row], np.int64)
+        for row, rows in zip(own, folders, strict=True)
+    )
+
+
+def _folder(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[0]
+
+
+def exact_nearest(
+    collection: Collection, asked: FloatArray, left_out: Sequence[IntArray] | None = None
+) -> IntArray:
     """Row numbers (Q, 10) of the nearest to each of (Q, D), nearest first, by comparing all.
 
     Args:
         collection: which.
         asked: the queries, as its table has them.
-        own: (Q,) row numbers of the queries themselves, which are left out; None: they are not in it.
+        left_out: row numbers that are no answer to each; None: all may be.
     """
     best = np.full((len(asked), NEAREST), -np.inf, np.float32)
     rows: NDArray[np.int64] = np.full((len(asked), NEAREST), -1, np.int64)
     for batch in collection.batches([VECTOR, "_rowid"]):
         numbers = batch["_rowid"].to_numpy(zero_copy_only=False).astype(np.int64)
         scores = asked @ matrix_of(batch[VECTOR]).T
-        if own is not None:
-            scores[own[:, None] == numbers] = -np.inf
+        for line, out in zip(scores, left_out or (), strict=False):
+            line[np.isin(numbers, out)] = -np.inf
         scores = np.concatenate((best, scores), axis=1)
         every = np.concatenate((rows, np.broadcast_to(numbers, (len(asked), len(numbers)))), axis=1)
         first = np.argpartition(-scores, NEAREST - 1, axis=1)[:, :NEAREST]
