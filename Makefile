@@ -42,7 +42,7 @@ slow: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 kill: $(VENV)/installed
-	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py tests/tags/test_tag_kills.py
+	OMP_NUM_THREADS=1 SINGERID_KILLS=1000 $(BIN)/pytest tests/library/test_kills.py tests/tags/test_tag_kills.py tests/library/test_collecting_fails.py
 
 demo: $(VENV)/installed
 	$(BIN)/singerid demo

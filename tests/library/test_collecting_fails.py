@@ -22,7 +22,7 @@ from singerid.library.records import Settings
 pytest.importorskip("lancedb", reason="the extra [scale] is not installed")
 
 EARS = Path(small_ears.__file__)
-KILLS = max(3, int(os.environ.get("SINGERID_KILLS", "20")) // 5)
+KILLS = max(3, int(os.environ.get("SINGERID_KILLS", "20")) // 20)
 
 
 def told(*arguments: object) -> str:

@@ -22,7 +22,7 @@ SMALL = (Kind("IvfSq", {}, 100), Kind("IvfFlat", {}, 100, is_exact=True))
 
 @pytest.fixture(autouse=True)
 def _few_queries(monkeypatch):
-    monkeypatch.setattr(collection_index, "QUERIES", 150)
+    monkeypatch.setattr(collection_index, "QUERIES", 80)
     monkeypatch.setattr(collection_index, "FAST_MS", 1e9)
     monkeypatch.setattr(
         collection_index, "_is_worth_it", lambda *_: True
@@ -255,9 +255,9 @@ def test_the_recall_of_an_index_is_what_was_measured(own_collection, heard, kind
     assert choice.kind == kind.name
     assert choice.recall >= 0.98
     assert choice.probes < choice.partitions == 30
-    assert choice.queries == 150
+    assert choice.queries == 80
     assert Collection.open(str(own_collection)).index == choice, "it is kept with the collection"
-    assert abs(_true_recall(own_collection, heard[1]) - choice.recall) < 0.03
+    assert abs(_true_recall(own_collection, heard[1]) - choice.recall) < 0.04
     # A poorer setting of the same index is measured as poorer: the index is what answers.
     collection.index = replace(choice, probes=1, refine=1 if choice.refine else 0)
     assert _true_recall(own_collection, heard[1]) < choice.recall - 0.02

@@ -2,7 +2,7 @@
 
 First it is told which recordings of the files are new. Then, what all recordings share; then the new ones are
 added, each part at once or not at all. Killed anywhere, the next time finds what is there already: by keys of
-eight bytes, so a run takes some ten bytes of memory for each recording.
+eight bytes, so a run takes some tens of bytes of memory for each recording.
 
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """

@@ -216,10 +216,11 @@ class Collection:
         """How it is searched; None: nothing was chosen, so every recording is compared."""
         with lance_errors(self.where):
             kept = (self.table.schema.field(VECTOR).metadata or {}).get(_ABOUT)
-        if not kept:
+        try:
+            value = json.loads(kept or "null")
+            return value and IndexChoice(**{**value, "tried": tuple(value["tried"])})
+        except (ValueError, TypeError, KeyError):  # of another version: it is chosen again
             return None
-        value = json.loads(kept)
-        return IndexChoice(**{**value, "tried": tuple(value["tried"])})
 
     @index.setter
     def index(self, choice: IndexChoice | None) -> None:
@@ -326,7 +327,7 @@ def lance_errors(where: str) -> Iterator[None]:
         text = one_line(error)
         if "No space left" in text or "File too large" in text or "Quota" in text:
             remedy = "free some space, then run the same command again: it goes on"
-        elif "ermission denied" in text or "Read-only" in text or "Forbidden" in text:
+        elif any(word in text.lower() for word in ("denied", "read-only", "forbidden", "unauthorized")):
             remedy = "check that you may read and write it"
         else:
             remedy = "check that it is there and may be read and written; a damaged one is made anew"

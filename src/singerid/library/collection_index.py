@@ -119,8 +119,8 @@ class Exam:
 def make_exam(collection: Collection, seed: int = 0) -> Exam:
     """Some recordings as queries, and by comparing all what is nearest to each.
 
-    Each is asked about as if its folder were not there, which mostly is its album: that is most like it, so it
-    is found too easily. Whoever asks about a new file has no other one of its album there.
+    Each is asked about as if its folder were not there, which mostly is its album: that is most like it, and
+    too easily found. Whoever asks about a new file has no other one of its album there.
     """
     count = len(collection)
     which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count), replace=False))
