@@ -33,7 +33,7 @@ from singerid.library.collection import (
     lance_errors,
     open_table,
 )
-from singerid.library.collection_index import bring_up_to_date
+from singerid.library.collection_index import bring_up_to_date, put_back
 from singerid.library.parquet_rows import (
     FILE_COLUMNS,
     SOUND_COLUMNS,
@@ -121,6 +121,7 @@ def collect(
         collection = None if table is None else Collection(where, table)
         if collection is not None:
             _refuse_other_vectors(collection, files)
+            put_back(collection)
         have = _keys_in(collection)
         say(f"looking into {counted(len(files.paths), 'file')}")
         found = _look(files, have, spread)

@@ -108,10 +108,10 @@ class IndexChoice:
 
     Attributes:
         kind: of LanceDB's index; "": none, every recording is compared.
-        count: recordings when it was measured.
-        made_of: recordings when it was made.
+        count: recordings when it was made and measured.
         partitions: groups of recordings that it has.
         probes: of those, how many are looked into.
+        walk: of a graph, how many recordings are held in view; 0: it is none.
         refine: so many times more than is asked for are compared exactly; 0: what it has is exact.
         recall: share of the true ten nearest that it finds.
         queries: that this was measured with.
@@ -123,9 +123,9 @@ class IndexChoice:
 
     kind: str
     count: int
-    made_of: int = 0
     partitions: int = 0
     probes: int = 0
+    walk: int = 0
     refine: int = 0
     recall: float = 1.0
     queries: int = 0
@@ -279,6 +279,8 @@ class Collection:
             if choice is None or not choice.kind:
                 return query.bypass_vector_index().to_arrow()
             query = query.nprobes(choice.probes)
+            if choice.walk:
+                query = query.ef(max(choice.walk, most * max(1, choice.refine)))  # fewer are refused
             if choice.refine:
                 query = query.refine_factor(choice.refine)
             return query.to_arrow()

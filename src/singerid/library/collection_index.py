@@ -1,14 +1,16 @@
 """How a large collection is searched: exactly, or by an index whose recall was measured on the collection.
 
 An index looks at a part of the recordings alone, so it misses some of the nearest. How many it misses depends
-on the voices, and no setting is good for all. So each index is measured here against exact search, and kept
-only if it finds nearly all; otherwise every recording is compared.
+on the voices, and no setting is good for all. So each index is measured here against exact search, by
+recordings that are taken out of the table meanwhile; it is kept only if it finds nearly all. Otherwise every
+recording is compared.
 
 Letters in shapes: N recordings, Q queries, D size of a vector.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +21,11 @@ from singerid.library.collection import (
     VECTOR,
     Collection,
     IndexChoice,
+    connected,
     import_lancedb,
     lance_errors,
 )
-from singerid.library.parquet_rows import matrix_of
+from singerid.library.parquet_rows import FILE_COLUMNS, SOUND_COLUMNS, keys_of, matrix_of
 from singerid.library.voiceprints import FloatArray, IntArray
 
 EXACT_MOST = 200_000
@@ -35,10 +38,14 @@ QUERIES = 500
 NEAREST = 10
 
 _NAME = "voices"
-_AGAIN = 2.0  # so many times the recordings, and the index is chosen anew
-_REFINE = (1, 2, 5, 10, 20, 50)
+_HELD = "held"  # the table of what is taken out meanwhile
+_AGAIN = 1.2  # so many times the recordings, and the index is chosen anew
+_PIECES = 10  # of an index: each time that it learns of new rows there is one more, which takes time
+_REFINE = (1, 2, 5, 10)
 _ALBUM = 30  # recordings in a folder that is one
+_ROUGH = 100  # queries that tell whether it is worth asking all
 _FEW = 20  # queries that tell how long comparing all takes
+_WORST_MISS = 0.03  # of a few queries, where all of them may still find enough
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ class Kind:
         options: of it.
         partition: recordings in each of its partitions, about.
         is_exact: what it looks at is compared exactly; else it keeps vectors in a coarser form.
+        is_graph: it walks from neighbour to neighbour, in all partitions; else it looks into some of them.
     """
 
     name: str
     options: dict[str, Any]
     partition: int
     is_exact: bool = False
+    is_graph: bool = False
 
     def config(self, count: int) -> Any:
         """What LanceDB makes it by, of so many recordings."""
@@ -68,12 +77,23 @@ class Kind:
         """How many it has of so many recordings."""
         return max(1, round(count / self.partition))
 
+    def choices(self, count: int) -> list[IndexChoice]:
+        """How it can be searched, the least work first."""
+        partitions = self.partitions(count)
+        start = IndexChoice(
+            self.name, count, partitions, partitions, refine=0 if self.is_exact else _REFINE[-1]
+        )
+        steps = [round(2 ** (step / 2)) for step in range(24)]
+        if self.is_graph:
+            return [replace(start, walk=step) for step in steps if 60 < step <= 2000]
+        return [replace(start, probes=step) for step in sorted({min(partitions, step) for step in steps})]
 
-# The order is that of docs/collections.md: the fastest that was measured comes first.
+
+# The order is that of docs/collections.md: the quickest to make comes first. The partitions are as large as
+# LanceDB has them: it joins smaller ones when an index learns of new rows, and the measure would be void.
 KINDS: tuple[Kind, ...] = (
-    Kind("IvfSq", {}, 1000),
-    Kind("IvfPq", {"num_sub_vectors": 48}, 1000),
-    Kind("IvfFlat", {}, 1000, is_exact=True),
+    Kind("IvfSq", {}, 8192),
+    Kind("HnswSq", {}, 2**20, is_graph=True),
 )
 
 
@@ -91,9 +111,9 @@ class Exam:
     left_out: tuple[IntArray, ...]
     nearest: IntArray
 
-    def few(self) -> "Exam":
+    def first(self, count: int) -> "Exam":
         """Some of it."""
-        return Exam(self.queries[:_FEW], self.left_out[:_FEW], self.nearest[:_FEW])
+        return Exam(self.queries[:count], self.left_out[:count], self.nearest[:count])
 
     def measure(self, collection: Collection, choice: IndexChoice) -> IndexChoice:
         """The choice with its recall and how long queries take."""
@@ -108,7 +128,6 @@ class Exam:
         middle, slow = (1000 * float(np.quantile(seconds, share)) for share in (0.5, 0.95))
         return replace(
             choice,
-            count=len(collection),
             recall=hits / self.nearest.size,
             queries=len(self.queries),
             median_ms=round(middle, 2),
@@ -116,25 +135,49 @@ class Exam:
         )
 
 
-def make_exam(collection: Collection, seed: int = 0) -> Exam:
-    """Some recordings as queries, and by comparing all what is nearest to each.
+@contextmanager
+def holding_out(collection: Collection, seed: int = 0) -> Iterator[Exam]:
+    """Some recordings as queries, which are taken out of the table meanwhile, with what is nearest to each.
 
-    Each is asked about as if its folder were not there, which mostly is its album: that is most like it, and
-    too easily found. Whoever asks about a new file has no other one of its album there.
+    What an index was made with it finds too easily: a graph leads to it. Each is asked about as if its folder
+    were not there either, which mostly is its album: that is most like it, and too easily found as well.
+    Whoever asks about a new file has no other one of its album there.
     """
     count = len(collection)
-    which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count), replace=False))
+    which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count // 2), replace=False))
+    database = connected(import_lancedb(), collection.where)
     with lance_errors(collection.where):
-        taken = (
-            collection.table.take_offsets(which.tolist()).select(["path", VECTOR]).with_row_id().to_arrow()
-        )
-    asked = matrix_of(taken[VECTOR].combine_chunks())
-    left_out = _folders(collection, taken["path"].to_pylist(), taken["_rowid"].to_pylist())
-    return Exam(asked, left_out, exact_nearest(collection, asked, left_out))
+        rows = collection.table.take_offsets(which.tolist()).with_row_id().to_arrow()
+        held = rows.drop(["_rowid"])
+        database.create_table(_HELD, held, mode="overwrite")
+        collection.table.delete(f"_rowid IN ({', '.join(map(str, rows['_rowid'].to_pylist()))})")
+    try:
+        asked = matrix_of(rows[VECTOR].combine_chunks())
+        left_out = _folders(collection, rows["path"].to_pylist())
+        yield Exam(asked, left_out, exact_nearest(collection, asked, left_out))
+    finally:
+        put_back(collection)
 
 
-def _folders(collection: Collection, paths: Sequence[str], own: Sequence[int]) -> tuple[IntArray, ...]:
-    """The row numbers of all recordings in each one's folder; of a folder of very many its own alone."""
+def put_back(collection: Collection) -> None:
+    """Put what was held out into the table again; after a kill, too."""
+    database = connected(import_lancedb(), collection.where)
+    with lance_errors(collection.where):
+        try:
+            held = database.open_table(_HELD).to_arrow()
+        except ValueError:  # nothing is
+            return
+        there: set[int] = set()
+        own = {int(key) for batch in held.to_batches() for key in keys_of(batch)[0]}
+        for batch in collection.batches([*SOUND_COLUMNS, *FILE_COLUMNS]):
+            there |= own & {int(key) for key in keys_of(batch)[0]}
+        if not there:  # all of them were taken out at once, and so are they put back
+            collection.table.add(held.cast(collection.table.schema))
+        database.drop_table(_HELD)
+
+
+def _folders(collection: Collection, paths: Sequence[str]) -> tuple[IntArray, ...]:
+    """The row numbers of all recordings in each one's folder; none of a folder of very many."""
     found: dict[str, list[int]] = {_folder(path): [] for path in paths}
     for batch in collection.batches(["path", "_rowid"]):
         for path, row in zip(batch["path"].to_pylist(), batch["_rowid"].to_pylist(), strict=True):
@@ -142,10 +185,7 @@ def _folders(collection: Collection, paths: Sequence[str], own: Sequence[int]) -
             if rows is not None and len(rows) <= _ALBUM:
                 rows.append(row)
     folders = (found[_folder(path)] for path in paths)
-    return tuple(
-        np.array(rows if len(rows) <= _ALBUM else [row], np.int64)
-        for row, rows in zip(own, folders, strict=True)
-    )
+    return tuple(np.array(rows if len(rows) <= _ALBUM else [], np.int64) for rows in folders)
 
 
 def _folder(path: str) -> str:
@@ -193,34 +233,25 @@ def bring_up_to_date(
     count, kept = len(collection), collection.index
     if count <= exact_most:
         choice = IndexChoice("", count)
-        if kept is not None and kept.kind:
-            collection.index = None
-            _drop(collection)
         collection.index = choice
+        _drop(collection)
         return choice
     # Up to EXACT_MOST nothing was measured.
-    was_measured = kept is not None and bool(kept.queries)
-    if kept is not None and was_measured and kept.count == count:
+    if kept is not None and kept.queries and count < _AGAIN * kept.count and _pieces(collection) <= _PIECES:
         return kept
-    is_due = kept is None or not was_measured or count >= _AGAIN * kept.made_of
-    if kept is not None and not is_due and not kept.kind:  # no index was good, which few more do not change
-        collection.index = replace(kept, count=count)
-        return replace(kept, count=count)
+    collection.index = None  # until one is measured every recording is compared
     say("finding the true nearest of some recordings, to measure by")
-    exam = make_exam(collection)
-    if kept is not None and not is_due:
-        say("measuring the index again")
-        measured = exam.measure(collection, kept)
-        if measured.recall >= NEEDED:
-            collection.index = measured
-            return measured
-    return _choose(collection, exam, kinds, say)
+    with holding_out(collection) as exam:
+        choice = _choose(collection, exam, kinds, say)
+    with lance_errors(collection.where):
+        collection.table.optimize()  # the index learns of those that were held out
+    collection.index = choice
+    return choice
 
 
 def _choose(
     collection: Collection, exam: Exam, kinds: Sequence[Kind], say: Callable[[str], None]
 ) -> IndexChoice:
-    collection.index = None  # until one is measured every recording is compared
     found: list[tuple[Kind, IndexChoice]] = []
     tried = []
     last: Kind | None = None
@@ -228,27 +259,22 @@ def _choose(
         say(f"making an index, {kind.name}")
         seconds = build(collection, kind)
         last = kind
-        tuned = tune(collection, kind, exam)
-        tuned = replace(tuned, seconds=round(seconds, 1))
+        tuned = replace(tune(collection, kind, exam), seconds=round(seconds, 1))
         tried.append(told(tuned))
         say(tried[-1])
         if tuned.recall >= NEEDED:
             found.append((kind, tuned))
             if tuned.slow_ms <= FAST_MS:
                 break
-    exact = exam.few().measure(collection, IndexChoice("", len(collection), len(collection)))
+    exact = exam.first(_FEW).measure(collection, IndexChoice("", len(collection)))
     tried.append(told(exact))
     best = min(found, key=lambda each: each[1].median_ms, default=None)
     if best is None or not _is_worth_it(best[1], exact):
         _drop(collection)
-        choice = exact
-    else:
-        if best[0] is not last:
-            build(collection, best[0])
-        choice = best[1]
-    choice = replace(choice, tried=tuple(tried))
-    collection.index = choice
-    return choice
+        return replace(exact, tried=tuple(tried))
+    if best[0] is not last:
+        build(collection, best[0])
+    return replace(best[1], tried=tuple(tried))
 
 
 def _is_worth_it(choice: IndexChoice, exact: IndexChoice) -> bool:
@@ -264,23 +290,23 @@ def build(collection: Collection, kind: Kind) -> float:
     return time.perf_counter() - start
 
 
-def tune(collection: Collection, kind: Kind, exam: Exam, needed: float = NEEDED) -> IndexChoice:
+def tune(collection: Collection, kind: Kind, exam: Exam) -> IndexChoice:
     """The least work with which an index that was made finds enough; where none does, the most work."""
-    count = len(collection)
-    partitions = kind.partitions(count)
-    choice = IndexChoice(kind.name, count, count, partitions, refine=0 if kind.is_exact else _REFINE[-1])
-    steps = sorted({min(partitions, round(2 ** (step / 2))) for step in range(24)})
-    for probes in steps:  # what is asked for first is compared exactly as often as can be
-        choice = exam.measure(collection, replace(choice, probes=probes))
-        if choice.recall >= needed:
+    choices = kind.choices(len(collection))
+    rough = exam.first(_ROUGH)
+    for choice in choices:
+        is_last = choice is choices[-1]
+        if not is_last and rough.measure(collection, choice).recall < NEEDED - _WORST_MISS:
+            continue
+        measured = exam.measure(collection, choice)
+        if measured.recall >= NEEDED or is_last:
             break
-    else:
-        return choice
-    for refine in () if kind.is_exact else _REFINE:
-        less = exam.measure(collection, replace(choice, refine=refine))
-        if less.recall >= needed:
+    # As many as can be were compared exactly so far.
+    for refine in () if kind.is_exact or measured.recall < NEEDED else _REFINE[:-1]:
+        less = exam.measure(collection, replace(measured, refine=refine))
+        if less.recall >= NEEDED:
             return less
-    return choice
+    return measured
 
 
 def told(choice: IndexChoice) -> str:
@@ -288,12 +314,20 @@ def told(choice: IndexChoice) -> str:
     if not choice.kind:
         measured = f": {choice.median_ms:.1f} ms a query" if choice.queries else ""
         return f"every recording is compared{measured}"
+    work = f"{choice.probes} of {choice.partitions} partitions"
+    work = f"walks of {choice.walk}" if choice.walk else work
     refine = f", {choice.refine} times as many compared exactly" if choice.refine else ""
     return (
         f"{choice.kind}: finds {choice.recall:.1%} of the true ten nearest of {choice.queries} recordings, "
         f"{choice.median_ms:.1f} ms a query, {choice.slow_ms:.1f} ms for 19 in 20 at most "
-        f"({choice.probes} of {choice.partitions} partitions{refine}; made in {choice.seconds:.0f} s)"
+        f"({work}{refine}; made in {choice.seconds:.0f} s)"
     )
+
+
+def _pieces(collection: Collection) -> int:
+    with lance_errors(collection.where):
+        statistics = collection.table.index_stats(_NAME)
+    return 0 if statistics is None else statistics.num_indices or 0
 
 
 def _drop(collection: Collection) -> None:
