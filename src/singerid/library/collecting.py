@@ -48,13 +48,12 @@ from singerid.library.parquet_rows import (
     read_keys,
     read_rows,
 )
-from singerid.library.voiceprints import FloatArray
 from singerid.system.files import locked
 from singerid.system.places import is_address
 from singerid.text import counted, names_text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 T = TypeVar("T")
 
@@ -281,23 +280,13 @@ def _write(files: HeardFiles, where: str, chosen: Sequence[tuple[str, Kept]]) ->
 
     for path, kept in chosen:
         for plain, vectors in read_rows(files, path, kept, PLAIN):
-            waiting.append(_row_batch(plain, collection.about.comparable(vectors), schema))
+            waiting.append(collection.about.rows(plain, collection.about.comparable(vectors)))
             written += len(vectors)
             if sum(map(len, waiting)) >= PART:
                 flush()
     if waiting:
         flush()
     return written
-
-
-def _row_batch(plain: "pa.RecordBatch", vectors: FloatArray, schema: "pa.Schema") -> "pa.RecordBatch":
-    import pyarrow as pa
-
-    flat = pa.array(np.ascontiguousarray(vectors).ravel())
-    columns = [plain[name].cast(schema.field(name).type) for name in PLAIN]
-    return pa.record_batch(
-        [*columns, pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])], schema=schema
-    )
 
 
 def _keys_in(collection: Collection | None) -> tuple[Keys, Keys]:
@@ -339,23 +328,8 @@ def _ready(
             return Collection(where, connected(lancedb, where).create_table(TABLE, schema=about.schema()))
         moved = np.linalg.norm(shared - collection.about.shared, axis=1).max()
         if moved > _MOVED:
-            _centre_anew(collection, about)
-            return Collection(where, collection.table)
+            collection.write_again(about)
     return collection
-
-
-def _centre_anew(collection: Collection, about: About) -> None:
-    """Take something else off all vectors; at once, or not at all."""
-    import pyarrow as pa
-
-    old, schema = collection.about, about.schema()
-
-    def again() -> Iterator[pa.RecordBatch]:
-        for batch in collection.batches([*PLAIN, VECTOR]):
-            vectors = old.heard(matrix_of(batch[VECTOR])).astype(np.float32)
-            yield _row_batch(batch, about.comparable(vectors), schema)
-
-    collection.table.add(pa.RecordBatchReader.from_batches(schema, again()), mode="overwrite")
 
 
 def _tidy(collection: Collection) -> None:

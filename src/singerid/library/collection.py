@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from singerid.encoders.back_end import BackEnd
 from singerid.errors import SingeridError
 from singerid.library.hearing import Hearing
+from singerid.library.parquet_rows import matrix_of
 from singerid.library.records import Settings
 from singerid.library.voiceprints import FloatArray, behind
 from singerid.sound.files import AudioError
@@ -72,6 +73,16 @@ class About:
         """Unit vectors (N, K, D) as the table has them: (N, K * D)."""
         nothing = np.eye(0, dtype=np.float32)
         return behind([BackEnd(own.astype(np.float32), nothing, False) for own in self.shared], vectors)
+
+    def rows(self, plain: "pa.RecordBatch", comparable: FloatArray) -> "pa.RecordBatch":
+        """Rows of the table: of other columns, and vectors (N, K * D)."""
+        import pyarrow as pa
+
+        schema = self.schema()
+        flat = pa.array(np.ascontiguousarray(comparable).ravel())
+        columns = [plain[name].cast(schema.field(name).type) for name in PLAIN]
+        columns.append(pa.FixedSizeListArray.from_arrays(flat, comparable.shape[1]))
+        return pa.record_batch(columns, schema=schema)
 
     def heard(self, comparable: FloatArray) -> NDArray[np.float64]:
         """The unit vectors (N, K, D) that became (N, K * D) of the table.
@@ -290,6 +301,32 @@ class Collection:
         with lance_errors(self.where):
             query = self.table.search().select([name for name in columns if name != "_rowid"])
             yield from query.with_row_id("_rowid" in columns).to_batches(rows)
+
+    def write_again(self, about: About, without: NDArray[np.integer] | None = None) -> None:
+        """Write all rows anew, at once or not at all; indexes, and what was chosen, are gone.
+
+        LanceDB's own deletion leaves rows where they are, and is slow to make an index around them.
+
+        Args:
+            about: what the table says of itself from then on; something else may be taken off the vectors.
+            without: numbers of rows that are left out.
+        """
+        import pyarrow as pa
+
+        def again() -> Iterator[pa.RecordBatch]:
+            for batch in self.batches([*PLAIN, VECTOR, "_rowid"]):
+                if without is not None:
+                    rows = batch["_rowid"].to_numpy(zero_copy_only=False)
+                    batch = batch.filter(pa.array(~np.isin(rows, without)))
+                vectors = matrix_of(batch[VECTOR])
+                if about is not self.about:
+                    vectors = about.comparable(self.about.heard(vectors).astype(np.float32))
+                yield about.rows(batch, vectors)
+
+        with lance_errors(self.where):
+            reader = pa.RecordBatchReader.from_batches(about.schema(), again())
+            self.table.add(reader, mode="overwrite")
+        self.about = about
 
 
 def import_lancedb() -> Any:

@@ -148,9 +148,8 @@ def holding_out(collection: Collection, seed: int = 0) -> Iterator[Exam]:
     database = connected(import_lancedb(), collection.where)
     with lance_errors(collection.where):
         rows = collection.table.take_offsets(which.tolist()).with_row_id().to_arrow()
-        held = rows.drop(["_rowid"])
-        database.create_table(_HELD, held, mode="overwrite")
-        collection.table.delete(f"_rowid IN ({', '.join(map(str, rows['_rowid'].to_pylist()))})")
+        database.create_table(_HELD, rows.drop(["_rowid"]), mode="overwrite")
+        collection.write_again(collection.about, without=rows["_rowid"].to_numpy())
     try:
         asked = matrix_of(rows[VECTOR].combine_chunks())
         left_out = _folders(collection, rows["path"].to_pylist())
