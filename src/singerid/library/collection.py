@@ -43,6 +43,7 @@ PLAIN = ("path", "size", "changed_ns", "fingerprint", "scheme", "seconds", "voic
 FORMAT = 1
 
 _ABOUT = b"singerid"
+_AHEAD = 2**27  # bytes
 _SPARE = 2  # of what is found: the recording that is asked about, by its sound and by its path
 
 
@@ -331,7 +332,9 @@ class Collection:
 
 def import_lancedb() -> Any:
     """The package lancedb; raises SingeridError where it is not installed."""
-    os.environ.setdefault("LANCEDB_LOG", "error")  # read when it is loaded
+    # Read when it is loaded. By default it reads up to 2 GB ahead.
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    os.environ.setdefault("LANCE_DEFAULT_IO_BUFFER_SIZE", str(_AHEAD))
     try:
         import lancedb
     except ImportError as error:
