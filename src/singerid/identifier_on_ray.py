@@ -30,6 +30,7 @@ from singerid.library.records import Settings
 from singerid.sound.files import AudioError, one_warning
 from singerid.system.devices import choose_device
 from singerid.system.file_names import absolute
+from singerid.system.files import writing
 from singerid.system.processes import WorkerDied
 from singerid.text import printable
 
@@ -94,17 +95,26 @@ class Asking:
         Raises:
             SingeridError: it cannot be opened there, or is another than this machine's.
         """
-        copy = None
-        if self.library is not None:
-            copy = tempfile.TemporaryDirectory(prefix="singerid-")
-            (Path(copy.name) / FILE).write_bytes(self.library)
-        where = None if copy is None else Path(copy.name)
-        identifier = self.question.load(self.device, self.weights, where)
-        if identity_of(identifier) != self.identity:
+        run, library = printable(self.question.run), self.library
+        if library is None:
+            identifier = self.question.load(self.device, self.weights)
+            if identity_of(identifier) != self.identity:
+                raise SingeridError(f"{run}: is another network there than here; put the same on both")
+            return Answering(identifier, self.folder)
+        # Voices are in it: where the system allows that, nobody finds the copy while it is open.
+        copy = tempfile.TemporaryDirectory(prefix="singerid-", ignore_cleanup_errors=True)
+        folder = Path(copy.name)
+        with writing(folder):
+            (folder / FILE).write_bytes(library)
+        try:
+            identifier = self.question.load(self.device, self.weights, folder)
+        except SingeridError as error:
             raise SingeridError(
-                f"{printable(self.question.run)}: has other weights there than on the machine that asks; "
-                "put the same on both"
-            )
+                f"cannot hear as {run} does ({error}); put the weights of the machine that asks there, too"
+            ) from error
+        identity_of(identifier)  # reads all of it
+        if os.name == "posix":
+            copy.cleanup()
         return Answering(identifier, self.folder, copy)
 
 
@@ -178,17 +188,16 @@ def answers_elsewhere(
     Raises:
         SingeridError: as `library.on_ray.hear`.
     """
-    asked = {str(absolute(file)): file for file in files}
-    seen: list[Path | str] = (
-        [] if not asked else [os.path.commonpath([str(Path(one).parent) for one in asked])]
-    )
-    seen += [path for path in (elsewhere.weights, question.pretrained_weights) if path is not None]
+    asked = [(str(absolute(file)), file) for file in files]
+    given = (elsewhere.weights, question.pretrained_weights)
+    seen: list[Path | str] = [path for path in given if path is not None]
     if identifier.library is None and question.run.exists():
         seen.append(question.run)
     work = _asking(identifier, question, elsewhere)
-    heard = hear([Asked(path) for path in asked], work, work.folder, elsewhere, seen=seen, step=step)
-    found = _answers(heard, asked)
-    for path, file in asked.items():
+    once = dict.fromkeys(path for path, _ in asked)
+    heard = hear([Asked(path) for path in once], work, work.folder, elsewhere, seen=seen, step=step)
+    found = _answers(heard, once)
+    for path, file in asked:
         outcome = found.get(clean(path))
         if outcome is None:
             yield Failure(str(file), CHANGED)
@@ -220,7 +229,8 @@ def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) ->
     mark = hashlib.sha256(f"{identity} {question.all_clips} {question.prior}".encode()).hexdigest()[:16]
     folder = HeardFolder(elsewhere.parquet, HeardBy(settings, mark), size, answers=True)
     run = absolute(question.run) if question.run.exists() else question.run
-    whole = replace(question, run=run)
+    weights = question.pretrained_weights
+    whole = replace(question, run=run, pretrained_weights=None if weights is None else absolute(weights))
     return Asking(whole, content, folder, elsewhere.device, elsewhere.weights, identity)
 
 

@@ -170,3 +170,23 @@ def test_import_of_several_ways_takes_the_librarys(folder, tmp_path):
         library.core.keep_settings(SETTINGS)
         assert library.import_from(folder.address) == (1, 0)
         assert set(enrolled(library)) == {"Ada1"}
+
+
+def test_whom_enroll_was_told_outlives_answers(folder, tmp_path):
+    answered = replace(folder, by=HeardBy(SETTINGS, "0123"), answers=True)
+    answered.write([replace(row(1), singer="", decision="known", answer="{}")])
+    folder.write([row(1)])
+    with Library.open(tmp_path / "library", create=True) as library:
+        assert library.import_from(folder.address) == (1, 0)
+        assert enrolled(library) == {"Ada1": ("Ada", row(1).vectors.tobytes())}
+
+
+def test_answers_of_networks_hold_no_voices(folder, tmp_path):
+    network = HeardFolder(folder.address, HeardBy(replace(SETTINGS, encoder="run"), "0123"), 0, answers=True)
+    network.write([replace(row(1), vectors=None, decision="known", answer="{}")])
+    with Library.open(tmp_path / "library", create=True) as library:
+        with pytest.raises(SingeridError, match="holds answers of networks alone"):
+            library.import_from(folder.address)
+        assert library.core.contents.settings is None
+        folder.write([row(1)])
+        assert library.import_from(folder.address) == (1, 0)

@@ -8,15 +8,11 @@ import typer
 
 from singerid.cli.options import Json
 from singerid.cli.printing import print_json
-from singerid.cli.reproduce import ReproduceCommand
+from singerid.cli.ray_options import Ray
 from singerid.system.console import conclude
 from singerid.system.streams import say as tell_person
 from singerid.system.streams import tell
 from singerid.text import counted, printable
-
-
-class CollectCommand(ReproduceCommand):
-    """Lets --ray stand without an address, too."""
 
 
 def collect(
@@ -33,10 +29,7 @@ def collect(
             metavar="FOLDER", help="The collection, or its address; made when missing, else added to."
         ),
     ],
-    ray: Annotated[
-        str | None,
-        typer.Option(metavar="[ADDRESS]", help="Spread it over a Ray cluster: local, auto, HOST:PORT."),
-    ] = None,
+    ray: Ray = None,
     json_output: Json = False,
 ) -> None:
     """Make a collection of recordings that were heard into Parquet, to find in it who sounds alike.

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from singerid.cli.collection import CollectCommand, collect, similar_in
+from singerid.cli.collection import collect, similar_in
 from singerid.cli.folding import FoldingCommand, FoldingGroup
 from singerid.cli.options import Device, Json, LibraryFolder, NewLibrary, SeparatorWeights, Threads, one_of
 from singerid.cli.printing import print_json, warn
+from singerid.cli.ray_options import RayCommand
 from singerid.config import AudioCondition
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.sound.separation.separators import SEPARATORS
@@ -203,7 +204,7 @@ def similar(
     print_rich(table)
 
 
-library.command(cls=CollectCommand)(collect)
+library.command(cls=RayCommand)(collect)
 
 
 @library.command(cls=FoldingCommand)

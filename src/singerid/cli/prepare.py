@@ -75,8 +75,9 @@ def prepare(
     ray: Ray = None,
     gpus_per_worker: GpusPerWorker = None,
     device: Annotated[
-        str, typer.Option(help="Where spectrograms, vocals, melody and vectors are made.")
-    ] = "cpu",
+        str | None,
+        typer.Option(help="Where spectrograms, vocals, melody and vectors are made; by default on the CPU."),
+    ] = None,
 ) -> None:
     """Extract features from recordings into a store. Run again, it does what is new or changed."""
     from singerid.preparation.on_ray import Elsewhere
@@ -92,8 +93,8 @@ def prepare(
     found = find_tracks(tree, manifest, dataset)
     for notice in found.notices:
         warn(notice)
-    spread = spread_of(ray, workers, gpus_per_worker, None, device)
-    where = choose_device(device if spread is None else "cpu")
+    spread = spread_of(ray, workers, gpus_per_worker, None, device or "auto")
+    where = choose_device((device or "cpu") if spread is None else "cpu")
     tools = Tools(found.root, vocals, stems_dir, weights, melody, tuple(dict.fromkeys(encoder or []))).whole()
     opened = tools.open(where)
     if opened.separator is not None and opened.separator.notice:

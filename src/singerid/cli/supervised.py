@@ -37,8 +37,8 @@ def supervise() -> int:
         start_new_session=True,
     )
 
-    def hand_on(number: int, _: FrameType | None) -> None:
-        child.send_signal(number)
+    def hand_on(_: int, __: FrameType | None) -> None:
+        child.send_signal(signal.SIGINT)  # for others Ray has an ending of its own, with a page of text
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -50,9 +50,10 @@ def supervise() -> int:
         os._exit(code)  # that process has told so
     if code in set(ExitCode):
         return code
-    if -code in (signal.SIGINT, signal.SIGTERM):
-        return ExitCode.INTERRUPTED
-    complain("the connection to the Ray cluster was lost, see to its head; run the command again to go on")
+    if code == 1:  # so Ray ends the process
+        complain("the Ray cluster is gone, see to its head; run the command again to go on")
+    else:
+        complain(f"ended before it was done ({code}); is memory too small? Run the command again to go on")
     return ExitCode.UNUSABLE
 
 

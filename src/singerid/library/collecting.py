@@ -7,7 +7,6 @@ eight bytes, so a run takes some tens of bytes of memory for each recording.
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -48,8 +47,9 @@ from singerid.library.parquet_rows import (
     read_keys,
     read_rows,
 )
+from singerid.system.file_names import absolute
 from singerid.system.files import locked
-from singerid.system.places import is_address
+from singerid.system.places import is_url
 from singerid.text import counted, names_text
 
 if TYPE_CHECKING:
@@ -337,13 +337,13 @@ def _tidy(collection: Collection) -> None:
     with lance_errors(collection.where), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # others that read it now have to open it again
         collection.table.optimize(
-            cleanup_older_than=timedelta(0), delete_unverified=not is_address(collection.where)
+            cleanup_older_than=timedelta(0), delete_unverified=not is_url(collection.where)
         )
 
 
 def _refuse_other_things(where: str) -> None:
     folder = Path(where)
-    if is_address(where) or not folder.exists():
+    if is_url(where) or not folder.exists():
         return
     if not folder.is_dir():
         raise SingeridError(f"{where}: is a file; give a folder for the collection")
@@ -364,19 +364,19 @@ def _refuse_other_vectors(collection: Collection, files: HeardFiles) -> None:
         return
     raise SingeridError(
         f"{collection.where}: holds vectors of {has.encoder} of the {has.audio} ({has.identity}), and "
-        f"{files.place.name} those of {come.encoder} of the {come.audio} ({come.identity}), which cannot be "
-        "compared; collect them into another folder"
+        f"{files.place.address} those of {come.encoder} of the {come.audio} ({come.identity}), which cannot "
+        "be compared; collect them into another folder"
     )
 
 
 def _alone(where: str) -> AbstractContextManager[None]:
-    if is_address(where):
+    if is_url(where):
         return nullcontext()
     return locked(Path(where), "another command is adding to it; run this one again when that has ended")
 
 
 def _absolute(where: str) -> str:
-    return where if is_address(where) else os.path.abspath(where)  # noqa: PTH100
+    return where if is_url(where) else str(absolute(where))
 
 
 def _chunks(items: Sequence[T]) -> list[Sequence[T]]:

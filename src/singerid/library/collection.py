@@ -30,7 +30,8 @@ from singerid.library.voiceprints import FloatArray, behind
 from singerid.sound.files import AudioError
 from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import CPU
-from singerid.system.places import is_address
+from singerid.system.file_names import absolute
+from singerid.system.places import is_url
 from singerid.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Collection:
             SingeridError: there is none, it cannot be read, or LanceDB is not installed.
         """
         lancedb = import_lancedb()
-        if not is_address(where) and not Path(where).is_dir():  # LanceDB would make it
+        if not is_url(where) and not Path(where).is_dir():  # LanceDB would make it
             raise SingeridError(f"{where}: does not exist; make it: singerid library collect PARQUET {where}")
         table = open_table(lancedb, where)
         if table is None:
@@ -251,7 +252,7 @@ class Collection:
         heard = self.hearing(path, lambda _: None)
         if heard.vectors is None:
             raise AudioError(path, "nobody is heard to sing in it")
-        return self.alike(heard.vectors, most, sound_fingerprint(path), os.path.abspath(path))  # noqa: PTH100
+        return self.alike(heard.vectors, most, sound_fingerprint(path), str(absolute(path)))
 
     def alike(
         self, vectors: FloatArray, most: int = 10, fingerprint: str = "", path: str = ""

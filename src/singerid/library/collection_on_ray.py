@@ -5,14 +5,13 @@ example, and have singerid installed. A part whose machine died is done again; s
 the same, `collect` takes out what came twice.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from singerid.errors import SingeridError
 from singerid.library.collecting import Spread
-from singerid.system.ray_cluster import LOCAL, connect, import_ray
+from singerid.system.ray_cluster import LOCAL, cluster, quiet_data
 from singerid.text import one_line
 
 
@@ -26,28 +25,14 @@ def spreading(address: str = LOCAL) -> Iterator[Spread]:
     Raises:
         SingeridError: Ray is not installed, or there is no cluster at the address.
     """
-    ray = import_ray()
-    connected = connect(ray, address)
-    try:
+    with cluster(address) as ray:
         yield lambda work, items: _spread(ray, work, items)
-    finally:
-        if connected:
-            ray.shutdown()
 
 
 def _spread(ray: Any, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
     if not items:
         return
-    try:
-        import ray.data
-    except ImportError as error:
-        raise SingeridError(
-            "--ray needs Ray Data, which is not all installed: pip install 'singerid[scale]'"
-        ) from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
+    quiet_data()
     rows = [{"item": item} for item in items]
     data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_Task(work))
     try:

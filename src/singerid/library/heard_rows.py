@@ -151,8 +151,12 @@ def is_heard_folder(address: str) -> bool:
     return is_url(address) or any(Path(address).glob(f"*/*{ENDING}"))
 
 
-def ways(address: str) -> dict[str, HeardBy]:
+def ways(address: str, with_voices: bool = False) -> dict[str, HeardBy]:
     """How the recordings of each folder of Parquet files were heard, by the folder's name.
+
+    Args:
+        address: of the folder that holds those.
+        with_voices: without those of answers by networks, which hold no vectors.
 
     Raises:
         SingeridError: there is no such folder, or what it holds is something else.
@@ -165,7 +169,15 @@ def ways(address: str) -> dict[str, HeardBy]:
         raise SingeridError(
             f"{place}: holds no Parquet files of heard recordings; give the folder that --parquet named"
         )
-    return {folder: read_metadata(f"{place}/{name}", place.metadata(name)) for folder, name in firsts.items()}
+    found = {}
+    for folder, name in firsts.items():
+        columns = place.schema(name)
+        by = read_metadata(f"{place}/{name}", columns.metadata)
+        if not with_voices or set(by.settings.sounds) <= set(columns.names):
+            found[folder] = by
+    if not found:
+        raise SingeridError(f"{place}: holds answers of networks alone, and no voices to read")
+    return found
 
 
 class Heard:
@@ -182,9 +194,9 @@ class Heard:
     def __init__(self, address: str, folders: Iterable[str] | None = None) -> None:
         self._place = Place(address)
         wanted = None if folders is None else set(folders)
-        self._files = [
-            name for name in self._place.files(ENDING) if wanted is None or name.split("/")[0] in wanted
-        ]
+        found = (name for name in self._place.files(ENDING) if wanted is None or name.split("/")[0] in wanted)
+        # What was heard for a library comes first: it tells who sings, which answers do not.
+        self._files = dict.fromkeys(sorted(found, key=lambda name: ("-" in name.split("/")[0], name)))
         self._heard: set[Key] = set()
         self._failed: dict[str, str] = {}  # the file that tells why, by path
         for name in self._files:
@@ -204,10 +216,10 @@ class Heard:
         for path in paths:
             if name := self._failed.pop(clean(path), None):
                 self._place.remove(name)
-                self._files.remove(name)
+                self._files.pop(name, None)
 
     def rows(self) -> Iterator[HeardRow]:
-        """All recordings, file by file, each once; of those that could not be used that were not since."""
+        """All recordings, each once, file by file."""
         seen: set[Key] = set()
         for name in self._files:
             for row in read_rows(self._place, name):

@@ -30,7 +30,7 @@ def import_heard(
     Raises:
         SingeridError: there are no such files, they are damaged, or were heard otherwise than by the library.
     """
-    found = ways(address)
+    found = ways(address, with_voices=True)
     settings = _chosen(core, {by.settings for by in found.values()}, address)
     if core.contents.settings is None:
         core.keep_settings(settings, entry)

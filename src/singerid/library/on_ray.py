@@ -5,12 +5,14 @@ the library is filled from these by the machine on which the command runs, in th
 code as without a cluster, so it ends as the same library.
 """
 
-import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from singerid.errors import SingeridError
+from singerid.errors import Failure, SingeridError
 from singerid.library.core import LibraryCore, settings_of
 from singerid.library.enroll import Entrant, HeardNew, New, OnStep
 from singerid.library.finding import known_at
@@ -23,11 +25,14 @@ from singerid.sound.fingerprint import SCHEME, sound_fingerprint
 from singerid.sound.length import lengths_on_cluster
 from singerid.system.devices import choose_device
 from singerid.system.file_names import absolute
+from singerid.system.files import writing
 from singerid.system.on_ray import Work, each_load, packed
+from singerid.system.places import is_url
 from singerid.system.processes import WorkerDied
 from singerid.system.ray_cluster import Spread, cluster, require_machines, room_for
 
 DIED = "its worker died of it several times; convert or remove it, or give workers more memory"
+_LOOKED_AT = 20  # files that are looked for on each machine
 CHANGED = "has changed since it was heard; run the command again"
 
 
@@ -46,6 +51,13 @@ class Elsewhere:
     parquet: str
     device: str = "auto"
     weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        # Workers start in other folders, and see GPUs that were not given to them.
+        whole = self.parquet if is_url(self.parquet) else str(absolute(self.parquet))
+        object.__setattr__(self, "parquet", whole)
+        if not self.spread.gpus:
+            object.__setattr__(self, "device", "cpu")
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,10 @@ def marked(path: str) -> HeardRow:
     """A row that says which file it is, as it is now."""
     try:
         status = Path(path).stat()
+    except FileNotFoundError:
+        return HeardRow(path, reason="does not exist; check the name")
     except OSError as error:
-        return HeardRow(path, reason=f"cannot be read ({error.strerror}); check its name and permissions")
+        return HeardRow(path, reason=f"cannot be read ({error.strerror}); check its permissions")
     return HeardRow(path, status.st_size, status.st_mtime_ns)
 
 
@@ -163,7 +177,6 @@ def hear(
     elsewhere: Elsewhere,
     *,
     seen: Sequence[Path | str] = (),
-    known: Sequence[str] = (),
     step: OnStep = lambda: None,
 ) -> Heard:
     """Hear files on a cluster; those that the folder has already are not heard again.
@@ -173,8 +186,7 @@ def hear(
         ears: opened once in each worker.
         folder: where they keep what they hear.
         elsewhere: the cluster, and how to use it.
-        seen: paths that all machines have to see.
-        known: folders beside that, by name, in which a file may stand already.
+        seen: paths that all machines have to see, beside some of the files.
         step: is called for each file that is done.
 
     Returns:
@@ -183,7 +195,7 @@ def hear(
     Raises:
         SingeridError: the cluster, a machine of it or the folder cannot be used; what was heard is kept.
     """
-    has = Heard(elsewhere.parquet, {folder.mark, *known})
+    has = Heard(elsewhere.parquet, {folder.mark})
     todo = []
     for one in asked:
         now = marked(one.path)
@@ -193,16 +205,39 @@ def hear(
             todo.append(one)
     if not todo:
         return has
-    has.forget_failures(one.path for one in todo)
     with cluster(elsewhere.spread.address) as ray:
         workers = room_for(ray, elsewhere.spread)
-        require_machines(ray, seen, [elsewhere.parquet])
+        with _shared(elsewhere.parquet) as mark:
+            require_machines(ray, [*seen, *_some(todo), *mark], [elsewhere.parquet])
+        has.forget_failures(one.path for one in todo)
         lengths = lengths_on_cluster(ray, [one.path for one in todo])
         loads = packed(todo, lengths, workers)
         for count in each_load(ray, ears, loads, elsewhere.spread):
             for _ in range(count):
                 step()
-    return Heard(elsewhere.parquet, {folder.mark, *known})
+    return Heard(elsewhere.parquet, {folder.mark})
+
+
+def _some(asked: Sequence[Asked]) -> list[str]:
+    """Files that are here, from all over what is asked for: all machines have to see them."""
+    there = (one.path for one in asked[:: max(1, len(asked) // _LOOKED_AT)] if Path(one.path).exists())
+    return list(islice(there, _LOOKED_AT))
+
+
+@contextmanager
+def _shared(address: str) -> Iterator[list[str]]:
+    """Within, there is a file that tells the folder from one of the same name on another machine."""
+    if is_url(address):
+        yield []
+        return
+    with writing(Path(address)):
+        Path(address).mkdir(parents=True, exist_ok=True)
+        mark = Path(address) / f".{secrets.token_hex(8)}.shared"
+        mark.touch()
+    try:
+        yield [str(mark)]
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 class HeardElsewhere:
@@ -237,7 +272,11 @@ class HeardElsewhere:
     def each(self, new: Iterable[New]) -> Iterator[HeardNew]:
         """What was heard of each file, and what was wrong with it."""
         for entrant, file in new:
-            row = self.row(entrant.path)
+            try:
+                row = self.row(entrant.path)
+            except AudioError as error:
+                yield entrant, file, Failure(str(entrant.path), error.reason)
+                continue
             voice = HeardVoice(row.vectors, row.seconds, row.voice_seconds, row.short, ())
             yield entrant, file, (voice, row.warning)
 
@@ -266,11 +305,13 @@ def hear_elsewhere(
     settings = core.settings
     folder = HeardFolder(elsewhere.parquet, HeardBy(settings), core.hearing.encoder.size)
     ears = Ears(settings, folder, elsewhere.device, elsewhere.weights)
-    seen = _common(asked) + ([] if elsewhere.weights is None else [elsewhere.weights])
+    own = [elsewhere.weights, file_of(settings.encoder)]
+    seen = [path for path in own if path is not None]
     heard = hear(asked, ears, folder, elsewhere, seen=seen, step=step)
     return HeardElsewhere(heard, [one.path for one in asked])
 
 
-def _common(asked: Sequence[Asked]) -> list[Path | str]:
-    """The folder that all files lie in."""
-    return [os.path.commonpath([str(Path(one.path).parent) for one in asked])] if asked else []
+def file_of(encoder: str) -> Path | None:
+    """The file or folder that an encoder is read from; None: it goes by its name."""
+    path = Path(encoder.partition(":")[2] or encoder)
+    return path if path.is_absolute() and path.exists() else None

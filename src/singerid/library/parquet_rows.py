@@ -18,7 +18,7 @@ from singerid.errors import Failure, SingeridError
 from singerid.library.heard_schema import read_metadata
 from singerid.library.records import Settings
 from singerid.library.voiceprints import FloatArray
-from singerid.system.places import Place, open_place
+from singerid.system.places import Place
 from singerid.text import one_line
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class HeardFiles:
         place: the folder.
         settings: what all of them were heard by.
         size: of a vector, D.
-        paths: in the folder's file system, sorted.
+        paths: of the files, from the folder on, sorted.
         failures: files that cannot be used.
     """
 
@@ -94,7 +94,8 @@ def heard_files(folder: str) -> HeardFiles:
     Raises:
         SingeridError: there are none, or they were heard by several settings.
     """
-    place = open_place(folder)
+    place = Place(folder)
+    place.require_folder()
     paths = place.files(".parquet")
     by: dict[tuple[Settings, int], list[str]] = defaultdict(list)
     failures = []
@@ -143,7 +144,7 @@ def _several(place: Place, by: Mapping[tuple[Settings, int], Sequence[str]]) -> 
         separator = f" by {settings.separator}" if settings.separator else ""
         told.append(f"{own} ({settings.encoder}, {settings.audio}{separator}, {settings.identity})")
     return (
-        f"{place.name}: holds vectors of several settings, which cannot be compared; "
+        f"{place}: holds vectors of several settings, which cannot be compared; "
         f"give one of these folders: {', '.join(told)}"
     )
 
@@ -156,7 +157,7 @@ def _reading(place: Place, path: str) -> Iterator[Any]:
 
     where = place.shown(path)
     try:
-        with place.system.open_input_file(path) as source, ParquetFile(source) as file:
+        with place.open(path) as source, ParquetFile(source) as file:
             yield file
     except (FileNotFoundError, PermissionError) as error:
         reason = f"cannot be read ({one_line(error)}); check that you may read it"

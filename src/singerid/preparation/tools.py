@@ -32,7 +32,7 @@ class Opened:
         """Which versions and weights: the same everywhere, or what is made differs."""
         separator = () if self.separator is None else (f"{self.separator.name}: {self.separator.origin}",)
         trackers = (f"{tracker.name}: {tracker.origin}" for tracker in self.trackers)
-        encoders = (f"{encoder.name}: {encoder.identity}" for encoder in self.encoders)
+        encoders = (f"{encoder.address}: {encoder.identity}" for encoder in self.encoders)
         return (*separator, *trackers, *encoders)
 
 
@@ -63,6 +63,7 @@ class Tools:
             tree=absolute(self.tree),
             stems=None if self.stems is None else absolute(self.stems),
             weights=None if self.weights is None else absolute(self.weights),
+            encoders=tuple(_whole(name) for name in self.encoders),
         )
 
     def open(self, device: torch.device) -> Opened:
@@ -77,3 +78,11 @@ class Tools:
             (open_tracker(self.melody, device),) if self.melody else (),
             tuple(open_encoder(name, device) for name in self.encoders),
         )
+
+
+def _whole(encoder: str) -> str:
+    """A name by which an encoder is found from any folder."""
+    kind, colon, file = encoder.partition(":")
+    if colon:
+        return f"{kind}:{absolute(file)}"
+    return str(absolute(encoder)) if Path(encoder).exists() else encoder

@@ -10,7 +10,7 @@ from typing import Any
 from singerid.errors import Failure
 from singerid.models.registry import MODELS, ModelEntry
 from singerid.reproduce.cell import CellJob, CellOutcome, attempt
-from singerid.system.ray_cluster import LOCAL, connect, import_ray
+from singerid.system.ray_cluster import LOCAL, cluster, import_ray
 
 RETRIES = 3  # of a run whose worker died
 
@@ -29,18 +29,14 @@ def run_on_cluster(
     Raises:
         SingeridError: Ray is not installed, or there is no cluster at the address.
     """
-    ray = import_ray()
+    import_ray()
     if not jobs:
         return
-    connected = connect(ray, address)
-    try:
+    with cluster(address) as ray:
         resources = ray.cluster_resources()
         needs = _needs(resources, jobs[0])
         on_connect(_slots(resources, needs))
         yield from _run(ray, jobs, needs)
-    finally:
-        if connected:
-            ray.shutdown()
 
 
 def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[CellOutcome]:

@@ -21,6 +21,10 @@ def told_seconds(path: Path) -> float:
                 return float(container.duration) / 1_000_000
     except (OSError, ValueError, av.FFmpegError):
         pass
+    return _by_size(path)
+
+
+def _by_size(path: Path) -> float:
     try:
         return path.stat().st_size / _BYTES_A_SECOND
     except (OSError, ValueError):
@@ -31,7 +35,13 @@ def lengths_on_cluster(ray: Any, paths: Sequence[str]) -> list[float]:
     """`told_seconds` of many files, read by a Ray cluster to which this process is connected."""
     read = ray.remote(_told).options(num_cpus=0.5)
     parts = [list(paths[first : first + _AT_ONCE]) for first in range(0, len(paths), _AT_ONCE)]
-    return [length for part in ray.get([read.remote(part) for part in parts]) for length in part]
+    lengths: list[float] = []
+    for part, reply in [(part, read.remote(part)) for part in parts]:
+        try:
+            lengths += ray.get(reply)
+        except ray.exceptions.RayError:  # a file of these that crashes the reader is told when it is heard
+            lengths += [_by_size(Path(path)) for path in part]
+    return lengths
 
 
 def _told(paths: list[str]) -> list[float]:

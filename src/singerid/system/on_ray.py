@@ -5,7 +5,6 @@ an item at which workers died again and again is given up alone. What a load giv
 leaves behind (a file) must be the same when the load is done twice.
 """
 
-import logging
 import platform
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from singerid.errors import SingeridError
 from singerid.plugins import LOADED, load_plugin
 from singerid.system.processes import WorkerDied
-from singerid.system.ray_cluster import Spread, room_for
+from singerid.system.ray_cluster import Spread, quiet_data, room_for
 from singerid.text import one_line, printable
 
 T = TypeVar("T")
@@ -80,13 +79,9 @@ def each_load(
     """
     if not loads:
         return
-    from ray.data import ActorPoolStrategy, DataContext
+    quiet_data()
+    from ray.data import ActorPoolStrategy
 
-    for logger in ("ray", "ray.data"):  # importing ray.data has set them
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
     size = min(room_for(ray, spread), len(loads))
     ledger = ray.remote(_Ledger).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
     name = secrets.token_hex(4)

@@ -47,16 +47,34 @@ class Place:
         return printable(self.address)
 
     def files(self, ending: str) -> list[str]:
-        """Names of the files below it with that ending, sorted; none where there is no such folder."""
+        """Names of the files below it with that ending, sorted, without hidden ones; none where it is not."""
         from pyarrow import fs
 
         with self._told("cannot be listed"):
             selector = fs.FileSelector(self._root, allow_not_found=True, recursive=True)
             found = self._system.get_file_info(selector)
         start = len(self._root.rstrip("/")) + 1
-        return sorted(
-            one.path[start:] for one in found if one.type == fs.FileType.File and one.path.endswith(ending)
-        )
+        names = (one.path[start:] for one in found if one.type == fs.FileType.File)
+        return sorted(name for name in names if name.endswith(ending) and not _is_hidden(name))
+
+    def require_folder(self) -> None:
+        """Raise SingeridError where it is not there, or is a file."""
+        from pyarrow import fs
+
+        with self._told("cannot be listed"):
+            kind = self._system.get_file_info(self._root).type
+        if kind == fs.FileType.NotFound:
+            raise SingeridError(f"{self}: does not exist; check the name")
+        if kind == fs.FileType.File:
+            raise SingeridError(f"{self}: is a file; give the folder that it lies in")
+
+    def shown(self, name: str) -> str:
+        """A file of it as a person knows it."""
+        return f"{self.address}/{name}"
+
+    def open(self, name: str) -> Any:
+        """A file of it, to be read by pyarrow; raises what pyarrow raises."""
+        return self._system.open_input_file(f"{self._root}/{name}")
 
     def write(self, name: str, table: "pa.Table") -> None:
         """Write a Parquet file, whole or not at all, in place of one that is there.
@@ -64,14 +82,18 @@ class Place:
         Raises:
             SingeridError: it cannot be written.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = f"{self._root}/{name}"
         with self._told("cannot be written"):
             self._system.create_dir(path.rpartition("/")[0], recursive=True)
         if not self.is_local:
+            # Made here first: a stream that is left by an error would end as half a file.
+            made = pa.BufferOutputStream()
+            pq.write_table(table, made)
             with self._told("cannot be written"), self._system.open_output_stream(path) as stream:
-                pq.write_table(table, stream)
+                stream.write(made.getvalue())
             return
         # Readers look for an ending that this name does not have.
         passing = f"{path}.{secrets.token_hex(4)}.incoming"
@@ -94,20 +116,19 @@ class Place:
         """
         import pyarrow.parquet as pq
 
-        with self._told("cannot be read", name), self._system.open_input_file(f"{self._root}/{name}") as file:
+        with self._told("cannot be read", name), self.open(name) as file:
             return pq.read_table(file, columns=columns)
 
-    def metadata(self, name: str) -> dict[bytes, bytes] | None:
-        """The metadata of a Parquet file; raises SingeridError as `read`."""
+    def schema(self, name: str) -> "pa.Schema":
+        """The columns of a Parquet file, with its metadata; raises SingeridError as `read`."""
         import pyarrow.parquet as pq
 
-        with self._told("cannot be read", name), self._system.open_input_file(f"{self._root}/{name}") as file:
-            found: dict[bytes, bytes] | None = pq.read_schema(file).metadata
-        return found
+        with self._told("cannot be read", name), self.open(name) as file:
+            return pq.read_schema(file)
 
     def remove(self, name: str) -> None:
         """Remove a file that may be there."""
-        with suppress(FileNotFoundError), self._told("cannot be written"):
+        with self._told("cannot be written"), suppress(FileNotFoundError):
             self._system.delete_file(f"{self._root}/{name}")
 
     def require_writable(self) -> None:
@@ -126,8 +147,6 @@ class Place:
 
         try:
             yield
-        except FileNotFoundError:
-            raise
         except (OSError, pa.ArrowException) as error:
             where = f"{self}/{printable(name)}" if name else str(self)
             remedy = (
@@ -138,6 +157,11 @@ class Place:
                 else "see to your rights there and to the network"
             )
             raise SingeridError(f"{where}: {what} ({one_line(error)}); {remedy}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether other programs, too, pass it over."""
+    return any(part.startswith((".", "_")) for part in name.split("/"))
 
 
 def _opened(address: str, is_local: bool) -> tuple[Any, str]:
@@ -155,7 +179,7 @@ def _opened(address: str, is_local: bool) -> tuple[Any, str]:
         return system, root
     except (ValueError, OSError, NotImplementedError) as known:
         try:
-            import fsspec  # type: ignore[import-untyped]
+            import fsspec
 
             system, root = fsspec.core.url_to_fs(address)
             return fs.PyFileSystem(fs.FSSpecHandler(system)), root

@@ -35,6 +35,21 @@ def import_ray() -> Any:
     return ray
 
 
+def quiet_data() -> None:
+    """Let Ray Data tell nothing of its own; raises SingeridError where not all of it is installed."""
+    try:
+        from ray.data import DataContext
+    except ImportError as error:
+        raise SingeridError(
+            "--ray needs Ray Data, which is not all installed: pip install 'singerid[scale]'"
+        ) from error
+    for name in ("ray", "ray.data"):  # importing it has set them
+        logging.getLogger(name).setLevel(logging.ERROR)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
 @contextmanager
 def cluster(address: str) -> Iterator[Any]:
     """Within, this process is connected to a Ray cluster; gives the package ray.
@@ -191,7 +206,8 @@ def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequenc
         except ray.exceptions.GetTimeoutError:
             problem = f"has not answered for {_LOOK_SECONDS} s; see to it, or take it out of the cluster"
         except ray.exceptions.RayError as error:
-            problem = f"cannot run singerid ({one_line(error)}); install it there, the same version as here"
+            cause = getattr(error, "cause", None) or error
+            problem = f"cannot run singerid ({one_line(cause)}); install it there, the same version as here"
         if problem:
             raise SingeridError(f"{printable(name)}: {problem}")
 
