@@ -185,10 +185,9 @@ def part(name: str, options: argparse.Namespace) -> dict[str, Any]:
             choice = exam.first(20).measure(collection, IndexChoice("", len(collection)))
         return {"exam_seconds": seconds, "peak_bytes": peak_bytes()} | asdict(choice)
     kind = replace(KINDS[name], partition=options.partition or KINDS[name].partition)
-    before = size_of(where)
     with holding_out(collection) as exam:
         seconds = build(collection, kind)
-        size, built = size_of(where) - before, peak_bytes()
+        size, built = size_of(where / "recordings.lance/_indices"), peak_bytes()
         start = time.perf_counter()
         choice = replace(tune(collection, kind, exam), seconds=round(seconds, 1))
         tuned = time.perf_counter() - start

@@ -319,6 +319,17 @@ def test_the_index_that_is_chosen_is_kept_and_used(own_collection, heard):
     assert "ANN" in plan.explain_plan()
 
 
+def test_an_index_of_many_pieces_is_made_anew(own_collection, monkeypatch):
+    collection = Collection.open(str(own_collection))
+    bring_up_to_date(collection, kinds=SMALL[:1], exact_most=1000)
+    said = []
+    bring_up_to_date(collection, said.append, SMALL[:1], exact_most=1000)
+    assert said == []
+    monkeypatch.setattr(collection_index, "_PIECES", 0)
+    bring_up_to_date(collection, said.append, SMALL[:1], exact_most=1000)
+    assert "making an index, IvfSq" in said
+
+
 def test_the_fastest_is_chosen_of_those_that_find_enough(own_collection, monkeypatch):
     monkeypatch.setattr(collection_index, "FAST_MS", 0.0)
     times = {"IvfSq": 3.0, "IvfFlat": 2.0}
