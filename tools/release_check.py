@@ -113,7 +113,7 @@ def install(environment: Path, wheel: Path, torch_index: str | None) -> Path:
 def run_readme(python: Path, work: Path) -> None:
     """Run the README's Python beside what the demo has left."""
     demo = work / "demo"
-    shutil.copytree(demo / "library-true-vocals", work / "my-singers")
+    shutil.copytree(demo / "library", work / "my-singers")
     shutil.copytree(demo / "runs" / "crnn_fgnl", work / "run")
     song = sorted((demo / "corpus" / "mixture").rglob("*.flac"))[0]
     shutil.copy(song, work / "song.mp3")  # the content decides what a file is
