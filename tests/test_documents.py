@@ -85,9 +85,7 @@ def test_stores_are_read_and_made_as_the_guides_say(place, recordings, capsys):
     song = recordings.tree / "bass" / "first" / "0.flac"
     (place / "MUSIC" / "bass" / "first").mkdir(parents=True)
     shutil.copy(song, place / "MUSIC" / "bass" / "first")
-    block = block.replace(
-        '"STORE", ', '"STORE", workers=1, '
-    )  # processes of their own cost more than they do
+    block = block.replace('"STORE", ', '"STORE", workers=1, ')  # more take longer to start
     named = run([block])
     assert len(named["f0"]) == len(named["vocals"])
 
