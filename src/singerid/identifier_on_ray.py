@@ -80,6 +80,7 @@ class Asking:
         device: where workers compute.
         weights: of the separator; None: the published ones.
         identity: of the network, as this machine has it.
+        hears_voices: whether a network beside it hears there when somebody sings.
     """
 
     question: Question
@@ -88,6 +89,7 @@ class Asking:
     device: str
     weights: Path | None
     identity: str
+    hears_voices: bool
 
     def __call__(self) -> "Answering":
         """Open it.
@@ -100,6 +102,8 @@ class Asking:
             identifier = self.question.load(self.device, self.weights)
             if identity_of(identifier) != self.identity:
                 raise SingeridError(f"{run}: is another network there than here; put the same on both")
+            if self.hears_voices and identifier.voices is None:
+                raise SingeridError(f"{run}: {identifier.notice}")
             return Answering(identifier, self.folder)
         # Voices are in it: where the system allows that, nobody finds the copy while it is open.
         copy = tempfile.TemporaryDirectory(prefix="singerid-", ignore_cleanup_errors=True)
@@ -231,7 +235,8 @@ def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) ->
     run = absolute(question.run) if question.run.exists() else question.run
     weights = question.pretrained_weights
     whole = replace(question, run=run, pretrained_weights=None if weights is None else absolute(weights))
-    return Asking(whole, content, folder, elsewhere.device, elsewhere.weights, identity)
+    voices = identifier.voices is not None
+    return Asking(whole, content, folder, elsewhere.device, elsewhere.weights, identity, voices)
 
 
 def _answers(heard: Heard, asked: Iterable[str]) -> dict[str, HeardRow | str]:

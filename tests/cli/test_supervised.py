@@ -11,6 +11,8 @@ import pytest
 from cluster_here import EARS
 from made_voices import write_singers
 from programs import MAIN
+from singerid.cli.ray_options import elsewhere_of
+from singerid.errors import SingeridError
 
 pytest.importorskip("ray.data", reason="the extra [scale] is not installed")
 
@@ -33,21 +35,34 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--ray"], "--ray: say where what is heard is kept: --parquet FOLDER"),
-        (["--ray", "--parquet", "P", "--gpus-per-worker", "1", "--device", "cpu"], "choose one"),
-        (["--ray", "--parquet", "P", "--device", "cuda"], "say how much of a GPU a worker has"),
-        (["--ray", "127.0.0.1:9", "--parquet", "P"], "no Ray cluster answers there"),
-        (["--parquet", "P"], "--parquet goes with --ray"),
-        (["--workers", "2"], "--workers goes with --ray"),
-        (["--gpus-per-worker", "1"], "--gpus-per-worker is of a cluster's workers"),
+        ({"ray": "local"}, "--ray: say where what is heard is kept: --parquet FOLDER"),
+        ({"ray": "local", "parquet": "P", "gpus": 1.0, "device": "cpu"}, "choose one"),
+        ({"ray": "local", "parquet": "P", "device": "cuda"}, "say how much of a GPU a worker has"),
+        ({"parquet": "P"}, "--parquet goes with --ray"),
+        ({"workers": 2}, "--workers goes with --ray"),
+        ({"gpus": 1.0}, "--gpus-per-worker is of a cluster's workers"),
     ],
 )
-def test_what_does_not_go_together_is_one_line(options, message, tmp_path, monkeypatch):
+def test_what_does_not_go_together_is_told(options, message):
+    given = dict.fromkeys(("ray", "parquet", "workers", "gpus", "threads", "weights")) | {"device": "auto"}
+    with pytest.raises(SingeridError, match=message):
+        elsewhere_of(**given | options)
+
+
+def test_what_workers_are_told_holds_in_their_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    far = elsewhere_of("local", "heard", None, None, None, "auto", Path("weights"))
+    assert (far.parquet, far.weights) == (str(tmp_path / "heard"), tmp_path / "weights")
+    assert far.device == "cpu"  # Ray does not hide GPUs from workers that were given none
+    assert elsewhere_of("local", "s3://b/heard", None, 1.0, None, "auto", None).device == "auto"
+
+
+def test_an_error_comes_through(tmp_path):
     tree = write_singers(tmp_path / "tree", takes=1)
-    done = run("enroll", tmp_path / "library", tree, "--encoder", "small", *options)
+    where = ("--ray", "127.0.0.1:9", "--parquet", tmp_path / "P")
+    done = run("enroll", tmp_path / "library", tree, "--encoder", "small", *where)
     assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
+    assert "no Ray cluster answers there" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -68,15 +68,22 @@ def serial(tree, tmp_path_factory) -> dict[str, object]:
     return sums(folder)
 
 
-def processes(name: bytes) -> list[int]:
-    found = []
+def processes(name: bytes, start: int) -> list[int]:
+    """Those of that name that a process has started, or what it has started."""
+    commands, parents = {}, {}
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and name in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
+            if folder.name.isdigit():
+                pid = int(folder.name)
+                parents[pid] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                commands[pid] = (folder / "cmdline").read_bytes()
         except OSError:
             continue  # it has ended
-    return sorted(found)
+
+    def is_below(pid: int) -> bool:
+        return pid == start or (pid in parents and is_below(parents[pid]))
+
+    return sorted(pid for pid, command in commands.items() if name in command and is_below(pid))
 
 
 def heard_so_far(folder: Path) -> int:
@@ -95,10 +102,10 @@ def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, 
             assert process.poll() is None, "it was done before anything could be killed"
             if which == "the head":
                 for name in (b"gcs_server", b"raylet/raylet"):
-                    for victim in processes(name):
+                    for victim in processes(name, process.pid):
                         os.kill(victim, signal.SIGKILL)
                 break
-            workers = processes(b"ray::MapWorker")
+            workers = processes(b"ray::MapWorker", process.pid)
             for victim in workers[: 1 if which == "one worker" else (len(workers) + 1) // 2]:
                 os.kill(victim, signal.SIGKILL)
         output, errors = process.communicate(timeout=300)

@@ -23,6 +23,7 @@ from singerid.library.records import Settings
 from singerid.sound.files import AudioError, one_warning
 from singerid.sound.fingerprint import SCHEME, sound_fingerprint
 from singerid.sound.length import lengths_on_cluster
+from singerid.sound.separation.separators import knows_voices
 from singerid.system.devices import choose_device
 from singerid.system.file_names import absolute
 from singerid.system.files import writing
@@ -95,12 +96,14 @@ class Ears:
         folder: where it keeps what it hears.
         device: where it computes.
         weights: of the separator; None: the published ones.
+        hears_voices: whether the machine with the command hears when somebody sings.
     """
 
     settings: Settings
     folder: HeardFolder
     device: str
     weights: Path | None
+    hears_voices: bool
 
     def __call__(self) -> "Listening":
         """Open encoder and separator.
@@ -120,6 +123,11 @@ class Ears:
             raise SingeridError(
                 f"hears by other weights of {settings.encoder} or of its separator than this machine; put "
                 "the same into the cache of both"
+            )
+        if self.hears_voices and not hears_voices(hearing):
+            raise SingeridError(
+                "has no network that hears when somebody sings, as the machine that asks has; fetch it: "
+                "singerid encoders --fetch campplus"
             )
         return Listening(hearing, self.folder)
 
@@ -304,11 +312,18 @@ def hear_elsewhere(
             asked.append(Asked(path, entrant.singer, entrant.album))
     settings = core.settings
     folder = HeardFolder(elsewhere.parquet, HeardBy(settings), core.hearing.encoder.size)
-    ears = Ears(settings, folder, elsewhere.device, elsewhere.weights)
+    ears = Ears(settings, folder, elsewhere.device, elsewhere.weights, hears_voices(core.hearing))
     own = [elsewhere.weights, file_of(settings.encoder)]
     seen = [path for path in own if path is not None]
     heard = hear(asked, ears, folder, elsewhere, seen=seen, step=step)
     return HeardElsewhere(heard, [one.path for one in asked])
+
+
+def hears_voices(hearing: Hearing) -> bool:
+    """Whether it is heard when somebody sings: by separator, by encoder, or by a network beside it."""
+    if hearing.separator is not None and knows_voices(hearing.separator):
+        return True
+    return hearing.encoder.with_voice is not None or hearing.encoder.voices is not None
 
 
 def file_of(encoder: str) -> Path | None:

@@ -152,7 +152,7 @@ def prepare(
     call does not ask for them; where one cannot be made, the track stays with the rest. Of recordings of the
     same bytes or of the same sound one is kept, or none where they stand under several singers. A
     recording that cannot be opened this time keeps the features that it has. A run that is killed loses
-    only the tracks it was at.
+    only the tracks it was at; on a cluster those of the loads that had not come back.
 
     Args:
         tracks: what the store is to hold.

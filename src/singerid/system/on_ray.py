@@ -30,6 +30,7 @@ _DEATHS = (
 )
 _LOADS_A_WORKER = 16  # so that none works alone for long at the end
 _LEAST, _MOST = 30.0, 3600.0  # of weight in a load: seconds of sound
+_MOST_RETURNED = 600.0  # where nothing is kept before a load comes back
 _MOST_ITEMS = 500
 
 
@@ -43,15 +44,16 @@ class Work(Protocol[T_contra, R, S_co]):
         """What a load that is done gives back."""
 
 
-def packed(items: Sequence[T], weights: Sequence[float], workers: int) -> list[list[T]]:
+def packed(items: Sequence[T], weights: Sequence[float], workers: int, most: float = _MOST) -> list[list[T]]:
     """Items in loads of about the same weight, the heaviest items first.
 
     Args:
         items: what to pack.
         weights: of each: seconds of sound, or what goes with them.
         workers: how many will share the loads.
+        most: weight that no load goes on beyond: so much is lost with a worker.
     """
-    wanted = min(max(sum(weights) / (workers * _LOADS_A_WORKER), _LEAST), _MOST)
+    wanted = min(max(sum(weights) / (workers * _LOADS_A_WORKER), _LEAST), most)
     loads: list[list[T]] = []
     weight = wanted
     for at in sorted(range(len(items)), key=lambda at: (-weights[at], at)):
@@ -130,7 +132,7 @@ def each_on_ray(
         SingeridError: from a worker, which is named.
     """
     if items:
-        loads = packed(items, weights, room_for(ray, spread))
+        loads = packed(items, weights, room_for(ray, spread), _MOST_RETURNED)
         for done in each_load(ray, _Opening(open_work), loads, spread):
             yield from done
 
