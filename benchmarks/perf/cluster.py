@@ -56,7 +56,7 @@ def heard_by(ray: Any, workers: int, songs: list[Path], seconds: float, folder: 
     """Hear files once by so many workers."""
     settings = settings_of(Hearing.open("campplus", "mixture", None))
     kept = HeardFolder(str(folder), HeardBy(settings), 192)
-    opening = Timed(Ears(settings, kept, "cpu", None))
+    opening = Timed(Ears(settings, kept, "cpu", None, hears_voices=True))
     loads = packed([Asked(str(song)) for song in songs], [seconds] * len(songs), workers)
     asked = time.time()
     done = list(each_load(ray, opening, loads, Spread(workers=workers)))
