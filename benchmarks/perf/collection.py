@@ -160,8 +160,7 @@ def fresh_exam(collection: Collection, model: Model, first: int) -> Exam:
     vectors, *_ = next(model.songs(1, 3, first // 1000))
     which = np.random.default_rng(0).choice(len(vectors), FRESH, replace=False)
     asked = collection.about.comparable(vectors[which, None])
-    nobody = (np.zeros(0, np.int64),) * len(asked)
-    return Exam(asked, nobody, exact_nearest(collection, asked))
+    return Exam(asked, exact_nearest(collection, asked))
 
 
 def size_of(folder: Path) -> int:

@@ -41,11 +41,12 @@ TABLE = "recordings"
 VECTOR = "vector"
 PLAIN = ("path", "size", "changed_ns", "fingerprint", "scheme", "seconds", "voice_seconds", "singer", "album")
 """Columns of the table beside the vector, as in `heard_schema`."""
+SPARE = 2
+"""So many more are looked for: what is the recording itself, by its sound or by its path, is left out."""
 FORMAT = 1
 
 _ABOUT = b"singerid"
 _AHEAD = 2**27  # bytes
-_SPARE = 2  # of what is found: the recording that is asked about, by its sound and by its path
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +268,7 @@ class Collection:
         """
         asked = self.about.comparable(vectors[None])[0]
         columns = ["path", "singer", "fingerprint", "_distance"]
-        found = self.search(asked, most + _SPARE, self.index, columns).to_pylist()
+        found = self.search(asked, most + SPARE, self.index, columns).to_pylist()
         return [
             Alike(row["path"], row["singer"], round(1 - row["_distance"], 4))
             for row in found

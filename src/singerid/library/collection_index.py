@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from singerid.library.collection import (
+    PLAIN,
+    SPARE,
     VECTOR,
     Collection,
     IndexChoice,
@@ -85,7 +87,7 @@ class Kind:
         )
         steps = [round(2 ** (step / 2)) for step in range(24)]
         if self.is_graph:
-            return [replace(start, walk=step) for step in steps if 60 < step <= 2000]
+            return [replace(start, walk=step) for step in steps if 30 < step <= 2000]
         return [replace(start, probes=step) for step in sorted({min(partitions, step) for step in steps})]
 
 
@@ -103,28 +105,24 @@ class Exam:
 
     Attributes:
         queries: (Q, D), as the table has them.
-        left_out: of each the row numbers that it is asked about as if they were not there.
-        nearest: (Q, 10) of the other rows that are nearest to each.
+        nearest: (Q, 10) row numbers of what is nearest to each.
     """
 
     queries: FloatArray
-    left_out: tuple[IntArray, ...]
     nearest: IntArray
 
     def first(self, count: int) -> "Exam":
         """Some of it."""
-        return Exam(self.queries[:count], self.left_out[:count], self.nearest[:count])
+        return Exam(self.queries[:count], self.nearest[:count])
 
     def measure(self, collection: Collection, choice: IndexChoice) -> IndexChoice:
-        """The choice with its recall and how long queries take."""
+        """The choice with its recall, and how long queries take that ask for as many as `alike` does."""
         hits, seconds = 0, []
-        for query, left_out, nearest in zip(self.queries, self.left_out, self.nearest, strict=True):
-            most = NEAREST + len(left_out)
+        for query, nearest in zip(self.queries, self.nearest, strict=True):
             start = time.perf_counter()
-            found = collection.search(query, most, choice, ["_rowid", "_distance"])["_rowid"]
+            found = collection.search(query, NEAREST + SPARE, choice, ["_rowid", "_distance"])["_rowid"]
             seconds.append(time.perf_counter() - start)
-            others = [row for row in found.to_pylist() if row not in left_out][:NEAREST]
-            hits += len(set(others) & set(nearest.tolist()))
+            hits += len(set(found.to_pylist()[:NEAREST]) & set(nearest.tolist()))
         middle, slow = (1000 * float(np.quantile(seconds, share)) for share in (0.5, 0.95))
         return replace(
             choice,
@@ -137,23 +135,26 @@ class Exam:
 
 @contextmanager
 def holding_out(collection: Collection, seed: int = 0) -> Iterator[Exam]:
-    """Some recordings as queries, which are taken out of the table meanwhile, with what is nearest to each.
+    """Some recordings as queries, with what is nearest to each; they are taken out of the table meanwhile.
 
-    What an index was made with it finds too easily: a graph leads to it. Each is asked about as if its folder
-    were not there either, which mostly is its album: that is most like it, and too easily found as well.
-    Whoever asks about a new file has no other one of its album there.
+    What an index was made with it finds too easily: a graph leads to it. With each its folder is taken out,
+    which mostly is its album: that is most like it, and too easily found as well. Whoever asks about a new
+    file has no other one of its album there.
     """
     count = len(collection)
-    which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count // 2), replace=False))
+    which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count // 4), replace=False))
     database = connected(import_lancedb(), collection.where)
     with lance_errors(collection.where):
-        rows = collection.table.take_offsets(which.tolist()).with_row_id().to_arrow()
-        database.create_table(_HELD, rows.drop(["_rowid"]), mode="overwrite")
-        collection.write_again(collection.about, without=rows["_rowid"].to_numpy())
+        asked = (
+            collection.table.take_offsets(which.tolist()).select(["path", VECTOR]).with_row_id().to_arrow()
+        )
+        out = _folders(collection, asked["path"].to_pylist(), asked["_rowid"].to_pylist())
+        held = collection.table.take_row_ids(out).select([*PLAIN, VECTOR]).to_arrow()
+        database.create_table(_HELD, held, mode="overwrite")
+        collection.write_again(collection.about, without=np.array(out, np.uint64))
     try:
-        asked = matrix_of(rows[VECTOR].combine_chunks())
-        left_out = _folders(collection, rows["path"].to_pylist())
-        yield Exam(asked, left_out, exact_nearest(collection, asked, left_out))
+        queries = matrix_of(asked[VECTOR].combine_chunks())
+        yield Exam(queries, exact_nearest(collection, queries))
     finally:
         put_back(collection)
 
@@ -175,40 +176,29 @@ def put_back(collection: Collection) -> None:
         database.drop_table(_HELD)
 
 
-def _folders(collection: Collection, paths: Sequence[str]) -> tuple[IntArray, ...]:
-    """The row numbers of all recordings in each one's folder; none of a folder of very many."""
+def _folders(collection: Collection, paths: Sequence[str], own: Sequence[int]) -> list[int]:
+    """Row numbers of some recordings, and of all in their folders; not of those in a folder of very many."""
     found: dict[str, list[int]] = {_folder(path): [] for path in paths}
     for batch in collection.batches(["path", "_rowid"]):
         for path, row in zip(batch["path"].to_pylist(), batch["_rowid"].to_pylist(), strict=True):
             rows = found.get(_folder(path))
             if rows is not None and len(rows) <= _ALBUM:
                 rows.append(row)
-    folders = (found[_folder(path)] for path in paths)
-    return tuple(np.array(rows if len(rows) <= _ALBUM else [], np.int64) for rows in folders)
+    albums = (rows for rows in found.values() if len(rows) <= _ALBUM)
+    return sorted({*own, *(row for rows in albums for row in rows)})
 
 
 def _folder(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[0]
 
 
-def exact_nearest(
-    collection: Collection, asked: FloatArray, left_out: Sequence[IntArray] | None = None
-) -> IntArray:
-    """Row numbers (Q, 10) of the nearest to each of (Q, D), nearest first, by comparing all.
-
-    Args:
-        collection: which.
-        asked: the queries, as its table has them.
-        left_out: row numbers that are no answer to each; None: all may be.
-    """
+def exact_nearest(collection: Collection, asked: FloatArray) -> IntArray:
+    """Row numbers (Q, 10) of the nearest to each of (Q, D), nearest first, by comparing all."""
     best = np.full((len(asked), NEAREST), -np.inf, np.float32)
     rows: NDArray[np.int64] = np.full((len(asked), NEAREST), -1, np.int64)
     for batch in collection.batches([VECTOR, "_rowid"]):
         numbers = batch["_rowid"].to_numpy(zero_copy_only=False).astype(np.int64)
-        scores = asked @ matrix_of(batch[VECTOR]).T
-        for line, out in zip(scores, left_out or (), strict=False):
-            line[np.isin(numbers, out)] = -np.inf
-        scores = np.concatenate((best, scores), axis=1)
+        scores = np.concatenate((best, asked @ matrix_of(batch[VECTOR]).T), axis=1)
         every = np.concatenate((rows, np.broadcast_to(numbers, (len(asked), len(numbers)))), axis=1)
         first = np.argpartition(-scores, NEAREST - 1, axis=1)[:, :NEAREST]
         best, rows = np.take_along_axis(scores, first, 1), np.take_along_axis(every, first, 1)
