@@ -283,8 +283,8 @@ def test_the_recall_of_an_index_is_what_was_measured(own_collection, kind):
             hits = 0
             for query in exam.queries:
                 best = set(numbers[np.argsort(-(vectors @ query))[:10]].tolist())
-                found = collection.search(query, 10, how, ["_rowid", "_distance"])
-                hits += len(best & set(found["_rowid"].to_pylist()))
+                found = collection.search(query, 12, how, ["_rowid", "_distance"])  # as `alike` does
+                hits += len(best & set(found["_rowid"].to_pylist()[:10]))
             return hits / (10 * len(exam.queries))
 
         assert choice.recall == recall(choice) >= 0.98
