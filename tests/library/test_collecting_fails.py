@@ -251,14 +251,14 @@ def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_twice(tmp_path):
     most = int(0.8 * steps[0])  # not every run takes as many
     for kill in range(KILLS):
         where = tmp_path / f"killed {kill}"
-        seconds = 0.0 if kill % 3 < 2 else chance.uniform(0.0, 0.3)
+        seconds = 0.0 if kill % 3 < 2 else chance.uniform(0.01, 0.1)
         step = 10**6 if seconds else chance.randint(1, most)
         times = 0
         while (done := _in_a_process(_KILLED, heard, where, step, seconds)).returncode < 0:
             times += 1
             # The next one comes further, or not as far.
             step = 10**6 if seconds or times > 2 else chance.randint(1, most)
-            seconds = seconds + 0.5 if seconds and times < 3 else 0.0
+            seconds = seconds + 0.2 if seconds and times < 3 else 0.0
         assert times, "it was done before it was killed"
         assert done.returncode == 0, done.stderr
         rows = Collection.open(str(where)).table.to_arrow()["path"].to_pylist()
