@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from singerid.cli.folding import FoldingGroup
+from singerid.cli.supervised import end_at_once
 from singerid.errors import ExitCode, SingeridError
 from singerid.system.caches import set_cache_folders
 from singerid.system.streams import complain, drop_output, guard_streams, output_failure, output_message
@@ -63,6 +64,7 @@ def main() -> None:
         code = _run()
     finally:
         drop_output()
+    end_at_once(code or 0)
     sys.exit(code)
 
 

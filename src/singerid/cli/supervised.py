@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 
 from singerid.errors import ExitCode
@@ -19,13 +20,26 @@ _MARK = "SINGERID_SUPERVISED"
 _LOOK_SECONDS = 1.0
 
 
+_here: list[int] = []  # that number, in that process
+
+
 def is_supervised() -> bool:
     """Whether this is that process; it then ends with the one that waits for it."""
     parent = os.environ.pop(_MARK, None)
     if parent is None:
         return False
+    _here.append(int(parent))
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     return True
+
+
+def end_at_once(code: int) -> None:
+    """End that process with all written; any other goes on. Ray, taken apart after Ctrl-C, may crash."""
+    if _here:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 def supervise() -> int:

@@ -25,9 +25,8 @@ R = TypeVar("R")
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
-_DEATHS = (
-    3  # of workers at one item, until it is given up: one or two may have been killed for something else
-)
+# Of workers at one item, until it is given up: one or two may have been killed for something else.
+_DEATHS = 3
 _LOADS_A_WORKER = 16  # so that none works alone for long at the end
 _LEAST, _MOST = 30.0, 3600.0  # of weight in a load: seconds of sound
 _MOST_RETURNED = 600.0  # where nothing is kept before a load comes back
