@@ -1,17 +1,29 @@
-"""Help in which no name is cut: Typer's tables fold, however narrow the terminal is."""
+"""A command whose help cuts no name and whose messages name its flags.
 
+Typer's tables fold here, however narrow the terminal is.
+"""
+
+from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from singerid.cli.flags import as_flags
+from singerid.system.streams import word_by
+
 
 class FoldingCommand(TyperCommand):
-    """A command whose help folds."""
+    """A command whose help folds, and whose messages name settings as its flags."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         _fold()
         super().format_help(ctx, formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        word_by(partial(as_flags, context=ctx))
+        return super().invoke(ctx)
 
 
 class FoldingGroup(TyperGroup):

@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -168,9 +168,22 @@ def say(message: str) -> None:
         print(message, flush=True)
 
 
+_worded: Callable[[str], str] = str
+
+
+def word_by(worded: Callable[[str], str]) -> None:
+    """Set how messages are worded on standard error, for the rest of the program.
+
+    Args:
+        worded: from a message of the library, which names settings, to what a person reads.
+    """
+    global _worded
+    _worded = worded
+
+
 def complain(message: str) -> None:
     """Print a line of the program's own on standard error."""
-    tell(f"singerid: {message}")
+    tell(f"singerid: {_worded(message)}")
 
 
 def tell(line: str) -> None:
