@@ -118,7 +118,7 @@ def test_too_few_is_one_line_and_changes_nothing(tmp_path, singers, takes):
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 5, float("nan")])
 def test_a_share_that_is_none_is_one_line(many, share):
-    with pytest.raises(SingeridError, match="must be above 0 and below 1"):
+    with pytest.raises(SingeridError, match="must be between 0 and 1"):
         many.calibrate(share)
 
 

@@ -48,12 +48,12 @@ def contents(large):
 
 
 def _page_of_the_schema(path):
-    """One that describes tables; the first page names it."""
+    """A page of the schema table, which the first page refers to."""
     return int.from_bytes(path.read_bytes()[108:112], "big") - 1
 
 
 @pytest.mark.parametrize("part", ["schema", 0.55, 0.75, 0.95])
-def test_of_a_damaged_file_what_can_be_read_is_kept_and_told(large, contents, tmp_path, part):
+def test_the_readable_part_of_a_damaged_file_is_kept_and_reported(large, contents, tmp_path, part):
     folder, before = shutil.copytree(large, tmp_path / "library"), contents
     path = folder / FILE
     pages = path.stat().st_size // 4096
@@ -64,7 +64,7 @@ def test_of_a_damaged_file_what_can_be_read_is_kept_and_told(large, contents, tm
     with Library.open(folder) as library:
         after = library.core.contents
         assert len(after.recordings) > 200
-        assert f"{len(after.recordings)} recordings" in told[0] or "and were taken out" in " ".join(told)
+        assert f"{len(after.recordings)} recordings" in told[0] or "and were removed" in " ".join(told)
         assert part != "schema" or len(after.recordings) == len(before.recordings)
         known = {one.id: at for at, one in enumerate(before.recordings)}
         for at, one in enumerate(after.recordings):
@@ -74,10 +74,10 @@ def test_of_a_damaged_file_what_can_be_read_is_kept_and_told(large, contents, tm
     assert check(folder) == []
 
 
-def test_of_a_file_of_which_nothing_can_be_read_one_line_names_the_remedy(library):
+def test_a_file_that_cannot_be_read_at_all_is_one_line_with_the_remedy(library):
     library.close()
     (library.path / FILE).write_bytes(b"garbage" * 5000)
-    with pytest.raises(SingeridError, match=r"no recording can be read of it; bring back a backup"):
+    with pytest.raises(SingeridError, match=r"no recording can be read from it; restore a backup"):
         check(library.path)
     assert (library.path / FILE).read_bytes() == b"garbage" * 5000
     assert [path.name for path in library.path.iterdir() if path.name.startswith(".tmp")] == []
@@ -88,10 +88,10 @@ def test_of_a_file_of_which_nothing_can_be_read_one_line_names_the_remedy(librar
     [
         ("DELETE FROM vectors WHERE rowid = 3", "1 recording had no vector or a damaged one"),
         ("UPDATE vectors SET vector = x'0000c07f' WHERE rowid = 3", "1 recording had no vector or a damaged"),
-        ("DELETE FROM singers WHERE name = 'Ada'", "4 recordings had a singer that is gone"),
-        ("DELETE FROM recordings WHERE rowid < 3", "belonged to nothing and were taken out"),
-        ("DELETE FROM back_ends", "back end or calibration were gone"),
-        ("UPDATE settings SET value = 'x' WHERE key = 'calibration'", "back end or calibration were gone"),
+        ("DELETE FROM singers WHERE name = 'Ada'", "4 recordings had a singer that does not exist"),
+        ("DELETE FROM recordings WHERE rowid < 3", "belonged to nothing and were removed"),
+        ("DELETE FROM back_ends", "back end or the calibration was missing"),
+        ("UPDATE settings SET value = 'x' WHERE key = 'calibration'", "the calibration was missing"),
     ],
 )
 def test_what_does_not_fit_together_is_mended_once(library, statement, message):
@@ -116,7 +116,7 @@ def test_files_that_are_gone_are_told(own_library, tmp_path):
         library.enroll("Ada", [path])
     path.unlink()
     (sentence,) = check(own_library)
-    assert sentence.startswith(f"1 file not where they were ({path})")
+    assert sentence.startswith(f"1 file moved or deleted ({path})")
 
 
 def test_where_there_is_no_library_nothing_is_made(tmp_path):

@@ -147,7 +147,7 @@ def test_a_folder_of_other_things(heard, tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c/letter.txt").touch()
     assert told(heard, tmp_path / "c") == (
-        f"{tmp_path}/c: holds other things (letter.txt); give an empty folder, or one that is not there yet"
+        f"{tmp_path}/c: holds other things (letter.txt); give an empty or a new folder"
     )
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["letter.txt"]
     assert "is a file; give a folder" in told(heard, tmp_path / "c/letter.txt")
@@ -157,7 +157,7 @@ def test_a_table_of_something_else(heard, tmp_path):
     import lancedb
 
     lancedb.connect(tmp_path / "c").create_table("recordings", [{"price": 1}])
-    message = f"{tmp_path}/c: its table 'recordings' is no collection of singerid; choose another folder"
+    message = f"{tmp_path}/c: its table 'recordings' is not a collection of singerid; choose another folder"
     assert told(heard, tmp_path / "c") == message
 
 
@@ -166,8 +166,9 @@ def test_vectors_that_the_collection_cannot_be_compared_with(heard, tmp_path):
     other = Settings("small", "other weights", "mixture")
     more = write_folder(tmp_path / "more", voices(5), other)
     assert told(more, tmp_path / "c") == (
-        f"{tmp_path}/c: holds vectors of small of the mixture (small, 96 bands), and {more} those of small "
-        "of the mixture (other weights), which cannot be compared; collect them into another folder"
+        f"{tmp_path}/c: holds vectors by small of the mixture (small, 96 bands), and {more} holds "
+        "vectors by small of the mixture (other weights), which cannot be compared; collect them into "
+        "another folder"
     )
 
 
@@ -175,7 +176,7 @@ def test_a_table_that_is_damaged(heard, tmp_path):
     collect(str(heard), str(tmp_path / "c"))
     for file in (tmp_path / "c/recordings.lance/data").iterdir():
         file.write_bytes(b"x" * 100)
-    assert told(heard, tmp_path / "c").startswith(f"{tmp_path}/c: LanceDB cannot go on (")
+    assert told(heard, tmp_path / "c").startswith(f"{tmp_path}/c: LanceDB failed (")
 
 
 def test_two_commands_at_once(heard, tmp_path):
@@ -201,8 +202,8 @@ def test_a_full_disk_is_told_and_when_there_is_room_it_goes_on(tmp_path):
     done = _in_a_process(code, "library", "collect", heard, tmp_path / "c")
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("singerid:")][-1:]
-    assert f"{tmp_path}/c: LanceDB cannot go on (" in line
-    assert line.endswith("; free some space, then run the same command again: it goes on")
+    assert f"{tmp_path}/c: LanceDB failed (" in line
+    assert line.endswith("; free some space, then run the same command again: it continues")
     assert collect(str(heard), str(tmp_path / "c")).count == 3000
 
 
@@ -272,7 +273,7 @@ def test_a_collection_that_is_none(tmp_path):
     with pytest.raises(SingeridError, match=r"none: does not exist; make it: singerid library collect"):
         Collection.open(str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
-    with pytest.raises(SingeridError, match="is no collection; give a folder that"):
+    with pytest.raises(SingeridError, match="is not a collection; give a folder that"):
         Collection.open(str(tmp_path))
 
 
@@ -282,8 +283,8 @@ def test_an_encoder_of_other_weights(tmp_path):
     with pytest.raises(SingeridError) as caught:
         Collection.open(str(tmp_path / "c")).similar(write_voice(tmp_path / "a.wav", 200))
     assert str(caught.value) == (
-        f"{tmp_path}/c: its vectors are of other weights of small than those that are here; use those, or "
-        "hear its recordings with these, and collect them into another folder"
+        f"{tmp_path}/c: its vectors were made with other weights of small than those on this machine; use "
+        "the other weights, or hear its recordings again, and collect them into another folder"
     )
 
 
@@ -293,7 +294,7 @@ def test_a_separator_of_another_version(tmp_path):
     )
     collect(str(tmp_path / "heard"), str(tmp_path / "c"))
     with pytest.raises(
-        SingeridError, match=r"its vocals were taken out by old, here is .*; use that, or hear"
+        SingeridError, match=r"its vocals were made by old, and this machine has .*; use the former, or hear"
     ):
         Collection.open(str(tmp_path / "c")).similar(write_voice(tmp_path / "a.wav", 200))
 
@@ -317,7 +318,7 @@ def test_without_pyarrow_it_is_one_line(singerid, heard, tmp_path):
 
 def test_what_lancedb_says_is_one_line():
     with (
-        pytest.raises(SingeridError, match=r"^c: LanceDB cannot go on \(a b\); ") as caught,
+        pytest.raises(SingeridError, match=r"^c: LanceDB failed \(a b\); ") as caught,
         lance_errors("c"),
     ):
         raise RuntimeError("a\n  b")

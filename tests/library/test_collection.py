@@ -319,7 +319,7 @@ def test_an_index_of_many_pieces_is_made_anew(own_collection, monkeypatch):
     assert said == []
     monkeypatch.setattr(collection_index, "_PIECES", 0)
     bring_up_to_date(collection, said.append, SMALL[:1], exact_most=1000)
-    assert "making an index, IvfSq" in said
+    assert "making an index: IvfSq" in said
 
 
 def test_the_fastest_is_chosen_of_those_that_find_enough(own_collection, monkeypatch):

@@ -180,7 +180,7 @@ def _empty_header(path):
     ("harm", "message"),
     [
         (_newer, f"of a newer singerid (format {FORMAT + 1}, this one knows {FORMAT}); update singerid"),
-        (_of_another_program, "is a database of something else; choose another folder"),
+        (_of_another_program, "belongs to another program; choose another folder"),
         (_garbage, "is damaged (file is not a database); mend it: singerid library check"),
         (_truncated, "is damaged (database disk image is malformed); mend it: singerid library check"),
         (_empty_header, "is damaged (file is not a database); mend it: singerid library check"),

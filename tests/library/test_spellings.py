@@ -98,7 +98,7 @@ def test_a_name_must_be_seen(library, nothing):
 def test_whom_nobody_knows_is_told_with_near_names(library):
     with pytest.raises(SingeridError, match="nobody in the library is called 'Nina Simon'; near names: Nina"):
         library.rename("Nina Simon", "X")
-    with pytest.raises(SingeridError, match=r"somebody is called 'Bea' already; .*merge"):
+    with pytest.raises(SingeridError, match=r"the library has a singer 'Bea' already; .*merge"):
         library.rename("Nina Simone", "BEA")
 
 

@@ -71,11 +71,11 @@ def test_what_follows_from_a_correction_fails_alone(within, own_library, music, 
         assert answer.status_code == 200, (path, answer.text)
         if what == "fit" and path == "singers/split":
             continue  # two in one are as they were fitted last
-        assert "that is kept, though" in within.http.get(f"{API}/state").json()["notice"] or what == "fit"
+        assert "the change is stored, but" in within.http.get(f"{API}/state").json()["notice"] or what == "fit"
     with Library.open(own_library) as library:
         assert "Eve" in library.singers
         assert "Cy" not in library.singers
-    assert "that is kept, though" in capfd.readouterr().err
+    assert "the change is stored, but" in capfd.readouterr().err
     monkeypatch.undo()
     within.http.post(f"{API}/singers/rename", json={"name": "Eve", "to": "Ada"})
     assert within.http.get(f"{API}/state").json()["notice"] == ""

@@ -1,4 +1,4 @@
-"""The answer for one file: the decision, who sings when, and what speaks for it."""
+"""The answer for one file: the decision, who sings when, and the evidence for it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,16 +28,17 @@ def answer(
 ) -> Result:
     """The answer for one file.
 
-    It is decided on the song as a whole. Where several voices sing, each is decided on as well, so that all
-    of a duet may be named; a voice that is not sure enough is a stranger of the timeline.
+    The decision is made on the song as a whole. Where several voices sing, there is also a decision on each
+    voice, so that both singers of a duet can be named. A voice that is not sure enough is a stranger in the
+    timeline.
 
     Args:
         core: the library.
         rule: how scores become decisions.
-        heard: what was heard of it.
-        known: what people said of it.
-        path: what the answer calls it.
-        calibrated: whether the rule was made for this library.
+        heard: the voice that was heard in the file.
+        known: what people said about the file.
+        path: name of the file in the answer.
+        calibrated: whether the rule comes from a calibration of this library.
         warning: what was wrong with the file.
     """
     contents = core.contents
@@ -63,7 +64,7 @@ def answer(
     names = [contents.names[number] for number in contents.singers]
     result = replace(result, nearest=_nearest(core, heard.vectors, contents.index.get(known.recording or "")))
     if known.singer is not None:
-        # Whom a person named may have no recording, and so no place.
+        # The singer whom a person named may have no recording, and so no place among the voiceprints.
         said = place.get(known.singer, len(names))
         names.append(contents.names[known.singer])
         timeline = timeline_of(prints, rule, heard, judged, refused, said)
@@ -94,13 +95,13 @@ def answer(
 def _named(
     timeline: SongTimeline, names: Sequence[str], heard: HeardVoice, main: tuple[int, float] | None
 ) -> tuple[Named, ...]:
-    """The singers who are named, longest first.
+    """The named singers, the one who sings longest first.
 
     Args:
-        timeline: of the song.
-        names: by place.
-        heard: what was heard of it.
-        main: (place, probability) of the singer who the song as a whole says.
+        timeline: timeline of the song.
+        names: names of the singers by place.
+        heard: the voice that was heard in the song.
+        main: (place, probability) of the singer that was found for the song as a whole.
     """
     seconds: dict[int, float] = {}
     for turn in timeline.turns:
@@ -108,7 +109,7 @@ def _named(
             if place >= 0:
                 seconds[place] = seconds.get(place, 0.0) + turn.end_s - turn.start_s
     sure = dict(timeline.sure)
-    # A song of which each voice has another's name is between those: it is not the main one's.
+    # Where every voice of the song got another singer's name, the main singer is not named.
     if main is not None and (main[0] in seconds or not seconds):
         sure[main[0]] = max(main[1], sure.get(main[0], 0.0))
         seconds.setdefault(main[0], heard.voice_seconds)
@@ -119,7 +120,7 @@ def _named(
 
 
 def _spans(timeline: SongTimeline, names: Sequence[str]) -> tuple[Span, ...]:
-    """The timeline as answers have it."""
+    """The timeline in the form that answers use."""
     return tuple(
         Span(
             turn.start_s,
@@ -134,7 +135,7 @@ def _spans(timeline: SongTimeline, names: Sequence[str]) -> tuple[Span, ...]:
 
 def _candidates(judged: Judgement, names: Sequence[str]) -> tuple[Candidate, ...]:
     """The likeliest singers, best first."""
-    # Behind the probabilities the scores: far from all singers those are nothing throughout.
+    # Ties are sorted by score: for a voice far from all singers every probability is zero.
     ranks = np.lexsort((-judged.scores, -judged.probabilities))
     order = [int(at) for at in ranks if not np.isnan(judged.scores[at])]
     return tuple(
@@ -144,7 +145,7 @@ def _candidates(judged: Judgement, names: Sequence[str]) -> tuple[Candidate, ...
 
 
 def _nearest(core: LibraryCore, vectors: FloatArray, own: int | None) -> tuple[Nearest, ...]:
-    """The enrolled recordings that sound most alike, but for the one that is asked about."""
+    """The enrolled recordings that sound most like the voice, without the recording itself."""
     return tuple(
         Nearest(path, core.contents.names[singer], score)
         for path, singer, score in similar(core, vectors, own, MOST_NEAREST)

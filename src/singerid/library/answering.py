@@ -1,4 +1,4 @@
-"""Answers that are kept: made of what was heard, and made anew of vectors when the library has changed."""
+"""Stored answers: made when a file is heard, and recomputed from its vectors when the library has changed."""
 
 import hashlib
 import json
@@ -18,14 +18,16 @@ from singerid.library.records import Contents
 from singerid.library.rule import Rule
 from singerid.system.file_names import absolute
 
-_BATCH = 200  # answers that are made anew in one transaction
+_BATCH = 200  # answers that are recomputed in one transaction
 
 
 def state_of(contents: Contents, calibration: str) -> str:
-    """A short mark of all that a library's answers depend on; recordings of nobody change none.
+    """A short hash of everything that a library's answers depend on.
+
+    Recordings that are not enrolled do not change it.
 
     Args:
-        contents: of the library.
+        contents: contents of the library.
         calibration: the id of its calibration; "": it has none.
     """
     mark = hashlib.sha256()
@@ -42,29 +44,29 @@ def state_of(contents: Contents, calibration: str) -> str:
 
 
 def kept_content(result: Result, name: str = "") -> dict[str, Any]:
-    """What is kept of an answer.
+    """The JSON object that is stored for an answer.
 
     Args:
         result: the answer.
-        name: what people call the file, where that is not in its path.
+        name: name of the file for people, where it differs from the name in its path.
     """
-    # As JSON reads it: a tuple is a list there.
+    # Through JSON, so that tuples become lists as in a stored answer.
     content: dict[str, Any] = json.loads(json.dumps(result.to_json()))
     return content | ({"name": name} if name else {})
 
 
 class AnswerAgain:
-    """Makes answers anew of the vectors that the library has; nothing is heard.
+    """Recomputes answers from the vectors in the library; no file is heard again.
 
-    Where several voices sing, vectors of the whole do not tell them apart: of such a song only what people
-    said is followed, and its answer stays out of date until it is heard again.
+    The vector of a whole song cannot tell several voices apart. So in a song with several voices only the
+    statements of people are applied, and its answer stays out of date until the song is heard again.
 
     Args:
         core: the library.
-        answers: that it keeps.
+        answers: the answers that the library keeps.
         rule: how scores become decisions.
-        calibrated: whether the rule was made for this library.
-        state: the library's mark.
+        calibrated: whether the rule comes from a calibration of this library.
+        state: the hash of the library, from `state_of`.
     """
 
     def __init__(self, core: LibraryCore, answers: Answers, rule: Rule, calibrated: bool, state: str) -> None:
@@ -72,12 +74,12 @@ class AnswerAgain:
         self._rule, self._calibrated, self._state = rule, calibrated, state
 
     def each(self, which: Sequence[int]) -> None:
-        """Make these anew."""
+        """Recompute the answers with these ids."""
         for first in range(0, len(which), _BATCH):
             self._answers.renew(map(self._renewed, self._answers.of(which[first : first + _BATCH])))
 
     def outdated(self, most_seconds: float, after: int) -> int | None:
-        """Make anew what is out of date; gives the id behind which the rest begins, None: there is none."""
+        """Recompute answers that are out of date; return the last id that was done, None: all are done."""
         until = monotonic() + most_seconds
         while batch := self._answers.outdated(self._state, after, _BATCH):
             self._answers.renew(map(self._renewed, batch))
@@ -90,7 +92,7 @@ class AnswerAgain:
         contents = self._core.contents
         at = None if old.recording is None else contents.index.get(old.recording)
         if at is None:
-            # Only what was heard then is known: that nobody sings stays, all else needs hearing.
+            # The library has no vectors of it: "no voice" stays true, any other answer needs a new hearing.
             is_right = old.content["decision"] == "no_voice" and not old.content.get("said")
             return old.id, old.content, self._state if is_right else old.state
         recording, known = contents.recordings[at], known_of(contents, old.recording)
@@ -115,7 +117,7 @@ class AnswerAgain:
 
 
 def _with_times(fresh: dict[str, Any], spans: list[dict[str, Any]]) -> dict[str, Any]:
-    """An answer with the times at which the only voice sings, as they were heard."""
+    """An answer with the times at which its only voice was heard to sing."""
     if not spans:
         return fresh
     named = fresh.get("singers", [])[:1]
@@ -139,7 +141,7 @@ def _likeliest(content: dict[str, Any]) -> float:
 def _of_several(
     contents: Contents, fresh: dict[str, Any], old: dict[str, Any], known: Known
 ) -> dict[str, Any]:
-    """The old answer where several sing, without whom it is not or who is there no more."""
+    """The old answer of a song with several voices, without singers who were refused or are gone."""
     named = {one["singer"] for one in old.get("singers", ())}
     refused = {contents.names[number] for number in known.refused if number in contents.names}
     gone = {who for who in named if who in refused or who not in contents.names.values()}
@@ -147,12 +149,12 @@ def _of_several(
         kept = without_name(old, gone) if gone else old
         if kept.get("singers") or not named:
             return kept
-        # Nobody who was named is left: the song as a whole is decided on.
+        # None of the named singers is left: the decision on the song as a whole is used.
         return fresh | {"timeline": kept.get("timeline", [])}
     said = contents.names[known.singer]
     spans = without_name(old, named - {said}).get("timeline", [])
     own = [span for span in spans if said in span.get("singers", ())]
-    if not own:  # the voice that sings longest is the one that was meant
+    if not own:  # the person probably meant the voice that sings longest
         longest = _longest(spans)
         spans = [
             {key: value for key, value in span.items() if key != "unknown"}
@@ -179,5 +181,5 @@ def _longest(spans: list[dict[str, Any]]) -> int | None:
 
 
 def with_name(result: Result, path: Path) -> Result:
-    """The answer, called by the file's whole path: answers are kept by that."""
+    """The answer with the file's absolute path, which is the key of stored answers."""
     return replace(result, path=str(absolute(path)))

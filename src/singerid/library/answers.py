@@ -1,6 +1,6 @@
-"""What the library last said of files: kept, so that thousands can be looked at, chosen and sorted at once.
+"""The library's latest answer for each file, stored so that thousands can be listed, filtered and sorted.
 
-They are a cache: not journaled, and made anew when the library has changed (`answering`).
+They are a cache: they are not journaled, and are recomputed when the library has changed (`answering`).
 """
 
 import json
@@ -18,24 +18,24 @@ from singerid.library.database import Change, Database, text
 Order = Literal["name", "decision", "probability", "newest"]
 DECISIONS = ("known", "ambiguous", "unknown", "no_voice")
 OUTDATED = ""
-"""State of an answer that no library says so any more."""
+"""State of an answer that is out of date whatever the library's state is."""
 
 _COLUMNS = "id, path, recording, size, changed_ns, heard_at, state, content"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said of a file.
+    """The stored answer for a file.
 
     Attributes:
-        id: it stays while the file is in the list.
-        path: the file.
-        recording: its id in the library; None: the library does not have it, or has it no more.
-        size: of the file, in bytes.
-        changed_ns: time of its last change.
-        heard_at: when it was listened to: ISO 8601, UTC.
-        state: of the library that said it.
-        content: as `identify --json` has it; "name" besides, where the file is not called as its path says.
+        id: the same as long as the file is in the list.
+        path: path of the file.
+        recording: id of its recording in the library; None: the library does not have it (any more).
+        size: size of the file in bytes.
+        changed_ns: time of the file's last change in ns.
+        heard_at: when the file was heard: ISO 8601, UTC.
+        state: state of the library when it gave the answer.
+        content: the object of `identify --json`, and "name" where people call the file something else.
     """
 
     id: int
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def name(self) -> str:
-        """What people call the file."""
+        """The name of the file for people."""
         return str(self.content.get("name") or PurePath(self.path).name)
 
     @property
@@ -59,7 +59,7 @@ class Answer:
 
 
 class _Brief(NamedTuple):
-    """Of an answer what it is chosen and sorted by."""
+    """The parts of an answer that are used to filter and sort."""
 
     id: int
     name: str
@@ -71,7 +71,7 @@ class _Brief(NamedTuple):
 
 
 class Answers:
-    """The answers that a library keeps. One of the first format that cannot be written keeps none."""
+    """The answers that a library keeps. A read-only library of format 1 keeps none."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -91,7 +91,7 @@ class Answers:
         content: dict[str, Any],
         state: str,
     ) -> int:
-        """Keep what is said of a file, in place of what was said before; gives the answer's id."""
+        """Store the answer for a file in place of an earlier one; return the answer's id."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._database.changing() as change:
             change.run(
@@ -109,29 +109,29 @@ class Answers:
             return int(found.fetchone()[0])
 
     def renew(self, renewed: Iterable[tuple[int, dict[str, Any], str]]) -> None:
-        """Keep (id, content, state) of answers that were made anew of what was heard before."""
+        """Store recomputed answers, each as (id, content, state)."""
         rows = [(content["decision"], json.dumps(content), state, one) for one, content, state in renewed]
         with self._database.changing() as change:
             change.many("UPDATE answers SET decision = ?, content = ?, state = ? WHERE id = ?", rows)
 
     def remove(self, answer: int) -> bool:
-        """Take an answer out of the list; False: it is not there."""
+        """Remove an answer from the list; False: it is not there."""
         with self._database.changing() as change:
             return change.run("DELETE FROM answers WHERE id = ?", (answer,)).rowcount > 0
 
     def get(self, answer: int) -> Answer | None:
-        """An answer by its id."""
+        """The answer with this id; None: there is none."""
         return next(iter(self.of([answer])), None)
 
     def at(self, path: str) -> Answer | None:
-        """The answer for a file."""
+        """The answer for a file; None: there is none."""
         if not self._is_there:
             return None
         sql = f"SELECT {_COLUMNS} FROM answers WHERE path = CAST(? AS TEXT)"
         return next(map(_read, self._database.rows(sql, (text(path),))), None)
 
     def of(self, answers: Sequence[int]) -> list[Answer]:
-        """Answers by their ids, in that order; those that are not there are left out."""
+        """The answers with these ids, in the same order; unknown ids are skipped."""
         if not self._is_there:
             return []
         found = {}
@@ -142,14 +142,14 @@ class Answers:
         return [found[one] for one in answers if one in found]
 
     def outdated(self, state: str, after: int = 0, most: int = 200) -> list[Answer]:
-        """Answers of another state than this, by their ids from the one behind `after` on."""
+        """At most `most` answers whose state is not `state` and whose id is above `after`, sorted by id."""
         if not self._is_there:
             return []
         sql = f"SELECT {_COLUMNS} FROM answers WHERE state <> ? AND id > ? ORDER BY id LIMIT ?"
         return [_read(row) for row in self._database.rows(sql, (state, after, most))]
 
     def counts(self) -> dict[str, int]:
-        """How many there are of each decision."""
+        """The number of answers with each decision."""
         if not self._is_there:
             return dict.fromkeys(DECISIONS, 0)
         rows = dict(self._database.rows("SELECT decision, count(*) FROM answers GROUP BY decision"))
@@ -158,13 +158,13 @@ class Answers:
     def choose(
         self, decision: str | None = None, singer: str | None = None, q: str = "", order: Order = "newest"
     ) -> tuple[list[int], dict[str, int]]:
-        """Ids of answers in order, and how many of each decision are among those that fit.
+        """Filter and sort answers: their ids, and the number of fitting answers with each decision.
 
         Args:
-            decision: only of this; the counts are of all decisions.
-            singer: only where this singer is named.
-            q: only where the path or the name of a singer has all of these words in it.
-            order: by which they are sorted; decisions as `DECISIONS`, probabilities from the least sure on.
+            decision: only answers with this decision; the counts are of all decisions.
+            singer: only answers that name this singer.
+            q: only answers where each of these words occurs in the file's name or path or in a singer's name.
+            order: how they are sorted; decisions in the order of `DECISIONS`, probabilities lowest first.
         """
         words = _searched(q).split()
         who = None if singer is None else folded_name(singer)
@@ -185,7 +185,7 @@ class Answers:
         return [brief.id for brief in chosen], {one: counts[one] for one in DECISIONS}
 
     def call(self, old: str, new: str | None) -> None:
-        """Call a singer otherwise in all answers; None: the name is taken out of them for ever."""
+        """Rename a singer in all answers; None: remove the name from all answers."""
         if not self._is_there:
             return
         with self._database.changing() as change:
@@ -198,7 +198,7 @@ class Answers:
             _call(change, old, new)
 
     def _all(self) -> list[_Brief]:
-        """Of all answers in short; read again when anybody has written."""
+        """All answers in brief; read again when any process has written to the database."""
         version = self._database.version
         if version != self._version:
             self._briefs = []
@@ -213,7 +213,7 @@ class Answers:
 
 
 def without_name(content: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """What was said of a file without these singers: whoever sang as one of them is a stranger."""
+    """An answer without these singers: their parts of the timeline become a stranger's."""
     gone = set(names)
     made = dict(content)
     made["singers"] = [one for one in content.get("singers", ()) if one["singer"] not in gone]
@@ -249,7 +249,7 @@ def _renamed(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     made = dict(content)
     for part in ("singers", "candidates", "nearest"):
         if part in made:
-            # Two that are one now are told once, by the first, which is the longest or likeliest.
+            # Two entries that now have the same name become one: the first, the longest or likeliest one.
             called = [one | {"singer": name(one["singer"])} for one in made[part]]
             once = {one["singer"]: one for one in reversed(called)}
             made[part] = (
@@ -281,7 +281,7 @@ def _read(row: tuple[Any, ...]) -> Answer:
 
 
 def _briefs(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Brief]:
-    folded: dict[str, str] = {}  # a singer has many songs
+    folded: dict[str, str] = {}  # each name is folded only once, as a singer has many songs
     for one, path, decision, heard_at, name, probability, singers in rows:
         names = [who["singer"] for who in json.loads(singers)] if singers else []
         for who in names:

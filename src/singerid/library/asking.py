@@ -13,7 +13,7 @@ from singerid.sound.files import AudioError, one_warning
 def identify_files(
     library: Library, files: Sequence[Path], prior: float | None = None
 ) -> Iterator[Result | Failure]:
-    """The answer for each file in turn; one that cannot be used is a `Failure` and stops nothing."""
+    """The answer for each file in turn; a file that cannot be used gives a `Failure`, and the rest go on."""
     hearing = library.hearing
     if hearing.separator is not None:
         for path in files:

@@ -1,4 +1,4 @@
-"""What was made of recordings to be looked at: it lies beside the database and can be made again."""
+"""The cache of data that was computed from recordings for display; it can always be computed again."""
 
 import shutil
 from pathlib import Path
@@ -9,12 +9,12 @@ _FOLDER = Path("serve", "cache")
 
 
 def cache_of(library: Path) -> Path:
-    """The folder for them; whoever writes there makes it."""
+    """The folder of the cache. It may not exist yet: the code that writes to it creates it."""
     return library / _FOLDER
 
 
 def empty_cache(library: Path) -> None:
-    """Remove all of it: it shows the sound of voices, one of which is to be forgotten."""
+    """Delete the cache. It is derived from the sound of voices, and `forget` must remove those."""
     folder = cache_of(library)
     with writing(folder):
         if folder.exists():

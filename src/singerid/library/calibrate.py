@@ -1,6 +1,6 @@
-"""Calibrating a library: a threshold that keeps a promise on its own recordings, and what that is worth.
+"""Calibrating a library: a threshold that keeps a promise on the library's own recordings, and its quality.
 
-The unit of a promise is the singer: who is left out is left out of vectors, exemplars, back end,
+The unit of a promise is the singer: a singer who is left out is left out of vectors, exemplars, back end,
 coefficients and threshold.
 """
 
@@ -34,17 +34,17 @@ Paths = Callable[[list[str]], dict[str, str]]
 
 DEFAULT_FPIR = 0.05
 _FEW_SECONDS, _FEW_RECORDINGS = 60.0, 3
-"""Whoever has less of it has too little to be known by."""
+"""A singer with fewer recordings or fewer seconds of voice is reported as having too little material."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """A singer whose songs are taken for another's.
+    """A singer whose songs are mistaken for another singer's.
 
     Attributes:
-        singer: who sings.
-        named: who is best.
-        songs: how many of the singer's songs.
+        singer: the singer of the songs.
+        named: the singer with the best score.
+        songs: number of the singer's songs for which that is so.
     """
 
     singer: str
@@ -54,36 +54,36 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a library's decisions are worth, and how they are made.
+    """How a library decides, and how good its decisions are.
 
     Attributes:
-        id: of it.
-        at: when, ISO 8601, UTC.
+        id: id of the calibration.
+        at: when it was made, ISO 8601, UTC.
         wanted: the share of strangers' songs that may be named.
-        bound: the share that is named at most, for sure in 95 of 100 libraries.
-        is_kept: whether that is what was wanted.
-        stranger_songs: songs of strangers that were tried.
-        stranger_singers: by whom those are.
-        strangers_named: songs of them that are named.
-        strangers_ambiguous: songs of them that are called ambiguous.
-        needed: stranger singers that would be enough for the promise, if none of their songs were named.
-        enrolled_songs: songs of enrolled singers that were tried.
-        enrolled_singers: whose those are.
-        right: songs of them that are named right.
-        wrong: songs of them that are named wrongly.
-        ambiguous: songs of them that are called ambiguous.
-        cllr: cost of the probabilities in bits, and the least that it could be.
-        eer: equal error rate of scores, for diagnosis; None: no song of an enrolled singer was right.
-        one_album: singers whose songs were left out one by one, for they have one album.
-        confused: whom it confuses, most songs first.
+        bound: upper bound of the share of strangers' songs that are named; it holds in 95 of 100 libraries.
+        is_kept: whether the bound is at most the share that was wanted.
+        stranger_songs: number of strangers' songs that were tried.
+        stranger_singers: number of strangers who sing them.
+        strangers_named: number of strangers' songs that are named.
+        strangers_ambiguous: number of strangers' songs with the decision "ambiguous".
+        needed: number of strangers that would be enough for the promise, if none of their songs were named.
+        enrolled_songs: number of songs by enrolled singers that were tried.
+        enrolled_singers: number of enrolled singers who sing them.
+        right: number of songs by enrolled singers that are named with the right name.
+        wrong: number of songs by enrolled singers that are named with a wrong name.
+        ambiguous: number of songs by enrolled singers with the decision "ambiguous".
+        cllr: cost of the probabilities in bits, and the lowest cost that is possible.
+        eer: equal error rate of the scores, for diagnosis; None: no song of an enrolled singer was right.
+        one_album: singers with one album, whose songs were left out one by one.
+        confused: pairs of singers that are confused, most songs first.
         doubtful: enrolled recordings that sound like another singer's: (path, enrolled as, sounds like).
-        two_voices: singers whose recordings sound like two voices, with those of the smaller group.
+        two_voices: singers whose recordings sound like two voices, with recordings of the smaller group.
         alike: pairs of singers who sound like one, with some of their recordings.
         too_little: singers who have too few recordings or seconds of voice.
         rule: coefficients and threshold.
-        back_end: the id of the back end that it belongs to.
-        counts: recordings of each singer then, by number.
-        scores: log-odds of songs by enrolled singers (right and wrong ones), and of strangers.
+        back_end: the id of the back end that the calibration belongs to.
+        counts: number of recordings of each singer at that time, by the singer's number.
+        scores: log-odds of songs by enrolled singers ("right", "wrong") and of strangers' songs.
     """
 
     id: str
@@ -116,16 +116,16 @@ class Calibration:
 
     @property
     def fnir(self) -> float:
-        """The share of songs by enrolled singers that are not named as theirs."""
+        """FNIR: the share of songs by enrolled singers that are not named with the right name."""
         return 1 - self.right / max(self.enrolled_songs, 1)
 
     def to_json(self) -> dict[str, Any]:
-        """For the database and `calibration.json`."""
+        """The JSON object for the database and `calibration.json`."""
         return asdict(self) | {"rule": self.rule.to_json()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Calibration":
-        """What `to_json` gave."""
+        """The calibration of an object that `to_json` returned."""
         return cls(
             **content
             | {
@@ -139,7 +139,7 @@ class Calibration:
         )
 
     def drift(self, contents: Contents) -> tuple[int, int]:
-        """(recordings, singers) that were added, taken out or given to others since."""
+        """How many recordings were added, removed or moved since, and how many singers have such changes."""
         now = _counts(contents)
         differences = {
             number: abs(now.get(number, 0) - self.counts.get(number, 0)) for number in {*now, *self.counts}
@@ -148,7 +148,7 @@ class Calibration:
 
 
 def material_of(contents: Contents) -> Material:
-    """What a library is calibrated with."""
+    """The recordings of a library in the form that `make_trials` needs."""
     prints, enrolled = contents.voiceprints, contents.enrolled
     own = [contents.recordings[at] for at in enrolled]
     albums: dict[tuple[int | None, str], int] = {}
@@ -174,34 +174,34 @@ def calibrate(
     step: Callable[[], None] = lambda: None,
     paths: Paths = lambda _: {},
 ) -> Calibration:
-    """Measure a library on its own recordings and keep what that gives; back end and exemplars are made anew.
+    """Measure a library on its own recordings, and store the result; back end and exemplars are fitted again.
 
     Args:
         core: the library.
-        entry: of the journal.
+        entry: entry of the journal.
         wanted: the share of strangers' songs that may be named, above 0 and below 1.
-        begin: is told how many steps there will be.
-        step: is called for each.
-        paths: gives where recordings are.
+        begin: called once with the number of steps.
+        step: called after each step.
+        paths: returns the paths of recordings by their ids.
 
     Raises:
         SingeridError: there are too few singers or recordings.
     """
     if not 0 < wanted < 1:
         raise SingeridError(
-            f"the share of strangers that may be named must be above 0 and below 1, not {wanted:g}"
+            f"`fpir`: the share of strangers' songs that may be named must be between 0 and 1, not {wanted:g}"
         )
     settings, contents = core.settings, core.contents
     if len(contents.singers) < 2:
         raise SingeridError(
-            f"{printable(core.path)}: has {counted(len(contents.singers), 'singer')} with recordings; enroll "
-            "two at least before it can be calibrated, better ten"
+            f"{printable(core.path)}: has {counted(len(contents.singers), 'singer')} with recordings; to "
+            "calibrate it, enroll at least two, better ten"
         )
     material = material_of(contents)
     begin(count_trials(material))
     prints = contents.voiceprints
     elsewhere = shipped_rule(settings.identity, settings.audio)
-    # Many small products: threads would spend their time waiting for each other.
+    # The matrix products are small and many: threads would mostly wait for each other.
     with threadpool_limits(1):
         fitted = fit(make_trials(material, step), wanted, elsewhere)
         back_ends = fit_back_ends(prints.vectors, prints.owners)
@@ -286,7 +286,7 @@ def _rounded(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
 
 
 def _equal_error_rate(trials: Trials) -> float | None:
-    """Where as many right singers lie below a score as strangers above it; for diagnosis."""
+    """The error rate at the score where misses and false alarms are equally frequent; for diagnosis."""
     scores = trials.features[:, 0]
     own, other = scores[trials.right], scores[trials.stranger]
     if not len(own) or not len(other):
@@ -309,7 +309,7 @@ def _confused(trials: Trials, names: list[str]) -> tuple[Confusion, ...]:
 def _doubtful(
     contents: Contents, trials: Trials, names: list[str], paths: Paths
 ) -> tuple[tuple[str, str, str], ...]:
-    """Recordings that lie far nearer to another singer than to the one as whose they are enrolled."""
+    """Recordings that are far more like another singer than like the singer they are enrolled as."""
     wrong = np.flatnonzero(~trials.stranger & ~trials.right & (trials.features[:, 1] > _FAR))
     ids = {int(at): contents.recordings[contents.enrolled[trials.recording[at]]].id for at in wrong}
     places = paths(list(ids.values()))
@@ -319,19 +319,19 @@ def _doubtful(
     )
 
 
-_FAR = 0.15  # of scores: between the best singer and the next
+_FAR = 0.15  # margin of the best singer's score over the next one's
 
 
 def _two_voices(
     contents: Contents, names: list[str], paths: Paths
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Singers whose recordings fall into two groups that are no more alike than those of two singers."""
+    """Singers whose recordings form two groups that are no more alike than recordings of two singers."""
     prints = contents.voiceprints
     back_ends = BackEnds(prints.vectors, prints.owners)
     found = []
     for place, name in enumerate(names):
         own = np.flatnonzero(prints.owners == place)
-        # Whitening that has learned of two voices in one singer would look past what tells them apart.
+        # The singer is left out of the back end: whitening fitted to both voices would hide their difference.
         recordings = behind(back_ends.fit(place), prints.vectors[own])
         exemplars = exemplars_of(recordings)
         groups = [exemplars == number for number in np.unique(exemplars) if number]
@@ -345,12 +345,12 @@ def _two_voices(
     return tuple(found)
 
 
-_STRANGE = 0.2  # cosine behind the back end below which two groups are hardly one voice
-_SHOWN = 5  # recordings of a warning
+_STRANGE = 0.2  # cosine after the back end below which two groups are unlikely to be one voice
+_SHOWN = 5  # number of recordings that a warning lists
 
 
 def _places(contents: Contents, which: IntArray, paths: Paths) -> tuple[str, ...]:
-    """Where some of the enrolled recordings lie, the first few."""
+    """Paths of the first few of these enrolled recordings."""
     ids = [contents.recordings[contents.enrolled[at]].id for at in which[:_SHOWN]]
     places = paths(ids)
     return tuple(places.get(one, one) for one in ids)
@@ -359,9 +359,10 @@ def _places(contents: Contents, which: IntArray, paths: Paths) -> tuple[str, ...
 def _alike(
     contents: Contents, trials: Trials, elsewhere: Rule, names: list[str], paths: Paths
 ) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Pairs of singers who, one left out, are most likely the other by most of their songs, both ways.
+    """Pairs of singers where most songs of each are likely the other singer's when their own is left out.
 
-    Likely elsewhere: in a library that has one voice under two names, its own threshold is too high for that.
+    "Likely" is by the shipped rule: in a library with one voice under two names, the fitted threshold is too
+    high for this.
     """
     named = trials.stranger & trials.reduced & (elsewhere.odds(trials.features) >= 0)
     songs = Counter(trials.unit[trials.stranger & trials.reduced].tolist())

@@ -1,4 +1,4 @@
-"""Looking whether a library is whole, and mending what is not."""
+"""Checking a library for damage, and repairing it."""
 
 import os
 import shutil
@@ -24,13 +24,14 @@ _TABLES = (
 )
 _BLOBS = frozenset(("vector", "mean", "whitening"))
 _LAST_ROW = 2**40
-_INTERIOR = 5  # a page of SQLite's that names others, https://sqlite.org/fileformat2.html#b_tree_pages
+_INTERIOR = 5  # SQLite's interior table b-tree page, https://sqlite.org/fileformat2.html#b_tree_pages
 
 
 def check(folder: Path) -> list[str]:
-    """Look whether a library is whole and mend what is not; gives what was found and done, in words.
+    """Check a library and repair it; return sentences that say what was found and done.
 
-    A damaged file is kept beside the one that is made of what can be read of it.
+    A damaged database is replaced by a new one with everything that can be read; the damaged file is kept
+    beside it.
 
     Raises:
         SingeridError: there is no library, it is of a newer version, or nothing of it can be read.
@@ -45,13 +46,13 @@ def check(folder: Path) -> list[str]:
         core = LibraryCore(database)
         told += _sorted(core)
         if database.setting(SCRUB) is not None and not database.scrub():
-            told.append("what was forgotten still stands in the log, for another program holds the file open")
+            told.append("the log still holds forgotten data, because another program has the file open")
         missing = _missing(database)
     if missing:
         told.append(
-            f"{counted(len(missing), 'file')} not where they were ({', '.join(map(printable, missing[:3]))}"
-            f"{', ...' if len(missing) > 3 else ''}): they are found again when they are given to enroll, "
-            "discover or identify; what is known of their voices stays"
+            f"{counted(len(missing), 'file')} moved or deleted ({', '.join(map(printable, missing[:3]))}"
+            f"{', ...' if len(missing) > 3 else ''}): give a moved file to enroll, discover or identify, and "
+            "it is found again; the voices stay in the library"
         )
     return told
 
@@ -69,7 +70,7 @@ def _is_damaged(path: Path) -> bool:
 
 
 def _rescue(folder: Path) -> list[str]:
-    """Make a new database of the rows of a damaged one that can be read."""
+    """Make a new database from those rows of a damaged one that can be read."""
     path = folder / FILE
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     kept, made = folder / f"{DAMAGED}{stamp}", folder / f".tmp-{stamp}-{os.getpid()}"
@@ -94,7 +95,7 @@ def _rescue(folder: Path) -> list[str]:
     if not counts["recordings"] and not counts["singers"]:
         made.unlink()
         raise SingeridError(
-            f"{printable(path)}: is damaged, and no recording can be read of it; bring back a backup, "
+            f"{printable(path)}: is damaged, and no recording can be read from it; restore a backup, "
             "or import an export: singerid library import"
         )
     for suffix in ("", "-wal", "-shm"):
@@ -110,7 +111,7 @@ def _rescue(folder: Path) -> list[str]:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether the description of the tables can be."""
+    """Whether the database's schema can be read."""
     connection = sqlite3.connect(path)
     try:
         connection.execute("SELECT count(*) FROM recordings LIMIT 0").fetchall()
@@ -122,10 +123,10 @@ def _can_be_read(path: Path) -> bool:
 
 
 def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
-    """Copy the rows of a table that can be read; gives their number."""
+    """Copy the readable rows of a table; return their number."""
     columns = [row[1].decode() for row in target.execute(f"PRAGMA table_info({table})")]
     names = ", ".join(columns)
-    # All is read as bytes; names and paths may be no UTF-8, and stay what they are.
+    # Everything is read as bytes: names and paths may not be UTF-8, and must not change.
     marks = ", ".join(
         "?" if column in _BLOBS else "iif(typeof(?1) = 'blob', CAST(?1 AS TEXT), ?1)".replace("?1", f"?{at}")
         for at, column in enumerate(columns, 1)
@@ -137,7 +138,8 @@ def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
     try:
         while last < _LAST_ROW:
             try:
-                # Where many cannot be read, one perhaps can: of many the one before a hole is lost, too.
+                # A query for many rows fails one row before a damaged page. After it fails, rows are read one
+                # by one, which also gets that row.
                 for limit in (-1, 1):
                     with suppress(sqlite3.DatabaseError) if limit < 0 else nullcontext():
                         for rowid, *values in old.execute(f"{sql} LIMIT {limit}", (last,)):
@@ -148,7 +150,7 @@ def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
                         if limit < 0:
                             return count
             except sqlite3.DatabaseError:
-                # Behind a damaged page: on in growing steps, then back to the first row behind it.
+                # Skip a damaged page: go on in growing steps, then bisect to the first readable row after it.
                 unreadable = last
                 while last < _LAST_ROW and not _is_readable(old, table, last):
                     unreadable, last, step = last, last + step, step * 2
@@ -164,7 +166,7 @@ def _copied(source: Path, target: sqlite3.Connection, table: str) -> int:
 
 
 def _is_readable(database: sqlite3.Connection, table: str, after: int) -> bool:
-    """Whether the next row can be read."""
+    """Whether the row after this one can be read."""
     try:
         database.execute(f"SELECT * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1", (after,)).fetchall()
         return True
@@ -173,9 +175,9 @@ def _is_readable(database: sqlite3.Connection, table: str, after: int) -> bool:
 
 
 def _with_schema(damaged: Path, new: Path, target: Path) -> None:
-    """A copy of a database whose description of its tables is damaged, with that of a new one.
+    """Copy a database whose schema is damaged, with the schema of a new one in its place.
 
-    Tables of a library are always made in the same order, so they begin at the same pages.
+    The tables of a library are always made in the same order, so they begin at the same pages.
     """
     fresh, content = new.read_bytes(), bytearray(damaged.read_bytes())
     size = int.from_bytes(fresh[16:18], "big")
@@ -192,7 +194,7 @@ def _with_schema(damaged: Path, new: Path, target: Path) -> None:
 
 
 def _mend(database: Database) -> list[str]:
-    """Take out rows that hang on nothing, and vectors that cannot be any."""
+    """Remove rows that refer to missing rows, and invalid vectors."""
     told = []
     settings = read_settings(database)
     sounds = settings.sounds if settings else ()
@@ -210,19 +212,21 @@ def _mend(database: Database) -> list[str]:
             )
         )
         if orphans:
-            told.append(f"{counted(orphans, 'row')} belonged to nothing and were taken out")
+            told.append(f"{counted(orphans, 'row')} belonged to nothing and were removed")
         lost = change.run(
             "UPDATE recordings SET role = 'heard', singer = NULL "
             "WHERE singer IS NOT NULL AND singer NOT IN (SELECT id FROM singers)"
         ).rowcount
         if lost:
-            told.append(f"{counted(lost, 'recording')} had a singer that is gone; they are nobody's now")
+            told.append(
+                f"{counted(lost, 'recording')} had a singer that does not exist; they have no singer now"
+            )
         change.run("UPDATE recordings SET voice = NULL WHERE voice NOT IN (SELECT id FROM voices)")
         bad = _bad_vectors(change, sounds)
         change.many("DELETE FROM recordings WHERE id = ?", [(recording,) for recording in bad])
         if bad:
             told.append(
-                f"{counted(len(bad), 'recording')} had no vector or a damaged one and were taken out; "
+                f"{counted(len(bad), 'recording')} had no vector or a damaged one and were removed; "
                 "enroll them again"
             )
         gone = change.run(
@@ -232,13 +236,13 @@ def _mend(database: Database) -> list[str]:
             "DELETE FROM settings WHERE key = 'calibration' AND value NOT IN (SELECT id FROM calibrations)"
         ).rowcount
         if gone or uncalibrated:
-            told.append("back end or calibration were gone; calibrate again")
+            told.append("the back end or the calibration was missing; calibrate again")
         change.run("DELETE FROM journal_now")
     return told
 
 
 def _bad_vectors(change: Change, sounds: tuple[str, ...]) -> list[str]:
-    """Recordings that lack a vector, or one of which is of another size than most, or not of unit length."""
+    """Recordings without a vector, or with one of an unusual size or not of unit length."""
     bad: set[str] = set()
     for sound in sounds:
         sizes = change.run(
@@ -264,12 +268,12 @@ def _bad_vectors(change: Change, sounds: tuple[str, ...]) -> list[str]:
 
 
 def _sorted(core: LibraryCore) -> list[str]:
-    """Bring back end and exemplars up to date, which a command that was killed may have left behind."""
+    """Fit back end and exemplars where a killed command has left none."""
     contents = core.contents
     if not contents.singers or contents.back_ends:
         return []
     core.fit(set(contents.singers))
-    return ["the back end was not there and was fitted again"]
+    return ["the back end was missing and was fitted again"]
 
 
 def _missing(database: Database) -> list[str]:

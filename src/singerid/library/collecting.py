@@ -1,8 +1,8 @@
 """Filling a collection from the Parquet files of heard recordings.
 
-First it is told which recordings of the files are new. Then, what all recordings share; then the new ones are
-added, each part at once or not at all. Killed anywhere, the next time finds what is there already: by keys of
-eight bytes, so a run takes some tens of bytes of memory for each recording.
+The first step finds which recordings in the files are new. The second computes the mean of all recordings.
+The third adds the new ones, each part at once or not at all. After a kill the next run skips what is already
+there. It compares keys of eight bytes, so a run takes some tens of bytes of memory for each recording.
 
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """
@@ -58,29 +58,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PART = 32_768
-"""Recordings that are added at once."""
+"""Number of recordings that are added at once."""
 
-# What is taken off may differ by so much from what all recordings share: it hardly moves the second place of
-# a score. Beyond that all vectors are made anew, which happens while they are few.
+# The mean that is subtracted may differ this much from the true mean of all recordings: that hardly changes
+# the second decimal of a score. Beyond it all vectors are computed again, which happens while there are few.
 _MOVED = 0.01
-_FEW = 2  # of few recordings a part of their mean is taken off, N / (N + 2), as a library does
-_FILES = 64  # are looked into at a time
-_DELETED = 1000  # rows in one statement
+_FEW = 2  # for N recordings, N / (N + 2) of their mean is subtracted, as in a library
+_FILES = 64  # files that are read in one task
+_DELETED = 1000  # rows that one statement deletes
 
 Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
-"""Does something with each of a sequence, here or elsewhere; gives what came of each, in any order."""
+"""Calls a function on each item, here or on other machines; yields the results in any order."""
 
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What came of collecting.
+    """The result of `collect`.
 
     Attributes:
-        added: recordings.
-        known: usable rows of recordings that the collection had already, or that came twice.
-        unused: rows of recordings that could not be used, or in which nobody sings.
-        count: recordings of the collection now.
-        index: how it is searched.
+        added: number of recordings that were added.
+        known: number of usable rows that were not added: recordings of the collection, or duplicates.
+        unused: number of rows that could not be used, or in which nobody sings.
+        count: number of recordings in the collection now.
+        index: how the collection is searched.
         failures: files that could not be used.
     """
 
@@ -99,18 +99,18 @@ def collect(
     say: Callable[[str], None] = lambda _: None,
     finish: Callable[..., IndexChoice] = bring_up_to_date,
 ) -> CollectReport:
-    """Make a collection of heard recordings, or add those that it does not have.
+    """Make a collection of heard recordings, or add to it the recordings that it does not have.
 
     Args:
         parquet: folder or address of Parquet files.
         where: folder or address of the collection; made when missing.
-        spread: has files read and rows added on many machines; by default here, one after the other.
-        say: told what is being done.
+        spread: runs the work on many machines; by default it runs here, one task after the other.
+        say: called with messages about the progress.
         finish: chooses how the collection is searched.
 
     Raises:
-        SingeridError: no file can be used, the files or the collection hold other vectors, or the collection
-            cannot be written.
+        SingeridError: no file can be used, the vectors of the files cannot be compared with each other or
+            with the collection's, or the collection cannot be written.
     """
     lancedb = import_lancedb()
     _refuse_other_things(where)
@@ -122,7 +122,7 @@ def collect(
             _refuse_other_vectors(collection, files)
             put_back(collection)
         have = _keys_in(collection)
-        say(f"looking into {counted(len(files.paths), 'file')}")
+        say(f"reading {counted(len(files.paths), 'file')}")
         found = _look(files, have, spread)
         failures = (*files.failures, *found.failures)
         if found.added:
@@ -130,7 +130,7 @@ def collect(
             say(f"adding {counted(found.added, 'recording')}")
             for _ in spread(partial(_write, files, _absolute(where)), _in_parts(found.chosen)):
                 pass
-            if len(collection) != len(have[0]) + found.added:  # a machine died, and its part came twice
+            if len(collection) != len(have[0]) + found.added:  # a machine died, and its part was added twice
                 _keys_in(collection)
         elif collection is None:
             raise SingeridError(
@@ -152,14 +152,14 @@ def collect(
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the files have.
+    """The recordings in the files.
 
     Attributes:
-        chosen: files with new recordings, and which of their rows those are.
-        total: (K, D) the sum of their vectors.
-        added: how many they are.
-        usable: rows that could be added.
-        rows: all rows.
+        chosen: the files with new recordings, and a mask of the new rows of each.
+        total: (K, D) the sum of the new recordings' vectors.
+        added: number of new recordings.
+        usable: number of rows with a voice.
+        rows: number of all rows.
         failures: files that cannot be used.
     """
 
@@ -189,7 +189,7 @@ def _look(files: HeardFiles, have: tuple[Keys, Keys], spread: Spread) -> _Found:
             total += own
             damaged |= set(refused)
             failures += refused.values()
-        if not damaged:  # else their recordings may be in other files, too
+        if not damaged:  # otherwise choose again: their recordings may also be in other files
             break
         keys = [one for one in keys if one.path not in damaged]
     return _Found(
@@ -203,10 +203,10 @@ def _look(files: HeardFiles, have: tuple[Keys, Keys], spread: Spread) -> _Found:
 
 
 def new_rows(keys: Sequence[FileKeys], have: tuple[Keys, Keys]) -> list[tuple[str, Kept]]:
-    """Of each file the rows of recordings that nobody has yet: (path, (N,)), without files that have none.
+    """The files with new recordings, each as (path, (N,) mask of its new rows).
 
-    Of rows that are one recording, by its sound or by its file, the first is taken; first comes what tells
-    who sings.
+    Rows with the same sound or the same file are one recording: the first one is taken, and rows with a
+    singer come before rows without.
     """
     if not keys:
         return []
@@ -229,7 +229,7 @@ def new_rows(keys: Sequence[FileKeys], have: tuple[Keys, Keys]) -> list[tuple[st
 
 
 def _is_in(keys: Keys, known: Keys) -> Kept:
-    """Whether each key is among sorted ones."""
+    """Whether each key is among the known ones, which are sorted."""
     if not len(known):
         return np.zeros(len(keys), bool)
     places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
@@ -249,7 +249,7 @@ def _keys_of_files(files: HeardFiles, paths: Sequence[str]) -> list[FileKeys | F
 def _sum_of_files(
     files: HeardFiles, chosen: Sequence[tuple[str, Kept]]
 ) -> tuple[NDArray[np.float64], dict[str, Failure]]:
-    """The sum of new vectors, (K, D), and files that turn out to be damaged."""
+    """The sum of the new vectors, (K, D), and the files that turn out to be damaged."""
     total = np.zeros((len(files.settings.sounds), files.size))
     refused = {}
     for path, kept in chosen:
@@ -265,7 +265,7 @@ def _sum_of_files(
 
 
 def _write(files: HeardFiles, where: str, chosen: Sequence[tuple[str, Kept]]) -> int:
-    """Add new rows; gives how many."""
+    """Add new rows; return their number."""
     import pyarrow as pa
 
     collection = Collection.open(where)
@@ -290,7 +290,7 @@ def _write(files: HeardFiles, where: str, chosen: Sequence[tuple[str, Kept]]) ->
 
 
 def _keys_in(collection: Collection | None) -> tuple[Keys, Keys]:
-    """Sorted keys of what is in a collection, by sound and by file; what is in it twice is taken out once."""
+    """Sorted keys of a collection's recordings, by sound and by file; duplicates are removed from it."""
     sounds: list[Keys] = [np.zeros(0, np.uint64)]
     files: list[Keys] = [np.zeros(0, np.uint64)]
     rows: list[Keys] = [np.zeros(0, np.uint64)]
@@ -314,13 +314,13 @@ def _keys_in(collection: Collection | None) -> tuple[Keys, Keys]:
 def _ready(
     lancedb: Any, where: str, collection: Collection | None, files: HeardFiles, found: _Found
 ) -> Collection:
-    """The collection, with what all of its recordings share, also those that are to be added."""
+    """The collection, centred by the mean of its recordings and of those that are to be added."""
     count, total = found.added, found.total.copy()
     if collection is not None:
         count += len(collection)
         for batch in collection.batches([VECTOR]):
             total += collection.about.heard(matrix_of(batch[VECTOR])).sum(0)
-    # The voice that one recording has is no mean to take off: what is left would be noise.
+    # The mean of one recording is its own voice: subtracting it would leave noise.
     shared = total / count * (0.0 if count < 2 else count / (count + _FEW))
     about = About(files.settings, shared)
     with lance_errors(where):
@@ -333,9 +333,9 @@ def _ready(
 
 
 def _tidy(collection: Collection) -> None:
-    """Join small parts, bring the index up to date, and remove what nothing needs any more."""
+    """Join small parts, update the index, and remove old versions of the table."""
     with lance_errors(collection.where), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # others that read it now have to open it again
+        warnings.simplefilter("ignore", UserWarning)  # it says that other readers must open the table again
         collection.table.optimize(
             cleanup_older_than=timedelta(0), delete_unverified=not is_url(collection.where)
         )
@@ -354,7 +354,7 @@ def _refuse_other_things(where: str) -> None:
     if names - {".lock"} and f"{TABLE}.lance" not in names:
         raise SingeridError(
             f"{where}: holds other things ({names_text(sorted(names - {'.lock'}))}); "
-            "give an empty folder, or one that is not there yet"
+            "give an empty or a new folder"
         )
 
 
@@ -363,16 +363,16 @@ def _refuse_other_vectors(collection: Collection, files: HeardFiles) -> None:
     if has == come and collection.about.shared.shape == (len(come.sounds), files.size):
         return
     raise SingeridError(
-        f"{collection.where}: holds vectors of {has.encoder} of the {has.audio} ({has.identity}), and "
-        f"{files.place.address} those of {come.encoder} of the {come.audio} ({come.identity}), which cannot "
-        "be compared; collect them into another folder"
+        f"{collection.where}: holds vectors by {has.encoder} of the {has.audio} ({has.identity}), and "
+        f"{files.place.address} holds vectors by {come.encoder} of the {come.audio} ({come.identity}), which "
+        "cannot be compared; collect them into another folder"
     )
 
 
 def _alone(where: str) -> AbstractContextManager[None]:
     if is_url(where):
         return nullcontext()
-    return locked(Path(where), "another command is adding to it; run this one again when that has ended")
+    return locked(Path(where), "another command is adding to it; run this one again when that one has ended")
 
 
 def _absolute(where: str) -> str:
@@ -384,7 +384,7 @@ def _chunks(items: Sequence[T]) -> list[Sequence[T]]:
 
 
 def _in_parts(chosen: Sequence[tuple[str, Kept]]) -> list[list[tuple[str, Kept]]]:
-    """Files, put together until they have a part's recordings."""
+    """Group files into parts of about `PART` recordings."""
     parts: list[list[tuple[str, Kept]]] = []
     room = 0
     for path, kept in chosen:

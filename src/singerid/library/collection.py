@@ -1,8 +1,8 @@
-"""A collection: the voices of millions of recordings in one LanceDB table, for finding those that are alike.
+"""A collection: the voices of millions of recordings in one LanceDB table, to find similar recordings.
 
-A recording is one vector: of each sound that was heard, what all recordings share is taken off, and what is
-left is of unit length; two sounds stand side by side, as in a library (`voiceprints`). So the cosine of two
-recordings is their score.
+A recording is one vector. For each sound that was heard, the mean of all recordings is subtracted and the
+rest is scaled to unit length; the vectors of two sounds are concatenated, as in a library (`voiceprints`). So
+the cosine of two recordings is their score.
 
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """
@@ -42,27 +42,27 @@ VECTOR = "vector"
 PLAIN = ("path", "size", "changed_ns", "fingerprint", "scheme", "seconds", "voice_seconds", "singer", "album")
 """Columns of the table beside the vector, as in `heard_schema`."""
 SPARE = 2
-"""So many more are looked for: what is the recording itself, by its sound or by its path, is left out."""
+"""So many more results are asked for, as the recording itself (same sound or same path) is left out."""
 FORMAT = 1
 
 _ABOUT = b"singerid"
-_AHEAD = 2**27  # bytes
+_AHEAD = 2**27  # bytes that LanceDB may read ahead
 
 
 @dataclass(frozen=True, eq=False)
 class About:
-    """What the table says of itself.
+    """The metadata of the table.
 
     Attributes:
-        settings: what its recordings were heard by.
-        shared: (K, D) what is taken off the vectors of each sound.
+        settings: encoder, sounds and separator that its recordings were heard with.
+        shared: (K, D) the mean that is subtracted from the vectors of each sound.
     """
 
     settings: Settings
     shared: NDArray[np.float64]
 
     def schema(self) -> "pa.Schema":
-        """Of the table."""
+        """The schema of the table."""
         import pyarrow as pa
 
         kinds = {"size": pa.int64(), "changed_ns": pa.int64(), "scheme": pa.int32()}
@@ -73,12 +73,12 @@ class About:
         return pa.schema(columns, {_ABOUT: json.dumps(value, sort_keys=True).encode()})
 
     def comparable(self, vectors: FloatArray) -> FloatArray:
-        """Unit vectors (N, K, D) as the table has them: (N, K * D)."""
+        """Unit vectors (N, K, D) in the form of the table: (N, K * D)."""
         nothing = np.eye(0, dtype=np.float32)
         return behind([BackEnd(own.astype(np.float32), nothing, False) for own in self.shared], vectors)
 
     def rows(self, plain: "pa.RecordBatch", comparable: FloatArray) -> "pa.RecordBatch":
-        """Rows of the table: of other columns, and vectors (N, K * D)."""
+        """Rows of the table, made of the plain columns and vectors (N, K * D)."""
         import pyarrow as pa
 
         schema = self.schema()
@@ -88,10 +88,10 @@ class About:
         return pa.record_batch(columns, schema=schema)
 
     def heard(self, comparable: FloatArray) -> NDArray[np.float64]:
-        """The unit vectors (N, K, D) that became (N, K * D) of the table.
+        """The inverse of `comparable`: the unit vectors (N, K, D) as they were heard.
 
-        What was taken off and the direction that was left tell the length that it had, for the whole was of
-        unit length: a second table of the vectors as they were heard is not needed.
+        As the original vector has unit length, its direction after centring and the mean determine it. So the
+        table need not hold the original vectors.
         """
         sounds, size = self.shared.shape
         left = comparable.reshape(-1, sounds, size).astype(np.float64) * np.sqrt(sounds)
@@ -106,8 +106,8 @@ class Alike:
     """A recording that sounds like another one.
 
     Attributes:
-        path: of its file when it was heard.
-        singer: who sings; "": it is not known.
+        path: path of its file when it was heard.
+        singer: the singer; "": not known.
         score: the cosine, -1 to 1.
     """
 
@@ -118,21 +118,21 @@ class Alike:
 
 @dataclass(frozen=True)
 class IndexChoice:
-    """How a collection is searched, and what that was measured to be worth.
+    """How a collection is searched, and the measured recall and speed.
 
     Attributes:
-        kind: of LanceDB's index; "": none, every recording is compared.
-        count: recordings when it was made and measured.
-        partitions: groups of recordings that it has.
-        probes: of those, how many are looked into.
-        walk: of a graph, how many recordings are held in view; 0: it is none.
-        refine: so many times more than is asked for are compared exactly; 0: what it has is exact.
-        recall: share of the true ten nearest that it finds.
-        queries: that this was measured with.
-        median_ms: how long a query takes.
-        slow_ms: how long 19 in 20 take at most.
-        seconds: that it took to make.
-        tried: what else was, in words.
+        kind: kind of LanceDB index; "": no index, every recording is compared.
+        count: number of recordings when the index was made and measured.
+        partitions: number of groups of recordings in the index.
+        probes: number of groups that a query searches.
+        walk: `ef` of a graph index, the number of candidates kept in view; 0: the index is not a graph.
+        refine: this many times more candidates than asked for are compared exactly; 0: the index is exact.
+        recall: share of the true ten nearest recordings that are found.
+        queries: number of queries of the measurement.
+        median_ms: median time of a query in ms.
+        slow_ms: the time in ms that 19 of 20 queries stay below.
+        seconds: how long it took to make the index.
+        tried: the other choices that were measured, in words.
     """
 
     kind: str
@@ -150,16 +150,16 @@ class IndexChoice:
 
 
 class Collection:
-    """A collection that is open.
+    """An open collection.
 
     Args:
         where: its folder or address.
-        table: of LanceDB.
+        table: the LanceDB table.
         device: where to compute.
-        weights: of the separator, where vocals are heard; None: the published ones.
+        weights: weights of the separator, for a collection of vocals; None: the published ones.
 
     Raises:
-        SingeridError: the table is not a collection's.
+        SingeridError: the table is not a collection.
     """
 
     def __init__(
@@ -176,18 +176,18 @@ class Collection:
         Args:
             where: its folder, or its address in an object store.
             device: where to compute.
-            weights: of the separator; None: the published ones.
+            weights: weights of the separator; None: the published ones.
 
         Raises:
-            SingeridError: there is none, it cannot be read, or LanceDB is not installed.
+            SingeridError: there is no collection, it cannot be read, or LanceDB is not installed.
         """
         lancedb = import_lancedb()
-        if not is_url(where) and not Path(where).is_dir():  # LanceDB would make it
+        if not is_url(where) and not Path(where).is_dir():  # LanceDB would create the folder
             raise SingeridError(f"{where}: does not exist; make it: singerid library collect PARQUET {where}")
         table = open_table(lancedb, where)
         if table is None:
             raise SingeridError(
-                f"{where}: is no collection; give a folder that singerid library collect made"
+                f"{where}: is not a collection; give a folder that singerid library collect made"
             )
         return cls(where, table, device, weights)
 
@@ -197,43 +197,43 @@ class Collection:
 
     @property
     def settings(self) -> Settings:
-        """What its recordings were heard by."""
+        """The encoder, sounds and separator that its recordings were heard with."""
         return self.about.settings
 
     @cached_property
     def hearing(self) -> Hearing:
-        """What its recordings were heard by, open.
+        """The open encoder and separator that its recordings were heard with.
 
         Raises:
-            SingeridError: encoder or separator cannot be opened, or are not those that made its vectors.
+            SingeridError: encoder or separator cannot be opened, or differ from those that made its vectors.
         """
         settings = self.settings
         hearing = Hearing.open(
             settings.encoder, settings.audio, settings.separator or None, self._device, self._weights
         )
-        again = "hear its recordings with these, and collect them into another folder"
+        again = "hear its recordings again, and collect them into another folder"
         if hearing.encoder.identity != settings.identity:
             raise SingeridError(
-                f"{self.where}: its vectors are of other weights of {settings.encoder} than those that are "
-                f"here; use those, or {again}"
+                f"{self.where}: its vectors were made with other weights of {settings.encoder} than those on "
+                f"this machine; use the other weights, or {again}"
             )
         origin = hearing.separator.origin if hearing.separator else ""
         if origin != settings.origin:
             raise SingeridError(
-                f"{self.where}: its vocals were taken out by {settings.origin}, here is {origin}; use that, "
-                f"or {again}"
+                f"{self.where}: its vocals were made by {settings.origin}, and this machine has {origin}; "
+                f"use the former, or {again}"
             )
         return hearing
 
     @property
     def index(self) -> IndexChoice | None:
-        """How it is searched; None: nothing was chosen, so every recording is compared."""
+        """How it is searched; None: nothing was chosen yet, so every recording is compared."""
         with lance_errors(self.where):
             kept = (self.table.schema.field(VECTOR).metadata or {}).get(_ABOUT)
         try:
             value = json.loads(kept or "null")
             return value and IndexChoice(**{**value, "tried": tuple(value["tried"])})
-        except (ValueError, TypeError, KeyError):  # of another version: it is chosen again
+        except (ValueError, TypeError, KeyError):  # written by another version: the choice is made again
             return None
 
     @index.setter
@@ -243,11 +243,11 @@ class Collection:
             self.table.update_field_metadata({"path": VECTOR, "metadata": {_ABOUT.decode(): value}})
 
     def similar(self, file: Path | str, most: int = 10) -> list[Alike]:
-        """The recordings that sound most like a file, best first; without the file itself.
+        """The recordings that sound most like a file, best first, without the file itself.
 
         Raises:
-            AudioError: it cannot be read, or nobody is heard to sing in it.
-            SingeridError: what hears it is not what heard the collection.
+            AudioError: the file cannot be read, or no voice is found in it.
+            SingeridError: encoder or separator are not those of the collection.
         """
         path = Path(file)
         heard = self.hearing(path, lambda _: None)
@@ -258,13 +258,13 @@ class Collection:
     def alike(
         self, vectors: FloatArray, most: int = 10, fingerprint: str = "", path: str = ""
     ) -> list[Alike]:
-        """The recordings that are most like a voice, best first.
+        """The recordings that are most similar to a voice, best first.
 
         Args:
             vectors: (K, D) of the voice, of unit length.
-            most: how many.
-            fingerprint: of its sound; a recording of the same is left out.
-            path: of its file; likewise.
+            most: how many recordings to return.
+            fingerprint: fingerprint of its sound; recordings with the same one are left out.
+            path: path of its file; a recording with the same path is left out.
         """
         asked = self.about.comparable(vectors[None])[0]
         columns = ["path", "singer", "fingerprint", "_distance"]
@@ -278,13 +278,13 @@ class Collection:
     def search(
         self, asked: FloatArray, most: int, choice: IndexChoice | None, columns: list[str]
     ) -> "pa.Table":
-        """Rows that are nearest to a vector (K * D), nearest first.
+        """The rows that are nearest to a vector, nearest first.
 
         Args:
-            asked: as the table has them.
-            most: how many.
+            asked: (K * D,) the vector, in the form of the table.
+            most: how many rows to return.
             choice: how to search; None: compare every recording.
-            columns: that are wanted; "_distance" is 1 - cosine.
+            columns: columns to return; "_distance" is 1 - cosine.
         """
         with lance_errors(self.where):
             query = self.table.search(asked, vector_column_name=VECTOR, query_type="vector")
@@ -294,24 +294,24 @@ class Collection:
                 return query.bypass_vector_index().to_arrow()
             query = query.nprobes(choice.probes)
             if choice.walk:
-                query = query.ef(max(choice.walk, most * max(1, choice.refine)))  # fewer are refused
+                query = query.ef(max(choice.walk, most * max(1, choice.refine)))  # LanceDB refuses a lower ef
             if choice.refine:
                 query = query.refine_factor(choice.refine)
             return query.to_arrow()
 
     def batches(self, columns: list[str], rows: int = 4096) -> Iterator["pa.RecordBatch"]:
-        """All rows, a part at a time; "_rowid" is LanceDB's number of a row."""
+        """All rows in batches; the column "_rowid" is LanceDB's number of a row."""
         with lance_errors(self.where):
             query = self.table.search().select([name for name in columns if name != "_rowid"])
             yield from query.with_row_id("_rowid" in columns).to_batches(rows)
 
     def write_again(self, about: About, without: NDArray[np.integer] | None = None) -> None:
-        """Write all rows anew, at once or not at all; indexes, and what was chosen, are gone.
+        """Rewrite all rows, at once or not at all; the indexes and the `index` choice are lost.
 
-        LanceDB's own deletion leaves rows where they are, and is slow to make an index around them.
+        LanceDB's own deletion is not used: it keeps deleted rows in place, and making an index is slow then.
 
         Args:
-            about: what the table says of itself from then on; something else may be taken off the vectors.
+            about: the new metadata of the table; the vectors are centred by its mean.
             without: numbers of rows that are left out.
         """
         import pyarrow as pa
@@ -334,7 +334,7 @@ class Collection:
 
 def import_lancedb() -> Any:
     """The package lancedb; raises SingeridError where it is not installed."""
-    # Read when it is loaded. By default it reads up to 2 GB ahead.
+    # LanceDB reads these variables when it is imported. By default it reads up to 2 GB ahead.
     os.environ.setdefault("LANCEDB_LOG", "error")
     os.environ.setdefault("LANCE_DEFAULT_IO_BUFFER_SIZE", str(_AHEAD))
     try:
@@ -347,12 +347,12 @@ def import_lancedb() -> Any:
 
 
 def connected(lancedb: Any, where: str) -> Any:
-    """A folder or an address as LanceDB has it; its tables are always as they are now."""
+    """LanceDB's connection to a folder or an address; reads always see the latest version of a table."""
     return lancedb.connect(where, read_consistency_interval=timedelta(0))
 
 
 def open_table(lancedb: Any, where: str) -> Any:
-    """The table of a folder or an address; None: there is none."""
+    """The table in a folder or at an address; None: there is none."""
     with lance_errors(where):
         try:
             return connected(lancedb, where).open_table(TABLE)
@@ -364,25 +364,25 @@ def open_table(lancedb: Any, where: str) -> Any:
 
 @contextmanager
 def lance_errors(where: str) -> Iterator[None]:
-    """Turn what LanceDB says into a SingeridError of one line."""
+    """Turn LanceDB's errors into a SingeridError of one line."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         text = one_line(error)
         if "No space left" in text or "File too large" in text or "Quota" in text:
-            remedy = "free some space, then run the same command again: it goes on"
+            remedy = "free some space, then run the same command again: it continues"
         elif any(word in text.lower() for word in ("denied", "read-only", "forbidden", "unauthorized")):
-            remedy = "check that you may read and write it"
+            remedy = "check your permissions to read and write it"
         else:
-            remedy = "check that it is there and may be read and written; a damaged one is made anew"
-        raise SingeridError(f"{where}: LanceDB cannot go on ({text[:300]}); {remedy}") from error
+            remedy = "check that it exists and that you may write to it; if it is damaged, make it again"
+        raise SingeridError(f"{where}: LanceDB failed ({text[:300]}); {remedy}") from error
 
 
 def _read_about(where: str, table: Any) -> About:
     with lance_errors(where):
         schema = table.schema
     no_collection = SingeridError(
-        f"{printable(where)}: its table '{TABLE}' is no collection of singerid; choose another folder"
+        f"{printable(where)}: its table '{TABLE}' is not a collection of singerid; choose another folder"
     )
     try:
         value = json.loads(schema.metadata[_ABOUT])
@@ -391,5 +391,5 @@ def _read_about(where: str, table: Any) -> About:
     except (KeyError, TypeError, ValueError) as error:
         raise no_collection from error
     raise SingeridError(
-        f"{printable(where)}: is of a format that this version of singerid does not know; update singerid"
+        f"{printable(where)}: has a format that this version of singerid does not know; update singerid"
     )

@@ -1,9 +1,9 @@
 """How a large collection is searched: exactly, or by an index whose recall was measured on the collection.
 
-An index looks at a part of the recordings alone, so it misses some of the nearest. How many it misses depends
-on the voices, and no setting is good for all. So each index is measured here against exact search, by
-recordings that are taken out of the table meanwhile; it is kept only if it finds nearly all. Otherwise every
-recording is compared.
+An index compares only a part of the recordings, so it misses some of the nearest. How many it misses depends
+on the voices, and no setting is good for all collections. So each index is measured here against exact
+search. The queries are recordings that are removed from the table for the measurement. The index is kept only
+if it finds nearly all; otherwise every recording is compared.
 
 Letters in shapes: N recordings, Q queries, D size of a vector.
 """
@@ -31,35 +31,35 @@ from singerid.library.parquet_rows import FILE_COLUMNS, SOUND_COLUMNS, keys_of, 
 from singerid.library.voiceprints import FloatArray, IntArray
 
 EXACT_MOST = 200_000
-"""Up to so many recordings all are compared with each query."""
+"""Up to this many recordings, every query is compared with all of them."""
 NEEDED = 0.98
-"""Share of the true ten nearest that an index has to find."""
+"""Share of the true ten nearest recordings that an index has to find."""
 FAST_MS = 20.0
-"""Of 19 queries in 20: an index so fast ends the search for a better one."""
+"""If 19 of 20 queries take at most this many ms, no further kinds of index are tried."""
 QUERIES = 500
 NEAREST = 10
 
 _NAME = "voices"
-_HELD = "held"  # the table of what is taken out meanwhile
-_AGAIN = 1.2  # so many times the recordings, and the index is chosen anew
-_PIECES = 10  # of an index: each time that it learns of new rows there is one more, which takes time
+_HELD = "held"  # the table of the recordings that are removed for the measurement
+_AGAIN = 1.2  # when a collection has grown by this factor, its index is chosen again
+_PIECES = 10  # parts of an index, at most: each update with new rows adds one and makes queries slower
 _REFINE = (1, 2, 5, 10)
-_ALBUM = 30  # recordings in a folder that is one
-_ROUGH = 100  # queries that tell whether it is worth asking all
-_FEW = 20  # queries that tell how long comparing all takes
-_WORST_MISS = 0.03  # of a few queries, where all of them may still find enough
+_ALBUM = 30  # recordings in a folder, at most, for it to count as an album
+_ROUGH = 100  # queries of a first rough measurement
+_FEW = 20  # queries that measure how long comparing all takes
+_WORST_MISS = 0.03  # a rough recall this far below `NEEDED` still gets the full measurement
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An index of LanceDB.
+    """A kind of LanceDB index.
 
     Attributes:
-        name: as LanceDB has it.
-        options: of it.
-        partition: recordings in each of its partitions, about.
-        is_exact: what it looks at is compared exactly; else it keeps vectors in a coarser form.
-        is_graph: it walks from neighbour to neighbour, in all partitions; else it looks into some of them.
+        name: its name in LanceDB.
+        options: its options.
+        partition: approximate number of recordings in each partition.
+        is_exact: it compares original vectors; otherwise it compares quantized ones.
+        is_graph: it walks a graph of neighbours in all partitions; otherwise it searches some partitions.
     """
 
     name: str
@@ -69,18 +69,18 @@ class Kind:
     is_graph: bool = False
 
     def config(self, count: int) -> Any:
-        """What LanceDB makes it by, of so many recordings."""
+        """LanceDB's configuration for this index over `count` recordings."""
         index = import_lancedb().index
         return getattr(index, self.name)(
             distance_type="cosine", num_partitions=self.partitions(count), **self.options
         )
 
     def partitions(self, count: int) -> int:
-        """How many it has of so many recordings."""
+        """The number of partitions for `count` recordings."""
         return max(1, round(count / self.partition))
 
     def choices(self, count: int) -> list[IndexChoice]:
-        """How it can be searched, the least work first."""
+        """The ways to search it, the least work first."""
         partitions = self.partitions(count)
         start = IndexChoice(
             self.name, count, partitions, partitions, refine=0 if self.is_exact else _REFINE[-1]
@@ -91,8 +91,8 @@ class Kind:
         return [replace(start, probes=step) for step in sorted({min(partitions, step) for step in steps})]
 
 
-# The order is that of docs/collections.md: the quickest to make comes first. The partitions are as large as
-# LanceDB has them: it joins smaller ones when an index learns of new rows, and the measure would be void.
+# The order is that of docs/collections.md: the quickest to make comes first. Partitions have LanceDB's own
+# size: it joins smaller ones when it adds new rows to an index, and the measurement would no longer hold.
 KINDS: tuple[Kind, ...] = (
     Kind("IvfSq", {}, 8192),
     Kind("HnswSq", {}, 2**20, is_graph=True),
@@ -104,19 +104,19 @@ class Exam:
     """Queries with their true answers.
 
     Attributes:
-        queries: (Q, D), as the table has them.
-        nearest: (Q, 10) row numbers of what is nearest to each.
+        queries: (Q, D), in the form of the table.
+        nearest: (Q, 10) row numbers of the nearest recordings to each query.
     """
 
     queries: FloatArray
     nearest: IntArray
 
     def first(self, count: int) -> "Exam":
-        """Some of it."""
+        """The first queries."""
         return Exam(self.queries[:count], self.nearest[:count])
 
     def measure(self, collection: Collection, choice: IndexChoice) -> IndexChoice:
-        """The choice with its recall, and how long queries take that ask for as many as `alike` does."""
+        """The choice with its recall and the time of queries that ask for as many results as `alike`."""
         hits, seconds = 0, []
         for query, nearest in zip(self.queries, self.nearest, strict=True):
             start = time.perf_counter()
@@ -135,11 +135,11 @@ class Exam:
 
 @contextmanager
 def holding_out(collection: Collection, seed: int = 0) -> Iterator[Exam]:
-    """Some recordings as queries, with what is nearest to each; they are taken out of the table meanwhile.
+    """Within, random recordings are queries with their true answers, and are removed from the table.
 
-    What an index was made with it finds too easily: a graph leads to it. With each its folder is taken out,
-    which mostly is its album: that is most like it, and too easily found as well. Whoever asks about a new
-    file has no other one of its album there.
+    An index finds a recording that it was made with too easily: its graph leads there. With each query its
+    folder is removed, too, which mostly is its album. Songs of the same album are very similar and also found
+    too easily, and a collection has no other song of a new file's album.
     """
     count = len(collection)
     which = np.sort(np.random.default_rng(seed).choice(count, min(QUERIES, count // 4), replace=False))
@@ -160,24 +160,24 @@ def holding_out(collection: Collection, seed: int = 0) -> Iterator[Exam]:
 
 
 def put_back(collection: Collection) -> None:
-    """Put what was held out into the table again; after a kill, too."""
+    """Put the removed recordings back into the table, also those that a killed command has left out."""
     database = connected(import_lancedb(), collection.where)
     with lance_errors(collection.where):
         try:
             held = database.open_table(_HELD).to_arrow()
-        except ValueError:  # nothing is
+        except ValueError:  # nothing was removed
             return
         there: set[int] = set()
         own = {int(key) for batch in held.to_batches() for key in keys_of(batch)[0]}
         for batch in collection.batches([*SOUND_COLUMNS, *FILE_COLUMNS]):
             there |= own & {int(key) for key in keys_of(batch)[0]}
-        if not there:  # all of them were taken out at once, and so are they put back
+        if not there:  # all of them are removed at once and put back at once
             collection.table.add(held.cast(collection.table.schema))
         database.drop_table(_HELD)
 
 
 def _folders(collection: Collection, paths: Sequence[str], own: Sequence[int]) -> list[int]:
-    """Row numbers of some recordings, and of all in their folders; not of those in a folder of very many."""
+    """Row numbers of some recordings and of all others in their folders; very large folders are left out."""
     found: dict[str, list[int]] = {_folder(path): [] for path in paths}
     for batch in collection.batches(["path", "_rowid"]):
         for path, row in zip(batch["path"].to_pylist(), batch["_rowid"].to_pylist(), strict=True):
@@ -193,7 +193,7 @@ def _folder(path: str) -> str:
 
 
 def exact_nearest(collection: Collection, asked: FloatArray) -> IntArray:
-    """Row numbers (Q, 10) of the nearest to each of (Q, D), nearest first, by comparing all."""
+    """Row numbers (Q, 10) of the nearest recordings to each of (Q, D), nearest first, by comparing all."""
     best = np.full((len(asked), NEAREST), -np.inf, np.float32)
     rows: NDArray[np.int64] = np.full((len(asked), NEAREST), -1, np.int64)
     for batch in collection.batches([VECTOR, "_rowid"]):
@@ -211,13 +211,13 @@ def bring_up_to_date(
     kinds: Sequence[Kind] = KINDS,
     exact_most: int = EXACT_MOST,
 ) -> IndexChoice:
-    """Choose how a collection is searched, where that is due, and keep the choice with it.
+    """Choose how a collection is searched, if a new choice is due, and store the choice in the collection.
 
     Args:
-        collection: which.
-        say: told what is being done.
-        kinds: of indexes, the likeliest first.
-        exact_most: up to so many recordings there is no index.
+        collection: the collection.
+        say: called with messages about the progress.
+        kinds: kinds of index, the most promising first.
+        exact_most: up to this many recordings no index is made.
     """
     count, kept = len(collection), collection.index
     if count <= exact_most:
@@ -225,15 +225,15 @@ def bring_up_to_date(
         collection.index = choice
         _drop(collection)
         return choice
-    # Up to EXACT_MOST nothing was measured.
+    # A stored choice without queries comes from a collection below EXACT_MOST and was not measured.
     if kept is not None and kept.queries and count < _AGAIN * kept.count and _pieces(collection) <= _PIECES:
         return kept
-    collection.index = None  # until one is measured every recording is compared
-    say("finding the true nearest of some recordings, to measure by")
+    collection.index = None  # until an index is measured, every recording is compared
+    say("finding the true nearest recordings of some queries")
     with holding_out(collection) as exam:
         choice = _choose(collection, exam, kinds, say)
     with lance_errors(collection.where):
-        collection.table.optimize()  # the index learns of those that were held out
+        collection.table.optimize()  # adds the recordings that were put back to the index
     collection.index = choice
     return choice
 
@@ -245,7 +245,7 @@ def _choose(
     tried = []
     last: Kind | None = None
     for kind in kinds:
-        say(f"making an index, {kind.name}")
+        say(f"making an index: {kind.name}")
         seconds = build(collection, kind)
         last = kind
         tuned = replace(tune(collection, kind, exam), seconds=round(seconds, 1))
@@ -267,12 +267,12 @@ def _choose(
 
 
 def _is_worth_it(choice: IndexChoice, exact: IndexChoice) -> bool:
-    """Whether it is faster than comparing all."""
+    """Whether an index is faster than comparing all recordings."""
     return choice.median_ms < exact.median_ms
 
 
 def build(collection: Collection, kind: Kind) -> float:
-    """Make an index in place of the one that there is; gives the seconds that it took."""
+    """Make an index in place of an older one; return the seconds that it took."""
     start = time.perf_counter()
     with lance_errors(collection.where):
         collection.table.create_index(VECTOR, config=kind.config(len(collection)), name=_NAME, replace=True)
@@ -280,7 +280,7 @@ def build(collection: Collection, kind: Kind) -> float:
 
 
 def tune(collection: Collection, kind: Kind, exam: Exam) -> IndexChoice:
-    """The least work with which an index that was made finds enough; where none does, the most work."""
+    """The least work with which the index finds enough; if none is enough, the most work."""
     choices = kind.choices(len(collection))
     rough = exam.first(_ROUGH)
     for choice in choices:
@@ -290,7 +290,7 @@ def tune(collection: Collection, kind: Kind, exam: Exam) -> IndexChoice:
         measured = exam.measure(collection, choice)
         if measured.recall >= NEEDED or is_last:
             break
-    # As many as can be were compared exactly so far.
+    # So far the largest number of candidates was compared exactly: try smaller numbers.
     for refine in () if kind.is_exact or measured.recall < NEEDED else _REFINE[:-1]:
         less = exam.measure(collection, replace(measured, refine=refine))
         if less.recall >= NEEDED:

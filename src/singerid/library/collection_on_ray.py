@@ -1,8 +1,8 @@
-"""Filling a collection on many machines: Ray Data hands files and parts to them.
+"""Filling a collection on many machines: Ray Data distributes the files and parts.
 
 All machines must see the Parquet files and the collection under the same paths, in an object store for
-example, and have singerid installed. A part whose machine died is done again; should it have been added all
-the same, `collect` takes out what came twice.
+example, and have singerid installed. If a machine dies, its part is done again. If the part had already been
+added, `collect` removes the duplicates.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +17,10 @@ from singerid.text import one_line
 
 @contextmanager
 def spreading(address: str = LOCAL) -> Iterator[Spread]:
-    """What `collect` spreads its work by.
+    """Within, a function that runs the work of `collect` on a Ray cluster.
 
     Args:
-        address: of a Ray cluster, as in `reproduce.on_ray`.
+        address: address of the cluster, as in `reproduce.on_ray`.
 
     Raises:
         SingeridError: Ray is not installed, or there is no cluster at the address.
@@ -44,12 +44,12 @@ def _spread(ray: Any, work: Callable[[Any], Any], items: Sequence[Any]) -> Itera
     except ray.exceptions.RayError as error:
         text = one_line(error)[:300]
         raise SingeridError(
-            f"--ray: a part of the work failed ({text}); run the same command again: it goes on"
+            f"`ray`: a part of the work failed ({text}); run the same command again: it continues"
         ) from error
 
 
 class _Task:
-    """In the worker; an error for people comes back as what was found."""
+    """The task in a worker; a SingeridError is returned as the result, to be raised by the caller."""
 
     def __init__(self, work: Callable[[Any], Any]) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""An open library: its database, what it holds, and what it hears by."""
+"""An open library: its database, its contents, and the networks it hears with."""
 
 import secrets
 import warnings
@@ -28,16 +28,16 @@ DEFAULT_AUDIO: AudioCondition = "mixture"
 
 
 class LibraryCore:
-    """A library that is open.
+    """An open library.
 
     Args:
-        database: of the library.
+        database: database of the library.
         device: where networks compute.
-        weights: of the separator, where vocals are heard; None: the published ones.
+        weights: weights of the separator, for a library that hears vocals; None: the published ones.
 
     Attributes:
-        fingerprint_of: makes the fingerprint of a file's sound; raises AudioError.
-        notices: what was done all the same, and could not be followed by what comes behind it.
+        fingerprint_of: returns the fingerprint of a file's sound; raises AudioError.
+        notices: warnings about changes that were stored although a later step failed.
     """
 
     def __init__(self, database: Database, device: torch.device = CPU, weights: Path | None = None) -> None:
@@ -55,19 +55,19 @@ class LibraryCore:
 
     @property
     def contents(self) -> Contents:
-        """What it holds now; read again when anybody has written to it."""
+        """The library's contents; read again when any process has written to the database."""
         version = int(self.database.value("PRAGMA data_version"))
         if self._contents is None or version != self._version:
             self._contents, self._version = read_contents(self.database), version
         return self._contents
 
     def changed(self) -> None:
-        """Forget what was read: this process has written."""
+        """Drop the contents that were read, because this process has written."""
         self._contents = None
 
     @property
     def settings(self) -> Settings:
-        """What it hears; raises SingeridError where nothing was enrolled yet."""
+        """Encoder, sounds and separator; raises SingeridError where nothing was enrolled yet."""
         settings = self.contents.settings
         if settings is None:
             raise SingeridError(
@@ -78,10 +78,10 @@ class LibraryCore:
 
     @cached_property
     def hearing(self) -> Hearing:
-        """What it hears by.
+        """The open encoder and separator.
 
         Raises:
-            SingeridError: encoder or separator cannot be opened, or are not those that made its vectors.
+            SingeridError: encoder or separator cannot be opened, or differ from those that made its vectors.
         """
         settings = self.settings
         hearing = Hearing.open(
@@ -93,15 +93,15 @@ class LibraryCore:
         )
         if hearing.encoder.identity != settings.identity:
             raise SingeridError(
-                f"{printable(self.path)}: its vectors are of other weights of {settings.encoder} than those "
-                f"that are here; make them anew: singerid library migrate {shell_word(self.path)} "
-                f"--encoder {shell_word(settings.encoder)}"
+                f"{printable(self.path)}: its vectors were made with other weights of {settings.encoder} "
+                "than those on this machine; make them again: "
+                f"singerid library migrate {shell_word(self.path)} --encoder {shell_word(settings.encoder)}"
             )
         origin = hearing.separator.origin if hearing.separator else ""
         if origin != settings.origin:
             raise SingeridError(
-                f"{printable(self.path)}: its vocals were taken out by {settings.origin}, here is {origin}; "
-                f"make the vectors anew: singerid library migrate {shell_word(self.path)} "
+                f"{printable(self.path)}: its vocals were made by {settings.origin}, and this machine has "
+                f"{origin}; make the vectors again: singerid library migrate {shell_word(self.path)} "
                 f"--encoder {shell_word(settings.encoder)}"
             )
         return hearing
@@ -113,16 +113,16 @@ class LibraryCore:
         audio: AudioCondition | None = None,
         separator: str | None = None,
     ) -> None:
-        """Say what an empty library hears; of another one, ask that it is what is wanted.
+        """Set encoder, sounds and separator of an empty library; check them against another library's.
 
         Args:
-            entry: of the journal.
-            encoder: name; None: the default, or what it has.
+            entry: entry of the journal.
+            encoder: name of the encoder; None: the library's, or the default for an empty one.
             audio: what is listened to; None: likewise.
-            separator: what takes the vocals out; None: likewise.
+            separator: name of the separator; None: likewise.
 
         Raises:
-            SingeridError: the library has other vectors, or encoder or separator cannot be opened.
+            SingeridError: the library has other settings, or encoder or separator cannot be opened.
         """
         settings = self.contents.settings
         if settings is None:
@@ -141,20 +141,20 @@ class LibraryCore:
             if wanted is not None and wanted != has:
                 raise SingeridError(
                     f"{printable(self.path)}: its {option} is {has or 'none'}, not {wanted}; leave out "
-                    f"--{option}, or make all vectors anew: singerid library migrate {shell_word(self.path)}"
+                    f"`{option}`, or make all vectors again: singerid library migrate {shell_word(self.path)}"
                 )
 
     def keep_settings(self, settings: Settings, entry: int | None = None) -> None:
-        """Say what the library holds from now on."""
+        """Store the library's settings."""
         with self.database.changing(entry) as change:
             set_settings(change, asdict(settings))
         self.changed()
 
     def fit(self, touched: Collection[int]) -> None:
-        """Bring the back end and exemplars up to date with the recordings of some singers.
+        """Fit the back end and exemplars again after the recordings of some singers have changed.
 
-        A back end that a calibration belongs to stays until the next one. What is made here can always be
-        made again, so the journal does not note it.
+        In a calibrated library the back end stays as it is until the next calibration. The result can always
+        be computed again, so it is not in the journal.
         """
         contents = self.contents
         if not len(contents.enrolled) or not touched:
@@ -178,7 +178,7 @@ class LibraryCore:
 
     @contextmanager
     def fingerprinting(self, fingerprint_of: Callable[[Path], str]) -> Iterator[None]:
-        """Within, fingerprints of files' sounds are made so; it raises AudioError."""
+        """Within, `fingerprint_of` makes the fingerprints of files' sounds; it raises AudioError."""
         before, self.fingerprint_of = self.fingerprint_of, fingerprint_of
         try:
             yield
@@ -187,20 +187,20 @@ class LibraryCore:
 
     @contextmanager
     def afterwards(self) -> Iterator[None]:
-        """Within is what only follows from a change: it has failed where the change is kept already.
+        """Within are steps that follow a change which is already stored.
 
-        Then that is a notice; what was done is not told as if it had not been.
+        If one of them fails, the error becomes a notice, as the change itself has succeeded.
         """
         try:
             yield
         except SingeridError as error:
-            if self.database.in_transaction:  # then nothing is kept yet, and all of it fails
+            if self.database.in_transaction:  # the change is not stored yet, so all of it fails
                 raise
             self.changed()
-            self.notices.append(f"that is kept, though something that follows from it was not done: {error}")
+            self.notices.append(f"the change is stored, but a step after it failed: {error}")
 
     def close(self) -> None:
-        """Close the database; notices that nobody has read are warned of."""
+        """Close the database, and issue unread notices as warnings."""
         for notice in self.notices:
             warnings.warn(notice, stacklevel=3)
         self.notices.clear()
@@ -208,7 +208,7 @@ class LibraryCore:
 
 
 def settings_of(hearing: Hearing) -> Settings:
-    """What a library holds that hears so."""
+    """The settings of a library that hears with `hearing`."""
     separator = hearing.separator
     return Settings(
         hearing.encoder.address,
@@ -220,7 +220,7 @@ def settings_of(hearing: Hearing) -> Settings:
 
 
 def set_settings(change: Change, values: dict[str, str]) -> None:
-    """Write settings over those that are there."""
+    """Write settings; existing values are replaced."""
     change.many(
         "INSERT INTO settings (key, value) VALUES (?, CAST(? AS TEXT)) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
@@ -231,7 +231,7 @@ def set_settings(change: Change, values: dict[str, str]) -> None:
 def write_back_ends(
     change: Change, which: str, settings: Settings | None, back_ends: tuple[BackEnd, ...]
 ) -> None:
-    """Keep back ends, and make them those of the library."""
+    """Store back ends, and make them the library's current ones."""
     sounds = settings.sounds if settings else ()
     for sound, back_end in zip(sounds, back_ends, strict=True):
         whitening = back_end.whitening.astype("<f4").tobytes() if back_end.whitened else b""
@@ -243,14 +243,14 @@ def write_back_ends(
 
 
 def new_id() -> str:
-    """A random identity."""
+    """A random id."""
     return secrets.token_hex(8)
 
 
 def exemplar_changes(
     contents: Contents, back_ends: tuple[BackEnd, ...], singers: Collection[int]
 ) -> list[tuple[int, str]]:
-    """(exemplar, recording) wherever a recording of these singers belongs to another exemplar now."""
+    """(exemplar, recording) for each recording of these singers whose exemplar has changed."""
     prints = contents.voiceprints
     changes = []
     for place, number in enumerate(contents.singers):
@@ -265,7 +265,7 @@ def exemplar_changes(
     return changes
 
 
-# Back ends that nothing names any more: what is in use, what a calibration or an undo would use.
+# Deletes unused back ends; the current one and those that a calibration or an undo may need are kept.
 _PRUNE = """
 DELETE FROM back_ends WHERE id NOT IN (SELECT value FROM settings WHERE key = 'back_end')
 AND id NOT IN (SELECT json_extract(content, '$.back_end') FROM calibrations)

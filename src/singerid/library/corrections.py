@@ -1,4 +1,4 @@
-"""What people say of the library: names, who sings and who does not, and that somebody is to be forgotten."""
+"""Corrections by people: rename, merge, split and forget singers; say who sings in a recording."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from singerid.text import printable
 
 
 def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
-    """Call a singer by another name.
+    """Rename a singer.
 
     Raises:
-        SingeridError: nobody is called so, or somebody else has the new name already.
+        SingeridError: no singer has the old name, or another singer has the new one.
     """
     number = core.contents.require(old)
     name = proper(new)
     other = core.contents.number_of(name)
     if other is not None and other != number:
         raise SingeridError(
-            f"somebody is called '{printable(core.contents.names[other])}' already; where they are one, "
-            "merge them: singerid library merge"
+            f"the library has a singer '{printable(core.contents.names[other])}' already; if the two are one "
+            "person, merge them: singerid library merge"
         )
     with core.database.changing(entry) as change:
         change.run(
@@ -40,10 +40,10 @@ def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
 
 
 def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
-    """Make two singers one; gives the number of recordings that were moved.
+    """Make two singers one; return the number of recordings that were moved.
 
     Raises:
-        SingeridError: nobody is called so, or the two are one already.
+        SingeridError: the library has no singer of one of the names, or both names are the same singer.
     """
     source, target = core.contents.require(name), core.contents.require(into)
     if source == target:
@@ -52,7 +52,7 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
         moved = change.run(
             "UPDATE recordings SET singer = ?, exemplar = 0 WHERE singer = ?", (target, source)
         ).rowcount
-        # What was said of both: that it is one of them, else what was said of the one that stays.
+        # A recording with statements about both singers: "is them" wins, then the statement about `into`.
         change.run(
             "UPDATE statements SET is_them = 1 WHERE singer = ? AND is_them = 0 AND recording IN "
             "(SELECT recording FROM statements WHERE singer = ? AND is_them = 1)",
@@ -64,7 +64,7 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
             (source, target),
         )
         change.run("UPDATE statements SET singer = ? WHERE singer = ?", (target, source))
-        # Who makes them one says that neither's recordings are not the other's.
+        # Merging them takes back "is not them" for recordings that were the other singer's.
         change.run(
             "DELETE FROM statements WHERE singer = ? AND is_them = 0 AND recording IN "
             "(SELECT id FROM recordings WHERE singer = ?)",
@@ -82,9 +82,9 @@ class Split:
     """What `split` did.
 
     Attributes:
-        name: of the singer that is new.
-        moved: where the recordings lie that are that one's now; an id where that is not known.
-        stayed: number of those that stayed.
+        name: name of the new singer.
+        moved: paths of the recordings that were moved to the new singer; the id where no path is known.
+        stayed: number of recordings that stayed with the old singer.
     """
 
     name: str
@@ -103,19 +103,22 @@ def split(
 
     Args:
         core: the library.
-        entry: of the journal.
-        name: of the singer.
-        into: the new one's name; None: the same with a number behind.
-        recordings: ids of those that are the new one's; None: the smaller of two groups by voice.
+        entry: entry of the journal.
+        name: name of the singer.
+        into: name of the new singer; None: the same name with a number after it.
+        recordings: ids of the new singer's recordings; None: the smaller of two groups by voice.
 
     Raises:
-        SingeridError: nobody is called so, somebody has the new name, or nothing or everything would move.
+        SingeridError: no singer has the name, another singer has the new name, or no recordings or all of
+            them would move.
     """
     contents = core.contents
     number = contents.require(name)
     new = proper(into) if into else _free_name(core, contents.names[number])
     if contents.number_of(new) is not None:
-        raise SingeridError(f"somebody is called '{printable(new)}' already; choose another name with --into")
+        raise SingeridError(
+            f"the library has a singer '{printable(new)}' already; choose another name with `into`"
+        )
     own = [contents.recordings[at] for at in contents.enrolled if contents.recordings[at].singer == number]
     if recordings is None:
         moved = _smaller_group(core, number, [recording.id for recording in own])
@@ -123,14 +126,14 @@ def split(
         moved = [recording.id for recording in own if recording.id in recordings]
     if not moved or len(moved) == len(own):
         raise SingeridError(
-            f"'{printable(name)}': {len(moved)} of {len(own)} recordings would move; name some of this "
-            "singer's files, not none and not all"
+            f"'{printable(name)}': {len(moved)} of {len(own)} recordings would move; give some of this "
+            "singer's files, but not all"
         )
     with core.database.changing(entry) as change:
         other = number_for(change, new, folded_name(new))
         marks = ", ".join("?" * len(moved))
         change.run(f"UPDATE recordings SET singer = ?, exemplar = 0 WHERE id IN ({marks})", (other, *moved))
-        # A person who said that they are the one, said it of what is the other's now.
+        # A person's statement "this is them" moves to the new singer with its recording.
         change.run(
             f"UPDATE statements SET singer = ? WHERE singer = ? AND is_them = 1 AND recording IN ({marks})",
             (other, number, *moved),
@@ -143,7 +146,7 @@ def split(
 
 
 def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name: str) -> None:
-    """A person says who sings in recordings; they are enrolled as that singer's."""
+    """Store that a person said who sings in recordings; the recordings are enrolled as that singer's."""
     touched = {recording.singer for recording in core.contents.recordings if recording.id in set(recordings)}
     name = proper(name)
     for recording in recordings:
@@ -164,10 +167,10 @@ def say_is(core: LibraryCore, entry: int | None, recordings: Sequence[str], name
 
 
 def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) -> None:
-    """A person says who does not sing in a recording; enrolled as that singer's, it is nobody's now.
+    """Store that a person said who does not sing in a recording; it is no longer enrolled as that singer's.
 
     Raises:
-        SingeridError: nobody is called so.
+        SingeridError: no singer has the name.
     """
     number = core.contents.require(name)
     with core.database.changing(entry) as change:
@@ -184,7 +187,7 @@ def say_is_not(core: LibraryCore, entry: int | None, recording: str, name: str) 
 
 
 def say_nobody(core: LibraryCore, entry: int | None, sounds: Sequence[SoundMark]) -> None:
-    """A person says that nobody sings in sounds; recordings that have them are nobody's from now on."""
+    """Store that a person said that nobody sings in sounds; recordings with them lose their singers."""
     touched: set[int] = set()
     with core.database.changing(entry) as change:
         for sound in sounds:
@@ -195,14 +198,14 @@ def say_nobody(core: LibraryCore, entry: int | None, sounds: Sequence[SoundMark]
 
 
 def somebody_sings(core: LibraryCore, entry: int | None, fingerprint: str, scheme: int) -> None:
-    """Take back that nobody sings in a sound."""
+    """Take back the statement that nobody sings in a sound."""
     with core.database.changing(entry) as change:
         change.run("DELETE FROM nobody WHERE fingerprint = ? AND scheme = ?", (fingerprint, scheme))
     core.changed()
 
 
 def say_is_not_voice(core: LibraryCore, entry: int | None, recording: str, voice: int) -> None:
-    """A person says that a recording is not of an unnamed voice: it leaves the group for ever."""
+    """Store that a person said that a recording is not of an unnamed voice: it leaves the group for ever."""
     with core.database.changing(entry) as change:
         change.run(
             "INSERT INTO rejections (recording, voice) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -213,18 +216,18 @@ def say_is_not_voice(core: LibraryCore, entry: int | None, recording: str, voice
 
 
 def forget(core: LibraryCore, name: str) -> int:
-    """Remove a singer and all that was made of that voice, for ever; gives the number of recordings.
+    """Remove a singer and all data of that voice, for ever; return the number of recordings removed.
 
-    What cannot be reached are exports, stores, tags and backups.
+    Exports, stores, tags and backups cannot be reached.
 
     Raises:
-        SingeridError: nobody is called so.
+        SingeridError: no singer has the name.
     """
     number = core.contents.require(name)
     with core.database.command("forget", can_undo=False):
         with core.database.changing() as change:
             count = _forget(change, number)
-            # Until the log is emptied, what was deleted may be read from it.
+            # Until the log is emptied, deleted data may still be read from it.
             change.run("INSERT OR REPLACE INTO settings (key, value) VALUES (?, '1')", (SCRUB,))
         core.changed()
         with core.afterwards():
@@ -236,7 +239,7 @@ def forget(core: LibraryCore, name: str) -> int:
 
 
 def _forget(change: Change, number: int) -> int:
-    """Delete every row that holds something of a voice, also what an undo would bring back."""
+    """Delete every row with data of a voice, also those that an undo would restore."""
     recordings = {row[0] for row in change.run("SELECT id FROM recordings WHERE singer = ?", (number,))}
     recordings |= {
         row[0]
@@ -255,8 +258,8 @@ def _forget(change: Change, number: int) -> int:
                 and not change.run("SELECT 1 FROM singers WHERE id = ?", (before,)).fetchone()
             ):
                 singers.add(before)
-    # Who had neither recordings nor statements and was merged left nothing but a name: into whom is not
-    # known any more, so it may have been this singer.
+    # A singer without recordings and statements who was merged has left only a name in the journal. It does
+    # not say into whom, so it may have been this singer.
     change.run(
         "DELETE FROM changes WHERE part = 'singers' AND before IS NOT NULL "
         "AND json_extract(key, '$[0]') NOT IN (SELECT id FROM singers) "
@@ -269,14 +272,14 @@ def _forget(change: Change, number: int) -> int:
             "OR (part = 'statements' AND json_extract(key, '$[1]') = ?)",
             (singer, singer),
         )
-        # What was this singer's before it was another's is nobody's when that is taken back.
+        # Recordings that were this singer's before they were another's: an undo makes them nobody's.
         change.run(
             "UPDATE changes SET before = json_set(before, '$.role', 'heard', '$.singer', NULL) "
             "WHERE part = 'recordings' AND json_extract(before, '$.singer') = ?",
             (singer,),
         )
     for one in recordings:
-        # Also that it was nobody's before it was this singer's.
+        # Also records that "nobody sings in it" was said before the recording was this singer's.
         change.run(
             "DELETE FROM changes WHERE part = 'nobody' AND json_extract(key, '$[0]') IN "
             "(SELECT fingerprint FROM recordings WHERE id = ?)",
@@ -286,7 +289,7 @@ def _forget(change: Change, number: int) -> int:
         change.run("DELETE FROM recordings WHERE id = ?", (one,))
     change.run("UPDATE recordings SET role = 'heard', singer = NULL WHERE singer = ?", (number,))
     change.run("DELETE FROM singers WHERE id = ?", (number,))
-    # Back ends, calibrations and groups were made with that voice.
+    # Back ends, calibrations and groups were computed with that voice.
     change.run(
         "DELETE FROM changes WHERE part = 'settings' AND key IN ('[\"back_end\"]', '[\"calibration\"]')"
     )
@@ -305,15 +308,15 @@ def _forget(change: Change, number: int) -> int:
 
 
 def proper(name: str) -> str:
-    """A name as it is kept; raises SingeridError where nothing of it can be seen."""
+    """A name in the form that is stored; raises SingeridError where it has no visible character."""
     cleaned = clean_name(name)
     if not cleaned:
-        raise SingeridError("a name must hold something that can be seen; give another one")
+        raise SingeridError("a name must have a visible character; give another one")
     return cleaned
 
 
 def _free_name(core: LibraryCore, name: str) -> str:
-    """The name with the first number behind it that nobody has."""
+    """The name with the first number after it that makes a new name."""
     number = 2
     while core.contents.number_of(f"{name} ({number})") is not None:
         number += 1
@@ -321,7 +324,7 @@ def _free_name(core: LibraryCore, name: str) -> str:
 
 
 def _smaller_group(core: LibraryCore, singer: int, recordings: Sequence[str]) -> list[str]:
-    """The smaller of the two groups into which a singer's recordings fall by voice."""
+    """The smaller of two groups of a singer's recordings, grouped by voice."""
     contents = core.contents
     place = contents.singers.index(singer)
     own = contents.voiceprints.recordings[contents.voiceprints.owners == place]

@@ -1,7 +1,7 @@
-"""A library's database: opened so that it survives whatever happens, one writer at a time.
+"""A library's database: safe against kills, crashes and full disks, with one writer at a time.
 
-One file, SQLite: write-ahead log, synchronous, what is deleted is overwritten. Readers never wait for the
-writer. A transaction that was cut off, by a kill or a full disk, has not happened.
+It is one SQLite file with a write-ahead log and full synchronization; deleted data is overwritten. Readers
+never wait for the writer. A transaction that was interrupted by a kill or a full disk changes nothing.
 """
 
 import os
@@ -20,30 +20,30 @@ from singerid.text import printable, shell_word
 
 FILE = "library.sqlite3"
 DAMAGED = f"{FILE}.damaged-"
-"""How the name of a damaged database begins that `check` has put aside."""
+"""Beginning of the name of a damaged database that `check` has put aside."""
 _LOCK = ".lock"
-# For whoever writes at the same time: how long a command waits for its end.
+# How long a command waits for another one that is writing.
 WAIT_SECONDS = 60.0
 _BUSY_MS = 10_000
 SCRUB = "scrub_pending"
-"""Setting that says that what was forgotten may still stand in the write-ahead log."""
+"""Setting that says that the write-ahead log may still hold forgotten data."""
 
 
 class UnusableDatabaseError(SingeridError):
-    """A database that cannot be used now: somebody else writes to it, it is damaged, a disk is full."""
+    """A database that cannot be used now: locked by another writer, damaged, or on a full disk."""
 
 
 def text(value: str) -> bytes:
-    """A name or a path as it is bound to `CAST(? AS TEXT)`: bytes that are no UTF-8 stay what they are."""
+    """A name or a path for `CAST(? AS TEXT)`: bytes that are not valid UTF-8 are kept as they are."""
     return value.encode("utf-8", "surrogateescape")
 
 
 class BusyDatabaseError(UnusableDatabaseError):
-    """Somebody else writes to it now."""
+    """Another process is writing to the database."""
 
 
 class FullDiskError(UnusableDatabaseError):
-    """There is no room for what is to be written."""
+    """The disk has no room for the data to be written."""
 
 
 def is_library(folder: Path) -> bool:
@@ -52,25 +52,25 @@ def is_library(folder: Path) -> bool:
 
 
 def remove_damaged(folder: Path) -> None:
-    """Remove damaged databases that were put aside: voices that are forgotten are in them."""
+    """Remove damaged databases that were put aside, as they may hold forgotten voices."""
     with writing(folder):
         for path in folder.glob(f"{DAMAGED}*"):
             path.unlink()
 
 
 class Database:
-    """An open database; use as a context, or `close` it.
+    """An open database; use it as a context manager, or `close` it.
 
     Args:
-        folder: the library's.
-        create: make folder and file where there are none.
+        folder: folder of the library.
+        create: create the folder and the file if they do not exist.
 
     Attributes:
-        path: the file.
-        writable: whether anything can be changed.
+        path: path of the file.
+        writable: whether the library can be changed.
 
     Raises:
-        SingeridError: there is none, or it is damaged, of a newer version, or cannot be opened or made.
+        SingeridError: there is no library, or it is damaged, of a newer version, or cannot be opened or made.
     """
 
     def __init__(self, folder: Path, create: bool = False) -> None:
@@ -84,7 +84,7 @@ class Database:
         if is_new:
             with writing(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # voiceprints are biometric data
-                with suppress(OSError):  # not every drive knows permissions
+                with suppress(OSError):  # not every drive supports permissions
                     if not any(folder.iterdir()):
                         folder.chmod(0o700)
         self.writable = os.access(folder, os.W_OK) and (is_new or os.access(self.path, os.W_OK))
@@ -103,7 +103,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close it; what was committed is there."""
+        """Close the database."""
         self._connection.close()
 
     # Reading
@@ -116,7 +116,7 @@ class Database:
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
-            # Some name or path is no UTF-8. Only then, for this takes its time in a large library:
+            # A name or a path is not valid UTF-8. Only then read leniently, which is slow in a large library:
             self._connection.text_factory = _lenient
             try:
                 return self._connection.execute(sql, values).fetchall()
@@ -131,8 +131,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Within, all queries see the library as it is now, whatever is written meanwhile."""
-        if self._connection.in_transaction:  # which sees it so
+        """Within, all queries see one state of the library, even if another process writes."""
+        if self._connection.in_transaction:  # a transaction sees one state already
             yield
             return
         with self.explained():
@@ -143,7 +143,7 @@ class Database:
                 self._connection.execute("ROLLBACK")
 
     def copy(self) -> bytes:
-        """The whole database as it is now, as the bytes of a file."""
+        """The whole database in its current state, as the bytes of a file."""
         with self.explained(), closing(sqlite3.connect(":memory:")) as copied:
             self._connection.backup(copied)
             content: bytes = copied.serialize()
@@ -151,16 +151,16 @@ class Database:
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another one whenever anybody has written to it, this connection too."""
+        """A value that changes whenever any process or this connection has written to the database."""
         return int(self.value("PRAGMA data_version")), self._connection.total_changes
 
     def setting(self, key: str) -> str | None:
-        """A setting; None: it is not set."""
+        """The value of a setting; None: it is not set."""
         found: str | None = self.value("SELECT value FROM settings WHERE key = ?", (key,))
         return found
 
     def has_table(self, name: str) -> bool:
-        """Whether there is a table; a library that cannot be written stays in the format that it had."""
+        """Whether the table exists; a read-only library keeps its old format, which may lack tables."""
         return (
             self.value("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)) is not None
         )
@@ -169,13 +169,13 @@ class Database:
 
     @contextmanager
     def command(self, name: str, can_undo: bool = True) -> Iterator[int | None]:
-        """Keep other writers out; gives the entry of the journal that notes what is changed.
+        """Lock the library against other writers; the value is the journal entry for the changes.
 
-        An entry under which nothing was changed is taken out again.
+        An entry without changes is removed at the end.
 
         Args:
-            name: of the command, for who takes it back.
-            can_undo: whether it is noted at all; what is not cannot be taken back (None is given).
+            name: name of the command, shown in the journal.
+            can_undo: whether there is a journal entry; without one (the value is None) there is no undo.
 
         Raises:
             SingeridError: another command has been writing for `WAIT_SECONDS`; the library cannot be written.
@@ -190,7 +190,7 @@ class Database:
             try:
                 yield entry
             finally:
-                # Of a command that was cut off, too, what was done can be taken back.
+                # The changes of an interrupted command can be undone, too, so its entry stays.
                 with suppress(SingeridError), self.changing() as change:
                     change.run(
                         "DELETE FROM journal WHERE id = ? "
@@ -200,10 +200,10 @@ class Database:
 
     @contextmanager
     def changing(self, entry: int | None = None) -> Iterator["Change"]:
-        """One transaction: all of it or nothing. Within another one it is a part of that.
+        """One transaction: all of it or nothing. Inside another transaction it is a part of that one.
 
         Args:
-            entry: of the journal, under which the changes are noted; None: they are not.
+            entry: journal entry for the changes; None: they are not in the journal.
         """
         if not self.writable:
             raise SingeridError(
@@ -235,7 +235,7 @@ class Database:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is being made, of which nothing is kept yet."""
+        """Whether a transaction is open, so that its changes are not stored yet."""
         return self._connection.in_transaction
 
     @contextmanager
@@ -246,7 +246,7 @@ class Database:
             raise SingeridError(
                 f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
             )
-        if not self.path.exists():  # the lock would make the folder of a library that was deleted anew
+        if not self.path.exists():  # the lock would create the folder of a deleted library again
             raise UnusableDatabaseError(
                 f"{printable(self.folder)}: the library is not there any more; put it back"
             )
@@ -265,7 +265,7 @@ class Database:
             lock.release()
 
     def scrub(self) -> bool:
-        """Empty the write-ahead log of what was forgotten; False: a reader holds it open."""
+        """Empty the write-ahead log, which may hold forgotten data; False: a reader has it open."""
         with self.explained():
             busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
@@ -286,7 +286,7 @@ class Database:
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
-            # A write-ahead log needs a file beside it, which a read-only folder has no room for.
+            # A write-ahead log needs a file beside the database, which a read-only folder does not allow.
             connection.close()
             connection = _opened(f"{address}?immutable=1", uri=True)
         return connection
@@ -299,7 +299,7 @@ class Database:
             return
         run("PRAGMA secure_delete = ON")
         run("PRAGMA synchronous = FULL")
-        # A network drive does not share the memory that a write-ahead log needs.
+        # A write-ahead log needs shared memory, which a network drive does not provide.
         mode = "DELETE" if is_network_drive(self.folder) else "WAL"
         try:
             run(f"PRAGMA journal_mode = {mode}").fetchone()
@@ -312,7 +312,7 @@ class Database:
         if self._format() < FORMAT:
             run("BEGIN IMMEDIATE")
             try:
-                for statement in statements(self._format()):  # of another one, if somebody was faster
+                for statement in statements(self._format()):  # read again: another process may be faster
                     run(statement)
                 run("COMMIT")
             except BaseException:
@@ -338,7 +338,7 @@ class Database:
             )
         if found < 1 or not self._has_tables():
             raise SingeridError(
-                f"{printable(self.path)}: is a database of something else; choose another folder"
+                f"{printable(self.path)}: belongs to another program; choose another folder"
             )
 
     def _has_tables(self) -> bool:
@@ -347,7 +347,7 @@ class Database:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turn what SQLite raises into a SingeridError that names the file and the remedy."""
+        """Turn SQLite's errors into a SingeridError that names the file and the remedy."""
         try:
             yield
         except sqlite3.Error as error:
@@ -355,7 +355,7 @@ class Database:
 
 
 class Change:
-    """A transaction that is being made."""
+    """An open transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -370,8 +370,8 @@ class Change:
 
 
 def _opened(address: str, uri: bool) -> sqlite3.Connection:
-    # Transactions are begun and ended here alone. A thread may hand a connection on to another one (SQLite
-    # keeps it whole), as long as they do not use it at once.
+    # `isolation_level=None`: this module begins and ends all transactions. A connection may move from one
+    # thread to another, as long as two threads do not use it at once.
     return sqlite3.connect(
         address, uri=uri, isolation_level=None, timeout=_BUSY_MS / 1000, check_same_thread=False
     )
