@@ -85,7 +85,7 @@ def test_undo_brings_the_files_of_the_one_before_back(tmp_path):
 
 def test_a_library_that_has_changed_says_by_how_much(tmp_path):
     with made(tmp_path / "library", MANY[:5], 4) as library:
-        assert "is not calibrated, its decisions keep no promise yet" in library.notice
+        assert "is not calibrated, so its error rates are not known" in library.notice
         library.calibrate(0.4)
         assert library.notice == ""
         put(library, [take(MANY[0], 30), take(MANY[0], 31), take("Newcomer", 0)])
@@ -143,7 +143,7 @@ def test_an_enrolled_song_is_no_strangers(own_library, sung):
     with Library.open(own_library) as library:
         _, report = library.calibrate(0.4, strangers=strangers_of(sung.tree / "Ada", _quiet, _quiet))
     assert len(report.failures) == 3
-    assert all("is enrolled as 'Ada', so it is no stranger's" in one.reason for one in report.failures)
+    assert all("is enrolled as 'Ada', so it is not a stranger's" in one.reason for one in report.failures)
 
 
 def _as(library, singer, voices):

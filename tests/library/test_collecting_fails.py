@@ -93,8 +93,8 @@ def test_a_parquet_file_of_something_else(heard, tmp_path):
     (tmp_path / "sales").mkdir()
     pq.write_table(pa.table({"price": [1, 2]}), tmp_path / "sales/1.parquet")
     assert told(tmp_path / "sales", tmp_path / "c") == (
-        f"{tmp_path}/sales/1.parquet: is no Parquet file of heard recordings; give the folder that was named "
-        "by --parquet when they were heard"
+        f"{tmp_path}/sales/1.parquet: is not a Parquet file of heard recordings; give the folder that "
+        "`parquet` named when they were heard"
     )
     pq.write_table(pa.table({"price": [1, 2]}), heard / "1.parquet")
     assert [one.path for one in collect(str(heard), str(tmp_path / "c")).failures] == [f"{heard}/1.parquet"]

@@ -74,8 +74,8 @@ def test_another_encoding_is_found_by_its_voice_and_told(library, tmp_path):
     report = library.enroll("Ada", [tmp_path / "song.flac"])
     assert (report.added, report.unchanged) == (0, 1)
     assert report.notices == [
-        f"{tmp_path}/song.flac: sounds like a recording that the library has and is as long; "
-        "it is taken for that"
+        f"{tmp_path}/song.flac: sounds like a recording in the library and has the same length; "
+        "taken to be that recording"
     ]
 
 
@@ -85,7 +85,7 @@ def test_another_encoding_is_found_when_it_is_asked_about(library, tmp_path):
     soundfile.write(tmp_path / "song.flac", voice(205, 3.1, 0), SAMPLE_RATE, subtype="PCM_24")
     answer = library.identify(tmp_path / "song.flac")
     assert (answer.singer, answer.said) == ("Cy", True)
-    assert "it is taken for that" in answer.warning
+    assert "taken to be that recording" in answer.warning
 
 
 @pytest.mark.parametrize(

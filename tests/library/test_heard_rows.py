@@ -116,7 +116,7 @@ def test_parquet_of_others_is_one_line(tmp_path):
 
     (tmp_path / "a").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "a/b.parquet")
-    with pytest.raises(SingeridError, match=r"b\.parquet: is no Parquet file of heard recordings"):
+    with pytest.raises(SingeridError, match=r"b\.parquet: is not a Parquet file of heard recordings"):
         ways(str(tmp_path))
     with pytest.raises(SingeridError, match="holds no Parquet files of heard recordings"):
         ways(str(tmp_path / "none"))
@@ -165,7 +165,7 @@ def test_import_of_several_ways_takes_the_librarys(folder, tmp_path):
     folder.write([row(1)])
     other.write([row(2)])
     with Library.open(tmp_path / "library", create=True) as library:
-        with pytest.raises(SingeridError, match="was heard in several ways"):
+        with pytest.raises(SingeridError, match="holds vectors of several settings"):
             library.import_from(folder.address)
         library.core.keep_settings(SETTINGS)
         assert library.import_from(folder.address) == (1, 0)
@@ -185,7 +185,7 @@ def test_answers_of_networks_hold_no_voices(folder, tmp_path):
     network = HeardFolder(folder.address, HeardBy(replace(SETTINGS, encoder="run"), "0123"), 0, answers=True)
     network.write([replace(row(1), vectors=None, decision="known", answer="{}")])
     with Library.open(tmp_path / "library", create=True) as library:
-        with pytest.raises(SingeridError, match="holds answers of networks alone"):
+        with pytest.raises(SingeridError, match="holds only answers of networks"):
             library.import_from(folder.address)
         assert library.core.contents.settings is None
         folder.write([row(1)])

@@ -71,7 +71,8 @@ def test_what_follows_from_a_correction_fails_alone(within, own_library, music, 
         assert answer.status_code == 200, (path, answer.text)
         if what == "fit" and path == "singers/split":
             continue  # two in one are as they were fitted last
-        assert "the change is stored, but" in within.http.get(f"{API}/state").json()["notice"] or what == "fit"
+        notice = within.http.get(f"{API}/state").json()["notice"]
+        assert "the change is stored, but" in notice or what == "fit"
     with Library.open(own_library) as library:
         assert "Eve" in library.singers
         assert "Cy" not in library.singers

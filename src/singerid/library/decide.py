@@ -1,4 +1,4 @@
-"""From a voice to an answer: the decision, how likely it is right, and what speaks for it."""
+"""From a voice to a decision: the decision, the probability that it is right, and the evidence for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from singerid.library.rule import Rule
 from singerid.library.trials import evidence
 from singerid.library.voiceprints import FloatArray, IntArray, Voiceprints
 
-_MOST = 1.0  # a score can be
+_MOST = 1.0  # the highest possible score
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a recording beside its voice.
+    """What is known about a recording beside its voice.
 
     Attributes:
         recording: its id in the library; None: the library does not have it.
-        singer: number of the singer as whose it is enrolled, or who a person said it is; None: nobody.
-        refused: numbers of singers of whom a person said that it is not them.
-        nobody: a person said that nobody sings in it.
+        singer: number of the singer that it is enrolled as, or that a person named; None: there is none.
+        refused: numbers of the singers that a person has ruled out.
+        nobody: whether a person said that nobody sings in it.
     """
 
     recording: str | None = None
@@ -37,12 +37,12 @@ NOTHING_KNOWN = Known()
 
 
 def known_of(contents: Contents, recording: str | None, sound: SoundMark | None = None) -> Known:
-    """What people said of a recording, by enrolling it or in words.
+    """What people said about a recording, by enrolling it or with `say`.
 
     Args:
-        contents: of the library.
-        recording: its id; None: the library does not have it.
-        sound: what the file's sound is told by; None: it is the recording's.
+        contents: contents of the library.
+        recording: id of the recording; None: the library does not have it.
+        sound: fingerprint and scheme of the file's sound, used if the library does not have the recording.
     """
     if recording is None or recording not in contents.index:
         return Known(nobody=True) if sound in contents.nobody else NOTHING_KNOWN
@@ -55,15 +55,15 @@ def known_of(contents: Contents, recording: str | None, sound: SoundMark | None 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What is said of one voice.
+    """The decision on one voice.
 
     Attributes:
         decision: known, ambiguous or unknown.
-        probability: that the decision is right.
-        best: place of the best singer among the voiceprints; None: there is none to compare with.
-        scores: of every singer, -1 to 1; NaN: refused.
-        probabilities: of every singer.
-        needs: the score that the best singer needs to be named; None: no score would do.
+        probability: probability that the decision is right.
+        best: place of the best singer among the voiceprints; None: there is no singer to compare with.
+        scores: (S,) score of every singer, -1 to 1; NaN: a person has ruled the singer out.
+        probabilities: (S,) probability of every singer.
+        needs: the score that the best singer needs to be named; None: no score would be enough.
     """
 
     decision: Decision
@@ -84,11 +84,11 @@ def judge(
     """Decide on a voice.
 
     Args:
-        prints: of the singers.
+        prints: voiceprints of the singers.
         rule: how scores become decisions.
         vectors: (K, D) of the voice.
-        voice_seconds: how much of it was heard.
-        refused: places of singers who it is not, as a person said.
+        voice_seconds: how many seconds of the voice were heard.
+        refused: places of the singers that a person has ruled out.
     """
     if not len(prints.owners):
         nobody = np.zeros(0, np.float32)
@@ -104,7 +104,7 @@ def judge_scores(
     voice_seconds: float,
     refused: frozenset[int] = frozenset(),
 ) -> Judgement:
-    """Decide on a voice by its scores (S,) for singers of so many recordings each (S,); see `judge`."""
+    """Decide on a voice by its scores (S,) and the singers' numbers of recordings (S,); see `judge`."""
     allowed = np.array([place for place in range(len(scores)) if place not in refused], np.int64)
     every, chances = np.full(len(scores), np.nan, np.float32), np.zeros(len(scores), np.float32)
     if not len(allowed):
@@ -130,13 +130,13 @@ def judge_scores(
 def similar(
     core: LibraryCore, vectors: FloatArray, own: int | None, most: int
 ) -> list[tuple[str, int, float]]:
-    """(path, singer, score) of the enrolled recordings that sound most alike, best first.
+    """(path, singer, score) of the enrolled recordings that sound most like a voice, best first.
 
     Args:
         core: the library.
-        vectors: (K, D) of a voice.
-        own: place of the recording that it is itself, which is left out; None: the library does not have it.
-        most: how many.
+        vectors: (K, D) of the voice.
+        own: place of the recording that the voice comes from, which is left out; None: it is not enrolled.
+        most: how many recordings to return.
     """
     contents = core.contents
     prints = contents.voiceprints
@@ -159,5 +159,5 @@ def similar(
 
 
 def rounded(value: float | np.floating) -> float:
-    """As answers say it."""
+    """The value rounded as in answers, to four decimals."""
     return round(float(value), 4)

@@ -1,9 +1,10 @@
-"""Unnamed voices: recordings of nobody known, grouped by voice.
+"""Unnamed voices: recordings without a known singer, grouped by voice.
 
-Careful: a wrong merge is worse than a split. Two groups become one where they are so alike in the mean as the
-library's rule asks of one recording to be nearly sure, and nothing that a person said stands against it.
+A wrong merge is worse than a split, so merging is careful. Two groups are merged if their mean similarity
+reaches the score at which the library's rule is nearly sure of one recording, and if no person's statement
+forbids it.
 
-Letters in shapes: N recordings, D size of what is compared.
+Letters in shapes: N recordings, D size of a compared vector.
 """
 
 from collections import Counter
@@ -21,13 +22,13 @@ from singerid.library.rule import Rule
 from singerid.library.trials import FEATURES
 from singerid.library.voiceprints import FloatArray, IntArray, behind, fit_back_ends
 
-# How likely two recordings must be one voice's. Chosen on real songs: no group had two voices
-# (docs/results.md).
+# How likely it must be that two recordings are of one voice. Chosen on real songs, where no group had two
+# voices (docs/results.md).
 _SURE = logit(0.9)
-_FEW = 5  # singers: the mean of fewer is their own, not what all recordings share
-_BLOCK = 2048
+_FEW = 5  # singers: the mean of fewer is not typical of all recordings
+_BLOCK = 2048  # recordings that are compared with all others at once
 _LAST_VOICE = "SELECT seq FROM sqlite_sequence WHERE name = 'voices'"
-_APART = 1e3  # a distance that no mean makes up for
+_APART = 1e3  # a distance so large that the mean distance of the groups stays too large as well
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Voice:
     """An unnamed voice.
 
     Attributes:
-        number: by which it is called, "voice 3".
-        recordings: ids.
+        number: the number in its name, as in "voice 3".
+        recordings: ids of its recordings.
     """
 
     number: int
@@ -44,18 +45,18 @@ class Voice:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name, for example "voice 3"."""
         return voice_name(self.number)
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found among the recordings of nobody enrolled.
+    """The result of grouping the recordings that have no singer.
 
     Attributes:
-        voices: groups, the biggest first.
-        single: ids of recordings that are like no other.
-        known: ids of recordings that are by an enrolled singer, as the library decides.
+        voices: the groups, the largest first.
+        single: ids of recordings that resemble no other one.
+        known: ids of recordings for which the library decides that an enrolled singer sings.
     """
 
     voices: tuple[Voice, ...]
@@ -64,7 +65,7 @@ class Discovery:
 
 
 def voice_name(number: int) -> str:
-    """What an unnamed voice is called.
+    """The name of an unnamed voice.
 
     >>> voice_name(3), voice_number("Voice  3"), voice_number("Nina")
     ('voice 3', 3, None)
@@ -73,18 +74,18 @@ def voice_name(number: int) -> str:
 
 
 def voice_number(name: str) -> int | None:
-    """The number of an unnamed voice that is called so; None: it is no such name."""
+    """The number of the unnamed voice with this name; None: it is not the name of an unnamed voice."""
     word, _, number = " ".join(name.split()).partition(" ")
     return int(number) if word.lower() == "voice" and number.isdecimal() else None
 
 
 def has_grouped(core: LibraryCore) -> bool:
-    """Whether any voice was ever found; numbers of voices that are gone count, too."""
+    """Whether an unnamed voice was ever found; voices that are gone count, too."""
     return core.database.value(_LAST_VOICE) is not None
 
 
 def group_voices(core: LibraryCore, entry: int | None, rule: Rule) -> Discovery:
-    """Group all recordings that were heard and are nobody's; numbers of voices stay as far as they can."""
+    """Group all heard recordings without a singer; voices keep their numbers as far as possible."""
     contents = core.contents
     heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
     known = _known(contents, heard, rule)
@@ -128,21 +129,21 @@ def _known(contents: Contents, heard: Sequence[int], rule: Rule) -> set[int]:
 
 
 def comparable(contents: Contents, which: Sequence[int]) -> FloatArray:
-    """Recordings behind the back end; while few are enrolled, behind one that they, too, are centred by."""
+    """Vectors of recordings after the back end; with few enrolled singers, a back end is fitted to all."""
     vectors = contents.vectors[list(which)]
     if not len(vectors):
         return np.zeros((0, 1), np.float32)
     prints = contents.voiceprints
     if len(contents.singers) >= _FEW:
         return prints.asked(vectors)
-    # Each of them counts as a singer: who is whose is what is asked.
+    # Each recording counts as a singer of its own, because the grouping is not known yet.
     owners = np.concatenate((prints.owners, len(contents.singers) + np.arange(len(vectors))))
     enrolled = prints.vectors.reshape(-1, *vectors.shape[1:])
     return behind(fit_back_ends(np.concatenate((enrolled, vectors)), owners), vectors)
 
 
 def _needed(rule: Rule, recordings: Sequence[Recording]) -> float:
-    """The score from which on two recordings are one voice's."""
+    """The lowest score at which two recordings are taken to be of one voice."""
     if not recordings:
         return 1.0
     seconds = float(np.median([max(one.voice_seconds, 0.5) for one in recordings]))
@@ -152,7 +153,7 @@ def _needed(rule: Rule, recordings: Sequence[Recording]) -> float:
 
 
 def _apart(recordings: Sequence[Recording], rejected: Mapping[str, set[int]]) -> list[tuple[int, int]]:
-    """Pairs of which a person said that they are not one voice."""
+    """Pairs of recordings that a person has said are not of one voice."""
     members: dict[int, list[int]] = {}
     for at, one in enumerate(recordings):
         if one.voice is not None:
@@ -169,8 +170,9 @@ def _apart(recordings: Sequence[Recording], rejected: Mapping[str, set[int]]) ->
 def _grouped(vectors: FloatArray, needed: float, apart: Sequence[tuple[int, int]]) -> IntArray:
     """The group of each recording, (N,).
 
-    Groups are joined by the mean of their distances. None is joined with what has no pair that is near
-    enough, so the parts that pairs connect are grouped one by one: memory grows with the largest.
+    Groups are merged by their mean distance (average linkage). Groups without any near pair are never merged.
+    So each connected part of the graph of near pairs is grouped by itself, and memory grows only with the
+    largest part.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -213,7 +215,7 @@ def _near_pairs(vectors: FloatArray, needed: float) -> tuple[IntArray, IntArray]
 def _numbered(
     core: LibraryCore, recordings: Sequence[Recording], labels: IntArray, rejected: Mapping[str, set[int]]
 ) -> tuple[list[Voice], list[tuple[int | None, str]]]:
-    """Groups with the numbers that most of their recordings had, and what changes of that."""
+    """The groups, numbered as most of their recordings were before, and the (voice, recording) changes."""
     groups: dict[int, list[Recording]] = {}
     for one, label in zip(recordings, labels.tolist(), strict=True):
         groups.setdefault(label, []).append(one)
@@ -230,7 +232,7 @@ def _numbered(
     for (index, voice), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0][1])):
         if index not in numbers and voice not in numbers.values():
             numbers[index] = voice
-    # A number is never used again, also of a voice that is gone.
+    # The number of a voice that is gone is never used again.
     following = (core.database.value(_LAST_VOICE) or 0) + 1
     for index in sorted(set(range(len(several))) - set(numbers), key=lambda index: -len(several[index])):
         numbers[index], following = following, following + 1

@@ -1,4 +1,4 @@
-"""Making recordings known: heard once, each kept in a transaction of its own."""
+"""Enrolling recordings: each is heard once and stored in a transaction of its own."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,19 +18,19 @@ from singerid.sound.files import AudioError, one_warning
 from singerid.text import printable
 
 NO_VOICE = "nobody is heard to sing in it; leave it out"
-SAID_NOBODY = "a person said that nobody sings in it; say otherwise: singerid library say FILE --is NAME"
+SAID_NOBODY = "a person said that nobody sings in it; if somebody does: singerid library say FILE --is NAME"
 OnStep = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """A file whose singer is told.
+    """A file to be added to the library, and who sings in it.
 
     Attributes:
         path: the file.
-        singer: who sings; "": that is not known.
-        album: "" where it is not known.
-        stranger: who sings, of somebody who is not to be in the library.
+        singer: the singer; "": not known.
+        album: the album; "": not known.
+        stranger: the singer, if that is a stranger who is only used to calibrate; else "".
     """
 
     path: Path
@@ -40,26 +40,26 @@ class Entrant:
 
 
 New = tuple[Entrant, FoundFile]
-"""A file that is to be heard, and which it is."""
+"""A file to be heard, and what `look` found about it."""
 HeardNew = tuple[Entrant, FoundFile, tuple[HeardVoice, str] | Failure]
-"""Such a file, and what was heard of it and what was wrong with it, or why it could not be used."""
+"""The same with the result: the voice and a warning, or the reason why the file could not be used."""
 Hear = Callable[[Iterable[New]], Iterator[HeardNew]]
-"""Gives what is heard of files in turn."""
+"""Hears files, one after the other."""
 
 
 @dataclass
 class EnrollReport:
-    """What became of files.
+    """What happened to the files.
 
     Attributes:
-        added: recordings that are new.
-        changed: recordings that were known, and are another's now or enrolled now.
-        unchanged: recordings that were known as just that.
+        added: number of new recordings.
+        changed: number of known recordings that have a new singer or are enrolled now.
+        unchanged: number of known recordings without a change.
         failures: files that could not be used, and why.
         voiceless: files in which nobody is heard to sing.
-        warnings: files that were used, though something is wrong with them.
-        notices: what else is to be told.
-        recordings: the recording of each file that was of use, in the order of the files as they were done.
+        warnings: files that were used although something is wrong with them.
+        notices: other messages for the user.
+        recordings: (file, id of its recording) for each usable file, in the order in which they were done.
     """
 
     added: int = 0
@@ -73,12 +73,12 @@ class EnrollReport:
 
     @property
     def usable(self) -> int:
-        """Number of files that were of use."""
+        """Number of usable files."""
         return self.added + self.changed + self.unchanged
 
     @property
     def refused(self) -> list[Failure]:
-        """The failures, and files without a voice, of which no singer can be made known."""
+        """The failures, and the files without a voice, which cannot be enrolled either."""
         return self.failures + [Failure(str(path), NO_VOICE) for path in self.voiceless]
 
 
@@ -90,14 +90,14 @@ def enroll(
     step: OnStep = lambda: None,
     hear: Hear | None = None,
 ) -> EnrollReport:
-    """Bring files into the library; what is known already is not heard again.
+    """Add files to the library; files that are known already are not heard again.
 
     Args:
-        core: the library, whose settings are settled.
-        entrants: files, and who sings in each.
-        entry: of the journal.
-        step: is called for each file that is done.
-        hear: gives what is heard of new files; None: they are heard here.
+        core: the library, after `settle`.
+        entrants: the files, and who sings in each.
+        entry: entry of the journal.
+        step: called after each file.
+        hear: hears new files; None: they are heard in this process.
     """
     report, fresh = EnrollReport(), Fresh()
     touched: set[int] = set()
@@ -140,7 +140,7 @@ def enroll_heard(
     *,
     step: OnStep = lambda: None,
 ) -> EnrollReport:
-    """As `enroll`, of what was heard already."""
+    """Like `enroll`, for files that were heard already."""
     report, fresh = EnrollReport(), Fresh()
     touched: set[int] = set()
     for entrant, file, voice in heard:
@@ -152,7 +152,7 @@ def enroll_heard(
 
 
 def number_for(change: Change, name: str, folded: str) -> int:
-    """The number of a singer of that name, who is made known where nobody has it."""
+    """The number of the singer with this name; a new singer is added if there is none."""
     found = change.run("SELECT id FROM singers WHERE folded = CAST(? AS TEXT)", (text(folded),)).fetchone()
     if found:
         return int(found[0])
@@ -165,7 +165,7 @@ def number_for(change: Change, name: str, folded: str) -> int:
 
 
 def assign(change: Change, recording: str, entrant: Entrant) -> int | None:
-    """Make a known recording what is said of it; gives the singer's number."""
+    """Enroll a known recording as the entrant's singer; return the singer's number, None: there is none."""
     if not entrant.singer:
         return None
     number = number_for(change, clean_name(entrant.singer), folded_name(entrant.singer))
@@ -174,7 +174,7 @@ def assign(change: Change, recording: str, entrant: Entrant) -> int | None:
 
 
 def enrolled_as(change: Change, recording: str, singer: int) -> None:
-    """Make a known recording that singer's."""
+    """Enroll a known recording as a singer's."""
     change.run(
         "UPDATE recordings SET role = 'enrolled', singer = ?, voice = NULL, stranger = '', exemplar = 0 "
         "WHERE id = ?",
@@ -183,7 +183,7 @@ def enrolled_as(change: Change, recording: str, singer: int) -> None:
 
 
 def enrolled_no_more(change: Change, recording: str, singer: int) -> None:
-    """A recording that is enrolled as that singer's is nobody's from now on."""
+    """If a recording is enrolled as this singer's, remove the singer from it."""
     change.run(
         "UPDATE recordings SET role = 'heard', singer = NULL, exemplar = 0 WHERE id = ? AND singer = ?",
         (recording, singer),
@@ -191,7 +191,7 @@ def enrolled_no_more(change: Change, recording: str, singer: int) -> None:
 
 
 def nobody_sings(change: Change, sound: SoundMark) -> set[int]:
-    """Keep that nobody sings in a sound; gives the singers whose its recordings were."""
+    """Store that nobody sings in a sound; return the singers that its recordings had."""
     own = "FROM recordings WHERE fingerprint = ? AND scheme = ?"
     touched = {row[0] for row in change.run(f"SELECT singer {own} AND singer IS NOT NULL", sound)}
     change.run("INSERT INTO nobody (fingerprint, scheme) VALUES (?, ?) ON CONFLICT DO NOTHING", sound)
@@ -208,7 +208,7 @@ def nobody_sings(change: Change, sound: SoundMark) -> set[int]:
 
 
 def insert(change: Change, recording: Recording, vectors: dict[str, bytes]) -> None:
-    """Keep a new recording."""
+    """Store a new recording."""
     values = [text(value) if isinstance(value, str) else value for value in recording]
     marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, bytes) else "?" for value in values)
     change.run(f"INSERT INTO recordings ({', '.join(Recording._fields)}) VALUES ({marks})", values)
@@ -219,18 +219,18 @@ def insert(change: Change, recording: Recording, vectors: dict[str, bytes]) -> N
 
 
 def _respelt(core: LibraryCore, entrants: Sequence[Entrant]) -> list[str]:
-    """What to say of names that the library spells otherwise."""
+    """Notices about names that the library spells differently."""
     told = []
     for name in dict.fromkeys(entrant.singer for entrant in entrants if entrant.singer):
         number = core.contents.number_of(name)
         has = None if number is None else core.contents.names[number]
         if has is not None and has != clean_name(name):
-            told.append(f"'{printable(name)}' is taken for '{printable(has)}', as the library spells it")
+            told.append(f"'{printable(name)}' is taken to be '{printable(has)}', the spelling in the library")
     return told
 
 
 def _one_of_each(new: Sequence[New], report: EnrollReport, step: OnStep) -> Iterator[New]:
-    """Files of which none has the same sound; found under two singers, all are left out and told."""
+    """The files; those with one sound under two singers are reported as failures and left out."""
     same: dict[str, list[New]] = defaultdict(list)
     for entrant, file in new:
         same[file.fingerprint].append((entrant, file))
@@ -243,7 +243,7 @@ def _one_of_each(new: Sequence[New], report: EnrollReport, step: OnStep) -> Iter
                 Failure(
                     str(entrant.path),
                     f"has the same sound as {printable(other.path)}, under another singer; "
-                    "neither is taken: keep one of them",
+                    "neither is used: keep one of them",
                 )
             )
             step()
@@ -252,7 +252,7 @@ def _one_of_each(new: Sequence[New], report: EnrollReport, step: OnStep) -> Iter
 
 
 def _is_nobody(core: LibraryCore, file: FoundFile, entrant: Entrant, report: EnrollReport) -> bool:
-    """Whether a person said that nobody sings in it, which is told."""
+    """Whether a person said that nobody sings in the file; if so, it is reported."""
     if (file.fingerprint, file.scheme) not in core.contents.nobody:
         return False
     if entrant.singer or entrant.stranger:
@@ -268,7 +268,7 @@ def _is_voiceless(core: LibraryCore, file: FoundFile) -> bool:
 
 
 def _heard(core: LibraryCore, new: Iterable[New]) -> Iterator[HeardNew]:
-    """Listen to files; while one is heard the next is decoded, except where vocals are taken out."""
+    """Listen to files. The next file is decoded while one is heard, except where vocals are separated."""
     todo = list(new)
     if not todo:
         return
@@ -299,7 +299,7 @@ def _add(
     report: EnrollReport,
     fresh: Fresh,
 ) -> set[int]:
-    """Keep a recording that was heard; gives the singers who have other recordings now."""
+    """Store a heard recording; return the singers whose recordings have changed."""
     if _is_nobody(core, file, entrant, report):
         return set()
     if heard.vectors is None:
@@ -326,11 +326,11 @@ def _add(
     if known is not None:
         return _again(core, entrant, replace(file, recording=known), entry, report)
     if heard.short:
-        report.notices.append(f"{printable(entrant.path)}: is very short; a longer recording tells more")
+        report.notices.append(f"{printable(entrant.path)}: is very short; a longer recording is better")
     recording = new_id()
     vectors = _contents_of(core, heard)
     with core.database.changing(entry) as change:
-        # First as nobody's: who a singer is, is known behind that.
+        # First without a singer: `assign` finds the singer's number afterwards.
         insert(
             change,
             Recording(
@@ -364,13 +364,13 @@ def _contents_of(core: LibraryCore, heard: HeardVoice) -> dict[str, bytes]:
 
 
 def is_waiting(core: LibraryCore, recording: str) -> bool:
-    """Whether `migrate` did not find its sound, so that it has no vectors."""
+    """Whether the recording has no vectors, because `migrate` did not find its file."""
     found = core.database.value("SELECT 1 FROM waiting WHERE recording = ?", (recording,))
     return found is not None
 
 
 def fill(change: Change, recording: str, voice_seconds: float, vectors: dict[str, bytes]) -> None:
-    """Give a recording that waits for them its vectors."""
+    """Store the vectors of a recording that waits for them."""
     change.run("DELETE FROM waiting WHERE recording = ?", (recording,))
     change.run("UPDATE recordings SET voice_seconds = ? WHERE id = ?", (voice_seconds, recording))
     change.many(
@@ -382,7 +382,7 @@ def fill(change: Change, recording: str, voice_seconds: float, vectors: dict[str
 def _again(
     core: LibraryCore, entrant: Entrant, file: FoundFile, entry: int | None, report: EnrollReport
 ) -> set[int]:
-    """What is to be done with a file whose recording is known; gives the singers who changed."""
+    """Handle a file whose recording is known; return the singers whose recordings have changed."""
     recording = file.recording
     assert recording is not None
     report.recordings.append((entrant.path, recording))
@@ -428,14 +428,14 @@ def _refusal(
     wanted: int | None,
     said: dict[int, bool],
 ) -> str:
-    """Why a known recording cannot be what is said of it; "": it can."""
+    """Why a known recording cannot get the entrant's singer; "": it can."""
     new = printable(entrant.singer)
     if entrant.stranger and role == "enrolled":
-        return f"is enrolled as '{printable(name or '')}', so it is no stranger's; leave it out"
+        return f"is enrolled as '{printable(name or '')}', so it is not a stranger's song; leave it out"
     if not entrant.singer:
         return ""
     if wanted is not None and said.get(wanted) is False:
-        return f"a person said that this is not '{new}'; say otherwise: singerid library say FILE --is NAME"
+        return f"a person said that this is not '{new}'; if it is: singerid library say FILE --is NAME"
     if role == "enrolled" and singer != wanted:
         by = "a person said that it is" if singer is not None and said.get(singer) else "it is enrolled as"
         return (

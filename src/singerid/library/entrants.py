@@ -1,4 +1,4 @@
-"""Who is to be enrolled by what: files, a folder of singers, or a table; and who is to be a stranger."""
+"""What to enroll: files, a folder of singers, or a table of tracks; and songs by strangers."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ OnNotice = Callable[[str], None]
 def entrants_of_files(
     paths: Sequence[Path], singer: str, on_failure: OnFailure, on_notice: OnNotice
 ) -> list[Entrant]:
-    """Files, and recordings below folders, as one singer's; the folder of one of those is its album."""
+    """Files, and the recordings in folders, as one singer's; a recording's folder is its album."""
     for notice in notices_of([singer]):
         on_notice(notice)
     files, passed_over = find_files(paths, on_failure)
     if passed_over:
         on_notice(passed_over_text(passed_over))
-    # Files that are named one by one are no album.
+    # Files that are given one by one are not an album.
     named = set(paths)
     return [Entrant(file, singer, "" if file in named else str(file.parent.name)) for file in files]
 
@@ -30,7 +30,7 @@ def entrants_of_files(
 def entrants_of_tree(
     root: Path, manifest: Path | None, on_failure: OnFailure, on_notice: OnNotice
 ) -> list[Entrant]:
-    """The tracks of a folder laid out SINGER/[ALBUM/]TRACK, or of a table of them.
+    """The tracks of a folder laid out as SINGER/[ALBUM/]TRACK, or of a table.
 
     Raises:
         SingeridError: as `scan_tree` and `read_manifest`.
@@ -43,9 +43,9 @@ def entrants_of_tree(
 
 
 def strangers_of(folder: Path, on_failure: OnFailure, on_notice: OnNotice) -> list[Entrant]:
-    """Songs by people who are not in a library: a folder for each of them, or loose files.
+    """Songs by people who are not in the library: one folder for each person, or loose files.
 
-    Whose the loose ones are is not known, so each counts as one singer's.
+    The singers of loose files are not known, so each file counts as a singer of its own.
     """
     listing = find_audio(folder, on_failure)
     if listing.passed_over:

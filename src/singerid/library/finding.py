@@ -1,4 +1,4 @@
-"""Which recording of the library a file is: by where it is, by its sound, or by how it sounds."""
+"""Which recording of the library a file is: found by path, by fingerprint, or by similar vectors."""
 
 import os
 from collections import defaultdict
@@ -18,9 +18,9 @@ from singerid.sound.fingerprint import SCHEME, sound_fingerprint
 from singerid.system.file_names import absolute
 
 SAME_SECONDS, SAME_COSINE = 0.1, 0.999
-"""Two files that differ in length by so much at most, and whose vectors are so alike, are one recording."""
+"""Two files are one recording if their lengths differ by at most this and their cosine is at least this."""
 
-TAKEN_FOR = "sounds like a recording that the library has and is as long; it is taken for that"
+TAKEN_FOR = "sounds like a recording in the library and has the same length; taken to be that recording"
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class FoundFile:
     """A file on the disk.
 
     Attributes:
-        path: absolute; "": it is not known.
-        size: in bytes.
-        changed_ns: time of its last change.
-        fingerprint: of its sound.
-        scheme: the way in which that was made.
-        recording: id of the recording that it is; None: none that is known by place or fingerprint.
+        path: absolute path; "": not known.
+        size: size in bytes.
+        changed_ns: time of its last change in ns.
+        fingerprint: fingerprint of its sound.
+        scheme: number of the scheme by which the fingerprint was made.
+        recording: id of its recording; None: none is known by path or fingerprint.
     """
 
     path: str
@@ -47,15 +47,15 @@ class FoundFile:
 def look(
     database: Database, path: Path, fingerprint_of: Callable[[Path], str] = sound_fingerprint
 ) -> FoundFile:
-    """Which recording a file is, by place, size and time of change, else by the fingerprint of its sound.
+    """Find a file's recording by path, size and time of change, otherwise by the fingerprint of its sound.
 
     Args:
-        database: of the library.
+        database: database of the library.
         path: the file.
-        fingerprint_of: makes the fingerprint; where strangers' files are read, in another process.
+        fingerprint_of: returns the fingerprint; for untrusted files it is made in another process.
 
     Raises:
-        AudioError: it cannot be read, or holds no sound.
+        AudioError: the file cannot be read, or has no sound.
     """
     place = str(absolute(path))
     try:
@@ -76,7 +76,7 @@ def look(
 
 
 def known_at(database: Database, path: Path) -> bool:
-    """Whether a file is known by place, size and time of change, and its recording has vectors."""
+    """Whether a file is known by path, size and time of change, and its recording has vectors."""
     try:
         rows = _at(database, str(absolute(path)), path.stat())
     except OSError:
@@ -86,7 +86,7 @@ def known_at(database: Database, path: Path) -> bool:
 
 
 def _at(database: Database, place: str, status: os.stat_result) -> list[tuple[Any, ...]]:
-    """Fingerprint, its scheme and recording of a file that is where it was, as it was."""
+    """(fingerprint, scheme, recording) of a file that has not moved or changed; empty for any other file."""
     return database.rows(
         "SELECT fingerprint, scheme, recordings.id FROM places JOIN recordings ON recordings.id = recording "
         "WHERE path = CAST(? AS TEXT) AND size = ? AND changed_ns = ?",
@@ -95,7 +95,7 @@ def _at(database: Database, place: str, status: os.stat_result) -> list[tuple[An
 
 
 def by_sound(contents: Contents, heard: HeardVoice) -> Recording | None:
-    """The recording that sounds like what was heard and is as long; None: there is none."""
+    """The recording with the same length and nearly the same vectors; None: there is none."""
     if heard.vectors is None or not len(contents.recordings):
         return None
     near = np.flatnonzero(np.abs(contents.seconds - heard.seconds) <= SAME_SECONDS)
@@ -105,18 +105,18 @@ def by_sound(contents: Contents, heard: HeardVoice) -> Recording | None:
 
 
 class Fresh:
-    """Recordings of which the contents, as they were read, do not know yet."""
+    """Recordings that were added after the library's contents were read."""
 
     def __init__(self) -> None:
         self._by_length: dict[int, list[tuple[str, float, FloatArray]]] = defaultdict(list)
 
     def add(self, recording: str, heard: HeardVoice) -> None:
-        """Keep what was heard of a recording."""
+        """Add a recording and its vectors."""
         if heard.vectors is not None:
             self._by_length[int(heard.seconds)].append((recording, heard.seconds, heard.vectors))
 
     def by_sound(self, heard: HeardVoice) -> str | None:
-        """As the function `by_sound`, of these; gives its id."""
+        """Like the function `by_sound`, among these recordings; returns the id."""
         if heard.vectors is None:
             return None
         for length in (int(heard.seconds) + step for step in (-1, 0, 1)):
@@ -128,7 +128,7 @@ class Fresh:
 
 
 def remember_place(change: Change, file: FoundFile, recording: str) -> None:
-    """Keep where a recording was found, so that it need not be read again."""
+    """Store where a recording was found, so that the file need not be read again."""
     change.run(
         "INSERT INTO places (path, recording, size, changed_ns) VALUES (CAST(? AS TEXT), ?, ?, ?) "
         "ON CONFLICT (path) DO UPDATE SET recording = excluded.recording, size = excluded.size, "
@@ -138,7 +138,7 @@ def remember_place(change: Change, file: FoundFile, recording: str) -> None:
 
 
 def paths_of(database: Database, recordings: list[str]) -> dict[str, str]:
-    """Where each recording was found last, as far as it is known."""
+    """The latest known path of each recording; recordings without one are left out."""
     found: dict[str, str] = {}
     for first in range(0, len(recordings), 500):
         part = recordings[first : first + 500]

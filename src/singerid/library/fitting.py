@@ -1,7 +1,7 @@
 """From trials to a rule that keeps a promise.
 
-Each trial's log-odds come from coefficients that were fitted without its singer, so the threshold, too, is
-chosen on voices that nothing was fitted to.
+The log-odds of each trial come from coefficients that were fitted without its singer. So the threshold is
+chosen on voices that no coefficient was fitted to.
 
 Letters in shapes: N trials, F features.
 """
@@ -17,18 +17,18 @@ from singerid.library.promise import LEAST_SINGERS, Promise, make_promise
 from singerid.library.rule import Rule
 from singerid.library.trials import Trials
 
-_FOLDS = 100  # at most: of more singers several are left out at once
+_FOLDS = 100  # at most: with more singers, several are left out at once
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A rule, and what it says of the trials.
+    """A rule, and its decisions on the trials.
 
     Attributes:
         rule: the rule.
-        promise: what it promises of strangers.
-        trials: that it was fitted to.
-        log_odds: (N,) of each trial by coefficients that were fitted without its singer.
+        promise: its promise about strangers.
+        trials: the trials that it was fitted to.
+        log_odds: (N,) log-odds of each trial, by coefficients that were fitted without its singer.
     """
 
     rule: Rule
@@ -44,19 +44,19 @@ class Fitted:
 
     @property
     def ambiguous(self) -> NDArray[np.bool_]:
-        """(N,) whether it is not, but likely; the other singers' share of that is not counted."""
+        """(N,) whether the best singer is likely but not named; other singers' probabilities are ignored."""
         found: NDArray[np.bool_] = ~self.named & (self.log_odds >= 0)
         return found
 
     @property
     def fnir(self) -> float:
-        """The share of songs by enrolled singers that are not named as theirs."""
+        """FNIR: the share of songs by enrolled singers that are not named with the right name."""
         enrolled = ~self.trials.stranger
         return float(1 - (self.named & self.trials.right)[enrolled].mean())
 
     @property
     def cost(self) -> tuple[float, float]:
-        """`cllr` of the log-odds and the least that it could be."""
+        """`cllr` of the log-odds, and `least_cllr`."""
         right = self.trials.right
         used = right | self.trials.stranger
         return cllr(self.log_odds[used], right[used]), least_cllr(self.log_odds[used], right[used])
@@ -66,19 +66,19 @@ def fit(trials: Trials, wanted: float, start: Rule) -> Fitted:
     """Fit a rule.
 
     Args:
-        trials: of enrolled singers and of strangers.
+        trials: trials of enrolled singers and of strangers.
         wanted: the share of strangers' songs that may be named.
-        start: what to stay near to where trials are few.
+        start: the rule to start from; with few trials the result stays near it.
 
     Raises:
-        SingeridError: there are too few singers to tell anything.
+        SingeridError: there are too few singers to calibrate with.
     """
     units = np.unique(trials.unit[trials.stranger])
     if len(units) < LEAST_SINGERS or not (~trials.stranger).any():
         raise SingeridError(
-            f"too few singers to calibrate with: {len(units)} who can stand for strangers, "
-            f"{LEAST_SINGERS} are needed, and one at least with two recordings; enroll more, or give songs "
-            "by people who are not in the library with --strangers FOLDER"
+            f"too few singers to calibrate with: {len(units)} can serve as strangers, {LEAST_SINGERS} are "
+            "needed, at least one of them with two recordings; enroll more, or give songs by people who are "
+            "not in the library with `strangers=FOLDER`"
         )
     weights = balanced(trials.stranger, trials.unit)
     right = trials.right & ~trials.stranger
@@ -96,7 +96,10 @@ def fit(trials: Trials, wanted: float, start: Rule) -> Fitted:
 
 
 def _growth(trials: Trials) -> float:
-    """By how much more the whole library may take a stranger for somebody than those of the trials did."""
+    """Factor by which a false name is more likely with the whole library than in the trials.
+
+    In a trial of an enrolled singer as a stranger, the library has one singer fewer.
+    """
     stranger = trials.stranger
     known = len(np.unique(trials.unit[~stranger]))
     reduced = float(trials.reduced[stranger].mean())

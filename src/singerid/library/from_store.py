@@ -1,4 +1,4 @@
-"""Enrolling what `singerid prepare --encoder` has heard already."""
+"""Enrolling recordings that `singerid prepare --encoder` has heard already."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +20,19 @@ from singerid.store.reader import Store
 from singerid.text import names_text, printable
 
 FILE_SCHEME = 0
-"""Of what comes from a store the whole file's digest is known, tags and all, not that of its sound."""
+"""Scheme of recordings from a store: their fingerprint is the hash of the whole file, tags included."""
 
 
 def store_settings(store: Store, encoder: str | None, audio: AudioCondition | None) -> Settings:
-    """What a library hears that is made of a store.
+    """The settings of a library that is made from a store.
 
     Args:
-        store: with vectors.
-        encoder: whose vectors; None: the default.
-        audio: of which sound; None: the default.
+        store: a store with vectors.
+        encoder: the encoder of the vectors; None: the default.
+        audio: the sound that the encoder has heard; None: the default.
 
     Raises:
-        SingeridError: the store has none of these.
+        SingeridError: the store has no such vectors.
     """
     encoder, audio = encoder or DEFAULT_ENCODER, audio or DEFAULT_AUDIO
     origins = store.origins
@@ -47,7 +47,7 @@ def store_settings(store: Store, encoder: str | None, audio: AudioCondition | No
     if found is None:
         has = names_text(origins.encoders) or "none"
         raise SingeridError(
-            f"{printable(store.path)}: has no vectors of {encoder} (it has those of: {has}); make them: "
+            f"{printable(store.path)}: has no vectors by {encoder} (it has vectors by: {has}); make them: "
             f"singerid prepare TREE STORE --encoder {encoder}"
         )
     if VOCALS not in SOUNDS[audio]:
@@ -59,14 +59,14 @@ def store_settings(store: Store, encoder: str | None, audio: AudioCondition | No
         )
     if origins.separator == "stems":
         raise SingeridError(
-            f"{printable(store.path)}: its vocals are true stems, which a song that is asked about has none "
-            "of; prepare it with --vocals spleeter"
+            f"{printable(store.path)}: its vocals are true stems, which other songs do not have; prepare it "
+            "with `vocals='spleeter'`"
         )
     return Settings(encoder, found, audio, origins.separator, origins.separator_version)
 
 
 def heard_in_store(store: Store, settings: Settings) -> Iterator[tuple[Entrant, FoundFile, HeardVoice]]:
-    """The tracks of a store that have the vectors which a library of these settings holds."""
+    """The tracks of a store that have all vectors for a library with these settings."""
     part = encoder_part(settings.encoder, settings.identity)
     names = [vectors_of(sound, part) for sound in settings.sounds]
     for track in store.tracks:
@@ -86,7 +86,7 @@ def _voice(store: Store, track: StoredTrack, names: list[str]) -> HeardVoice:
                 np.asarray(vectors, np.float32),
                 np.asarray(starts, np.float64),
                 np.asarray(share, np.float32),
-                min(2 * step, track.duration_s),  # half of a window is the next one's, too
+                min(2 * step, track.duration_s),  # windows overlap by half
                 track.duration_s,
             )
         )

@@ -1,8 +1,8 @@
-"""What was heard of recordings, kept in Parquet files as it is heard: FOLDER/MARK/NAME.parquet.
+"""Writing and reading the vectors of heard recordings as Parquet files: FOLDER/MARK/NAME.parquet.
 
-A file is called after the recordings that it holds, by their paths, sizes and times of change: a load that
-is heard twice, because its worker died, takes its own place. A recording that could not be used has a file
-of its own, which makes room when it is heard after all. The folder itself says what is done.
+The name of a file is a hash of the paths, sizes and times of change of its recordings. So if a batch is heard
+twice because its worker died, it replaces its own file. A recording that could not be used has a file of its
+own, which is deleted when the recording is tried again. The files in the folder are the record of progress.
 
 Letters in shapes: K sounds, D size of a vector.
 """
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 ENDING = ".parquet"
 _KEYS = ["path", "size", "changed_ns", "reason"]
 UNREADABLE = -1
-"""Size of a file of which not even that could be read."""
+"""Size of a file whose size could not be read."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeardRow:
-    """A recording, and what was heard of it; see `heard_schema` for the columns.
+    """A recording and the result of hearing it; see `heard_schema` for the columns.
 
     Attributes:
-        path: absolute, as the user's machine calls it.
-        size: in bytes.
-        changed_ns: time of the file's last change.
-        fingerprint: of its sound; "": it was not made.
-        scheme: the way in which that was made.
-        seconds: length.
-        voice_seconds: of it, with voice.
-        short: it is shorter than a window.
-        warning: what was wrong with it, though it was used.
-        reason: why it could not be used; "": it could.
-        singer: who sings, as was told; "": that is not known.
-        album: likewise.
+        path: absolute path of the file on the user's machine.
+        size: size of the file in bytes.
+        changed_ns: time of the file's last change in ns.
+        fingerprint: fingerprint of its sound; "": not computed.
+        scheme: number of the scheme by which the fingerprint was made.
+        seconds: length of the recording.
+        voice_seconds: seconds of it with voice.
+        short: whether it is shorter than a window.
+        warning: what was wrong with it, although it was used.
+        reason: why it could not be used; "": it was used.
+        singer: the singer as given by the user; "": not known.
+        album: the album as given by the user; "": not known.
         vectors: (K, D); None: nobody sings.
-        decision: of a library or a network that was asked; "": none was.
+        decision: decision of the library or network that was asked; "": none was asked.
         answer: its answer, as JSON.
     """
 
@@ -71,13 +71,13 @@ class HeardRow:
 
 @dataclass(frozen=True)
 class HeardFolder:
-    """The files of recordings that were heard in one way.
+    """The files of recordings that were heard with the same settings.
 
     Attributes:
-        address: of the folder, a path or a URL.
-        by: how they were heard.
-        size: of a vector, D; 0: there are none.
-        answers: whether somebody was asked about them, too.
+        address: the folder, as a path or a URL.
+        by: settings that they were heard with.
+        size: size of a vector, D; 0: there are no vectors.
+        answers: whether the files also hold answers of a library or a network.
     """
 
     address: str
@@ -87,13 +87,13 @@ class HeardFolder:
 
     @property
     def mark(self) -> str:
-        """Name of the folder of these files."""
+        """Name of the folder inside `address` that holds these files."""
         settings = json.dumps(asdict(self.by.settings), sort_keys=True)
         mark = hashlib.sha256(settings.encode()).hexdigest()[:16]
         return f"{mark}-{self.by.state}" if self.answers else mark
 
     def write(self, rows: Sequence[HeardRow]) -> None:
-        """Keep rows: those that were heard in one file, the others in a file each.
+        """Write rows: those of heard recordings into one file, each of the others into a file of its own.
 
         Raises:
             SingeridError: they cannot be written.
@@ -130,12 +130,12 @@ def _vectors(rows: Sequence[HeardRow], sound: int, size: int) -> "pa.Array":
 
 
 def clean(value: Any) -> Any:
-    """Text as Parquet takes it: in names that are no UTF-8, what cannot be written stands as its number."""
+    """A value for Parquet: in text, bytes that are not valid UTF-8 are replaced by escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def name_of(rows: Iterable[HeardRow]) -> str:
-    """The name of the file that holds these recordings, whatever was heard of them."""
+    """The name of the file for these recordings; it depends on path, size and time of change only."""
     mark = hashlib.sha256()
     for key in sorted(f"{clean(row.path)}\0{row.size}\0{row.changed_ns}" for row in rows):
         mark.update(key.encode() + b"\n")
@@ -143,23 +143,23 @@ def name_of(rows: Iterable[HeardRow]) -> str:
 
 
 Key = tuple[str, int, int]
-"""What a file is found by: path, size and time of its last change."""
+"""The key of a file: path, size and time of its last change."""
 
 
 def is_heard_folder(address: str) -> bool:
-    """Whether a folder holds Parquet files, or is one of an object store."""
+    """Whether an address is a folder that holds Parquet files, or a URL."""
     return is_url(address) or any(Path(address).glob(f"*/*{ENDING}"))
 
 
 def ways(address: str, with_voices: bool = False) -> dict[str, HeardBy]:
-    """How the recordings of each folder of Parquet files were heard, by the folder's name.
+    """The settings of each folder of Parquet files, by the folder's name.
 
     Args:
-        address: of the folder that holds those.
-        with_voices: without those of answers by networks, which hold no vectors.
+        address: the folder that holds these folders.
+        with_voices: leave out folders with answers of networks, which hold no vectors.
 
     Raises:
-        SingeridError: there is no such folder, or what it holds is something else.
+        SingeridError: there is no such folder, or it holds other files.
     """
     place = Place(address)
     firsts: dict[str, str] = {}
@@ -167,7 +167,8 @@ def ways(address: str, with_voices: bool = False) -> dict[str, HeardBy]:
         firsts.setdefault(name.rpartition("/")[0], name)
     if not firsts:
         raise SingeridError(
-            f"{place}: holds no Parquet files of heard recordings; give the folder that --parquet named"
+            f"{place}: holds no Parquet files of heard recordings; give the folder that `parquet` named when "
+            "they were heard"
         )
     found = {}
     for folder, name in firsts.items():
@@ -176,29 +177,31 @@ def ways(address: str, with_voices: bool = False) -> dict[str, HeardBy]:
         if not with_voices or set(by.settings.sounds) <= set(columns.names):
             found[folder] = by
     if not found:
-        raise SingeridError(f"{place}: holds answers of networks alone, and no voices to read")
+        raise SingeridError(
+            f"{place}: holds only answers of networks, which have no vectors; give a folder with vectors"
+        )
     return found
 
 
 class Heard:
-    """What a folder has of recordings now.
+    """The heard recordings that a folder holds now.
 
     Args:
-        address: of the folder.
-        folders: in which of its folders to look, by their names; None: in all.
+        address: the folder.
+        folders: names of the folders inside it to read; None: all.
 
     Raises:
-        SingeridError: it cannot be read, or holds a file that is damaged or of something else.
+        SingeridError: the folder cannot be read, or holds a file that is damaged or of another kind.
     """
 
     def __init__(self, address: str, folders: Iterable[str] | None = None) -> None:
         self._place = Place(address)
         wanted = None if folders is None else set(folders)
         found = (name for name in self._place.files(ENDING) if wanted is None or name.split("/")[0] in wanted)
-        # What was heard for a library comes first: it tells who sings, which answers do not.
+        # Files that were heard for a library come first: they say who sings, files of answers do not.
         self._files = dict.fromkeys(sorted(found, key=lambda name: ("-" in name.split("/")[0], name)))
         self._heard: set[Key] = set()
-        self._failed: dict[str, str] = {}  # the file that tells why, by path
+        self._failed: dict[str, str] = {}  # by path of the recording: the Parquet file with the reason
         for name in self._files:
             keys = self._place.read(name, _KEYS).to_pydict()
             for path, size, changed, reason in zip(*(keys[column] for column in _KEYS), strict=True):
@@ -208,11 +211,11 @@ class Heard:
                     self._heard.add((path, size, changed))
 
     def has(self, path: str, size: int, changed_ns: int) -> bool:
-        """Whether this very file was heard."""
+        """Whether this file was heard, with this size and time of change."""
         return (clean(path), size, changed_ns) in self._heard
 
     def forget_failures(self, paths: Iterable[str]) -> None:
-        """Remove what is kept of recordings that could not be used: they are tried again."""
+        """Delete the records of recordings that could not be used, as they are tried again."""
         for path in paths:
             if name := self._failed.pop(clean(path), None):
                 self._place.remove(name)
@@ -233,7 +236,7 @@ def read_rows(place: Place, name: str) -> Iterator[HeardRow]:
     """The rows of a file.
 
     Raises:
-        SingeridError: it cannot be read, is damaged, or of something else.
+        SingeridError: the file cannot be read, is damaged, or is of another kind.
     """
     table = place.read(name)
     by = read_metadata(f"{place}/{name}", table.schema.metadata)
@@ -242,7 +245,7 @@ def read_rows(place: Place, name: str) -> Iterator[HeardRow]:
     if sounds:
         columns = [table.column(sound).combine_chunks() for sound in sounds]
         silent = columns[0].is_null().to_numpy(zero_copy_only=False)
-        # Behind a null there may be anything: it is not looked at.
+        # The values of a null entry are undefined and are not used.
         flat = [column.values.to_numpy(zero_copy_only=False) for column in columns]
         stacked = np.stack([values.reshape(len(table), -1) for values in flat], axis=1)
     plain = [one.name for one in fields(HeardRow) if one.name in table.column_names]

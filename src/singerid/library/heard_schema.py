@@ -1,7 +1,7 @@
-"""What is in the Parquet files of heard recordings: one row a recording, FOLDER/MARK/NAME.parquet.
+"""The schema of the Parquet files of heard recordings: one row a recording, FOLDER/MARK/NAME.parquet.
 
-A file says in its metadata by what its vectors were heard; vectors of other settings are never mixed with
-them. A recording that could not be used has a reason, and no vectors; one in which nobody sings has neither.
+The metadata of a file holds the settings of its vectors; vectors of different settings are never mixed. A
+recording that could not be used has a reason and no vectors; one in which nobody sings has neither.
 
 Letters in shapes: D size of a vector.
 """
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import pyarrow
 
 METADATA = b"singerid"
-"""Key of a file's metadata that says what it is."""
+"""Key of our entry in a file's metadata."""
 FORMAT = 1
 
 ANSWER_COLUMNS = ("decision", "answer")
-"""Of recordings that a library was asked about: its decision, and all of its answer as JSON."""
+"""Columns of recordings that a library was asked about: its decision, and the whole answer as JSON."""
 
 
 @dataclass(frozen=True)
 class HeardBy:
-    """By what the recordings of a file were heard.
+    """The settings with which the recordings of a file were heard.
 
     Attributes:
         settings: encoder, sounds and separator.
-        state: of the library that was asked about them; "": none was.
+        state: state of the library that was asked about them; "": none was asked.
     """
 
     settings: Settings
@@ -45,11 +45,11 @@ def schema(
     """The schema of a file.
 
     Args:
-        sounds: what there is a vector of for each recording: "mixture", "vocals".
-        size: of a vector, D.
-        settings: what they were heard by.
-        answers: whether there are the columns of `identify`, too.
-        state: of the library that gave the answers.
+        sounds: the sounds with a vector for each recording: "mixture", "vocals".
+        size: size of a vector, D.
+        settings: settings that the recordings were heard with.
+        answers: whether to add the columns of `identify`.
+        state: state of the library that gave the answers.
     """
     import pyarrow as pa
 
@@ -80,18 +80,18 @@ def metadata(by: HeardBy) -> dict[bytes, bytes]:
 
 
 def read_metadata(where: str, found: Mapping[bytes, bytes] | None) -> HeardBy:
-    """By what the recordings of a file were heard.
+    """The settings with which the recordings of a file were heard, read from its metadata.
 
     Args:
-        where: the file, for errors.
+        where: name of the file for error messages.
         found: its metadata.
 
     Raises:
-        SingeridError: it is none of heard recordings, or of a newer format.
+        SingeridError: it is not a file of heard recordings, or has a newer format.
     """
     no_file = SingeridError(
-        f"{printable(where)}: is no Parquet file of heard recordings; give the folder that was "
-        "named by --parquet when they were heard"
+        f"{printable(where)}: is not a Parquet file of heard recordings; give the folder that `parquet` "
+        "named when they were heard"
     )
     if not found or METADATA not in found:
         raise no_file
@@ -103,6 +103,6 @@ def read_metadata(where: str, found: Mapping[bytes, bytes] | None) -> HeardBy:
     except (ValueError, KeyError, TypeError) as error:
         raise no_file from error
     raise SingeridError(
-        f"{printable(where)}: is of format {number}, which this version of singerid does not know; "
+        f"{printable(where)}: has format {number}, which this version of singerid does not know; "
         "update singerid"
     )

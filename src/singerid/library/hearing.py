@@ -1,4 +1,4 @@
-"""What a library hears of a recording: one voice, as a vector of each sound that it listens to.
+"""How a library hears a recording: as one voice, with one vector for each sound that it listens to.
 
 Letters in shapes: K sounds (mixture, vocals, or both), D size of a vector, N windows.
 """
@@ -37,20 +37,20 @@ SOUNDS: dict[AudioCondition, tuple[str, ...]] = {
     "vocals": (VOCALS,),
     "both": (MIXTURE, VOCALS),
 }
-"""What is listened to in each audio condition, in the order of vectors."""
+"""The sounds of each audio condition, in the order of the vectors."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeardCells:
-    """What was heard around each half second of a recording.
+    """The vectors of each half second ("cell") of a recording.
 
     Attributes:
         vectors: (L, K, D), each of unit length.
-        sung: (L,) 0 to 1: how sure it is that somebody sings.
+        sung: (L,) probability that somebody sings, 0 to 1.
         seconds: length of a cell.
-        sounds: (M,) whether each tenth of a second is no pause.
-        several: (L,) log-odds that several sing, if somebody does and nothing else sounds; None: that is not
-            known.
+        sounds: (M,) for each tenth of a second, True if there is sound and False in a pause.
+        several: (L,) log-odds that several people sing, given that somebody sings and no instrument plays;
+            None: not known.
     """
 
     vectors: FloatArray
@@ -60,20 +60,20 @@ class HeardCells:
     several: FloatArray | None = None
 
 
-_FEW = 20  # windows, a minute: in a shorter sound they overlap, to hear more of it
+_FEW = 20  # windows, a minute: in a shorter recording the windows overlap, so that there are more of them
 
 
 @dataclass(frozen=True, eq=False)
 class HeardVoice:
-    """What was heard of a recording.
+    """The voice that was heard in a recording.
 
     Attributes:
         vectors: (K, D) the mean over the windows with voice, each of unit length; None: nobody sings.
         seconds: length of the recording.
-        voice_seconds: of it, what is in windows with voice.
-        short: it is shorter than a window.
-        windows: what the encoder made of each sound.
-        cells: what was heard more finely; None: that was not asked for.
+        voice_seconds: seconds that are covered by windows with voice.
+        short: whether the recording is shorter than a window.
+        windows: the encoder's output for each sound.
+        cells: the vectors of half seconds; None: not asked for.
     """
 
     vectors: FloatArray | None
@@ -86,12 +86,12 @@ class HeardVoice:
 
 @dataclass(frozen=True, eq=False)
 class Hearing:
-    """Listens to recordings as a library does.
+    """Listens to recordings with a library's encoder and separator.
 
     Attributes:
         encoder: makes the vectors.
         audio: what is listened to.
-        separator: takes the vocals out; None: the mixture is heard alone.
+        separator: separates the vocals; None: only the mixture is heard.
     """
 
     encoder: Encoder
@@ -107,14 +107,14 @@ class Hearing:
         device: torch.device = CPU,
         weights: Path | None = None,
     ) -> "Hearing":
-        """Open what is needed.
+        """Open encoder and separator.
 
         Args:
-            encoder: its name or address.
+            encoder: name or address of the encoder.
             audio: what is listened to.
-            separator: name of what takes the vocals out; only where they are heard.
+            separator: name of the separator; only if vocals are heard.
             device: where to compute.
-            weights: of the separator; None: the published ones.
+            weights: weights of the separator; None: the published ones.
 
         Raises:
             SingeridError: encoder or separator cannot be opened, or a separator is wanted for the mixture.
@@ -123,37 +123,37 @@ class Hearing:
         spec = opened.spec
         if len(spec.inputs) > 1 or spec.encoder is not None or spec.audio not in ("mixture", audio):
             raise SingeridError(
-                f"{encoder}: hears more than the {audio}; choose an encoder that hears that alone, "
-                "campplus for example"
+                f"{encoder}: needs more inputs than the {audio}; choose an encoder for a single sound, for "
+                "example campplus"
             )
         if audio == "mixture":
             if separator or weights:
-                raise SingeridError("the library hears the mixture; leave out --separator and --weights")
+                raise SingeridError("the library hears the mixture; leave out `separator` and `weights`")
             return cls(opened, audio)
         if separator is None or separator == "stems":
-            raise SingeridError("the vocals: name what takes them out, for example --separator spleeter")
+            raise SingeridError("vocals need a separator; name one, for example `separator='spleeter'`")
         rate = opened.spec.features.sample_rate
         return cls(opened, audio, open_separator(separator, weights=weights, device=device, sample_rate=rate))
 
     @property
     def sample_rate(self) -> int:
-        """Of samples that it takes, in Hz."""
+        """Sample rate of the encoder's input in Hz."""
         return self.encoder.spec.features.sample_rate
 
     @property
     def window_seconds(self) -> float:
-        """Length of a window."""
+        """Length of a window in seconds."""
         return self.encoder.spec.window_frames * self.encoder.spec.features.frame_seconds
 
     @cached_property
     def _plain(self) -> Listener:
-        """Cuts one sound into windows as it is."""
+        """The listener that cuts one sound into windows, without a separator."""
         spec = replace(self.encoder.spec, audio="mixture", separator=None)
         return open_listener(self.encoder.name, spec, self.encoder.device)
 
     @property
     def listener(self) -> Listener:
-        """Cuts recordings into windows as the library hears them, of two sounds side by side."""
+        """The listener that cuts recordings into windows as the library hears them, one input a sound."""
         name = None if self.separator is None else self.separator.name
         spec = replace(self.encoder.spec, audio=self.audio, separator=name)
         return Listener(spec, self.encoder.device, self.separator)
@@ -169,14 +169,14 @@ class Hearing:
         """Listen to a recording of any length.
 
         Args:
-            sound: a file, samples, or how to read them; where vocals are taken out, a file.
-            warn: is called with what is wrong with it, though it can be used.
-            with_cells: whether to listen to each half second, too.
-            beat: where vocals are taken out, is called for each block, to say that it goes on.
+            sound: a file, samples, or a function that reads them; only a file if vocals are separated.
+            warn: called with what is wrong with a recording that can still be used.
+            with_cells: whether to make the vectors of half seconds, too.
+            beat: if vocals are separated, called for each block as a sign of progress.
 
         Raises:
-            AudioError: it cannot be decoded or separated, or is too short for the encoder.
-            SingeridError: vocals are wanted of what is no file.
+            AudioError: the recording cannot be decoded or separated, or is too short for the encoder.
+            SingeridError: vocals are to be separated, but `sound` is not a file.
         """
         loudness = Loudness() if with_cells else None
         if self.separator is None:
@@ -186,7 +186,7 @@ class Hearing:
                 raise AudioError(name_of(sound), error.reason) from error
             return self._heard((windows,), None, loudness)
         if not isinstance(sound, Path | str):
-            raise SingeridError("the sound: vocals are taken out of files; give a file")
+            raise SingeridError("`sound`: vocals can only be separated from a file; give a file")
         wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
         with separated(self.separator, Path(sound), warn=warn, parts=wanted, beat=beat) as parts:
             watch = VoiceWatch(None if knows_voices(self.separator) else self.encoder.voices)
@@ -213,7 +213,7 @@ class Hearing:
         loudness: Loudness | None,
         with_cells: bool = False,
     ) -> Voices:
-        """Windows side by side; of a short sound they overlap, as the encoder has them."""
+        """The encoder's windows, side by side; in a short recording they overlap with the encoder's hop."""
         listener, rate = self._plain, self.sample_rate
         hop = listener.spec.largest_hop * listener.spec.features.frame_seconds
         if isinstance(sound, Path | str):
@@ -241,7 +241,7 @@ class Hearing:
 
 
 def _begun(read: Read, samples: int) -> tuple[Read, bool]:
-    """The same sound, and whether it has fewer samples; what was read for that is not read again."""
+    """The same sound, and whether it has fewer than `samples`; blocks read to find out are not read twice."""
     blocks = iter(read())
     head: list[Samples] = []
     while sum(map(len, head)) < samples:
@@ -254,13 +254,13 @@ def _begun(read: Read, samples: int) -> tuple[Read, bool]:
 
 
 def voice_of(heard: tuple[Voices, ...], full_seconds: float = 0.0) -> HeardVoice:
-    """The voice of what an encoder made of each sound of a recording.
+    """The voice in a recording, from the encoder's output.
 
     Args:
-        heard: of each sound; the first one's windows say where somebody sings.
+        heard: the encoder's output for each sound; the first one says where somebody sings.
         full_seconds: length of a window of the encoder.
     """
-    count = min(map(len, heard))  # one of two sounds may end a few samples earlier
+    count = min(map(len, heard))  # of two sounds, one may end a few samples earlier
     first = heard[0]
     voiced = sung(first.voice_share[:count])
     seconds = first.seconds or float(first.starts[-1] + first.window_seconds)
@@ -277,7 +277,7 @@ def voice_of(heard: tuple[Voices, ...], full_seconds: float = 0.0) -> HeardVoice
 
 
 def _covered(starts: NDArray[np.float64], length: float, end: float) -> float:
-    """Seconds that windows cover, each once where they overlap."""
+    """Seconds that windows cover together; overlaps count once."""
     if not len(starts):
         return 0.0
     following = np.append(starts[1:], np.inf)
@@ -287,7 +287,7 @@ def _covered(starts: NDArray[np.float64], length: float, end: float) -> float:
 def _cells_of(
     heard: tuple[Voices, ...], watch: VoiceWatch | None, sounds: NDArray[np.bool_]
 ) -> HeardCells | None:
-    """The cells of each sound of a recording; of an encoder that knows none, the nearest windows."""
+    """The cells of a recording; from an encoder without cells, those of the nearest windows."""
     cells = [voices.cells or _from_windows(voices) for voices in heard]
     count = min(map(len, cells))
     if not count:
@@ -305,7 +305,7 @@ def _cells_of(
 
 
 def _from_windows(voices: Voices) -> Cells:
-    """What windows tell of cells: each is like the window whose middle is nearest."""
+    """Cells made from windows: each takes the values of the window whose middle is nearest."""
     middles = voices.starts + voices.window_seconds / 2
     end = voices.seconds or float(voices.starts[-1] + voices.window_seconds)
     centres = (np.arange(max(1, round(end / CELL_SECONDS))) + 0.5) * CELL_SECONDS

@@ -1,4 +1,4 @@
-"""Reading what was heard on a cluster into a library: `library import PARQUET`."""
+"""Importing recordings that were heard on a cluster into a library: `library import PARQUET`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,19 +16,19 @@ from singerid.text import names_text, printable
 def import_heard(
     core: LibraryCore, entry: int | None, address: str, step: OnStep = lambda: None
 ) -> EnrollReport:
-    """Read recordings that were heard elsewhere into a library; nothing is heard.
+    """Import recordings that were heard elsewhere into a library; no file is heard.
 
-    One whose singer was told is enrolled; the others are nobody's, and `discover` groups them. What the
-    library has already stays.
+    Recordings with a singer are enrolled. The others have no singer, and `discover` groups them. Recordings
+    that the library has already stay as they are.
 
     Args:
         core: the library.
-        entry: of the journal.
+        entry: entry of the journal.
         address: folder or address of the Parquet files.
-        step: is called for each recording.
+        step: called after each recording.
 
     Raises:
-        SingeridError: there are no such files, they are damaged, or were heard otherwise than by the library.
+        SingeridError: there are no such files, they are damaged, or they were heard with other settings.
     """
     found = ways(address, with_voices=True)
     settings = _chosen(core, {by.settings for by in found.values()}, address)
@@ -39,20 +39,20 @@ def import_heard(
 
 
 def _chosen(core: LibraryCore, has: set[Settings], address: str) -> Settings:
-    """The settings whose vectors are read."""
+    """The settings of the vectors to import."""
     wanted = core.contents.settings
     told = names_text(sorted(f"{one.encoder} on the {one.audio}" for one in has))
     if wanted is None:
         if len(has) > 1:
             raise SingeridError(
-                f"{printable(address)}: was heard in several ways ({told}); enroll one recording first, by "
-                "the encoder that the library shall have"
+                f"{printable(address)}: holds vectors of several settings ({told}); enroll one recording "
+                "first, with the encoder that the library is to have"
             )
         return next(iter(has))
     if wanted not in has:
         raise SingeridError(
-            f"{printable(address)}: holds vectors of {told}, of these weights; the library has others "
-            f"({wanted.encoder} on the {wanted.audio}): give a new folder for a library"
+            f"{printable(address)}: holds vectors by {told}, made with other settings or weights than the "
+            f"library's ({wanted.encoder} on the {wanted.audio}); import them into a new library"
         )
     return wanted
 

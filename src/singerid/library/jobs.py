@@ -1,4 +1,4 @@
-"""Long work that was asked for, in a queue that survives whoever works on it: one job after another."""
+"""A queue of long jobs, stored in the database: jobs run one after another and survive a crash."""
 
 import json
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ _COLUMNS = "id, kind, state, done, total, message, made_at, ended_at"
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of long work.
+    """A long job.
 
     Attributes:
         id: jobs are done in the order of their ids.
-        kind: what is to be done.
-        state: what has become of it.
-        done: steps that are done.
-        total: of so many; 0: that is not known yet.
-        message: of one that has ended what to tell, else what is being done.
-        made_at: when it was asked for, ISO 8601, UTC.
-        ended_at: when it ended; "": it has not.
+        kind: kind of job.
+        state: its state.
+        done: number of steps that are done.
+        total: number of all steps; 0: not known yet.
+        message: what is being done; after the end, the result for the user.
+        made_at: when it was added, ISO 8601, UTC.
+        ended_at: when it ended; "": it has not ended.
     """
 
     id: int
@@ -41,18 +41,18 @@ class Job:
     ended_at: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the server tells it."""
+        """The JSON object that the server sends."""
         return asdict(self)
 
 
 class Jobs:
-    """The queue of a library. One of the first format that cannot be written has none."""
+    """The queue of a library. A read-only library of format 1 has none."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, kind: JobKind, arguments: Mapping[str, Any]) -> Job:
-        """Ask for work; raises SingeridError where the library cannot be written."""
+        """Add a job; raises SingeridError where the library cannot be written."""
         with self._database.changing() as change:
             row = change.run(
                 "INSERT INTO jobs (kind, arguments, state, made_at) VALUES (?, ?, 'waiting', ?) "
@@ -62,7 +62,7 @@ class Jobs:
         return Job(*row)
 
     def take(self) -> tuple[Job, dict[str, Any]] | None:
-        """The next job that waits, which is running from now on, and its arguments; None: none waits."""
+        """Start the next waiting job; return it and its arguments, None: no job waits."""
         if not self._database.value("SELECT 1 FROM jobs WHERE state = 'waiting'"):
             return None
         with self._database.changing() as change:
@@ -73,7 +73,7 @@ class Jobs:
         return None if row is None else (Job(*row[:-1]), json.loads(row[-1]))
 
     def progress(self, job: int, done: int, total: int, message: str = "") -> bool:
-        """Tell how far a job is; False: it was cancelled, so nothing more is to be done."""
+        """Store the progress of a job; False: it was cancelled, so the work should stop."""
         with self._database.changing() as change:
             return (
                 change.run(
@@ -84,12 +84,12 @@ class Jobs:
             )
 
     def is_running(self, job: int) -> bool:
-        """Whether it is; else somebody has cancelled it."""
+        """Whether a job is still running; False: it was cancelled."""
         found: str | None = self._database.value("SELECT state FROM jobs WHERE id = ?", (job,))
         return found == "running"
 
     def end(self, job: int, state: JobState, message: str) -> None:
-        """Tell that a running job has ended; one that was cancelled stays so."""
+        """Mark a running job as ended; a cancelled job stays cancelled."""
         with self._database.changing() as change:
             change.run(
                 "UPDATE jobs SET state = ?, message = ?, ended_at = ? WHERE id = ? AND state = 'running'",
@@ -97,7 +97,7 @@ class Jobs:
             )
 
     def cancel(self, job: int) -> bool:
-        """Let a job not be done, or no further; False: it has ended already."""
+        """Cancel a waiting or running job; False: it has ended already."""
         with self._database.changing() as change:
             return (
                 change.run(
@@ -109,7 +109,7 @@ class Jobs:
             )
 
     def cancel_waiting(self, job: int) -> dict[str, Any] | None:
-        """As `cancel`, of one that nobody works on; gives its arguments. None: it does not wait."""
+        """Cancel a job only if it is still waiting; return its arguments, None: it was not waiting."""
         with self._database.changing() as change:
             row = change.run(
                 "UPDATE jobs SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'waiting' "
@@ -119,11 +119,11 @@ class Jobs:
         return None if row is None else dict(json.loads(row[0]))
 
     def resume(self, died: bool = True) -> None:
-        """What was running waits again; called by who alone works on the queue.
+        """Put running jobs back to waiting; only the one worker of the queue may call this.
 
         Args:
-            died: its worker has died of it, as far as one can know: how often that was at the same step is
-                counted in its arguments, see `deaths`. Else the worker was ended.
+            died: whether the worker seems to have died of the job. If so, the number of deaths at the same
+                step is counted in the job's arguments, see `deaths`. If not, the worker was stopped.
         """
         with self._database.changing() as change:
             rows = change.run(
@@ -137,21 +137,21 @@ class Jobs:
             change.run("UPDATE jobs SET state = 'waiting' WHERE state = 'running'")
 
     def unfinished_arguments(self) -> list[dict[str, Any]]:
-        """Of each job that waits or is running what it was asked for with."""
+        """The arguments of each job that is waiting or running."""
         if not self._is_there:
             return []
         rows = self._database.rows("SELECT arguments FROM jobs WHERE state IN ('waiting', 'running')")
         return [json.loads(arguments) for (arguments,) in rows]
 
     def get(self, job: int) -> Job | None:
-        """A job by its id."""
+        """The job with this id; None: there is none."""
         if not self._is_there:
             return None
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job,))
         return Job(*rows[0]) if rows else None
 
     def latest(self, most: int = 100) -> list[Job]:
-        """The jobs that were asked for last, the latest first."""
+        """The jobs that were added last, the latest first."""
         if not self._is_there:
             return []
         sql = f"SELECT {_COLUMNS} FROM jobs ORDER BY id DESC LIMIT ?"
@@ -159,7 +159,7 @@ class Jobs:
 
     @property
     def unfinished(self) -> int:
-        """How many wait or are running."""
+        """Number of jobs that are waiting or running."""
         if not self._is_there:
             return 0
         sql = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
@@ -171,12 +171,12 @@ class Jobs:
 
 
 def step_of(done: int, message: str) -> str:
-    """What a step is known by, as `progress` was told of it."""
+    """The key of a step, from the values that `progress` was called with."""
     return f"{done}: {message}"
 
 
 def deaths(arguments: Mapping[str, Any], step: str | None = None) -> int:
-    """How often in turn a job's worker has died at one step; at this one, or wherever (None).
+    """How many times in a row a job's worker has died at this step, or at its latest step (None).
 
     >>> given = {"deaths": {"step": "4: a.mp3", "count": 2}}
     >>> deaths(given), deaths(given, step_of(4, "a.mp3")), deaths(given, step_of(5, "b.mp3"))

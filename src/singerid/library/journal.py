@@ -1,4 +1,4 @@
-"""What commands changed, and how it is taken back: latest first, one command at a time."""
+"""The journal of commands, and `undo`: takes back one command at a time, the latest first."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from singerid.text import counted, printable
 
 
 class OvertakenError(SingeridError):
-    """What was to be taken back is not the latest any more."""
+    """The command that was to be undone is no longer the latest one."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Entry:
     """A command in the journal.
 
     Attributes:
-        number: of the entry.
-        command: what it was.
+        number: number of the entry.
+        command: name of the command.
         at: when it began, ISO 8601, UTC.
-        can_undo: whether it, and what was done before it, can be taken back.
-        recordings: number of recordings that it put in, took out or changed.
-        singers: number of singers likewise.
+        can_undo: whether this command, and those before it, can be undone.
+        recordings: number of recordings that it added, removed or changed.
+        singers: number of singers that it added, removed or changed.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Entry:
 
 
 def entries(database: Database, most: int = -1) -> list[Entry]:
-    """The journal, the latest entry first; at most so many (negative: all)."""
+    """The latest `most` entries of the journal (negative: all), the latest first."""
     return [
         Entry(number, command, at, bool(can_undo), recordings, singers)
         for number, command, at, can_undo, recordings, singers in database.rows(
@@ -60,37 +60,37 @@ def entries(database: Database, most: int = -1) -> list[Entry]:
 
 
 def undo(database: Database, count: int = 1, latest: int | None = None) -> list[Entry]:
-    """Take back the latest commands and give them, the latest first.
+    """Undo the latest commands; return their entries, the latest first.
 
-    Each is one transaction: killed in between, the earlier ones stay for the next call.
+    Each command is undone in one transaction: after a kill the remaining ones can still be undone.
 
     Args:
-        database: of the library.
-        count: how many.
-        latest: number of the latest entry as whoever asks for it knows it; None: whichever is.
+        database: database of the library.
+        count: how many commands to undo.
+        latest: number of the entry that the caller takes to be the latest; None: undo whichever is.
 
     Raises:
-        OvertakenError: another entry is the latest by now; nothing was taken back.
-        SingeridError: there is none left, or one that cannot be taken back; what was before it was.
+        OvertakenError: another entry is the latest by now; nothing was undone.
+        SingeridError: there is nothing to undo, or the latest command cannot be undone.
     """
     done: list[Entry] = []
     with database.command("undo", can_undo=False):
         found = entries(database, count)
         if latest is not None and found and found[0].number != latest:
             raise OvertakenError(
-                f"{printable(database.folder)}: {found[0]} was done meanwhile, so nothing was taken back; "
-                "look what is the latest now, and take that back if that is meant"
+                f"{printable(database.folder)}: {found[0]} was done meanwhile, so nothing was taken "
+                "back; look at the journal, and try again"
             )
         for entry in found:
             if not entry.can_undo:
                 if done:
                     break
                 raise SingeridError(
-                    f"{printable(database.folder)}: {entry.command} cannot be taken back, "
-                    "nor what was done before it"
+                    f"{printable(database.folder)}: {entry.command} cannot be taken back, and neither can "
+                    "the commands before it"
                 )
             with database.changing() as change:
-                # Rows name each other: all of it is right again at the end only.
+                # Rows refer to each other, so foreign keys are valid only at the end.
                 change.run("PRAGMA defer_foreign_keys = ON")
                 rows = database.rows(
                     "SELECT part, key, before FROM changes WHERE entry = ? ORDER BY number DESC",
@@ -114,7 +114,7 @@ def _restore(change: Change, part: str, key: list[Any], before: dict[str, Any] |
     columns = (*names, *rest)
     values = [text(value) if isinstance(value, str) else value for value in map(before.get, columns)]
     marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, bytes) else "?" for value in values)
-    # No REPLACE: that would delete the row first, and with it all that hangs on it.
+    # Not REPLACE: it would delete the row first, and with it all rows that refer to it.
     update = ", ".join(f"{name} = excluded.{name}" for name in rest)
     conflict = f"DO UPDATE SET {update}" if update else "DO NOTHING"
     change.run(

@@ -1,4 +1,4 @@
-"""A library of known singers: open it, enroll, ask who sings, correct it."""
+"""A library of known singers: open it, enroll singers, identify who sings, correct it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -52,9 +52,9 @@ def _nothing() -> None:
 
 
 class Library:
-    """Singers whose voices are known, in a folder. What is written is one transaction a recording.
+    """A folder of singers whose voices are known. Each recording is written in one transaction.
 
-    Use it as a context, or `close` it.
+    Use it as a context manager, or `close` it.
     """
 
     def __init__(self, core: LibraryCore) -> None:
@@ -75,12 +75,12 @@ class Library:
 
         Args:
             folder: its folder.
-            create: make it where there is none.
+            create: make a library if there is none.
             device: where networks compute.
-            weights: of the separator, where vocals are heard; None: the published ones.
+            weights: weights of the separator, for a library that hears vocals; None: the published ones.
 
         Raises:
-            SingeridError: there is none, or it is damaged or of a newer version.
+            SingeridError: there is no library, or it is damaged or of a newer version.
         """
         folder = Path(folder)
         if create and not is_library(folder) and folder.is_dir() and any(folder.iterdir()):
@@ -99,10 +99,10 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the library."""
         self.core.close()
 
-    # Whom it knows
+    # Singers and recordings
 
     @property
     def path(self) -> Path:
@@ -111,16 +111,16 @@ class Library:
 
     @property
     def singers(self) -> tuple[str, ...]:
-        """Names of the singers, also of those who have no recording at the moment."""
+        """Names of the singers, including those without a recording."""
         return tuple(self.core.contents.names.values())
 
     @property
     def hearing(self) -> Hearing:
-        """What it hears by; raises SingeridError where it is empty, or cannot hear as it did."""
+        """The open encoder and separator; raises SingeridError if it is empty or they do not match it."""
         return self.core.hearing
 
     def overview(self) -> list[dict[str, Any]]:
-        """Of each singer: name, recordings, albums, seconds of voice, exemplars."""
+        """Name, recordings, albums, seconds of voice and exemplars of each singer."""
         contents = self.core.contents
         own: dict[int, list[Recording]] = {number: [] for number in contents.names}
         for at in contents.enrolled:
@@ -138,9 +138,10 @@ class Library:
         ]
 
     def recordings_of(self, singer: str) -> list[dict[str, Any]]:
-        """Of each recording of a singer: id, path, album, seconds, exemplar, score, and what was said.
+        """Id, path, album, seconds, exemplar, score and statement of each recording of a singer.
 
-        The score is that of the singer with the recording itself in it: what is low stands out.
+        The score compares the recording with its singer's voiceprint, which includes the recording itself: a
+        recording with a low score does not fit.
         """
         contents = self.core.contents
         number = contents.require(singer)
@@ -170,14 +171,14 @@ class Library:
         audio: AudioCondition | None = None,
         separator: str | None = None,
     ) -> EnrollReport:
-        """Make a singer known by recordings; those that are known already are not heard again.
+        """Enroll a singer by recordings; recordings that are known already are not heard again.
 
         Args:
-            singer: the name.
+            singer: the singer's name.
             files: recordings in which this singer sings, and nobody else.
-            encoder: of a new library: what makes its vectors; None: the default.
-            audio: of a new library: what is listened to; None: the mixture.
-            separator: of a new library: what takes the vocals out, where they are heard.
+            encoder: name of the encoder of a new library; None: the default.
+            audio: what a new library listens to; None: the mixture.
+            separator: name of the separator of a new library that hears vocals.
 
         Raises:
             SingeridError: the library has other settings, or encoder or separator cannot be opened.
@@ -196,7 +197,7 @@ class Library:
         step: Step = _nothing,
         elsewhere: Elsewhere | None = None,
     ) -> EnrollReport:
-        """As `enroll`, of recordings of several singers; `elsewhere` is a cluster that hears them."""
+        """Like `enroll`, for recordings of several singers; `elsewhere` is a cluster that hears them."""
         with self.core.database.command(command) as entry:
             self.core.settle(entry, encoder, audio, separator)
             report = self._enrolled(entrants, entry, elsewhere, step)
@@ -206,7 +207,7 @@ class Library:
     def _enrolled(
         self, entrants: Sequence[Entrant], entry: int | None, elsewhere: Elsewhere | None, step: Step
     ) -> EnrollReport:
-        """Bring files into the library, heard here or on a cluster."""
+        """Add files to the library; they are heard here or on a cluster."""
         if elsewhere is None:
             return enroll(self.core, entrants, entry, step=step)
         heard = hear_elsewhere(self.core, entrants, elsewhere, step)
@@ -220,10 +221,10 @@ class Library:
         audio: AudioCondition | None = None,
         step: Step = _nothing,
     ) -> EnrollReport:
-        """Make the singers of a store known by the vectors that it has; nothing is heard.
+        """Enroll the singers of a store with the store's vectors; no file is heard.
 
         Raises:
-            SingeridError: the store has none of the vectors that the library holds.
+            SingeridError: the store has no vectors with the library's settings.
         """
         has = self.core.contents.settings
         if has is not None:
@@ -234,7 +235,7 @@ class Library:
                 self.core.keep_settings(settings, entry)
             elif has != settings:
                 raise SingeridError(
-                    f"{printable(store.path)}: its vectors are of other weights or vocals than the "
+                    f"{printable(store.path)}: its vectors were made with other weights or vocals than the "
                     "library's; give a new library for them"
                 )
             report = enroll_heard(self.core, heard_in_store(store, settings), entry, step=step)
@@ -244,10 +245,10 @@ class Library:
     # Who sings
 
     def rule(self, prior: float | None = None) -> tuple[Rule, Calibration | None]:
-        """How it decides, and the calibration that says so; None: it is not calibrated.
+        """The rule for decisions, and the calibration that it comes from; None: not calibrated.
 
         Args:
-            prior: the share of songs by enrolled singers that is expected; None: half.
+            prior: the expected share of songs by enrolled singers; None: half.
         """
         contents = self.core.contents
         if self._decides is None or self._decides[0] is not contents:
@@ -260,11 +261,11 @@ class Library:
 
     @property
     def notice(self) -> str:
-        """What its user should know before its decisions are believed; "" if nothing."""
+        """A warning for the user about the calibration; "": there is none."""
         calibration = read_calibration(self.core)
         command = f"singerid library calibrate {shell_word(self.path)}"
         if calibration is None:
-            return f"{printable(self.path)}: is not calibrated, its decisions keep no promise yet: {command}"
+            return f"{printable(self.path)}: is not calibrated, so its error rates are not known: {command}"
         recordings, singers = calibration.drift(self.core.contents)
         if recordings:
             return (
@@ -274,16 +275,16 @@ class Library:
         return ""
 
     def identify(self, sound: Sound, name: str | None = None, prior: float | None = None) -> Result:
-        """Who sings in a file, or in mono samples at `hearing.sample_rate`; or nobody that is known.
+        """Identify who sings in a file, or in mono samples at `hearing.sample_rate`.
 
         Args:
-            sound: a file, samples, or how to read them.
-            name: what the answer calls it; None: the file's path.
-            prior: the share of songs by enrolled singers that is expected; None: half.
+            sound: a file, samples, or a function that reads them.
+            name: name of the sound in the answer; None: the file's path.
+            prior: the expected share of songs by enrolled singers; None: half.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or is too short.
-            SingeridError: the library is empty, or cannot hear as it did.
+            SingeridError: the library is empty, or encoder or separator do not match its vectors.
         """
         known = NOTHING_KNOWN
         if isinstance(sound, Path | str):
@@ -294,14 +295,14 @@ class Library:
         return self.judged(heard, known, name or "", one_warning(warnings), prior)
 
     def known(self, path: Path) -> Known:
-        """What people said of a file, if the library has it."""
+        """What people said about a file."""
         file = self.core.look(path)
         return known_of(self.core.contents, file.recording, (file.fingerprint, file.scheme))
 
     def judged(
         self, heard: HeardVoice, known: Known, name: str, warning: str = "", prior: float | None = None
     ) -> Result:
-        """The answer for what was heard."""
+        """The answer for a voice that was heard."""
         if known.recording is None and not known.nobody:
             alike = by_sound(self.core.contents, heard)
             if alike is not None:
@@ -319,10 +320,10 @@ class Library:
         )
 
     def verify(self, singer: str, file: Path | str) -> tuple[bool, float, float]:
-        """Whether a singer sings in a file: (yes or no, score, the score that is needed). No login.
+        """Whether a singer sings in a file: (yes or no, score, needed score). Not safe enough for a login.
 
         Raises:
-            SingeridError: nobody is called so, or has no recording.
+            SingeridError: the library has no such singer, or the singer has no recording.
         """
         contents = self.core.contents
         number = contents.require(singer)
@@ -359,21 +360,21 @@ class Library:
             raise AudioError(path, "nobody is heard to sing in it")
         return heard
 
-    # Answers that are kept
+    # Stored answers
 
     @cached_property
     def answers(self) -> Answers:
-        """What it last said of files."""
+        """The stored answers for files."""
         return Answers(self.core.database)
 
     @cached_property
     def jobs(self) -> Jobs:
-        """Long work that was asked for."""
+        """The queue of long jobs."""
         return Jobs(self.core.database)
 
     @property
     def state(self) -> str:
-        """A short mark of all that its answers depend on: an answer of another state is out of date."""
+        """A short hash of all that its answers depend on: an answer with another state is out of date."""
         contents = self.core.contents
         if self._state is None or self._state[0] is not contents:
             calibration = self.core.database.setting("calibration") or ""
@@ -381,16 +382,16 @@ class Library:
         return self._state[1]
 
     def keep(self, path: Path, heard: HeardVoice, warning: str = "", name: str = "") -> int:
-        """Keep what was heard of a file, and the answer; gives the answer's id.
+        """Store the voice that was heard in a file, and the answer; return the answer's id.
 
-        It is a recording of the library from then on, nobody's unless a person says so. No command is noted
-        in the journal for that: there is nothing to take back.
+        The file is a recording of the library from then on, without a singer until a person names one. It has
+        no journal entry, as there is nothing to undo.
 
         Args:
             path: the file.
-            heard: what was heard of it, cell by cell.
+            heard: the voice that was heard, with cells.
             warning: what was wrong with the file.
-            name: what people call the file, where that is not in its path.
+            name: name of the file for people, where it differs from the name in its path.
         """
         core = self.core
         with core.database.command("hear", can_undo=False):
@@ -413,16 +414,16 @@ class Library:
     def answer_again(
         self, which: Sequence[int] | None = None, most_seconds: float = math.inf, after: int = 0
     ) -> int | None:
-        """Make kept answers anew of the library's vectors; nothing is heard.
+        """Recompute stored answers from the library's vectors; no file is heard.
 
         Args:
-            which: ids of answers; None: all that are out of date, by their ids.
-            most_seconds: after so long the rest of those is left as it is.
-            after: the id behind which to begin with those.
+            which: ids of answers; None: all that are out of date, in the order of their ids.
+            most_seconds: without `which`, stop after this time.
+            after: without `which`, begin after this id.
 
         Returns:
-            The id behind which the rest begins; None: all that can be made anew was. What needs hearing for
-            it stays out of date.
+            The last id that was done, if there are more; None: all answers are done that can be recomputed.
+            Answers for which a file must be heard again stay out of date.
         """
         if self.core.contents.settings is None:
             return None
@@ -433,47 +434,50 @@ class Library:
             return None
         return again.outdated(most_seconds, after)
 
-    # What people say
+    # Corrections by people
 
     def say(self, what: What, *, singer: str | None = None, never: str | UnnamedVoice | None = None) -> int:
-        """A person says who sings in a recording, or who does not; that outweighs every score, for ever.
+        """Store a person's statement about who sings in a recording, or who does not.
+
+        It outweighs every score, for ever.
 
         Args:
-            what: a file, which is heard where it is new, the id of a recording, or a voice: "voice 3"; or
-                what says by its type which of these it is (`saying`).
+            what: a file (a new one is heard), the id of a recording, or an unnamed voice such as "voice 3";
+                or an object of one of the types in `saying`.
             singer: who sings; the recordings are enrolled as this singer's.
-            never: who does not sing; or an unnamed voice that a file is not of.
+            never: who does not sing; or an unnamed voice that the file does not belong to.
 
         Returns:
-            Number of recordings of which that was said.
+            Number of recordings that the statement is about.
 
         Raises:
-            SingeridError: nothing is said, or of what the library does not have.
+            SingeridError: no statement is given, or the library does not have the recording or voice.
         """
         count = say(self.core, what, singer, never)
         self._write_pages()
         return count
 
     def say_nobody(self, what: What) -> int:
-        """A person says that nobody sings in a recording; that outweighs what is heard, for ever.
+        """Store a person's statement that nobody sings in a recording.
 
-        What was enrolled of it is nobody's from then on. `say` takes it back.
+        It outweighs what is heard, for ever, until `say` takes it back. If the recording was enrolled, it no
+        longer is.
 
         Args:
             what: as for `say`; a file need not be heard.
 
         Returns:
-            Number of recordings of which that was said.
+            Number of recordings that the statement is about.
 
         Raises:
-            SingeridError: it is no file that can be read, and nothing that the library has.
+            SingeridError: the file cannot be read, or the library does not have the recording or voice.
         """
         count = say_nobody(self.core, what)
         self._write_pages()
         return count
 
     def rename(self, old: str, new: str) -> None:
-        """Call a singer by another name; raises SingeridError where that is somebody else's."""
+        """Rename a singer; raises SingeridError where another singer has the new name."""
         before = self._name(old)
         with self.core.database.command("rename") as entry:
             corrections.rename(self.core, entry, old, new)
@@ -481,7 +485,7 @@ class Library:
         self._write_pages()
 
     def merge(self, name: str, into: str) -> int:
-        """Make two singers one; gives the number of recordings that were moved."""
+        """Make two singers one; return the number of recordings that were moved."""
         before = self._name(name)
         with self.core.database.command("merge") as entry:
             moved = corrections.merge(self.core, entry, name, into)
@@ -496,7 +500,7 @@ class Library:
         files: Sequence[Path | str] | None = None,
         recordings: Sequence[str] | None = None,
     ) -> corrections.Split:
-        """Make two singers of one: of the files or recordings (by their ids), or of two groups by voice."""
+        """Split a singer in two: the new one gets the files or recordings (ids), or a group by voice."""
         chosen = None if recordings is None else set(recordings)
         if files:
             found = [self.core.look(Path(file)).recording for file in files]
@@ -507,14 +511,14 @@ class Library:
         return done
 
     def forget(self, name: str) -> int:
-        """Remove a singer and all that was made of that voice, for ever; gives the number of recordings."""
+        """Remove a singer and all data of that voice, for ever; return the number of recordings removed."""
         self.answers.call(self._name(name), None)
         count = corrections.forget(self.core, name)
         self._write_pages()
         return count
 
     def _write_pages(self) -> None:
-        """After what people say, which is kept by now."""
+        """Write the pages after a correction, which is stored already."""
         with self.core.afterwards():
             write_pages(self.core)
 
@@ -524,9 +528,9 @@ class Library:
         return contents.names[contents.require(name)]
 
     def undo(self, count: int = 1, latest: int | None = None) -> list[Entry]:
-        """Take back the latest commands, also those of earlier processes; gives them, latest first.
+        """Undo the latest commands, also those of earlier processes; return their entries, latest first.
 
-        Raises OvertakenError, and nothing is taken back, where another entry than `latest` is the latest.
+        If the latest entry is not `latest`, it undoes nothing and raises OvertakenError.
         """
         done = undo(self.core.database, count, latest)
         self.core.changed()
@@ -536,10 +540,10 @@ class Library:
         return done
 
     def journal(self, most: int = -1) -> list[Entry]:
-        """What was done and can be taken back, the latest first."""
+        """The entries of the journal, the latest first."""
         return entries(self.core.database, most)
 
-    # Trust
+    # Calibration
 
     def calibrate(
         self,
@@ -549,13 +553,13 @@ class Library:
         begin: Callable[[int], None] = lambda _: None,
         step: Step = _nothing,
     ) -> tuple[Calibration, EnrollReport]:
-        """Measure the library on its own recordings, and decide by that from now on.
+        """Measure the library on its own recordings, and base its decisions on the result from now on.
 
         Args:
             fpir: the share of strangers' songs that may be named.
-            strangers: songs by people who are not in it; those of earlier calls stay.
-            begin: is told how many steps there will be.
-            step: is called for each.
+            strangers: songs by people who are not in the library; those of earlier calls stay.
+            begin: called once with the number of steps.
+            step: called after each step.
 
         Raises:
             SingeridError: there are too few singers or recordings.
@@ -571,20 +575,20 @@ class Library:
 
     @property
     def calibration(self) -> Calibration | None:
-        """The calibration that its decisions follow; None: there is none."""
+        """The calibration that its decisions are based on; None: there is none."""
         return read_calibration(self.core)
 
-    # Voices without a name
+    # Unnamed voices
 
     def discover(
         self, files: Sequence[Path], step: Step = _nothing, elsewhere: Elsewhere | None = None
     ) -> tuple[Discovery, EnrollReport]:
-        """Hear files, and group those of nobody known by voice; what was heard before is not heard again.
+        """Hear files, and group those without a known singer by voice; no file is heard twice.
 
         Args:
-            files: what to hear.
-            step: is called for each.
-            elsewhere: a cluster that hears them; None: this process does.
+            files: files to hear.
+            step: called after each file.
+            elsewhere: a cluster that hears them; None: they are heard in this process.
         """
         with self.core.database.command("discover") as entry:
             self.core.settle(entry)
@@ -594,10 +598,10 @@ class Library:
         return found, report
 
     def paths(self, recordings: Sequence[str]) -> dict[str, str]:
-        """Where recordings were found last, as far as that is known."""
+        """The latest known paths of recordings, by id; recordings without one are left out."""
         return paths_of(self.core.database, list(recordings))
 
-    # All of it
+    # The whole library
 
     def migrate(
         self,
@@ -607,9 +611,9 @@ class Library:
         step: Step = _nothing,
         far: Callable[[Hearing], Hearing] = lambda hearing: hearing,
     ) -> MigrateReport:
-        """Make all vectors anew by another encoder, or of another sound; names and what people said stay.
+        """Make all vectors again with other settings; names and people's statements stay.
 
-        `far` gives what listens in place of a hearing, in another process for example.
+        `far` returns a replacement for a `Hearing`, for example one that runs in another process.
         """
         settings = self.core.settings
         encoder, audio = encoder or settings.encoder, audio or settings.audio
@@ -622,14 +626,14 @@ class Library:
         return report
 
     def export(self, folder: Path | str) -> int:
-        """Write it as JSON and npz; gives the number of recordings."""
+        """Export the library as JSON and npz; return the number of recordings."""
         return export_library(self.core, Path(folder))
 
     def import_from(self, folder: Path | str) -> tuple[int, int]:
-        """Read an export, or what was heard on a cluster (a folder or an address of Parquet files).
+        """Import an export, or recordings that were heard on a cluster (folder or address of Parquet files).
 
         Returns:
-            The numbers of recordings that were new, and that were known.
+            The number of new recordings, and of those that were known already.
         """
         with self.core.database.command("import") as entry:
             if is_heard_folder(str(folder)):

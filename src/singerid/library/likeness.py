@@ -1,4 +1,4 @@
-"""How alike singers are: whom a singer could be taken for, and how alike two are that may be one."""
+"""Similarity of singers: who could be mistaken for whom, and which two may be the same person."""
 
 import numpy as np
 
@@ -7,9 +7,10 @@ from singerid.library.records import Contents
 
 
 def fits(contents: Contents) -> dict[int, list[float]]:
-    """How well the recordings of each singer fit, -1 to 1: by number, in the order of the recordings.
+    """Scores of each singer's recordings, -1 to 1: by the singer's number, in the order of the recordings.
 
-    The score is that of the singer with the recording itself in it: what is low stands out.
+    The score compares a recording with its singer's voiceprint, which includes the recording itself: a
+    recording with a low score does not fit.
     """
     if not len(contents.enrolled):
         return {}
@@ -22,7 +23,7 @@ def fits(contents: Contents) -> dict[int, list[float]]:
 
 
 def alike(contents: Contents, number: int, most: int) -> list[tuple[str, float]]:
-    """(name, cosine of the mean voices) of the singers who sound most like one, best first."""
+    """(name, cosine of the mean voices) of the singers who sound most like this singer, best first."""
     if number not in contents.singers:
         return []
     means = contents.voiceprints.singers
@@ -33,6 +34,6 @@ def alike(contents: Contents, number: int, most: int) -> list[tuple[str, float]]
 
 
 def likeness(contents: Contents, first: int, second: int) -> float | None:
-    """How alike the mean voices of two singers are, -1 to 1; None: one of them has no recording."""
+    """The cosine of the mean voices of two singers, -1 to 1; None: one of them has no recording."""
     found = dict(alike(contents, first, len(contents.names)))
     return found.get(contents.names[second])

@@ -1,6 +1,6 @@
-"""Making all vectors of a library anew, by another encoder or of another sound; what people said stays.
+"""Making all vectors of a library again, by another encoder or of another sound; people's statements stay.
 
-What was made so far is kept: interrupted and called again, it goes on.
+Progress is stored: if it is interrupted and called again, it continues.
 """
 
 import json
@@ -29,12 +29,12 @@ _MIGRATING = "migrating"
 
 @dataclass(frozen=True)
 class ChangedDecision:
-    """A recording on which the library decides otherwise than before.
+    """A recording for which the library's decision has changed.
 
     Attributes:
-        path: where it lies; "" where that is not known.
-        before: the decision, with the name where there is one.
-        after: likewise.
+        path: path of its file; "": not known.
+        before: the old decision, with the name if there is one.
+        after: the new decision, likewise.
     """
 
     path: str
@@ -44,13 +44,13 @@ class ChangedDecision:
 
 @dataclass
 class MigrateReport:
-    """What `migrate` did.
+    """The result of `migrate`.
 
     Attributes:
-        made: recordings that have new vectors.
-        failures: recordings whose sound was not found or not heard: they keep their names and have no vectors
-            until they are enrolled again.
-        changed: decisions that are others now, each recording left out with its album.
+        made: number of recordings that have new vectors.
+        failures: recordings whose file was not found or could not be heard. They keep their singers, and have
+            no vectors until they are enrolled again.
+        changed: decisions that have changed; for each, the recording was left out with its album.
     """
 
     made: int = 0
@@ -59,12 +59,12 @@ class MigrateReport:
 
 
 def migrate(core: LibraryCore, hearing: Hearing, step: Callable[[], None] = lambda: None) -> MigrateReport:
-    """Hear all recordings anew.
+    """Hear all recordings again.
 
     Args:
         core: the library.
-        hearing: what its vectors are to be made by.
-        step: is called for each recording.
+        hearing: the encoder and separator of the new vectors.
+        step: called after each recording.
     """
     report = MigrateReport()
     target = settings_of(hearing)
@@ -105,7 +105,7 @@ def _places(core: LibraryCore) -> dict[str, list[str]]:
 
 
 def _is_there(core: LibraryCore, recording: str, place: str) -> bool:
-    """Whether a file still is the recording: another one may lie there by now."""
+    """Whether a file is still the recording: another file may have the same path now."""
     try:
         return core.look(Path(place)).recording == recording
     except AudioError:
@@ -150,7 +150,7 @@ def _replace(change: Change, target: Settings, lost: list[str]) -> None:
     change.run("DELETE FROM back_ends")
     change.run("DELETE FROM calibrations")
     set_settings(change, asdict(target))
-    # What was done before cannot be taken back: it speaks of the old vectors.
+    # Earlier commands cannot be undone: their changes refer to the old vectors.
     change.run("DELETE FROM changes")
     change.run("DELETE FROM journal")
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -158,7 +158,7 @@ def _replace(change: Change, target: Settings, lost: list[str]) -> None:
 
 
 def rule_of(core: LibraryCore) -> Rule:
-    """How the library decides now."""
+    """The rule that the library decides by now."""
     calibration = read_calibration(core)
     if calibration is not None:
         return calibration.rule

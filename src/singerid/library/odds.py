@@ -1,10 +1,11 @@
 """From evidence to a probability: how likely it is that the best singer of the library sings.
 
-A logistic regression on the score, the margin to the runner-up, log seconds of voice and log number of the
-singer's recordings. With few trials it stays near coefficients that were fitted elsewhere.
+This is a logistic regression on the score, the margin to the runner-up, the log of the seconds of voice and
+the log of the singer's number of recordings. With few trials it stays near coefficients that were fitted
+elsewhere.
 
-The probability is that of a song of which nothing else is known, when half of the songs are by enrolled
-singers; another share moves the log-odds by its logit.
+The probability assumes that half of the songs are by enrolled singers. Another share (the prior) adds its
+logit to the log-odds.
 
 Letters in shapes: N trials, F features.
 """
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PRIOR = 0.5
-# In the coefficients that it starts from: what so many trials weigh, for each. Where the scores lie differs
-# more from library to library than how fast they tell, so the bias is left nearly free.
+# The weight of the starting coefficients, in trials for each coefficient. Libraries differ more in the level
+# of their scores than in the slope, so the bias is left nearly free.
 _TRUST, _TRUST_IN_BIAS = 4.0, 0.1
 _A_SINGER = 5.0  # trials
 _STEPS = 50
@@ -29,10 +30,10 @@ class Odds:
     """A logistic regression.
 
     Attributes:
-        means: of the features, F; a missing one counts as its mean.
-        scales: what each is divided by, F.
-        weights: F, behind that.
-        bias: log-odds of what is all mean.
+        means: (F,) means of the features; a missing feature is replaced by its mean.
+        scales: (F,) scales that the centred features are divided by.
+        weights: (F,) weights of the standardized features.
+        bias: log-odds where all features have their means.
     """
 
     means: tuple[float, ...]
@@ -41,7 +42,7 @@ class Odds:
     bias: float
 
     def __call__(self, features: Floats) -> Floats:
-        """Log-odds (N,) of features (N, F), for even odds beforehand."""
+        """Log-odds (N,) of features (N, F), for a prior of one half."""
         found: Floats = self._usual(features) @ np.array(self.weights) + self.bias
         return found
 
@@ -50,9 +51,9 @@ class Odds:
         return np.nan_to_num(usual, nan=0.0)
 
     def score_for(self, log_odds: float, features: Floats) -> float:
-        """The score that would give these log-odds, with all else as in `features` (F,).
+        """The score that would give these log-odds, with all other features as in `features` (F,).
 
-        The margin grows with the score.
+        The margin is taken to grow with the score.
         """
         step = self.weights[0] / self.scales[0]
         if not np.isnan(features[1]):
@@ -62,12 +63,12 @@ class Odds:
         return float(features[0] + (log_odds - self(features)[0]) / step)
 
     def fitted(self, features: Floats, right: NDArray[np.bool_], weights: Floats) -> "Odds":
-        """The regression fitted to trials, near this one where they are few.
+        """The regression fitted to trials; with few trials the result stays near this one.
 
         Args:
-            features: (N, F).
+            features: (N, F) features of the trials.
             right: (N,) whether the best singer sings.
-            weights: (N,) what each trial counts.
+            weights: (N,) weight of each trial.
         """
         inputs = np.concatenate((self._usual(features), np.ones((len(features), 1))), axis=1)
         start = np.array((*self.weights, self.bias))
@@ -86,7 +87,7 @@ class Odds:
             slope = inputs.T @ (weights * (said - target)) + trust * (now - start)
             curve = (inputs * (weights * said * (1 - said))[:, None]).T @ inputs + np.diag(trust)
             move = np.linalg.solve(curve, slope)
-            # Far from the least, where all is said surely, a whole step of Newton's goes too far.
+            # Far from the minimum, where the probabilities are near 0 or 1, a full Newton step is too long.
             step, least = 1.0, cost(now)
             while step > 1e-6 and cost(now - step * move) > least - 1e-4 * step * float(slope @ move):
                 step /= 2
@@ -97,7 +98,7 @@ class Odds:
 
 
 def probability(log_odds: Floats) -> Floats:
-    """Of log-odds; as long as they.
+    """The probabilities of log-odds, in an array of the same shape.
 
     >>> probability(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -108,7 +109,7 @@ def probability(log_odds: Floats) -> Floats:
 
 
 def logit(share: float) -> float:
-    """Log-odds of a share.
+    """The log-odds of a share.
 
     >>> logit(0.5)
     0.0
@@ -117,10 +118,10 @@ def logit(share: float) -> float:
 
 
 def balanced(stranger: NDArray[np.bool_], unit: NDArray[np.int64]) -> Floats:
-    """What each trial counts: strangers and enrolled half each, and within each half the singers alike.
+    """The weight of each trial: half for strangers, half for enrolled singers, equal for singers in each half.
 
-    All together they count as many as they are, but at most `_A_SINGER` a singer: more songs of few singers
-    tell no more of others.
+    The sum is the number of trials, but at most `_A_SINGER` for each singer, because more songs by the same
+    few singers say little about others.
     """
     weights = np.zeros(len(stranger))
     for half in (stranger, ~stranger):
@@ -133,7 +134,7 @@ def balanced(stranger: NDArray[np.bool_], unit: NDArray[np.int64]) -> Floats:
 
 
 def cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
-    """The cost of log-likelihood ratios in bits: 0 is sure and right, 1 says nothing.
+    """Cllr, the cost of log-likelihood ratios in bits: 0 is certain and right, 1 carries no information.
 
     Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006, Eq. 9.
     """
@@ -143,7 +144,7 @@ def cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
 
 
 def least_cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
-    """What `cllr` is after the best monotone change of the log-odds, made with the truth (isotonic)."""
+    """The lowest `cllr` that a monotone change of the log-odds can reach (isotonic regression on the truth)."""
     from sklearn.isotonic import IsotonicRegression
 
     weights = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())

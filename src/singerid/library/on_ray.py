@@ -1,8 +1,8 @@
-"""Hearing recordings on a Ray cluster, for a library: workers open their ears once and keep what they hear.
+"""Hearing recordings for a library on a Ray cluster: each worker opens its networks once and stores its results.
 
-All machines must see the recordings under the same paths. What is heard goes to Parquet files (`heard_rows`);
-the library is filled from these by the machine on which the command runs, in the same order and by the same
-code as without a cluster, so it ends as the same library.
+All machines must see the recordings under the same paths. The results go to Parquet files (`heard_rows`). The
+machine on which the command runs fills the library from these files, in the same order and with the same code
+as without a cluster, so the library is the same.
 """
 
 import secrets
@@ -32,20 +32,21 @@ from singerid.system.places import is_url
 from singerid.system.processes import WorkerDied
 from singerid.system.ray_cluster import Spread, cluster, require_machines, room_for
 
-DIED = "its worker died of it several times; convert or remove it, or give workers more memory"
-_LOOKED_AT = 20  # files that are looked for on each machine
+DIED = "the worker that heard it died several times; convert or remove it, or give workers more memory"
+_LOOKED_AT = 20  # number of files whose presence is checked on each machine
 CHANGED = "has changed since it was heard; run the command again"
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Where recordings are heard in place of this process, and where that is kept.
+    """A cluster that hears recordings, and where its results are stored.
 
     Attributes:
-        spread: over which cluster, and how.
+        spread: the cluster, and how to use it.
         parquet: folder or address of the Parquet files.
         device: where workers compute: "auto", "cpu", "cuda".
-        weights: of the separator, where vocals are heard, seen by all machines; None: the published ones.
+        weights: weights of the separator, if vocals are heard; all machines must see this path; None: the
+            published ones.
     """
 
     spread: Spread
@@ -54,7 +55,7 @@ class Elsewhere:
     weights: Path | None = None
 
     def __post_init__(self) -> None:
-        # Workers start in other folders, and see GPUs that were not given to them.
+        # Workers start in other folders, so the path must be absolute. They see GPUs that they were not given.
         whole = self.parquet if is_url(self.parquet) else str(absolute(self.parquet))
         object.__setattr__(self, "parquet", whole)
         if not self.spread.gpus:
@@ -63,12 +64,12 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Asked:
-    """A file that is to be heard.
+    """A file to hear.
 
     Attributes:
-        path: absolute.
-        singer: who sings, as was told; "": that is not known.
-        album: likewise.
+        path: absolute path.
+        singer: the singer as given by the user; "": not known.
+        album: the album as given by the user; "": not known.
     """
 
     path: str
@@ -77,7 +78,7 @@ class Asked:
 
 
 def marked(path: str) -> HeardRow:
-    """A row that says which file it is, as it is now."""
+    """A row with a file's path, and its current size and time of change."""
     try:
         status = Path(path).stat()
     except FileNotFoundError:
@@ -89,14 +90,14 @@ def marked(path: str) -> HeardRow:
 
 @dataclass(frozen=True)
 class Ears:
-    """Opens in a worker what it hears by.
+    """Opens encoder and separator in a worker.
 
     Attributes:
-        settings: of the library.
-        folder: where it keeps what it hears.
+        settings: settings of the library.
+        folder: where the worker stores its results.
         device: where it computes.
-        weights: of the separator; None: the published ones.
-        hears_voices: whether the machine with the command hears when somebody sings.
+        weights: weights of the separator; None: the published ones.
+        hears_voices: whether the machine that runs the command can detect singing.
     """
 
     settings: Settings
@@ -109,7 +110,7 @@ class Ears:
         """Open encoder and separator.
 
         Raises:
-            SingeridError: one of them cannot be opened there, or is another than the library's.
+            SingeridError: one of them cannot be opened there, or differs from the library's.
         """
         settings = self.settings
         hearing = Hearing.open(
@@ -121,12 +122,12 @@ class Ears:
         )
         if settings_of(hearing) != settings:
             raise SingeridError(
-                f"hears by other weights of {settings.encoder} or of its separator than this machine; put "
-                "the same into the cache of both"
+                f"has other weights of {settings.encoder} or of the separator than this machine; put the same "
+                "weights into the cache of both"
             )
         if self.hears_voices and not hears_voices(hearing):
             raise SingeridError(
-                "has no network that hears when somebody sings, as the machine that asks has; fetch it: "
+                "lacks the network for voice detection that the machine with the command has; fetch it: "
                 "singerid encoders --fetch campplus"
             )
         return Listening(hearing, self.folder)
@@ -134,13 +135,13 @@ class Ears:
 
 @dataclass(frozen=True)
 class Listening:
-    """What a worker does: hears a file, and keeps what a load gave."""
+    """The work of a worker: it hears files, and stores the results of each batch."""
 
     hearing: Hearing
     folder: HeardFolder
 
     def __call__(self, asked: Asked) -> HeardRow:
-        """Hear a file; one that cannot be used is a row with its reason."""
+        """Hear a file; for one that cannot be used, the row has the reason."""
         row = replace(marked(asked.path), singer=asked.singer, album=asked.album)
         if row.reason:
             return row
@@ -153,13 +154,13 @@ class Listening:
         return with_voice(replace(row, fingerprint=fingerprint, scheme=SCHEME), heard, one_warning(warnings))
 
     def end(self, done: Sequence[tuple[Asked, HeardRow | WorkerDied]]) -> int:
-        """Keep the rows of a load; gives their number."""
+        """Store the rows of a batch; return their number."""
         self.folder.write(rows_of(done))
         return len(done)
 
 
 def with_voice(row: HeardRow, heard: HeardVoice, warning: str) -> HeardRow:
-    """A row with what was heard."""
+    """The row with the values of the voice that was heard."""
     return replace(
         row,
         seconds=heard.seconds,
@@ -171,7 +172,7 @@ def with_voice(row: HeardRow, heard: HeardVoice, warning: str) -> HeardRow:
 
 
 def rows_of(done: Sequence[tuple[Asked, HeardRow | WorkerDied]]) -> list[HeardRow]:
-    """Rows also of files at which workers died."""
+    """The rows of a batch; a file at which workers died gets a row with that reason."""
     return [
         replace(marked(asked.path), reason=DIED) if isinstance(row, WorkerDied) else row
         for asked, row in done
@@ -187,21 +188,21 @@ def hear(
     seen: Sequence[Path | str] = (),
     step: OnStep = lambda: None,
 ) -> Heard:
-    """Hear files on a cluster; those that the folder has already are not heard again.
+    """Hear files on a cluster; files that the folder has already are not heard again.
 
     Args:
         asked: the files.
-        ears: opened once in each worker.
-        folder: where they keep what they hear.
+        ears: opens the networks, once in each worker.
+        folder: where workers store their results.
         elsewhere: the cluster, and how to use it.
-        seen: paths that all machines have to see, beside some of the files.
-        step: is called for each file that is done.
+        seen: paths that all machines must see, in addition to some of the files.
+        step: called after each file.
 
     Returns:
-        What the folder has now.
+        The heard recordings in the folder.
 
     Raises:
-        SingeridError: the cluster, a machine of it or the folder cannot be used; what was heard is kept.
+        SingeridError: the cluster, one of its machines or the folder cannot be used; results so far are kept.
     """
     has = Heard(elsewhere.parquet, {folder.mark})
     todo = []
@@ -227,14 +228,14 @@ def hear(
 
 
 def _some(asked: Sequence[Asked]) -> list[str]:
-    """Files that are here, from all over what is asked for: all machines have to see them."""
+    """Existing files, spread evenly over the list: all machines must see them."""
     there = (one.path for one in asked[:: max(1, len(asked) // _LOOKED_AT)] if Path(one.path).exists())
     return list(islice(there, _LOOKED_AT))
 
 
 @contextmanager
 def _shared(address: str) -> Iterator[list[str]]:
-    """Within, there is a file that tells the folder from one of the same name on another machine."""
+    """Within, a marker file is in the folder: a machine that does not see it has another folder there."""
     if is_url(address):
         yield []
         return
@@ -249,11 +250,11 @@ def _shared(address: str) -> Iterator[list[str]]:
 
 
 class HeardElsewhere:
-    """Stands for what a library hears by: what it would hear was heard on a cluster.
+    """Replaces hearing by the results of a cluster.
 
     Args:
-        heard: what the folder has.
-        paths: absolute, of the files that are asked for; what is kept of others is not looked at.
+        heard: the heard recordings in the folder.
+        paths: absolute paths of the wanted files; other recordings in the folder are ignored.
     """
 
     def __init__(self, heard: Heard, paths: Iterable[str]) -> None:
@@ -264,7 +265,7 @@ class HeardElsewhere:
                 self._rows.setdefault(row.path, []).append(row)
 
     def row(self, path: Path) -> HeardRow:
-        """What was heard of a file as it is now; raises AudioError where that could not be."""
+        """The row of a file in its current state; raises AudioError where it could not be heard."""
         now = marked(str(absolute(path)))
         rows = self._rows.get(clean(now.path), [])
         reasons = [row.reason for row in rows if row.reason] + [now.reason or CHANGED]
@@ -278,7 +279,7 @@ class HeardElsewhere:
         return self.row(path).fingerprint
 
     def each(self, new: Iterable[New]) -> Iterator[HeardNew]:
-        """What was heard of each file, and what was wrong with it."""
+        """The voice in each file and a warning, or why the file could not be used."""
         for entrant, file in new:
             try:
                 row = self.row(entrant.path)
@@ -292,13 +293,13 @@ class HeardElsewhere:
 def hear_elsewhere(
     core: LibraryCore, entrants: Sequence[Entrant], elsewhere: Elsewhere, step: OnStep = lambda: None
 ) -> HeardElsewhere:
-    """Hear on a cluster what a library does not know yet by place, size and time of change.
+    """Hear files on a cluster, except those that the library knows by path, size and time of change.
 
     Args:
-        core: the library, whose settings are settled.
-        entrants: files, and who sings in each.
+        core: the library, after `settle`.
+        entrants: the files, and who sings in each.
         elsewhere: the cluster, and how to use it.
-        step: is called for each file that is done.
+        step: called after each file.
 
     Raises:
         SingeridError: as `hear`.
@@ -320,13 +321,13 @@ def hear_elsewhere(
 
 
 def hears_voices(hearing: Hearing) -> bool:
-    """Whether it is heard when somebody sings: by separator, by encoder, or by a network beside it."""
+    """Whether singing can be detected: by the separator, by the encoder, or by a network beside it."""
     if hearing.separator is not None and knows_voices(hearing.separator):
         return True
     return hearing.encoder.with_voice is not None or hearing.encoder.voices is not None
 
 
 def file_of(encoder: str) -> Path | None:
-    """The file or folder that an encoder is read from; None: it goes by its name."""
+    """The file or folder of an encoder that is given by an absolute path; None: it is given by name."""
     path = Path(encoder.partition(":")[2] or encoder)
     return path if path.is_absolute() and path.exists() else None
