@@ -42,7 +42,7 @@ def test_the_promise_is_said_with_its_bound(many):
     said = " ".join(sentences(found))
     assert found.is_kept
     assert found.bound <= 0.3
-    assert f"at most {found.bound:.1%} are given a name (true of 95 libraries in 100)" in said
+    assert f"at most {found.bound:.1%} get a name (this holds for 95 of 100 libraries)" in said
 
 
 def test_what_cannot_be_promised_is_said_with_what_would_be_needed(tmp_path):
@@ -51,8 +51,8 @@ def test_what_cannot_be_promised_is_said_with_what_would_be_needed(tmp_path):
     said = " ".join(sentences(found))
     assert not found.is_kept
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / 12), abs=0.2)
-    assert "That at most 5.0% of strangers' songs are given a name cannot be promised" in said
-    assert f"{found.needed - 12} more singers would do, enrolled or given as strangers" in said
+    assert "It cannot be promised that at most 5.0% of strangers' songs get a name" in said
+    assert f"{found.needed - 12} more singers would be enough, enrolled or given as strangers" in said
 
 
 def test_its_files_are_written_and_go_with_forget(many, tmp_path):

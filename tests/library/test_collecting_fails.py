@@ -68,10 +68,10 @@ def test_a_damaged_file_stops_nothing_else_and_is_named(heard, tmp_path):
     assert report.count == 20
     assert sorted(one.path for one in report.failures) == [str(first), str(second)]
     for failure in report.failures:
-        assert "is damaged, or no Parquet file (" in failure.reason
+        assert "is damaged or not a Parquet file (" in failure.reason
         assert failure.reason.endswith("; remove it, and hear its recordings again")
     third.unlink()
-    assert told(heard, tmp_path / "d").startswith(f"{first}: is damaged, or no Parquet file (")
+    assert told(heard, tmp_path / "d").startswith(f"{first}: is damaged or not a Parquet file (")
 
 
 def test_what_a_damaged_file_had_is_taken_from_another_one(tmp_path):
@@ -372,7 +372,7 @@ def test_a_damaged_file_is_listed_and_the_exit_code_says_so(singerid, songs, tmp
     done = singerid("library", "collect", songs, tmp_path / "c")
     (songs / "m/2.parquet").unlink()
     assert done.returncode == 3
-    assert f"{songs}/m/2.parquet: is damaged, or no Parquet file" in done.stderr
+    assert f"{songs}/m/2.parquet: is damaged or not a Parquet file" in done.stderr
     assert "9 recordings" in done.stdout
 
 

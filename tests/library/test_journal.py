@@ -172,7 +172,7 @@ def test_of_a_command_that_was_broken_off_what_was_done_can_be_taken_back(librar
 
 def test_migrate_cannot_be_taken_back_nor_what_was_before(library):
     library.migrate("other")
-    with pytest.raises(SingeridError, match="migrate cannot be taken back, and neither can the commands before"):
+    with pytest.raises(SingeridError, match="migrate cannot be taken back, and neither can the"):
         library.undo()
     library.rename("Ada", "Eve")
     assert [entry.command for entry in library.undo(5)] == ["rename"]

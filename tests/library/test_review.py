@@ -84,7 +84,7 @@ def test_a_large_group_is_asked_about_first_by_its_most_central_song(library):
     assert left == 8
     assert question.recording in many
     assert question.singer is None
-    assert "5 unnamed songs may be of the same voice" in question.why
+    assert "5 unnamed songs may have the same voice" in question.why
     contents = library.core.contents
     own = contents.vectors[[contents.index[one] for one in many]][:, 0]
     assert many[int((own @ own.T).sum(1).argmax())] == question.recording

@@ -106,8 +106,8 @@ def test_merging_with_whom_it_was_said_not_to_be_is_the_last_word(library, sung)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "say who it is or who it is not"),
-        ({"singer": "Ada", "never": "Bea"}, "say who it is or who it is not"),
+        ({}, "say who sings or who does not"),
+        ({"singer": "Ada", "never": "Bea"}, "say who sings or who does not"),
         ({"never": "Nobody"}, "nobody in the library is called 'Nobody'"),
         ({"singer": " "}, "a name must hold something that can be seen"),
     ],

@@ -118,7 +118,7 @@ def logit(share: float) -> float:
 
 
 def balanced(stranger: NDArray[np.bool_], unit: NDArray[np.int64]) -> Floats:
-    """The weight of each trial: half for strangers, half for enrolled singers, equal for singers in each half.
+    """The weight of each trial: half for strangers, half for enrolled singers, and equal within each half.
 
     The sum is the number of trials, but at most `_A_SINGER` for each singer, because more songs by the same
     few singers say little about others.
@@ -144,7 +144,7 @@ def cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
 
 
 def least_cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
-    """The lowest `cllr` that a monotone change of the log-odds can reach (isotonic regression on the truth)."""
+    """The lowest `cllr` after a monotone change of the log-odds (isotonic regression on the truth)."""
     from sklearn.isotonic import IsotonicRegression
 
     weights = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())

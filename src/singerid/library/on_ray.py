@@ -1,4 +1,4 @@
-"""Hearing recordings for a library on a Ray cluster: each worker opens its networks once and stores its results.
+"""Hearing recordings for a library on a Ray cluster: each worker opens its networks once and stores results.
 
 All machines must see the recordings under the same paths. The results go to Parquet files (`heard_rows`). The
 machine on which the command runs fills the library from these files, in the same order and with the same code
@@ -55,7 +55,7 @@ class Elsewhere:
     weights: Path | None = None
 
     def __post_init__(self) -> None:
-        # Workers start in other folders, so the path must be absolute. They see GPUs that they were not given.
+        # Workers start in other folders, so the path must be absolute. They may see GPUs not given to them.
         whole = self.parquet if is_url(self.parquet) else str(absolute(self.parquet))
         object.__setattr__(self, "parquet", whole)
         if not self.spread.gpus:
@@ -122,8 +122,8 @@ class Ears:
         )
         if settings_of(hearing) != settings:
             raise SingeridError(
-                f"has other weights of {settings.encoder} or of the separator than this machine; put the same "
-                "weights into the cache of both"
+                f"has other weights of {settings.encoder} or of the separator than this machine; put the "
+                "same weights into the cache of both"
             )
         if self.hears_voices and not hears_voices(hearing):
             raise SingeridError(

@@ -1,4 +1,4 @@
-"""What stands beside the database for people to read: README.md, and the calibration with its picture."""
+"""Files beside the database for people to read: README.md, and the calibration with its picture."""
 
 import json
 from contextlib import suppress
@@ -13,7 +13,7 @@ _README, _JSON, PICTURE = "README.md", "calibration.json", "calibration.svg"
 
 
 def write_pages(core: LibraryCore) -> None:
-    """Write them from the database, and remove those that it has nothing for."""
+    """Write the files from the database; remove calibration files if there is no calibration."""
     if not core.database.writable:
         return
     calibration = read_calibration(core)
@@ -27,11 +27,11 @@ def write_pages(core: LibraryCore) -> None:
     if (core.path / PICTURE).exists() and _written(core.path / _JSON) == calibration.id:
         return
     _draw(core.path / PICTURE, calibration)
-    write_json(core.path / _JSON, calibration.to_json())  # last: it says which picture that is
+    write_json(core.path / _JSON, calibration.to_json())  # last: its id says which calibration was drawn
 
 
 def _written(path: Path) -> str:
-    """The id of the calibration that was written last; "": none, or it cannot be read."""
+    """The id of the calibration that was written last; "": none was written, or it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def _draw(path: Path, calibration: Calibration) -> None:
 
 
 def readme(core: LibraryCore, calibration: Calibration | None) -> str:
-    """What a person who finds the folder should know, in Markdown."""
+    """The text of README.md, for a person who finds the folder."""
     contents = core.contents
     settings = contents.settings
     counts = dict.fromkeys(contents.names, 0)
@@ -57,9 +57,8 @@ def readme(core: LibraryCore, calibration: Calibration | None) -> str:
     lines = [
         "# A library of voices",
         "",
-        "Made by singerid. `library.sqlite3` holds all of it; this file and those beside it are written",
-        "from that. It holds voiceprints, which are biometric data: keep it to yourself, and enroll people",
-        "who agree.",
+        "Made by singerid. `library.sqlite3` holds all data; the other files are written from it. It holds",
+        "voiceprints, which are biometric data: keep this folder private, and enroll only people who agree.",
         "",
     ]
     if settings is not None:
@@ -69,7 +68,7 @@ def readme(core: LibraryCore, calibration: Calibration | None) -> str:
         f"- {_markdown(name)}: {counted(counts[number], 'recording')}"
         for number, name in contents.names.items()
     ]
-    lines += ["", "## What its decisions are worth", ""]
+    lines += ["", "## How good its decisions are", ""]
     if calibration is None:
         lines.append("It is not calibrated: `singerid library calibrate FOLDER`.")
     else:
@@ -86,63 +85,66 @@ def _markdown(name: str) -> str:
 
 
 def sentences(calibration: Calibration) -> list[str]:
-    """What a calibration says, in plain words."""
+    """The results of a calibration as sentences."""
     c = calibration
     told = worth(c)
     told += [
-        f"More like {printable(one.named)} than like {printable(one.singer)}: "
-        f"{counted(one.songs, 'song')} by {printable(one.singer)}."
+        f"{counted(one.songs, 'song')} by {printable(one.singer)} sound{'s' * (one.songs == 1)} more like "
+        f"{printable(one.named)}."
         for one in c.confused
     ]
     told += [
         f"{printable(first)} and {printable(second)} sound like one singer (for example "
-        f"{_names(songs)}); if they are: singerid library merge."
+        f"{_names(songs)}); if they are the same person: singerid library merge."
         for first, second, songs in c.alike
     ]
     told += [
-        f"{printable(singer)} sounds like two voices; the other one is that of {_names(songs)}. If it is: "
-        "singerid library split."
+        f"{printable(singer)} sounds like two voices; the second voice sings in {_names(songs)}. If they are "
+        "two people: singerid library split."
         for singer, songs in c.two_voices
     ]
     told += [
-        f"{printable(path)} is enrolled as {printable(singer)} and sounds like {printable(other)}."
+        f"{printable(path)} is enrolled as {printable(singer)} but sounds like {printable(other)}."
         for path, singer, other in c.doubtful
     ]
     if c.too_little:
-        told.append(f"Have little to be known by (3 recordings, a minute of voice): {_names(c.too_little)}.")
+        told.append(
+            f"Too little material (less than 3 recordings or a minute of voice): {_names(c.too_little)}."
+        )
     return told
 
 
 def worth(calibration: Calibration) -> list[str]:
-    """What its decisions are worth, without a word of who is mistaken for whom."""
+    """How good the decisions are, as sentences that do not say who is mistaken for whom."""
     c = calibration
     enrolled = f"{counted(c.enrolled_songs, 'song')} by {counted(c.enrolled_singers, 'enrolled singer')}"
     told = [
-        f"Of {enrolled}, each left out with its album, {c.right} are named right, {c.wrong} wrongly, "
-        f"{c.ambiguous} are called ambiguous (FNIR {c.fnir:.1%}).",
+        f"Of {enrolled}, each left out with its album, {c.right} get the right name, {c.wrong} get a wrong "
+        f"name, and {c.ambiguous} are ambiguous (FNIR {c.fnir:.1%}).",
         f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
         "(the library's own singers, each left out in turn, and those given as strangers), "
-        f"{c.strangers_named} would be given a name, {c.strangers_ambiguous} are called ambiguous.",
+        f"{c.strangers_named} would get a name, and {c.strangers_ambiguous} are ambiguous.",
     ]
     if c.is_kept:
         told.append(
-            f"Of songs by people who are not in the library at most {c.bound:.1%} are given a name "
-            "(true of 95 libraries in 100)."
+            f"Of songs by people who are not in the library, at most {c.bound:.1%} get a name (this holds "
+            "for 95 of 100 libraries)."
         )
     else:
         more = counted(max(0, c.needed - c.stranger_singers), "more singer")
         told.append(
-            f"That at most {c.wanted:.1%} of strangers' songs are given a name cannot be promised: "
-            f"{counted(c.stranger_singers, 'stranger')} support at most {c.bound:.1%}. "
-            f"{more} would do, enrolled or given as strangers."
+            f"It cannot be promised that at most {c.wanted:.1%} of strangers' songs get a name: with only "
+            f"{counted(c.stranger_singers, 'stranger')} it may be up to {c.bound:.1%}. "
+            f"{more} would be enough, enrolled or given as strangers."
         )
     told.append(
-        f"What the probabilities cost: {c.cllr[0]:.2f} bits, {c.cllr[1]:.2f} at best (Cllr; 0 is perfect, "
+        f"Cost of the probabilities (Cllr): {c.cllr[0]:.2f} bits, {c.cllr[1]:.2f} at best (0 is perfect, "
         "1 says nothing)."
     )
     if c.one_album:
         told.append(
-            f"Have one album each, of which songs were left out, which is easier: {_names(c.one_album)}."
+            "Singers with one album, where only single songs were left out, which is easier to get right: "
+            f"{_names(c.one_album)}."
         )
     return told
 

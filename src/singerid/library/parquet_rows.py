@@ -1,4 +1,4 @@
-"""Reading the Parquet files of heard recordings, see `heard_schema`: what is in each, a part at a time.
+"""Reading the Parquet files of heard recordings in parts; see `heard_schema`.
 
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """
@@ -28,10 +28,10 @@ Keys = NDArray[np.uint64]
 Kept = NDArray[np.bool_]
 
 ROWS = 4096
-"""Of a file that are in memory at a time."""
+"""Number of rows that are in memory at a time."""
 SOUND_COLUMNS = ("fingerprint", "scheme")
 FILE_COLUMNS = ("path", "size", "changed_ns")
-"""By what a recording is told: its sound, and the file that it was heard from."""
+"""The columns that identify a recording: by its sound, and by the file that it was heard from."""
 _DAMAGED = "remove it, and hear its recordings again"
 
 
@@ -39,7 +39,7 @@ class ParquetError(SingeridError):
     """A Parquet file that cannot be used.
 
     Attributes:
-        failure: the file, and what is wrong with the remedy.
+        failure: the file, what is wrong with it, and the remedy.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -52,13 +52,13 @@ class ParquetError(SingeridError):
 
 @dataclass(frozen=True)
 class HeardFiles:
-    """Files of heard recordings that may be mixed.
+    """Files of recordings that were heard with the same settings, so that they may be mixed.
 
     Attributes:
         place: the folder.
-        settings: what all of them were heard by.
-        size: of a vector, D.
-        paths: of the files, from the folder on, sorted.
+        settings: the settings that all of them were heard with.
+        size: size of a vector, D.
+        paths: paths of the files, relative to the folder, sorted.
         failures: files that cannot be used.
     """
 
@@ -71,14 +71,14 @@ class HeardFiles:
 
 @dataclass(frozen=True, eq=False)
 class FileKeys:
-    """Which recordings a file has.
+    """The keys of the recordings in a file.
 
     Attributes:
-        path: of the file.
-        sounds: (N,) by what each row's sound is told.
-        files: (N,) likewise its file.
+        path: path of the file.
+        sounds: (N,) key of each recording's sound.
+        files: (N,) key of each recording's audio file.
         usable: (N,) whether somebody is heard to sing in it.
-        named: (N,) whether it is known who that is.
+        named: (N,) whether the singer is known.
     """
 
     path: str
@@ -92,7 +92,7 @@ def heard_files(folder: str) -> HeardFiles:
     """The files of a folder.
 
     Raises:
-        SingeridError: there are none, or they were heard by several settings.
+        SingeridError: there are none, or they were heard with different settings.
     """
     place = Place(folder)
     place.require_folder()
@@ -108,8 +108,8 @@ def heard_files(folder: str) -> HeardFiles:
         if failures:
             raise SingeridError(str(failures[0]))
         raise SingeridError(
-            f"{folder}: has no Parquet files in it; give the folder that was named by --parquet when "
-            "recordings were heard"
+            f"{folder}: has no Parquet files in it; give the folder that `parquet` named when recordings "
+            "were heard"
         )
     if len(by) > 1:
         raise SingeridError(_several(place, by))
@@ -118,7 +118,7 @@ def heard_files(folder: str) -> HeardFiles:
 
 
 def _about(place: Place, path: str) -> tuple[Settings, int]:
-    """What a file was heard by, and the size of its vectors."""
+    """The settings that a file was heard with, and the size of its vectors."""
     with _reading(place, path) as file:
         schema = file.schema_arrow
         try:
@@ -132,14 +132,14 @@ def _about(place: Place, path: str) -> tuple[Settings, int]:
             raise ParquetError(place.shown(path), f"lacks the column {min(missing)}; {_DAMAGED}")
         sizes = {getattr(schema.field(sound).type, "list_size", 0) for sound in settings.sounds}
         if len(sizes) > 1 or not min(sizes):
-            raise ParquetError(place.shown(path), f"its vectors are no lists of one size; {_DAMAGED}")
+            raise ParquetError(place.shown(path), f"its vectors do not all have one size; {_DAMAGED}")
         return settings, sizes.pop()
 
 
 def _several(place: Place, by: Mapping[tuple[Settings, int], Sequence[str]]) -> str:
     told = []
     for (settings, _), paths in by.items():
-        # Files lie in a folder of their own for each setting.
+        # The files of each setting are in a folder of their own.
         own = place.shown(paths[0]).rpartition("/")[0]
         separator = f" by {settings.separator}" if settings.separator else ""
         told.append(f"{own} ({settings.encoder}, {settings.audio}{separator}, {settings.identity})")
@@ -151,7 +151,7 @@ def _several(place: Place, by: Mapping[tuple[Settings, int], Sequence[str]]) -> 
 
 @contextmanager
 def _reading(place: Place, path: str) -> Iterator[Any]:
-    """A Parquet file that is open; whatever is wrong with it is a ParquetError."""
+    """An open Parquet file; every error while reading it becomes a ParquetError."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
@@ -160,15 +160,15 @@ def _reading(place: Place, path: str) -> Iterator[Any]:
         with place.open(path) as source, ParquetFile(source) as file:
             yield file
     except (FileNotFoundError, PermissionError) as error:
-        reason = f"cannot be read ({one_line(error)}); check that you may read it"
+        reason = f"cannot be read ({one_line(error)}); check its permissions"
         raise ParquetError(where, reason) from error
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        reason = f"is damaged, or no Parquet file ({one_line(error)}); {_DAMAGED}"
+        reason = f"is damaged or not a Parquet file ({one_line(error)}); {_DAMAGED}"
         raise ParquetError(where, reason) from error
 
 
 def read_keys(files: HeardFiles, path: str) -> FileKeys:
-    """Which recordings a file has; raises ParquetError."""
+    """The keys of the recordings in a file; raises ParquetError."""
     place, sounds = files.place, files.settings.sounds
     parts: list[tuple[Any, ...]] = []
     columns = ["reason", "singer", *SOUND_COLUMNS, *FILE_COLUMNS, *sounds]
@@ -186,16 +186,16 @@ def read_keys(files: HeardFiles, path: str) -> FileKeys:
 
 
 def keys_of(batch: "pa.RecordBatch") -> tuple[Keys, Keys]:
-    """By what each recording's sound is told, and by what its file: (N,) both."""
+    """The key of each recording's sound, and of its audio file: (N,) both."""
     files = _hashed(*(batch[name].to_pylist() for name in FILE_COLUMNS))
     prints = batch["fingerprint"].to_pylist()
     sounds = _hashed(prints, batch["scheme"].to_pylist())
-    # A recording without a fingerprint is told by its file alone.
+    # A recording without a fingerprint is identified by its file alone.
     return np.where(np.array([bool(one) for one in prints], bool), sounds, files), files
 
 
 def _hashed(*columns: Sequence[object]) -> Keys:
-    """(N,) eight bytes of a digest of each row: a set of millions takes little memory."""
+    """(N,) eight bytes of each row's hash, so that millions of keys take little memory."""
     digests = (
         hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=8).digest()
         for row in zip(*columns, strict=True)
@@ -206,13 +206,13 @@ def _hashed(*columns: Sequence[object]) -> Keys:
 def read_rows(
     files: HeardFiles, path: str, kept: Kept, columns: Sequence[str]
 ) -> Iterator[tuple["pa.RecordBatch", FloatArray]]:
-    """Some rows of a file, a part at a time: the columns that are asked for, and vectors (N, K, D).
+    """Some rows of a file in parts: the wanted columns, and vectors (N, K, D).
 
     Args:
-        files: what it is one of.
+        files: the files that it is one of.
         path: the file.
-        kept: whether each row is wanted; all of these have vectors.
-        columns: that are wanted beside the vectors.
+        kept: whether each row is wanted; all wanted rows must have vectors.
+        columns: columns that are wanted beside the vectors.
 
     Raises:
         ParquetError: the file is damaged.
@@ -223,7 +223,7 @@ def read_rows(
     at = 0
     with _reading(place, path) as file:
         if file.metadata.num_rows != len(kept):
-            raise ParquetError(place.shown(path), "has changed meanwhile; run the same command again")
+            raise ParquetError(place.shown(path), "has just changed; run the same command again")
         for batch in file.iter_batches(ROWS, columns=[*columns, *sounds]):
             wanted = kept[at : at + batch.num_rows]
             at += batch.num_rows
@@ -231,7 +231,7 @@ def read_rows(
                 continue
             batch = batch.filter(pa.array(wanted))
             vectors = np.stack([matrix_of(batch[sound]) for sound in sounds], axis=1)
-            if not is_unit(vectors).all():  # NaN is not, either
+            if not is_unit(vectors).all():  # this also finds NaN
                 raise ParquetError(place.shown(path), f"its vectors are not of unit length; {_DAMAGED}")
             yield batch.select(columns), vectors
 

@@ -1,10 +1,10 @@
-"""Which voices sing in a song, and when. Nobody is named here, but what tells known singers apart helps.
+"""Finds which voices sing in a song, and when. It names nobody, but uses what distinguishes known singers.
 
-What may be voices of a song are the known singers whom it resembles, and groups of half seconds that are
-alike. A hidden Markov model goes through the song with all of them; then voices are left out, one by one, as
-long as the song is told about as well without.
+The candidate voices of a song are the known singers that it resembles, and clusters of its half seconds. A
+hidden Markov model finds the likeliest sequence of all candidates. Then voices are removed, one by one, as
+long as the model explains the song about as well without them.
 
-Letters in shapes: L cells, J size of a vector behind a library's back end, S known singers, N voices, P pairs
+Letters in shapes: L cells, J size of a vector after a library's back end, S known singers, N voices, P pairs
 of voices.
 """
 
@@ -22,43 +22,43 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 # Chosen on karaoke duets, and on duets and songs of the synthetic corpus of seed 3 (docs/results.md).
-_EMPHASIS = 3.0  # of what tells the known singers apart
+_EMPHASIS = 3.0  # weight of the directions that distinguish the known singers
 _SHARP = 8.0  # log-likelihood of a cell for each unit of cosine
-_CHANGE = 4.0  # logarithm of what a change costs
-_LEAST = 3  # cells that a turn lasts
-_TRUST = 10.0  # cells that a known singer's voiceprint weighs, beside those of the song
-# So much log-likelihood a voice must add, times the root of the cells of the song: in one voice, too, some
-# cells are more alike than others, and more so the longer it sings.
+_CHANGE = 4.0  # log cost of a change of voice
+_LEAST = 3  # cells that a turn lasts at least
+_TRUST = 10.0  # weight of a known singer's voiceprint, in cells of the song
+# The log-likelihood that a voice must add, divided by the square root of the song's number of cells. A single
+# voice varies, too: some of its cells are more alike than others, and more so the longer it sings.
 _GAIN = 2.0
-_STRANGE = 1.2  # is taken off the log-likelihood of each cell of a voice that resembles nobody known
-_LEAST_VOICE = 6  # cells of a voice in a song: in less there is no telling
-_TOGETHER = 0.3  # log-likelihood of a cell that two at once have more: their sum is never quite what is heard
-_ONE_VOICE = 0.3  # cosine of two known singers, as they are and in this song, above which they are one voice
-_DISTINCT = 0.3  # cosine of two voices whose sum can be told from both
-# Of log-odds that several sing so much is taken off, for real voices resemble several more than those do from
-# which they were learned; what is left counts for so much, and at most for that of two units.
+_STRANGE = 1.2  # subtracted from the log-likelihood of each cell of a voice that resembles no known singer
+_LEAST_VOICE = 6  # cells that a voice has in a song at least: fewer cells do not show a voice
+_TOGETHER = 0.3  # added to a cell's log-likelihood of two voices at once, as their sum never fits exactly
+_ONE_VOICE = 0.3  # two known singers with a higher cosine, averaged over library and song, are one voice here
+_DISTINCT = 0.3  # two voices can be distinguished from their sum only if their cosine is lower
+# `_EVEN` is subtracted from the log-odds that several people sing, because real voices resemble several more
+# than the training data did. The rest is clipped to `_LEAST_ODDS` and `_MOST_ODDS`, and weighted.
 _EVEN, _WEIGHT, _LEAST_ODDS, _MOST_ODDS = 1.0, 0.7, -4.0, 2.0
-_PIECE = 4  # cells, at most
-_ALIKE = 0.35  # cosine in the mean of the pieces of one group
-_MOST_PIECES = 1500  # that are compared with each other; of a longer song every second, third, ...
-_MOST_GROUPS, _MOST_KNOWN = 4, 5  # that a song may hold, and one more of both for
+_PIECE = 4  # cells in a piece, at most
+_ALIKE = 0.35  # mean cosine of the pieces in one group, at least
+_MOST_PIECES = 1500  # pieces that are compared with each other; of a longer song every second, third, ... one
+_MOST_GROUPS, _MOST_KNOWN = 4, 5  # groups and known singers in a song, at most, and one more of both for each
 _MORE = 120  # cells, a minute
-_NEAR = 20  # known singers, those whom most cells resemble
-_LONG = 1200  # cells, ten minutes: in a longer recording a voice need not add more
-_SMOOTH = 5  # cells
-_AT_ONCE = 4096  # cells
+_NEAR = 20  # known singers that are candidates: those that most cells resemble
+_LONG = 1200  # cells, ten minutes: the needed log-likelihood does not grow further in a longer recording
+_SMOOTH = 5  # cells of a moving average
+_AT_ONCE = 4096  # cells that are compared at once
 
 
 @dataclass(frozen=True, eq=False)
 class Parting:
-    """A song parted into voices.
+    """The voices of a song, and when each sings.
 
     Attributes:
-        means: (N, J) of the voices, each of unit length.
-        pairs: (P, 2) of voices that may sing at once.
-        states: (L,) which voice sings in each cell; N and above: which pair; -1: nobody does.
-        emissions: (L, N + P) log-likelihood of cells in each state; 0 where nobody sings.
-        chances: (L, N + P) how likely each state is; 0 where nobody sings.
+        means: (N, J) mean vector of each voice, of unit length.
+        pairs: (P, 2) pairs of voices that may sing at once.
+        states: (L,) state of each cell: below N a voice, from N on a pair, -1: nobody sings.
+        emissions: (L, N + P) log-likelihood of each cell in each state; 0 where nobody sings.
+        chances: (L, N + P) probability of each state; 0 where nobody sings.
     """
 
     means: FloatArray
@@ -68,20 +68,20 @@ class Parting:
     chances: NDArray[np.float64]
 
     def voices(self, state: int) -> tuple[int, ...]:
-        """Who sings in a state."""
+        """The voices that sing in a state."""
         if state < 0:
             return ()
         return (state,) if state < len(self.means) else tuple(self.pairs[state - len(self.means)].tolist())
 
 
 def part(vectors: FloatArray, voiced: Mask, known: FloatArray, several: FloatArray | None = None) -> Parting:
-    """Part a song into voices.
+    """Find the voices of a song.
 
     Args:
-        vectors: (L, J) of the cells, each of unit length.
+        vectors: (L, J) vectors of the cells, each of unit length.
         voiced: (L,) whether somebody sings.
-        known: (S, J) of the known singers.
-        several: (L,) log-odds that several sing in a cell, if somebody does; None: that is not known.
+        known: (S, J) vectors of the known singers.
+        several: (L,) log-odds that several people sing in a cell, given that somebody does; None: not known.
     """
     heard = np.flatnonzero(voiced)
     if not len(heard):
@@ -106,7 +106,7 @@ def part(vectors: FloatArray, voiced: Mask, known: FloatArray, several: FloatArr
         told = np.concatenate(
             [likeliest(found[first:last], _CHANGE, _LEAST) for first, last in _runs(breaks, len(own))]
         )
-        # Where two at once take all of a voice's turns, it is none.
+        # A voice is removed if pairs have taken all its cells.
         singing = np.union1d(told[told < len(means)], pairs[told[told >= len(means)] - len(means)])
         if len(singing) == len(means):
             break
@@ -122,15 +122,15 @@ def part(vectors: FloatArray, voiced: Mask, known: FloatArray, several: FloatArr
 
 @dataclass(frozen=True, eq=False)
 class _Way:
-    """The likeliest way through a song with some voices.
+    """The likeliest sequence of voices in a song, for given candidates.
 
     Attributes:
-        seeds: (N, J) what the voices were taken for.
-        strange: (N,) what is taken off their log-likelihoods.
-        means: (N, J) what they are in this song.
+        seeds: (N, J) the candidates' vectors.
+        strange: (N,) what is subtracted from their log-likelihoods.
+        means: (N, J) the voices' vectors, adapted to this song.
         states: (L,) the voice of each cell.
         emissions: (L, N) log-likelihoods.
-        likelihood: of the way, the logarithm.
+        likelihood: log-likelihood of the sequence.
     """
 
     seeds: FloatArray
@@ -142,7 +142,7 @@ class _Way:
 
 
 def _emphasised(own: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Vectors with what tells the known singers apart beside them; (L, J'), (S, J')."""
+    """Vectors extended by the directions that distinguish the known singers; (L, J'), (S, J')."""
     if not 2 <= len(known) <= known.shape[1]:
         return own, known if len(known) else own[:0]
     _, sizes, axes = np.linalg.svd(known - known.mean(0), full_matrices=False)
@@ -153,7 +153,7 @@ def _emphasised(own: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatAr
 
 
 def _resembled(own: FloatArray, known: FloatArray, breaks: Places) -> FloatArray:
-    """The known singers whom the song may hold, (N, J)."""
+    """The vectors of the known singers who may sing in the song, (N, J)."""
     if not len(known):
         return known
     votes = np.zeros(len(known), np.int64)
@@ -170,7 +170,7 @@ def _resembled(own: FloatArray, known: FloatArray, breaks: Places) -> FloatArray
 
 
 def _groups(own: FloatArray, breaks: Places) -> FloatArray:
-    """Means (N, J) of pieces of the song that are alike."""
+    """Means (N, J) of groups of similar pieces of the song."""
     pieces = unit(
         np.stack(
             [
@@ -184,7 +184,7 @@ def _groups(own: FloatArray, breaks: Places) -> FloatArray:
     pieces = pieces[::apart]
     if len(pieces) < 2:
         return pieces
-    # Not by scikit-learn, which calls the same: to import it takes as long as to import PyTorch.
+    # scikit-learn calls the same functions, but importing it takes as long as importing PyTorch.
     from scipy.cluster.hierarchy import fcluster, linkage
 
     labels = fcluster(linkage(pieces, "average", "cosine"), 1 - _ALIKE, "distance") - 1
@@ -195,7 +195,7 @@ def _groups(own: FloatArray, breaks: Places) -> FloatArray:
 
 
 def _fewest(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
-    """The way with no voice that adds too little."""
+    """The sequence in which every voice adds enough log-likelihood."""
     way = _settled(own, breaks, seeds, strange)
     needed = _GAIN * np.sqrt(min(len(own), _LONG))
     while len(way.means) > 1:
@@ -219,10 +219,10 @@ def _without(own: FloatArray, breaks: Places, way: _Way, voice: int) -> _Way:
 
 
 def _double(own: FloatArray, breaks: Places, way: _Way) -> int | None:
-    """The weaker of two known singers who are one voice in this song; None: there are no such two.
+    """The weaker of two known singers who are one voice in this song; None: there is no such pair.
 
-    A voice that lies between two known singers who are alike is now more like the one, now like the other,
-    and takes both to tell it best. What is taken for the one is then like what is taken for the other.
+    A voice between two similar known singers is sometimes more like the first and sometimes more like the
+    second, so the model uses both. In that case the cells of the first and of the second are similar.
     """
     known = np.flatnonzero(way.strange == 0)
     if len(known) < 2:
@@ -236,7 +236,7 @@ def _double(own: FloatArray, breaks: Places, way: _Way) -> int | None:
 
 
 def _settled(own: FloatArray, breaks: Places, seeds: FloatArray, strange: NDArray[np.float64]) -> _Way:
-    """The way with these voices, each of which becomes what it is in this song."""
+    """The sequence with these voices, after adapting them to this song."""
     way = _way(own, breaks, seeds, strange)
     for _ in range(2):
         sums = np.stack([own[way.states == voice].sum(0) for voice in range(len(seeds))])
@@ -257,13 +257,13 @@ def _way(
         [likeliest(emissions[first:last], _CHANGE, _LEAST) for first, last in _runs(breaks, len(own))]
     )
     changes = np.diff(states) != 0
-    changes[breaks[1:] - 1] = False  # a pause makes a change free
+    changes[breaks[1:] - 1] = False  # a change in a pause costs nothing
     likelihood = emissions[np.arange(len(own)), states].sum() - _CHANGE * changes.sum()
     return _Way(seeds, strange, means, states, emissions, float(likelihood))
 
 
 def _losses(way: _Way, breaks: Places) -> NDArray[np.float64]:
-    """About how much likelihood is lost without each voice, (N,): its turns go to the next best."""
+    """Approximate loss of log-likelihood without each voice, (N,): its turns go to the second-best voice."""
     begins = np.union1d(breaks, np.flatnonzero(np.diff(way.states)) + 1)
     sums = np.add.reduceat(way.emissions, begins, axis=0)
     owners = way.states[begins]
@@ -276,7 +276,7 @@ def _losses(way: _Way, breaks: Places) -> NDArray[np.float64]:
 def _emissions(
     own: FloatArray, means: FloatArray, pairs: Places, several: FloatArray | None
 ) -> NDArray[np.float64]:
-    """(L, N + P) of voices alone and of pairs, whose sum is what is heard of two at once."""
+    """Log-likelihoods (L, N + P) of single voices and of pairs; a pair is compared by the sum of its two."""
     alone = own @ means.T
     if not len(pairs):
         return np.asarray(_SHARP * alone, np.float64)

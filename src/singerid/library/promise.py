@@ -1,9 +1,9 @@
-"""What can be promised of strangers: a threshold, and how many of their songs it would name at most.
+"""What can be promised about strangers: a threshold, and the largest share of their songs that it names.
 
-A new stranger and those of the trials are drawn alike, so the place of the new one's score among theirs is
-as likely any as another: at the k-th largest of n scores the share that lies above is Beta(k, n + 1 - k).
-Songs of one singer are alike, so n counts singers; a singer's songs above the threshold count as a share of
-one. The bound holds with the threshold chosen on the same scores.
+A new stranger and the strangers of the trials are exchangeable, so each rank of the new score among theirs is
+equally likely: above the k-th largest of n scores lies a share that is Beta(k, n + 1 - k) distributed. Songs
+of one singer are similar, so n counts singers, and a singer counts with the share of songs above the
+threshold. The bound also holds for a threshold that was chosen on the same scores.
 
 Letters in shapes: N trials of strangers.
 """
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SURE = 0.95
-"""How sure the bound is."""
+"""Confidence of the bound."""
 LEAST_SINGERS = 3
-"""Fewer strangers tell nothing of the next."""
+"""Fewer strangers say nothing about the next one."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A threshold, and what it does to strangers.
+    """A threshold, and the share of strangers' songs that it names.
 
     Attributes:
         wanted: the share of strangers' songs that may be named.
         threshold: log-odds from which on a singer is named.
-        bound: the share that is named at most; true in `SURE` of all libraries.
-        named: songs of the trials' strangers that are named.
-        songs: all of them.
-        singers: by whom they are.
-        needed: strangers' singers that would be enough for what was wanted, if none of their songs is named.
+        bound: upper bound of the share that is named; it holds for the share `SURE` of all libraries.
+        named: number of strangers' songs in the trials that are named.
+        songs: number of strangers' songs in the trials.
+        singers: number of strangers in the trials.
+        needed: number of strangers that would be enough for `wanted`, if none of their songs were named.
     """
 
     wanted: float
@@ -46,18 +46,18 @@ class Promise:
 
     @property
     def is_kept(self) -> bool:
-        """Whether what is there supports what was wanted."""
+        """Whether the bound is at most the wanted share."""
         return self.bound <= self.wanted
 
 
 @dataclass(frozen=True)
 class Usual:
-    """What log-odds of strangers are like elsewhere; it counts as much as so many of their singers here.
+    """The typical distribution of strangers' log-odds, known from other libraries.
 
     Attributes:
-        mean: of them.
-        spread: their standard deviation.
-        singers: how many singers that is worth.
+        mean: mean of the log-odds.
+        spread: standard deviation of the log-odds.
+        singers: its weight, in number of strangers of this library.
     """
 
     mean: float
@@ -68,20 +68,20 @@ class Usual:
 def make_promise(
     stats: Floats, unit: NDArray[np.int64], wanted: float, growth: float = 1.0, usual: Usual | None = None
 ) -> Promise:
-    """The least threshold that keeps a promise; where none does, one that does so as far as can be told.
+    """The lowest threshold that keeps a promise; if none does, the best estimate of one.
 
     Args:
         stats: (N,) log-odds of strangers.
-        unit: (N,) who each of them is.
+        unit: (N,) number of the stranger of each.
         wanted: the share of strangers' songs that may be named.
-        growth: by how much more a stranger may be taken for somebody than in the trials: each of n singers
-            is met once more in a library of one singer more.
-        usual: what strangers are like elsewhere; used where there are too few here to see what is wanted.
+        growth: factor by which a false name is more likely than in the trials, because the library has one
+            singer more.
+        usual: typical log-odds of strangers; used if this library has too few for the wanted share.
     """
     singers = len(np.unique(unit))
     cuts = np.unique(np.concatenate((stats, [np.nextafter(stats.max(), np.inf)])))
     exceeding = _exceeding(stats, unit, cuts)
-    # The higher the cut, the less lies above it, and the lower the bound.
+    # The higher the cut, the fewer songs lie above it, and the lower the bound: so bisection finds the cut.
     kept = bisect_left(
         range(len(cuts)), True, key=lambda at: bound_of(float(exceeding[at]), singers, growth) <= wanted
     )
@@ -100,7 +100,7 @@ def make_promise(
 
 
 def bound_of(exceeding: float, singers: int, growth: float = 1.0) -> float:
-    """What share of strangers' songs lies above a threshold at most, where of n singers so many lie above.
+    """Upper bound of the share of strangers' songs above a threshold, if `exceeding` of n singers lie above.
 
     >>> round(bound_of(0, 59), 3)
     0.05
@@ -114,7 +114,7 @@ def bound_of(exceeding: float, singers: int, growth: float = 1.0) -> float:
 
 
 def _exceeding(stats: Floats, unit: NDArray[np.int64], cuts: Floats) -> Floats:
-    """For each cut the singers' shares of songs at or above it, summed."""
+    """For each cut: each singer's share of songs at or above it, summed over the singers."""
     found = np.zeros(len(cuts))
     _, index, counts = np.unique(unit, return_inverse=True, return_counts=True)
     share = 1 / counts[index]
@@ -127,9 +127,9 @@ def _exceeding(stats: Floats, unit: NDArray[np.int64], cuts: Floats) -> Floats:
 def _expected(
     stats: Floats, unit: NDArray[np.int64], wanted: float, growth: float, usual: Usual | None
 ) -> float:
-    """The least threshold above which a stranger's next song is expected to lie as seldom as wanted.
+    """The lowest threshold that a stranger's next song is expected to exceed as rarely as wanted.
 
-    Where there are too few songs to see so seldom an event, a normal distribution of the singers is extended.
+    If there are too few songs to observe such a rare event, a normal distribution is fitted and extrapolated.
     """
     from scipy.stats import t
 
@@ -143,7 +143,7 @@ def _expected(
     weights = 1 / counts[index] / singers
     mean = float(weights @ stats)
     squares, freedom, count = float(weights @ (stats - mean) ** 2) * singers, singers - 1.0, float(singers)
-    if usual is not None:  # a normal-inverse-gamma prior, whose mean is worth less than its spread
+    if usual is not None:  # a normal-inverse-gamma prior, whose mean has less weight than its spread
         own = usual.singers / 4
         squares += usual.singers * usual.spread**2 + own * count / (own + count) * (mean - usual.mean) ** 2
         mean = (own * usual.mean + count * mean) / (own + count)

@@ -1,4 +1,4 @@
-"""What a library holds, read at once: its settings, singers, recordings and what people said."""
+"""The contents of a library, read at once: its settings, singers, recordings and people's statements."""
 
 import gc
 from collections.abc import Mapping, Sequence
@@ -19,26 +19,26 @@ from singerid.text import near_names, printable, shell_word
 
 Role = Literal["enrolled", "heard", "stranger"]
 SoundMark = tuple[str, int]
-"""What a sound is told by: its fingerprint, and the way in which that was made."""
+"""What identifies a sound: its fingerprint, and the number of the fingerprint's scheme."""
 
 
 class Recording(NamedTuple):
     """A recording that the library knows.
 
     Attributes:
-        id: random; it stays, however the file is called.
-        role: enrolled: it is a singer's; heard: nobody's, or nobody knows whose; stranger: of somebody who is
-            not in the library, to calibrate with.
+        id: random id; it stays the same when the file is renamed.
+        role: "enrolled": it has a singer; "heard": it has none; "stranger": it is by somebody who is not in
+            the library, and is used to calibrate.
         singer: number of the singer; None: it is not enrolled.
         voice: number of the unnamed voice that it was grouped with; None: none.
-        stranger: of strangers: who.
-        album: "" where it is not known.
-        exemplar: of its singer's exemplars the one that it belongs to; 0: none.
-        fingerprint: of its sound.
-        scheme: the way in which that was made.
-        seconds: its length.
-        voice_seconds: of it, with voice.
-        warning: what was wrong with its file; "" if nothing.
+        stranger: the singer, if the role is "stranger"; else "".
+        album: the album; "": not known.
+        exemplar: number of its singer's exemplar that it belongs to; 0: none.
+        fingerprint: fingerprint of its sound.
+        scheme: number of the scheme by which the fingerprint was made.
+        seconds: length in seconds.
+        voice_seconds: seconds with voice.
+        warning: what was wrong with its file; "": nothing.
     """
 
     id: str
@@ -60,14 +60,14 @@ _NONE = np.zeros((0, 0, 0), np.float32)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a library hears, and by what: vectors of other settings are never mixed with its own.
+    """How a library hears; vectors with different settings are never mixed.
 
     Attributes:
-        encoder: name or address of what makes its vectors.
-        identity: of that: its weights and how they are read.
+        encoder: name or address of the encoder.
+        identity: identity of the encoder: its weights and how they are read.
         audio: what is listened to.
-        separator: name of what takes the vocals out; "": nothing does.
-        origin: of that: version and weights.
+        separator: name of the separator; "": none.
+        origin: version and weights of the separator.
     """
 
     encoder: str
@@ -78,23 +78,23 @@ class Settings:
 
     @property
     def sounds(self) -> tuple[str, ...]:
-        """What there is a vector of for each recording."""
+        """The sounds that each recording has a vector for."""
         return SOUNDS[self.audio]
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """A library as it was at one moment.
+    """The contents of a library at one moment.
 
     Attributes:
-        settings: None: nothing was enrolled yet.
-        names: of the singers by number, in the order of their names.
-        recordings: all that have vectors, in the order in which they came; a singer may have none.
-        statements: what people said: by recording, then by singer, whether it is them.
-        back_end: the id of what was fitted; "": nothing was.
-        back_ends: of each sound.
-        vectors: (all recordings, K, D).
-        nobody: sounds of which a person said that nobody sings in them.
+        settings: the settings; None: nothing was enrolled yet.
+        names: names of the singers by number, sorted by name.
+        recordings: all recordings that have vectors, in the order in which they were added.
+        statements: people's statements: by recording, then by singer, whether it is that singer.
+        back_end: id of the back end; "": none was fitted.
+        back_ends: the back end of each sound.
+        vectors: (R, K, D) vectors of all R recordings.
+        nobody: sounds in which nobody sings, as a person said.
     """
 
     settings: Settings | None
@@ -108,22 +108,22 @@ class Contents:
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
-        """Singers by what spellings of their names have in common."""
+        """Numbers of the singers by folded name, which is the same for all spellings."""
         return {folded_name(name): number for number, name in self.names.items()}
 
     @cached_property
     def index(self) -> Mapping[str, int]:
-        """Place of each recording in `recordings` by its id."""
+        """Place of each recording in `recordings`, by its id."""
         return {recording.id: place for place, recording in enumerate(self.recordings)}
 
     @cached_property
     def seconds(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Length of each recording."""
+        """Length of each recording in seconds."""
         return np.array([recording.seconds for recording in self.recordings], np.float64)
 
     @cached_property
     def enrolled(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Places of the enrolled recordings."""
+        """Places of the enrolled recordings in `recordings`."""
         return np.array([at for at, own in enumerate(self.recordings) if own.role == "enrolled"], np.int64)
 
     @cached_property
@@ -134,30 +134,30 @@ class Contents:
 
     @cached_property
     def voiceprints(self) -> Voiceprints:
-        """What stands for the singers."""
+        """The voiceprints of the singers."""
         place = {number: at for at, number in enumerate(self.singers)}
         own = [self.recordings[at] for at in self.enrolled]
         owners = np.array([place[recording.singer or 0] for recording in own], np.int64)
         vectors = self.vectors[self.enrolled]
-        # A command that was killed has fitted none.
+        # A killed command may have left no back end.
         back_ends = self.back_ends or (fit_back_ends(vectors, owners) if len(owners) else ())
         exemplars = np.array([recording.exemplar for recording in own], np.int64)
         return Voiceprints(back_ends, vectors, owners, exemplars)
 
     def nobody_sings(self, recording: Recording) -> bool:
-        """Whether a person said so of it."""
+        """Whether a person said that nobody sings in the recording."""
         return (recording.fingerprint, recording.scheme) in self.nobody
 
     def is_open(self, recording: Recording) -> bool:
-        """Whether nobody has said who sings in it, nor that nobody does."""
+        """Whether the recording has no singer, and nobody has said that it has none."""
         return recording.role == "heard" and not self.nobody_sings(recording)
 
     def number_of(self, name: str) -> int | None:
-        """The number of a singer, however the name is spelt in case and blanks; None: there is none."""
+        """The number of a singer; case and extra blanks in the name do not matter. None: there is none."""
         return self.numbers.get(folded_name(name))
 
     def require(self, name: str) -> int:
-        """The number of a singer; raises SingeridError with near names."""
+        """The number of a singer; if there is none, raises SingeridError with near names."""
         number = self.number_of(name)
         if number is None:
             near = f"; near names: {near_names(name, self.names.values())}" if self.names else ""
@@ -166,7 +166,7 @@ class Contents:
 
 
 def read_settings(database: Database) -> Settings | None:
-    """The settings; None: nothing was enrolled yet."""
+    """The library's settings; None: nothing was enrolled yet."""
     found = dict(database.rows("SELECT key, value FROM settings"))
     if "encoder" not in found:
         return None
@@ -180,7 +180,7 @@ def read_settings(database: Database) -> Settings | None:
 
 
 def read_contents(database: Database) -> Contents:
-    """All of it, as it is at one moment."""
+    """The contents of the library at one moment."""
     with database.reading():
         settings = read_settings(database)
         names = dict(database.rows("SELECT id, name FROM singers ORDER BY folded"))
@@ -205,7 +205,7 @@ def read_contents(database: Database) -> Contents:
 
 
 def _nobody(database: Database) -> frozenset[SoundMark]:
-    # A library of the first format that cannot be written has no such table.
+    # A read-only library of format 1 has no such table.
     if not database.has_table("nobody"):
         return frozenset()
     return frozenset((one, scheme) for one, scheme in database.rows("SELECT fingerprint, scheme FROM nobody"))
@@ -214,9 +214,9 @@ def _nobody(database: Database) -> frozenset[SoundMark]:
 def _recordings(
     database: Database, sounds: tuple[str, ...]
 ) -> tuple[tuple[Recording, ...], list[Sequence[bytes]]]:
-    """All recordings that have a vector of each sound, and those, sound by sound."""
+    """All recordings that have a vector for each sound, and their vectors, sound by sound."""
     was_on = gc.isenabled()
-    gc.disable()  # it would look again and again at what is all kept
+    gc.disable()  # it would scan the growing lists again and again, and nothing in them is garbage
     try:
         rows = database.rows(f"SELECT {', '.join(Recording._fields)} FROM recordings ORDER BY rowid")
         read = [
@@ -224,7 +224,7 @@ def _recordings(
             for sound in sounds
         ]
         ids = [row[0] for row in rows]
-        if all([row[0] for row in own] == ids for own in read):  # as they were put in
+        if all([row[0] for row in own] == ids for own in read):  # the usual case: the same order
             return tuple(map(Recording._make, rows)), [[row[1] for row in own] for own in read]
         by_id = [dict(own) for own in read]
         whole = [row for row in rows if all(row[0] in own for own in by_id)]

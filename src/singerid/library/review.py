@@ -1,10 +1,11 @@
-"""Which question teaches a library most: about which song to ask a person next, and whether it is whom.
+"""Active learning: which song to ask a person about next, and which singer to ask for.
 
-Every unnamed song is weighed: if it were enrolled as its likeliest singer, how many songs would be named that
-are not yet? And if it were somebody new's? The two count as much as that singer is likely. The few that
-promise most are then enrolled in thought, with all that follows for the other songs (`trying`): some songs
-lose their names by it. So large groups of one voice come first, each by its most central song; then songs
-that lie between two singers or near the threshold; at last named songs that are least sure.
+Every unnamed song gets a worth: the number of unnamed songs that would get a name if this song were enrolled
+as its likeliest singer, and if it were enrolled as a new singer. The two numbers are weighted by the
+probability of the likeliest singer. The few most promising songs are then enrolled on trial, with all effects
+on the other songs (`trying`), because some songs can lose their names. As a result, large groups of one voice
+come first, each with its most central song. Then come songs that lie between two singers or near the
+threshold, and at last the named songs that are least sure.
 
 Letters in shapes: N songs without a name, K sounds, D size of a vector, S singers.
 """
@@ -29,30 +30,30 @@ from singerid.text import counted, printable
 
 CLIP_SECONDS = 5.0
 SURE = 0.9
-"""A name that is so probable needs no question."""
-_WORTH_NAMING = 0.2  # a singer who is less probable is not asked about: "who is it?" says more
-_MOST = 1000  # songs that are weighed against each other; of more, so many are taken evenly
+"""A name with at least this probability needs no question."""
+_WORTH_NAMING = 0.2  # a less probable singer is not suggested: "who is it?" is the better question
+_MOST = 1000  # songs that are compared with each other; of more songs, this many are taken at equal distances
 _MOST_CANDIDATES = 3
-_TRIED = 12  # songs that promise most
-_MANY = 2000  # enrolled recordings: one more changes nothing but its singer, so none is tried
-_UNLIKELY = 0.1  # is not tried
+_TRIED = 12  # number of most promising songs that are enrolled on trial
+_MANY = 2000  # with more enrolled recordings, one more changes only its singer, so there are no trials
+_UNLIKELY = 0.1  # a less probable answer is not tried
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to ask a person about a song.
+    """A question to a person about a song.
 
     Attributes:
-        recording: its id.
-        singer: "is it this one?"; None: "who is it?".
-        candidates: (singer, probability) of the likeliest, best first.
-        decision: of the library, as it is.
-        worth: how many songs an answer names, as far as that can be told beforehand.
+        recording: id of the recording.
+        singer: the question is "is it this singer?"; None: the question is "who is it?".
+        candidates: (singer, probability) of the likeliest singers, best first.
+        decision: the library's current decision.
+        worth: estimated number of songs that the answer gives a name to.
         group: number of the unnamed voice that it belongs to; None: it was not grouped.
-        group_size: how many recordings that voice has.
-        why: what makes it worth asking, in words.
+        group_size: number of recordings of that voice.
+        why: why the question is worth asking, in words.
     """
 
     recording: str
@@ -66,12 +67,12 @@ class Question:
 
 
 def open_songs(contents: Contents, rule: Rule, sure: float = SURE) -> list[tuple[Recording, Judgement]]:
-    """Recordings of which nobody said who sings, and what the library says of them; sure ones are left out.
+    """Recordings without a singer, and the library's decisions on them; sure decisions are left out.
 
     Args:
-        contents: of the library.
-        rule: how it decides.
-        sure: a name that is so probable needs no question.
+        contents: contents of the library.
+        rule: how scores become decisions.
+        sure: a name with at least this probability needs no question.
     """
     heard = [at for at, one in enumerate(contents.recordings) if contents.is_open(one)]
     nobody = np.zeros(0, np.float32)
@@ -101,14 +102,14 @@ def next_question(
     keeps_back_end: bool = False,
     wanted: str | None = None,
 ) -> tuple[Question | None, int]:
-    """The question that teaches most, and how many songs there are to ask about.
+    """The question with the greatest worth, and the number of songs to ask about.
 
     Args:
-        contents: of the library.
-        rule: how it decides.
-        skipped: ids of recordings that were skipped, the latest last: they come last, in that order.
-        keeps_back_end: the library is calibrated, so its back end stays as it is.
-        wanted: id of the recording that is to be asked about; when it is open no more, it is as without.
+        contents: contents of the library.
+        rule: how scores become decisions.
+        skipped: ids of recordings that were skipped, the latest last; they come last, in that order.
+        keeps_back_end: whether the library is calibrated, so that its back end stays as it is.
+        wanted: id of a recording to ask about; ignored if that recording has a singer now.
     """
     songs = open_songs(contents, rule)
     if any(one.id == wanted for one, _ in songs):
@@ -144,7 +145,7 @@ def _about(
     song = next(song for song in songs if song[0].id == wanted)
     if song[1].decision == "known":
         return _question(contents, song, 1 - song[1].probability, 0)
-    # With the same others as if it were asked about by itself, for the same words.
+    # The same other songs as in `next_question`, so that the words of the question are the same.
     step = -(-len(unnamed) // _MOST)
     weighed = [song, *(other for other in unnamed[::step] if other is not song)]
     worth, alike = _worth(contents, rule, weighed)
@@ -159,7 +160,7 @@ def _best(
     worth: Floats,
     keeps_back_end: bool,
 ) -> int:
-    """Place of the song after which most songs have a name, of the few that promise most."""
+    """Among the most promising songs, the place of the one after which most songs have a name."""
     order = np.argsort(-worth, kind="stable")[:_TRIED]
     if not contents.singers or len(order) < 2 or len(contents.enrolled) > _MANY:
         return int(order[0])
@@ -181,7 +182,7 @@ def _best(
 def _worth(
     contents: Contents, rule: Rule, songs: Sequence[tuple[Recording, Judgement]]
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """How many of the songs have a name once each is enrolled, (N,); and how many sound like it, (N,)."""
+    """How many songs get a name if each song is enrolled, (N,), and how many songs sound like it, (N,)."""
     which = [contents.index[one.id] for one, _ in songs]
     seconds = np.array([one.voice_seconds for one, _ in songs])
     vectors = comparable(contents, which)
@@ -195,7 +196,7 @@ def _worth(
     worth = (1 - likely) * as_new.sum(1)
     if contents.singers:
         worth += likely * _as_its_best(contents, rule, which, best, seconds)
-    # Whom it is not was said already: the answer may be that nobody knows.
+    # A person has already ruled out singers of these songs, so the answer may be "nobody knows".
     refusals = [
         sum(not is_them for is_them in contents.statements.get(one.id, {}).values()) for one, _ in songs
     ]
@@ -205,39 +206,39 @@ def _worth(
 def _as_its_best(
     contents: Contents, rule: Rule, which: Sequence[int], best: NDArray[np.int64], seconds: Floats
 ) -> Floats:
-    """How many more songs are named (N,) where each of them is enrolled as its likeliest singer.
+    """How many more songs are named (N,) if each song is enrolled as its likeliest singer.
 
-    The mean of that singer moves a little towards it; the back end is taken to stay.
+    The mean of that singer moves a little towards the song; the back end is assumed to stay the same.
     """
     prints = contents.voiceprints
     sums = np.zeros((len(prints.counts), *contents.vectors.shape[1:]), np.float64)
     np.add.at(sums, prints.owners, prints.vectors)
-    usable = np.where(best < 0, 0, best)  # all are refused: nobody is likely, so it counts nothing
+    usable = np.where(best < 0, 0, best)  # below 0 all singers are ruled out; the caller's weight is 0 then
     counts = prints.counts[usable]
     moved = (sums[usable] + contents.vectors[which]) / (counts + 1)[:, None, None]
     asked = prints.asked(contents.vectors[which])
     after = _named(rule, behind(prints.back_ends, moved.astype(np.float32)) @ asked.T, seconds, counts + 1)
     before = _named(rule, prints.singers[usable] @ asked.T, seconds, counts)
-    gained = after - before  # some may lose their name by it
+    gained = after - before  # negative for songs that lose their name
     np.fill_diagonal(gained, 1.0)
     found: Floats = gained.sum(1)
     return found
 
 
 def _named(rule: Rule, scores: FloatArray, seconds: Floats, counts: NDArray[np.int64]) -> Floats:
-    """How likely each song is named by a score, softly about the threshold: as `scores`.
+    """How likely it is that a score names a song, as a smooth function around the threshold; like `scores`.
 
     Args:
         rule: how scores become decisions.
-        scores: (..., N) of the songs.
-        seconds: (N,) of voice in each.
-        counts: (...,) recordings of the singer whose score that is.
+        scores: (..., N) scores of the songs.
+        seconds: (N,) seconds of voice in each song.
+        counts: (...,) number of recordings of the singer of each score.
     """
     shape = scores.shape
     features = np.stack(
         (
             scores.astype(np.float64),
-            np.full(shape, np.nan),  # who else is near is not known of somebody new
+            np.full(shape, np.nan),  # the margin is not known, as a new singer has no runner-up yet
             np.broadcast_to(log_seconds(seconds), shape),
             np.broadcast_to(np.log(counts)[:, None], shape),
         ),
@@ -270,23 +271,23 @@ def _question(contents: Contents, song: tuple[Recording, Judgement], worth: floa
 def _why(decision: Decision, candidates: Sequence[tuple[str, float]], alike: int) -> str:
     likely = [printable(name) for name, chance in candidates if chance >= _WORTH_NAMING]
     if decision == "known":
-        return f"It is called {printable(candidates[0][0])}, which is less sure than the others."
+        return f"It is named {printable(candidates[0][0])}, but less surely than the other songs."
     if alike > 1:
-        return f"{counted(alike, 'unnamed song')} may be of the same voice."
+        return f"{counted(alike, 'unnamed song')} may have the same voice."
     if len(likely) > 1:
-        return f"It lies between {likely[0]} and {likely[1]}."
+        return f"It may be {likely[0]} or {likely[1]}."
     if likely:
-        return f"It may be {likely[0]}, and is not sure enough to be named."
-    return "It sounds like nobody whom the library knows."
+        return f"It may be {likely[0]}, but that is not sure enough for a name."
+    return "It sounds like none of the library's singers."
 
 
 def clearest(timeline: Sequence[Span], seconds: float, singer: str | None = None) -> tuple[float, float]:
-    """Where the clearest voice of a song is, to listen to: (start, end) in seconds, at most `CLIP_SECONDS`.
+    """The part of a song with the clearest voice, as (start, end) in seconds, at most `CLIP_SECONDS` long.
 
     Args:
-        timeline: of the song's answer; empty: the middle is taken.
-        seconds: its length.
-        singer: who is asked about; if named in the timeline, only such spans are looked at.
+        timeline: timeline of the song's answer; if it is empty, the middle of the song is taken.
+        seconds: length of the song.
+        singer: the singer in question; if the timeline names this singer, only these spans are used.
     """
     alone = [span for span in timeline if len(span.singers) + len(span.unknown) == 1] or list(timeline)
     asked = [span for span in alone if singer in span.singers] or alone

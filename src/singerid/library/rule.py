@@ -1,6 +1,6 @@
-"""How scores become decisions: coefficients, a threshold, and which decision an answer is.
+"""How scores become decisions: coefficients, a threshold, and the decision of an answer.
 
-Every number of a decision is here, so that trials, answers and pages decide alike.
+All numbers of a decision are here, so that trials, answers and pages decide in the same way.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from singerid.library.promise import Usual
 Verdict = Literal["known", "ambiguous", "unknown"]
 
 _LIKELY = 0.5
-"""From so probable on a singer may be named, or, where the threshold is higher, is told as a guess."""
+"""The lowest probability for a name; if the threshold is higher, the decision is "ambiguous" instead."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """From what speaks for each singer to a decision.
+    """From the evidence for each singer to a decision.
 
     Attributes:
-        odds: how likely the best singer is right.
-        threshold: log-odds, for even odds beforehand, from which on somebody is named.
-        prior: share of songs by enrolled singers, as its user expects it.
-        usual: what log-odds of strangers are like; None: that is not known.
+        odds: the regression that gives the log-odds that the best singer is right.
+        threshold: log-odds, for a prior of one half, from which on a singer is named.
+        prior: share of songs by enrolled singers that the user expects.
+        usual: typical log-odds of strangers; None: not known.
     """
 
     odds: Odds
@@ -37,13 +37,14 @@ class Rule:
 
     @property
     def needed(self) -> float:
-        """Log-odds, for even odds beforehand, that make a singer known: a name must be likely, too."""
+        """Log-odds that a name needs, for a prior of one half; a name must also be likely."""
         return max(self.threshold, logit(_LIKELY) - logit(self.prior))
 
     def probabilities(self, features: NDArray[np.float64], best: int) -> NDArray[np.float64]:
-        """Of each singer (S,), of evidence (S, F); the rest is that of nobody enrolled.
+        """The probability of each singer (S,), from evidence (S, F); the rest is that of a stranger.
 
-        What the best singer leaves is shared by the others and by nobody as their odds say.
+        The probability that the best singer leaves is divided among the other singers and a stranger, in
+        proportion to their odds.
         """
         log_odds = self.odds(features) + logit(self.prior)
         found = np.zeros(len(features))
@@ -57,25 +58,25 @@ class Rule:
         """The decision on a voice.
 
         Args:
-            log_odds: of the best singer, for even odds beforehand.
-            probabilities: of all singers.
+            log_odds: log-odds of the best singer, for a prior of one half.
+            probabilities: probabilities of all singers.
         """
         if log_odds >= self.needed:
             return "known"
         return "ambiguous" if sum(probabilities) >= _LIKELY else "unknown"
 
     def with_prior(self, prior: float) -> "Rule":
-        """The same with other odds beforehand."""
+        """The same rule with another prior."""
         return replace(self, prior=prior)
 
     def to_json(self) -> dict[str, Any]:
-        """For `calibrations`; the prior is its user's."""
+        """The JSON object for a calibration, without the prior, which is the user's choice."""
         usual = {} if self.usual is None else {"usual": asdict(self.usual)}
         return {"odds": asdict(self.odds), "threshold": self.threshold} | usual
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Rule":
-        """What `to_json` gave."""
+        """The rule of an object that `to_json` returned."""
         odds = content["odds"]
         means, scales, weights = (tuple(odds[name]) for name in ("means", "scales", "weights"))
         usual = Usual(**content["usual"]) if "usual" in content else None

@@ -1,4 +1,4 @@
-"""What a person says of a recording: who sings, who does not, or that nobody does."""
+"""A person's statements about a recording: who sings, who does not, or that nobody sings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,27 +27,27 @@ class KnownRecording:
 
 
 What = Path | str | UnnamedVoice | KnownRecording
-"""Of what something is said. Text may be any of the others: a file of that name is looked for first."""
+"""What a statement is about. Text can mean each of the other types: first a file of that name is tried."""
 
 
 def say(core: LibraryCore, what: What, singer: str | None, never: str | UnnamedVoice | None) -> int:
-    """Who sings in it, or who does not; gives the number of recordings of which that was said.
+    """Store who sings, or who does not; return the number of recordings that the statement is about.
 
     Args:
         core: the library.
         what: a file, a recording, or an unnamed voice.
         singer: who sings.
-        never: who does not sing; or an unnamed voice that a file is not of.
+        never: who does not sing; or an unnamed voice that the file does not belong to.
 
     Raises:
-        SingeridError: nothing is said, or of what the library does not have.
+        SingeridError: no statement is given, or the library does not have the recording or voice.
     """
     if (singer is None) == (never is None):
         raise SingeridError(
-            "say who it is or who it is not: --is NAME or --is-not NAME; or that nobody sings: --nobody"
+            "say who sings or who does not: `is_=NAME` or `is_not=NAME`; or that nobody sings: `nobody`"
         )
-    group = None  # an unnamed voice that it is not of
-    refused: str | None = None  # a singer who it is not
+    group = None  # the unnamed voice that is ruled out
+    refused: str | None = None  # the singer that is ruled out
     if singer is not None:
         corrections.proper(singer)
     elif isinstance(never, UnnamedVoice):
@@ -65,7 +65,7 @@ def say(core: LibraryCore, what: What, singer: str | None, never: str | UnnamedV
         if not isinstance(meant, Path):
             known = _ids_of(core, meant)
             voice = meant.number if isinstance(meant, UnnamedVoice) else None
-            # Who was said not to be of this voice is not of the singer either.
+            # A recording that does not belong to this voice does not belong to the singer either.
             refusing = [] if voice is None else _rejecting(core, voice)
             _said(core, entry, known, singer, refused, group)
             for recording in refusing if singer is not None else ():
@@ -73,7 +73,7 @@ def say(core: LibraryCore, what: What, singer: str | None, never: str | UnnamedV
             return len(known)
         core.settle(entry)
         try:
-            with core.database.changing():  # a file that is new is heard and named at once
+            with core.database.changing():  # a new file is heard and named in one transaction
                 file = core.look(meant)
                 corrections.somebody_sings(core, entry, file.fingerprint, file.scheme)
                 report = enroll(core, [Entrant(meant)], entry)
@@ -87,14 +87,14 @@ def say(core: LibraryCore, what: What, singer: str | None, never: str | UnnamedV
 
 
 def say_nobody(core: LibraryCore, what: What) -> int:
-    """Nobody sings in it; gives the number of sounds of which that was said. A file need not be heard for it.
+    """Store that nobody sings; return the number of sounds that the statement is about. No file is heard.
 
     Args:
         core: the library.
         what: a file, a recording, or an unnamed voice.
 
     Raises:
-        SingeridError: it is no file that can be read, and nothing that the library has.
+        SingeridError: the file cannot be read, or the library does not have the recording or voice.
     """
     with core.database.command("say") as entry:
         meant = _meant(core, what)
@@ -109,7 +109,7 @@ def say_nobody(core: LibraryCore, what: What) -> int:
 
 
 def members_of(core: LibraryCore, voice: int) -> list[str]:
-    """The recordings of an unnamed voice; raises SingeridError where it has none."""
+    """Ids of the recordings of an unnamed voice; raises SingeridError where there is no such voice."""
     found = [one.id for one in core.contents.recordings if one.voice == voice]
     if not found:
         raise SingeridError(
@@ -120,7 +120,7 @@ def members_of(core: LibraryCore, voice: int) -> list[str]:
 
 
 def _meant(core: LibraryCore, what: What) -> Path | UnnamedVoice | KnownRecording:
-    """What text means; whatever has a type of its own is just that."""
+    """The file, recording or voice that a text means; objects of the other types are returned as they are."""
     if isinstance(what, Path | UnnamedVoice | KnownRecording):
         return what
     if Path(what).exists():

@@ -1,16 +1,16 @@
-"""What a library's database looks like, and what of it can be taken back.
+"""The schema of a library's database, and the triggers that make its changes undoable.
 
-Every change of the tables in `JOURNALED` that is made while `journal_now` names an entry is noted in
-`changes` with the row as it was: that is all that `undo` needs. Vectors and back ends are never changed, so
-they need no note: vectors go with their recording, back ends stay until nothing names them.
+While `journal_now` names an entry, every change in a table of `JOURNALED` is recorded in `changes` with the
+row as it was before: that is all that `undo` needs. Vectors and back ends are never changed, so they are not
+recorded: vectors are deleted with their recording, and back ends stay until nothing refers to them.
 """
 
 from collections.abc import Iterator
 
 FORMAT = 2
-"""`PRAGMA user_version` of a library. A greater one is of a newer singerid; a smaller one is brought up."""
+"""`PRAGMA user_version` of a library. A newer singerid has a greater one; an older library is updated."""
 
-# A name or a path may hold bytes that are no UTF-8; they are written as such (`database.text`).
+# A name or a path may hold bytes that are not valid UTF-8; they are written unchanged (`database.text`).
 _TABLES = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE singers (
@@ -104,7 +104,7 @@ CREATE INDEX statements_by_singer ON statements (singer);
 CREATE INDEX changes_by_entry ON changes (entry);
 """
 
-# What came with each format after the first.
+# The tables that each later format has added.
 _LATER = {
     2: """
 CREATE TABLE nobody (                      -- a person said that nobody sings in a sound
@@ -153,17 +153,17 @@ JOURNALED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rejections": (("recording", "voice"), ()),
     "nobody": (("fingerprint", "scheme"), ()),
 }
-"""Tables whose changes can be taken back: the columns of their keys, and the others."""
+"""Tables whose changes can be undone: their key columns, and the other columns."""
 
 
-_JOURNALED_SINCE = {"nobody": 2}  # the others from the first on
+_JOURNALED_SINCE = {"nobody": 2}  # all other tables since format 1
 
 
 def statements(since: int = 0) -> Iterator[str]:
-    """What brings a database up to date, statement by statement.
+    """The SQL statements that bring a database up to date.
 
     Args:
-        since: the format that it has; 0: it is empty.
+        since: the format of the database; 0: it is empty.
     """
     scripts = [_TABLES] * (since < 1) + [_LATER[number] for number in range(max(since, 1) + 1, FORMAT + 1)]
     for script in scripts:
@@ -179,7 +179,7 @@ def statements(since: int = 0) -> Iterator[str]:
         ):
             names = ", ".join(f"{row}.{column}" for column in key)
             noted = f"SELECT entry, '{table}', json_array({names}), {before} FROM journal_now"
-            if event == "UPDATE":  # of a key: a row of the new one was not there, either
+            if event == "UPDATE":  # if the key changes, there was no row with the new key before
                 new = ", ".join(f"NEW.{column}" for column in key)
                 noted += (
                     f" UNION ALL SELECT entry, '{table}', json_array({new}), NULL FROM journal_now "

@@ -1,7 +1,7 @@
-"""Coefficients for libraries that are not calibrated, or have few recordings: they come with the package.
+"""Coefficients for libraries that are not calibrated or have few recordings; they are part of the package.
 
-They were fitted on real songs and voices that are in no library, and are numbers alone
-(`benchmarks/library/songs.py`).
+They were fitted on real songs and voices (`benchmarks/library/songs.py`). They are plain numbers and contain
+no voice.
 """
 
 import json
@@ -16,7 +16,7 @@ _OF_OTHERS = "any other"
 
 
 def shipped_rule(identity: str, audio: AudioCondition) -> Rule:
-    """The rule for an encoder's vectors of an audio condition; of one that is not known, CAM++'s."""
+    """The rule for an encoder and an audio condition; for an unknown encoder, the rule of CAM++."""
     content = _content()
     return Rule.from_json(content.get(identity, content[_OF_OTHERS])[audio])
 

@@ -1,4 +1,4 @@
-"""Which of the voices of a song are whose, and when they sing: the timeline of a library.
+"""The timeline of a song: which singers its voices are, and when they sing.
 
 Letters in shapes: L cells, K sounds, D size of a vector, N voices, S singers.
 """
@@ -19,12 +19,12 @@ from singerid.library.turns import Turn, turns_of
 from singerid.library.voiceprints import Voiceprints
 from singerid.listening.voice.loudness import CELL_SECONDS as TENTH
 
-_CHANGE = 3.0  # logarithm of what it costs to begin or to end singing
-_LEAST = 2  # cells
-_SUREST = 6.0  # log-odds of a cell at most: one alone does not decide
-_MANY_PAUSES = 0.08  # of a sound's length: it is a voice alone
-_ALONE = 3.0  # log-odds that it adds
-_SAME_GUESS = 0.1  # probability of a singer who is named elsewhere in the song, from which on it is the same
+_CHANGE = 3.0  # log cost of beginning or ending to sing
+_LEAST = 2  # cells that singing or silence lasts at least
+_SUREST = 6.0  # log-odds of a cell, at most, so that one cell alone decides nothing
+_MANY_PAUSES = 0.08  # share of pauses from which on a sound counts as a voice without accompaniment
+_ALONE = 3.0  # added to the log-odds of singing in such a sound
+_SAME_GUESS = 0.1  # a voice is a singer who is named elsewhere in the song from this probability on
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class SongTimeline:
     """Who sings when.
 
     Attributes:
-        turns: whose `who` are places of singers among the voiceprints, and below 0 strangers: -1 is the
-            first of the song, -2 the second.
-        sure: how likely each of these is named right.
+        turns: the turns; their `who` are places of singers among the voiceprints, or below 0 strangers: -1 is
+            the song's first stranger, -2 the second.
+        sure: probability that each of these is right.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -52,17 +52,17 @@ def timeline_of(
     """The timeline of a song.
 
     Args:
-        prints: of the singers.
+        prints: voiceprints of the singers.
         rule: how scores become decisions.
-        heard: what was heard of it; a timeline is made of its cells.
-        whole: what was said of the song as a whole.
-        refused: places of singers who it is not, as a person said.
-        said: the place of the singer who it is, as a person said: nobody else is named then.
+        heard: the voice that was heard; the timeline is made from its cells.
+        whole: the decision on the song as a whole.
+        refused: places of the singers that a person has ruled out.
+        said: place of the singer that a person has named: then nobody else is named.
     """
     cells = heard.cells
     if cells is None:
         return SongTimeline()
-    # To what tells one voice from several a band is another voice.
+    # The network that counts voices takes a band for another voice, so it is used without a band only.
     several = cells.several if is_alone(cells) else None
     if prints.back_ends:
         parting = part(prints.asked(cells.vectors), voiced_cells(cells), prints.singers, several)
@@ -74,7 +74,7 @@ def timeline_of(
         return SongTimeline()
     judged = [whole] if count == 1 else _judged(prints, rule, parting, cells, refused)
     named = _named(judged, whole, said)
-    # Strangers are told apart by the number of their voice first, and by when they sing then.
+    # Strangers are numbered by their voice here, and below by when they sing.
     places, sure = np.empty(count, np.int64), dict[int, float]()
     for voice in range(count):
         likeliest_known = float(judged[voice].probabilities.max(initial=0))
@@ -91,21 +91,21 @@ def timeline_of(
 
 
 def is_alone(cells: HeardCells) -> bool:
-    """Whether nothing sounds with the voice.
+    """Whether the voice is without accompaniment.
 
-    A band fills a voice's pauses. Where there are many, what sounds between them is the voice.
+    A band fills the pauses of a voice. So a sound with many pauses is a voice alone.
     """
     heard = np.flatnonzero(cells.sounds)
     return bool(len(heard)) and 1 - len(heard) / (1 + heard[-1] - heard[0]) >= _MANY_PAUSES
 
 
 def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
-    """Whether somebody sings in each cell, (L,): moments alone begin and end nothing."""
+    """Whether somebody sings in each cell, (L,), smoothed so that single cells change nothing."""
     sung = np.clip(cells.sung.astype(np.float64), 1e-6, 1 - 1e-6)
     odds = np.clip(np.log(sung / (1 - sung)), -_SUREST, _SUREST)
     if is_alone(cells):
         odds += _ALONE
-    # Of silence the network has nothing to go by.
+    # The network's output for silence means nothing.
     tenths = round(cells.seconds / TENTH)
     sounds = np.zeros(len(odds) * tenths, np.bool_)
     sounds[: len(cells.sounds)] = cells.sounds[: len(sounds)]
@@ -116,16 +116,16 @@ def voiced_cells(cells: HeardCells) -> NDArray[np.bool_]:
 def _judged(
     prints: Voiceprints, rule: Rule, parting: Parting, cells: HeardCells, refused: frozenset[int]
 ) -> list[Judgement]:
-    """What the library says of each voice alone.
+    """The library's decision on each voice by itself.
 
-    Each voice is another chance to err: a name needs as much more as there are voices.
+    Each voice is another chance of a false name, so the threshold is raised by the log of their number.
     """
     count = len(parting.means)
     careful = replace(rule, threshold=rule.needed + float(np.log(count)))
     found = []
     for voice in range(count):
         own = parting.states == voice
-        if not own.any():  # it only sings with others
+        if not own.any():  # it sings only together with other voices
             own = np.isin(
                 parting.states, len(parting.means) + np.flatnonzero((parting.pairs == voice).any(1))
             )
@@ -135,12 +135,12 @@ def _judged(
 
 
 def _named(judged: Sequence[Judgement], whole: Judgement, said: int | None) -> dict[int, tuple[int, float]]:
-    """(place of the singer, how likely that is) of each voice that has a name.
+    """(place of the singer, probability) of each voice that has a name.
 
     Args:
-        judged: what was said of each voice.
-        whole: what was said of the song.
-        said: who it is, as a person said.
+        judged: the decision on each voice.
+        whole: the decision on the song as a whole.
+        said: place of the singer that a person has named.
     """
     named: dict[int, tuple[int, float]] = {}
     if said is None:
@@ -162,5 +162,5 @@ def _named(judged: Sequence[Judgement], whole: Judgement, said: int | None) -> d
 
 
 def _score(judged: Judgement, place: int) -> float:
-    """Of a singer, who may have no recording: then nobody is nearer than anybody."""
+    """The score for a singer; the same for all voices if the singer has no recording."""
     return float(np.nan_to_num(judged.scores[place], nan=-1.0)) if place < len(judged.scores) else 0.0

@@ -1,4 +1,4 @@
-"""A library as JSON and npz, for other programs and other machines; and back."""
+"""Exporting a library as JSON and npz for other programs and machines, and importing it."""
 
 import json
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ _EXPORT = 1  # the format's number
 
 
 def export_library(core: LibraryCore, folder: Path) -> int:
-    """Write a library into a folder; gives the number of recordings.
+    """Write a library into a folder; return the number of recordings.
 
-    `library.json`: settings, singers, recordings, places, and what people said. `vectors.npz`: for each
-    sound an array (recordings, D) float32, in the order of the recordings. Those that wait for their sound
-    after a `migrate` have no vectors; they come last in `library.json`, under "waiting". Sounds in which
-    nobody sings, as a person said, are under "nobody".
+    `library.json`: settings, singers, recordings, paths, and people's statements. `vectors.npz`: for each
+    sound an array (recordings, D) float32, in the order of the recordings. Recordings that wait for their
+    file after a `migrate` have no vectors; they are in `library.json` under "waiting". Sounds in which nobody
+    sings, as a person said, are under "nobody".
 
     Raises:
-        SingeridError: it cannot be written.
+        SingeridError: the folder cannot be written.
     """
     contents, settings = core.contents, core.settings
     places: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ def export_library(core: LibraryCore, folder: Path) -> int:
                 contents.names[who]: is_them for who, is_them in contents.statements.get(one.id, {}).items()
             },
         }
-        del row["exemplar"], row["voice"]  # made anew
+        del row["exemplar"], row["voice"]  # an import computes them again
         return row
 
     waiting = core.database.rows(
@@ -85,10 +85,10 @@ class _Exported:
     """A recording of an export.
 
     Attributes:
-        recording: without its singer.
-        singer: name of whom it is enrolled as; None: nobody.
-        places: where it was found.
-        said: what people said of it: whether it is a singer of that name.
+        recording: the recording, without its singer.
+        singer: name of the singer that it is enrolled as; None: it is not enrolled.
+        places: paths of its files.
+        said: people's statements about it, by singer's name: whether it is that singer.
     """
 
     recording: Recording
@@ -97,25 +97,25 @@ class _Exported:
     said: Mapping[str, bool]
 
     def of_nobody(self) -> "_Exported":
-        """The same where a person here said that nobody sings in it."""
+        """The same without a singer, for a recording in which nobody sings, as a person has said here."""
         denied = {name: is_them for name, is_them in self.said.items() if not is_them}
         return _Exported(self.recording._replace(role="heard", stranger=""), None, self.places, denied)
 
 
 def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[int, int]:
-    """Read an export into a library; gives the numbers of recordings that were new, and that were known.
+    """Read an export into a library; return the number of new recordings, and of those known already.
 
-    Of a recording that is known already what people said is taken over, and its singer where it has none.
-    Where the two libraries disagree, what was said in this one stays.
+    For a recording that is known already, people's statements are added, and its singer if it has none. Where
+    the two libraries disagree, the statements of this one stay.
 
     Raises:
-        SingeridError: it is no export, is damaged, or of vectors that the library does not hold.
+        SingeridError: it is not an export, is damaged, or has vectors with other settings than the library's.
     """
     remedy = "give a folder that `singerid library export` wrote"
     content = read_json(folder / _NAME, remedy)
     where = printable(folder / _NAME)
     if not isinstance(content, dict) or content.get("format") != _EXPORT:
-        raise SingeridError(f"{where}: is no export of a library that this singerid knows; {remedy}")
+        raise SingeridError(f"{where}: is not a library export that this singerid can read; {remedy}")
     try:
         settings = Settings(**content["settings"])
         vectors = _vectors(folder / _VECTORS, settings)
@@ -130,8 +130,8 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
     has = core.contents.settings
     if has is not None and has != settings:
         raise SingeridError(
-            f"{where}: holds vectors of {settings.encoder}, {settings.audio}; the library has those of "
-            f"{has.encoder}, {has.audio}: give a new folder for it, or migrate one of them"
+            f"{where}: holds vectors by {settings.encoder} of the {settings.audio}, and the library by "
+            f"{has.encoder} of the {has.audio}; import it into a new library, or migrate one of the two"
         )
     with core.database.changing(entry) as change:
         set_settings(change, asdict(settings))
@@ -169,7 +169,7 @@ def import_library(core: LibraryCore, entry: int | None, folder: Path) -> tuple[
 
 
 def _insert(change: Change, exported: _Exported, vectors: dict[str, bytes]) -> None:
-    """Keep a recording that is new; without vectors it waits for its sound."""
+    """Store a new recording; without vectors it waits for its file."""
     name, recording = exported.singer, exported.recording
     number = None if name is None else number_for(change, name, folded_name(name))
     insert(change, recording._replace(singer=number), vectors)
@@ -186,7 +186,7 @@ def _insert(change: Change, exported: _Exported, vectors: dict[str, bytes]) -> N
 
 
 def _join(change: Change, recording: str, exported: _Exported) -> None:
-    """Take over what an export says of a recording that is known, as far as nobody says otherwise here."""
+    """Add an export's statements about a known recording, unless statements here contradict them."""
     denied = {
         row[0]
         for row in change.run(
@@ -214,7 +214,7 @@ def _join(change: Change, recording: str, exported: _Exported) -> None:
 
 
 def _join_nobody(change: Change, sound: SoundMark) -> None:
-    """Take over that nobody sings in a sound, if nobody said here who does."""
+    """Add the statement that nobody sings in a sound, unless a person has named a singer here."""
     named = change.run(
         "SELECT 1 FROM statements JOIN recordings ON recordings.id = recording "
         "WHERE is_them = 1 AND fingerprint = ? AND scheme = ?",
@@ -240,7 +240,7 @@ def _vectors(path: Path, settings: Settings) -> dict[str, np.ndarray[Any, np.dty
             f"{printable(path)}: cannot be read ({error}); export the library again"
         ) from error
     if not all(array.ndim == 2 and is_unit(array).all() for array in found.values()):
-        raise SingeridError(f"{printable(path)}: holds what are no vectors; export the library again")
+        raise SingeridError(f"{printable(path)}: holds invalid vectors; export the library again")
     return found
 
 

@@ -1,8 +1,8 @@
-"""Trials: what the library says of its own recordings when it must not know them.
+"""Trials: the library's scores of its own recordings, with each recording left out of the library.
 
-An enrolled singer's recording is tried with its album left out, or itself where the singer has one album
-only; a stranger's with the singer left out of everything: vectors, exemplars and back end. So no score is
-made with what it is to be compared with.
+There are two kinds of trial. A recording is tried as an enrolled singer's with its album left out, or only
+the recording itself if the singer has one album. It is tried as a stranger's with the singer left out of
+everything: vectors, exemplars and back end. So no recording is compared with anything made from itself.
 
 Letters in shapes: T recordings, K sounds, D size of a vector, S singers, N trials.
 """
@@ -30,16 +30,16 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What a library is calibrated with.
+    """The recordings that a library is calibrated with.
 
     Attributes:
-        vectors: (T, K, D) of the enrolled recordings, each of unit length.
-        owners: (T,) whose each is, 0 to S - 1.
-        albums: (T,) the number of its album; no two singers share one.
-        voice_seconds: (T,) seconds of voice in each.
-        strangers: (U, K, D) recordings of people who are not in the library.
-        stranger_names: (U,) who each of these is, by number.
-        stranger_seconds: (U,) seconds of voice.
+        vectors: (T, K, D) vectors of the enrolled recordings, each of unit length.
+        owners: (T,) number of each recording's singer, 0 to S - 1.
+        albums: (T,) number of each recording's album; no two singers share one.
+        voice_seconds: (T,) seconds of voice in each recording.
+        strangers: (U, K, D) vectors of recordings by people who are not in the library.
+        stranger_names: (U,) number of each stranger recording's singer.
+        stranger_seconds: (U,) seconds of voice in each stranger recording.
     """
 
     vectors: FloatArray
@@ -53,15 +53,15 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """What was said of recordings that were left out.
+    """The results of the trials.
 
     Attributes:
-        features: (N, F) of the best singer, as `evidence` gives them.
-        best: (N,) who that is.
-        truth: (N,) who sings; -1: a stranger.
-        unit: (N,) the singer that a trial counts for: strangers by who they are.
-        recording: (N,) index of the recording; of `Material.strangers` behind those of the enrolled.
-        reduced: (N,) by a stranger made of an enrolled singer, so that one singer fewer was known.
+        features: (N, F) features of the best singer, from `evidence`.
+        best: (N,) number of the best singer.
+        truth: (N,) number of the true singer; -1: a stranger.
+        unit: (N,) number of the person who sings, also for strangers.
+        recording: (N,) index of the recording; those of `Material.strangers` follow the enrolled ones.
+        reduced: (N,) whether an enrolled singer is tried as a stranger, so that the library has one fewer.
     """
 
     features: NDArray[np.float64]
@@ -92,9 +92,9 @@ _LEAST_SECONDS = 0.5
 
 
 def evidence(scores: FloatArray, counts: IntArray, voice_seconds: float) -> NDArray[np.float64]:
-    """What speaks for each singer: (S, F), in the order of `FEATURES`.
+    """The evidence for each singer: (S, F), in the order of `FEATURES`.
 
-    The margin is how far the singer's score lies above the best other one's; NaN where there is no other.
+    The margin is the singer's score minus the best score of the other singers; NaN for a single singer.
     """
     scores = scores.astype(np.float64)
     margin = np.full(len(scores), np.nan)
@@ -107,12 +107,12 @@ def evidence(scores: FloatArray, counts: IntArray, voice_seconds: float) -> NDAr
 
 
 def log_seconds(voice_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds of voice as they are evidence; as many."""
+    """The logarithm of the seconds of voice, with a lower limit; an array of the same shape."""
     return np.log(np.maximum(voice_seconds, _LEAST_SECONDS))
 
 
 def voiceprints(vectors: FloatArray, owners: IntArray) -> Voiceprints:
-    """Voiceprints of recordings with a back end and exemplars of their own; owners 0 to S - 1."""
+    """Voiceprints of recordings, with back end and exemplars fitted to them; owners are 0 to S - 1."""
     back_ends = fit_back_ends(vectors, owners)
     recordings = behind(back_ends, vectors)
     exemplars = np.zeros(len(owners), np.int64)
@@ -122,13 +122,13 @@ def voiceprints(vectors: FloatArray, owners: IntArray) -> Voiceprints:
 
 
 def _by_number(owners: IntArray) -> list[IntArray]:
-    """The recordings of each singer, for the singers in their order."""
+    """The indices of each singer's recordings, singer by singer."""
     order = np.argsort(owners, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(owners[order])) + 1)
 
 
 def count_trials(material: Material) -> int:
-    """Number of libraries that `make_trials` makes."""
+    """Number of steps of `make_trials`."""
     return sum(1 for _ in _left_out(material)) + (len(material.strangers) > 0)
 
 
@@ -136,8 +136,8 @@ def make_trials(material: Material, step: Step = lambda: None) -> Trials:
     """Try all recordings.
 
     Args:
-        material: at least two singers.
-        step: is called for each library that was made with something left out.
+        material: recordings of at least two singers.
+        step: called for each set of trials with the same recordings left out.
     """
     rows: list[tuple[NDArray[np.float64], int, int, int, int, bool]] = []
     owners, vectors = material.owners, material.vectors
@@ -146,7 +146,7 @@ def make_trials(material: Material, step: Step = lambda: None) -> Trials:
     means, mine = print_means(vectors, owners, whole.exemplars)
     counts = whole.counts
     for singer, tried, stays in _left_out(material):
-        # Exemplars of the others stay what they are.
+        # The exemplars of the other singers do not change.
         own = np.flatnonzero(owners == singer)
         ends = back_ends.fit(singer, np.isin(own, stays))
         again = exemplars_of(behind(ends, vectors[stays])) if len(stays) else np.zeros(0, np.int64)
@@ -186,7 +186,7 @@ def make_trials(material: Material, step: Step = lambda: None) -> Trials:
 
 
 def _left_out(material: Material) -> Iterator[tuple[int, IntArray, IntArray]]:
-    """A singer, which of the singer's recordings are tried, and which stay; none: tried as a stranger's."""
+    """(singer, recordings that are tried, recordings that stay); if none stay, the singer is a stranger."""
     for singer, own in enumerate(_by_number(material.owners)):
         yield singer, own, own[:0]
         albums = material.albums[own]

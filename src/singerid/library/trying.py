@@ -1,6 +1,6 @@
-"""Enrolling a recording in thought: how many songs have a name then. Nothing is written.
+"""Enrolling a recording on trial: how many songs would have a name then. Nothing is written.
 
-Letters in shapes: N songs that nobody has said anything of.
+Letters in shapes: N songs without a statement.
 """
 
 from functools import cached_property
@@ -14,17 +14,17 @@ from singerid.library.rule import Rule
 from singerid.library.trials import log_seconds
 from singerid.library.voiceprints import Voiceprints, fit_back_ends
 
-_STEEPNESS = 3.0  # a song near the threshold counts by how near it is: any small change may tip it
-_MOST = 1000  # songs that are looked at; of more, so many are taken evenly
+_STEEPNESS = 3.0  # slope around the threshold: a song near it counts partly, as a small change can tip it
+_MOST = 1000  # songs that are compared; of more songs, this many are taken at equal distances
 
 
 class Trying:
-    """Tries recordings as somebody's.
+    """Enrolls recordings on trial.
 
     Args:
-        contents: of the library; one singer at least has a recording.
-        rule: how it decides.
-        keeps_back_end: the back end stays as it is, for a calibration belongs to it.
+        contents: contents of the library; at least one singer has a recording.
+        rule: how scores become decisions.
+        keeps_back_end: whether the back end stays as it is, because the library is calibrated.
     """
 
     def __init__(self, contents: Contents, rule: Rule, keeps_back_end: bool) -> None:
@@ -37,11 +37,11 @@ class Trying:
         return np.array([self._contents.recordings[at].voice_seconds for at in self._heard])
 
     def named(self, recording: int, singer: int) -> float:
-        """How many songs have a name where a recording is enrolled, itself included.
+        """Expected number of songs with a name if a recording is enrolled, itself included.
 
         Args:
-            recording: its place in the contents.
-            singer: place of the singer among the voiceprints; one behind the last: somebody new.
+            recording: place of the recording in the contents.
+            singer: place of the singer among the voiceprints; the number of singers: a new singer.
         """
         prints = self._contents.voiceprints
         vectors = np.concatenate((prints.vectors, self._contents.vectors[recording][None]))
@@ -53,7 +53,7 @@ class Trying:
         return float(np.where(is_itself, 1.0, chances).sum())
 
     def _chances(self, prints: Voiceprints) -> NDArray[np.float64]:
-        """How likely each song is named, (N,), softly about the threshold."""
+        """How likely each song is named, (N,), as a smooth function around the threshold."""
         scores = prints.scores(prints.asked(self._contents.vectors[self._heard])).astype(np.float64)
         each, best = np.arange(len(scores)), scores.argmax(1)
         score = scores[each, best]

@@ -1,4 +1,4 @@
-"""From the states of half seconds to turns: who sings from when to when, to a tenth of a second.
+"""From the states of half seconds to turns: who sings from when to when, with a resolution of 0.1 s.
 
 Letters in shapes: L cells of half a second, M tenths of a second.
 """
@@ -17,9 +17,9 @@ from singerid.listening.voice.loudness import CELL_SECONDS as TENTH
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
-_PAUSE = 2  # tenths: a shorter one ends no turn
-_SNAP = 4  # tenths: so near a pause a change is taken to be in it
-_LEAST = 3  # tenths that a turn lasts
+_PAUSE = 2  # tenths: a pause up to this length does not end a turn
+_SNAP = 4  # tenths: a change this near to a pause is moved into the pause
+_LEAST = 3  # tenths that a turn lasts at least
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Turn:
     """Somebody sings for a while.
 
     Attributes:
-        start_s: from when, in seconds.
-        end_s: until when.
-        who: what its states are called.
-        chance: how likely that is, in the mean.
+        start_s: start in seconds.
+        end_s: end in seconds.
+        who: numbers of the singers, from `names` of `turns_of`.
+        chance: mean probability that these voices sing.
     """
 
     start_s: float
@@ -43,9 +43,9 @@ def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64], seco
     """The turns of a song.
 
     Args:
-        parting: into voices.
-        cells: what was heard.
-        names: (N,) what each voice is called: voices of one name are one.
+        parting: the voices of the song.
+        cells: the cells of the song.
+        names: (N,) number of each voice's singer; voices with the same number are one singer.
         seconds: length of the song.
     """
     states = _fine(parting, cells)
@@ -63,14 +63,14 @@ def turns_of(parting: Parting, cells: HeardCells, names: NDArray[np.int64], seco
         if not singers or count < _LEAST:
             continue
         inside = np.unique(np.minimum(np.arange(first, at) // per_cell, len(parting.states) - 1))
-        inside = inside[parting.states[inside] >= 0]  # a turn reaches a little into cells without a voice
+        inside = inside[parting.states[inside] >= 0]  # a turn may reach a little into cells without a voice
         same = [state for state, own in enumerate(every) if own == singers]
         chance = float(parting.chances[inside][:, same].sum(1).mean()) if len(inside) else 1.0
         yield Turn(round(first * TENTH, 1), min(round(at * TENTH, 1), seconds), singers, min(1.0, chance))
 
 
 def _fine(parting: Parting, cells: HeardCells) -> Places:
-    """The state of each tenth of a second, (M,)."""
+    """The state of each tenth of a second, (M,); -1 in pauses."""
     per_cell = round(cells.seconds / TENTH)
     length = min(max(len(cells.sounds), 1), (len(parting.states) + 1) * per_cell)
     coarse = parting.states
@@ -88,7 +88,7 @@ def _fine(parting: Parting, cells: HeardCells) -> Places:
 
 
 def _shift(parting: Parting, cells: HeardCells, cell: int, per_cell: int) -> int:
-    """Tenths from the border of two cells to where what speaks for both states is equal."""
+    """Tenths from the border of two cells to the point where both states are equally likely."""
     one, other = parting.states[cell], parting.states[cell + 1]
     if one < 0 or other < 0:
         before, after = cells.sung[cell] - 0.5, cells.sung[cell + 1] - 0.5
@@ -101,14 +101,14 @@ def _shift(parting: Parting, cells: HeardCells, cell: int, per_cell: int) -> int
 
 
 def _in_pause(sounds: Mask, change: int) -> int:
-    """Where a change is, if there is a pause nearby."""
+    """The time of a change, moved into the nearest pause if there is one nearby."""
     first = max(0, change - _SNAP)
     pauses = np.flatnonzero(~sounds[first : change + _SNAP + 1]) + first
     return int(pauses[np.abs(pauses - change).argmin()]) if len(pauses) else change
 
 
 def _bridge(who: list[tuple[int, ...]]) -> None:
-    """Let a turn go on over a short pause."""
+    """Continue a turn across a short pause, in place."""
     at = 0
     for singers, group in [(key, sum(1 for _ in own)) for key, own in groupby(who)]:
         end = at + group

@@ -1,13 +1,13 @@
-"""What stands for each known singer, and how alike a voice is to it.
+"""Voiceprints of the known singers, and the score of a voice for each of them.
 
-A recording is one vector of each sound that the library hears (mixture, vocals, or both), the mean over its
-windows with voice. Behind the back end those of one recording are joined; the cosine of two such vectors is
-then the mean of the sounds' cosines. A singer is the mean of the singer's recordings, and beside it up to
-five exemplars where the recordings fall into groups: an era, a register, live. The score of a singer is the
-best cosine with any of these.
+A recording has one vector for each sound that the library hears (mixture, vocals, or both): the mean over its
+windows with voice. After the back end, the vectors of a recording's sounds are concatenated; the cosine of
+two such vectors is the mean of the sounds' cosines. A singer's voiceprint is the mean of the singer's
+recordings, and up to five exemplars if the recordings form groups, for example an era, a register, or live
+recordings. The score of a singer is the best cosine with the mean or an exemplar.
 
 Letters in shapes: T recordings, K sounds, D size of a vector, S singers, P prints (means and exemplars),
-N voices that are asked about.
+N voices that are scored.
 """
 
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 MOST_EXEMPLARS = 5
-_LEAST_RECORDINGS = 3  # of an exemplar: fewer may be one odd evening
-_DISTINCT = 0.15  # the silhouette from which on groups are believed
+_LEAST_RECORDINGS = 3  # of an exemplar: fewer may all be from one unusual evening
+_DISTINCT = 0.15  # the lowest silhouette score at which groups are accepted
 
 
 class BackEnds:
-    """The back ends of all sounds, of recordings and of all but some of them.
+    """Fits the back ends of all sounds to recordings, also with some of the recordings left out.
 
     Args:
-        vectors: (T, K, D) of recordings.
-        owners: (T,) whose each is, 0 to S - 1; every singer has one at least.
+        vectors: (T, K, D) vectors of the recordings.
+        owners: (T,) number of each recording's singer, 0 to S - 1; every singer has at least one.
     """
 
     def __init__(self, vectors: FloatArray, owners: IntArray) -> None:
@@ -40,10 +40,10 @@ class BackEnds:
         self._sounds = [WithinSinger(vectors[:, sound], owners) for sound in range(vectors.shape[1])]
 
     def fit(self, singer: int | None = None, kept: NDArray[np.bool_] | None = None) -> tuple[BackEnd, ...]:
-        """As `WithinSinger.back_end`, of each sound.
+        """The back end of each sound; the arguments are those of `WithinSinger.back_end`.
 
-        The voice that one singer has is no mean to take off: what is left would be noise. So a single singer
-        is not centred, and of few singers only a part of their mean is taken off, S / (S + 2).
+        The mean of one singer is that singer's voice: subtracting it would leave noise. So a single singer is
+        not centred, and for S singers only S / (S + 2) of their mean is subtracted.
         """
         count = self._singers - (singer is not None and (kept is None or not kept.any()))
         share = np.float32(0.0 if count < 2 else count / (count + 2))
@@ -52,12 +52,12 @@ class BackEnds:
 
 
 def fit_back_ends(vectors: FloatArray, owners: IntArray) -> tuple[BackEnd, ...]:
-    """The back end of each sound, of recordings (T, K, D) by singers (T,), 0 to S - 1."""
+    """The back end of each sound, fitted to recordings (T, K, D) of singers (T,), numbered 0 to S - 1."""
     return BackEnds(vectors, owners).fit()
 
 
 def behind(back_ends: Sequence[BackEnd], vectors: FloatArray) -> FloatArray:
-    """Vectors (N, K, D) behind the back ends, joined: (N, K * D), of unit length."""
+    """Vectors (N, K, D) after the back ends, concatenated: (N, K * D), of unit length."""
     joined = [back_end(vectors[:, sound]) for sound, back_end in enumerate(back_ends)]
     if len(joined) == 1:
         return joined[0]
@@ -65,12 +65,12 @@ def behind(back_ends: Sequence[BackEnd], vectors: FloatArray) -> FloatArray:
 
 
 def print_means(vectors: FloatArray, owners: IntArray, exemplars: IntArray) -> tuple[FloatArray, IntArray]:
-    """What stands for each singer, before the back end: (P, K, D), and whose each is (P,), sorted.
+    """The singers' means and exemplars before the back end (P, K, D), and their singers (P,), sorted.
 
     Args:
-        vectors: (T, K, D) of recordings.
-        owners: (T,) whose each is.
-        exemplars: (T,) which exemplar of its singer's each belongs to, from 1; 0: none.
+        vectors: (T, K, D) vectors of the recordings.
+        owners: (T,) number of each recording's singer.
+        exemplars: (T,) number of the singer's exemplar that each recording belongs to, from 1; 0: none.
     """
     base = MOST_EXEMPLARS + 1
     every = np.arange(len(owners))
@@ -86,12 +86,12 @@ def print_means(vectors: FloatArray, owners: IntArray, exemplars: IntArray) -> t
 
 
 def best_of_prints(asked: FloatArray, prints: FloatArray, owners: IntArray) -> FloatArray:
-    """The score of every singer for each voice that is asked about: (N, S), -1 to 1.
+    """The score of every singer for each voice: (N, S), -1 to 1.
 
     Args:
-        asked: (N, K * D) behind the back ends.
-        prints: (P, K * D) likewise.
-        owners: (P,) whose each is, sorted; every singer has one at least.
+        asked: (N, K * D) the voices after the back ends.
+        prints: (P, K * D) the prints after the back ends.
+        owners: (P,) number of each print's singer, sorted; every singer has at least one.
     """
     if not len(owners):
         return np.zeros((len(asked), 0), np.float32)
@@ -101,13 +101,13 @@ def best_of_prints(asked: FloatArray, prints: FloatArray, owners: IntArray) -> F
 
 @dataclass(frozen=True, eq=False)
 class Voiceprints:
-    """The known singers, ready to be compared with.
+    """The voiceprints of the known singers.
 
     Attributes:
-        back_ends: of each sound.
-        vectors: (T, K, D) of the recordings, each of unit length.
-        owners: (T,) whose each is, 0 to S - 1; every singer has one at least.
-        exemplars: (T,) which exemplar of its singer's each belongs to, from 1; 0: none.
+        back_ends: the back end of each sound.
+        vectors: (T, K, D) vectors of the recordings, each of unit length.
+        owners: (T,) number of each recording's singer, 0 to S - 1; every singer has at least one.
+        exemplars: (T,) number of the singer's exemplar that each recording belongs to, from 1; 0: none.
     """
 
     back_ends: tuple[BackEnd, ...]
@@ -117,29 +117,29 @@ class Voiceprints:
 
     @cached_property
     def counts(self) -> IntArray:
-        """(S,) recordings of each singer."""
+        """(S,) number of recordings of each singer."""
         return np.bincount(self.owners)
 
     @cached_property
     def prints(self) -> tuple[FloatArray, IntArray]:
-        """The prints behind the back ends, (P, K * D), and whose each is."""
+        """The prints after the back ends, (P, K * D), and the singer of each, (P,)."""
         means, owners = print_means(self.vectors, self.owners, self.exemplars)
         return behind(self.back_ends, means), owners
 
     @property
     def singers(self) -> FloatArray:
-        """The mean voice of each singer behind the back ends, (S, K * D)."""
+        """The mean voice of each singer after the back ends, (S, K * D)."""
         prints, owners = self.prints
         return prints[np.flatnonzero(np.diff(owners, prepend=-1))]
 
     @cached_property
     def recordings(self) -> FloatArray:
-        """The recordings behind the back ends, (T, K * D)."""
+        """The recordings after the back ends, (T, K * D)."""
         return behind(self.back_ends, self.vectors)
 
     @cached_property
     def own_scores(self) -> FloatArray:
-        """(T,) the score of each recording for the singer whose it is, -1 to 1."""
+        """(T,) the score of each recording for its own singer, -1 to 1."""
         prints, of_print = self.prints
         found = np.zeros(len(self.owners), np.float32)
         for place in range(len(self.counts)):
@@ -148,23 +148,23 @@ class Voiceprints:
         return found
 
     def asked(self, vectors: FloatArray) -> FloatArray:
-        """Voices (N, K, D) as they are compared: (N, K * D)."""
+        """Voices (N, K, D) after the back ends, ready to be scored: (N, K * D)."""
         return behind(self.back_ends, vectors)
 
     def scores(self, asked: FloatArray) -> FloatArray:
-        """The score of every singer for each voice that is asked about: (N, S), -1 to 1."""
+        """The score of every singer for each voice (N, K * D) from `asked`: (N, S), -1 to 1."""
         return best_of_prints(asked, *self.prints)
 
     def alike(self, asked: FloatArray) -> FloatArray:
-        """The cosine with every recording: (N, T)."""
+        """The cosine of each voice with every recording: (N, T)."""
         return np.asarray(asked @ self.recordings.T, np.float32)
 
 
 def exemplars_of(recordings: FloatArray) -> IntArray:
-    """Which exemplar each recording of one singer belongs to, (T,), from 1; 0 all through: they are alike.
+    """The exemplar that each recording of one singer belongs to, (T,), from 1; all 0: there are no groups.
 
     Args:
-        recordings: (T, K * D) behind the back end.
+        recordings: (T, K * D) recordings after the back end.
     """
     count = len(recordings)
     none = np.zeros(count, np.int64)
