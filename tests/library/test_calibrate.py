@@ -1,4 +1,4 @@
-"""What a calibration measures and writes, and when it says that it holds no more."""
+"""What a calibration measures and writes, and when it says that it is out of date."""
 
 import json
 from dataclasses import replace
@@ -45,7 +45,7 @@ def test_the_promise_is_said_with_its_bound(many):
     assert f"at most {found.bound:.1%} get a name (this holds for 95 of 100 libraries)" in said
 
 
-def test_what_cannot_be_promised_is_said_with_what_would_be_needed(tmp_path):
+def test_a_promise_that_cannot_be_kept_is_reported_with_what_it_needs(tmp_path):
     with made(tmp_path / "library", MANY, 3) as library:
         found, _ = library.calibrate(0.05)
     said = " ".join(sentences(found))
@@ -72,7 +72,7 @@ def test_its_files_are_written_and_go_with_forget(many, tmp_path):
         assert "It is not calibrated" in (library.path / "README.md").read_text()
 
 
-def test_undo_brings_the_files_of_the_one_before_back(tmp_path):
+def test_undo_restores_the_files_of_the_previous_calibration(tmp_path):
     with made(tmp_path / "library", MANY[:5], 4) as library:
         first, _ = library.calibrate(0.4)
         library.calibrate(0.2)
@@ -117,7 +117,7 @@ def test_too_few_is_one_line_and_changes_nothing(tmp_path, singers, takes):
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 5, float("nan")])
-def test_a_share_that_is_none_is_one_line(many, share):
+def test_an_invalid_share_is_one_line(many, share):
     with pytest.raises(SingeridError, match="must be between 0 and 1"):
         many.calibrate(share)
 
@@ -139,7 +139,7 @@ def test_strangers_come_from_a_folder_and_stay(own_library, tmp_path):
         assert library.calibration.id == alone.id
 
 
-def test_an_enrolled_song_is_no_strangers(own_library, sung):
+def test_an_enrolled_song_cannot_be_a_strangers(own_library, sung):
     with Library.open(own_library) as library:
         _, report = library.calibrate(0.4, strangers=strangers_of(sung.tree / "Ada", _quiet, _quiet))
     assert len(report.failures) == 3
@@ -147,7 +147,7 @@ def test_an_enrolled_song_is_no_strangers(own_library, sung):
 
 
 def _as(library, singer, voices):
-    """Enroll voices of one singer as another's."""
+    """Enroll recordings of one singer under another name."""
     takes = []
     for entrant, file, voice in voices:
         as_whom = Entrant(entrant.path, singer, entrant.album)
@@ -155,7 +155,7 @@ def _as(library, singer, voices):
     put(library, takes)
 
 
-def test_one_voice_under_two_names_and_two_under_one_are_told(tmp_path):
+def test_one_voice_under_two_names_and_two_under_one_are_reported(tmp_path):
     with made(tmp_path / "library", MANY[:8], 6) as library:
         _as(library, "Double", [take(MANY[0], 20 + number) for number in range(6)])
         _as(library, MANY[1], [take("Third", number) for number in range(6)])
@@ -169,7 +169,7 @@ def test_one_voice_under_two_names_and_two_under_one_are_told(tmp_path):
     assert group
 
 
-def test_a_song_of_another_is_told_by_its_name(tmp_path):
+def test_a_misplaced_song_is_reported_by_its_name(tmp_path):
     with made(tmp_path / "library", MANY[:8], 6) as library:
         _as(library, MANY[1], [take(MANY[0], 20, "/music/wrong.wav")])
         found, _ = library.calibrate(0.3)

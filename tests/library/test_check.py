@@ -1,4 +1,4 @@
-"""What `check` finds in a damaged or half-written library, mends and tells."""
+"""What `check` finds, repairs and reports in a damaged or half-written library."""
 
 import shutil
 
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_read_at_all_is_one_line_with_the_remedy(library):
         ("UPDATE settings SET value = 'x' WHERE key = 'calibration'", "the calibration was missing"),
     ],
 )
-def test_what_does_not_fit_together_is_mended_once(library, statement, message):
+def test_inconsistent_rows_are_repaired_once(library, statement, message):
     library.calibrate(0.3)
     connection = library.core.database._connection
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -110,7 +110,7 @@ def test_what_does_not_fit_together_is_mended_once(library, statement, message):
         assert again.core.database.rows("SELECT id FROM recordings") == []
 
 
-def test_files_that_are_gone_are_told(own_library, tmp_path):
+def test_missing_files_are_reported(own_library, tmp_path):
     path = made_voices.write_voice(tmp_path / "song.wav", 205)
     with Library.open(own_library) as library:
         library.enroll("Ada", [path])

@@ -62,7 +62,7 @@ def test_a_damaged_file_stops_nothing_else_and_is_named(heard, tmp_path):
     first, second, third = sorted(heard.rglob("*.parquet"))
     first.write_bytes(first.read_bytes()[:700])
     content = bytearray(second.read_bytes())
-    content[400:2400] = bytes(2000)  # of its columns; the end, which tells where they are, is whole
+    content[400:2400] = bytes(2000)  # in its columns; the footer, which says where they are, stays intact
     second.write_bytes(content)
     report = collect(str(heard), str(tmp_path / "c"))
     assert report.count == 20
@@ -74,9 +74,9 @@ def test_a_damaged_file_stops_nothing_else_and_is_named(heard, tmp_path):
     assert told(heard, tmp_path / "d").startswith(f"{first}: is damaged or not a Parquet file (")
 
 
-def test_what_a_damaged_file_had_is_taken_from_another_one(tmp_path):
+def test_recordings_of_a_damaged_file_are_taken_from_another_one(tmp_path):
     vectors = voices(2)
-    broken = row(0, 3 * vectors[0])  # of no unit length
+    broken = row(0, 3 * vectors[0])  # not of unit length
     write_rows(tmp_path / "heard/a/1.parquet", [broken])
     write_rows(tmp_path / "heard/b/1.parquet", [row(0, vectors[0]), row(1, vectors[1])])
     report = collect(str(tmp_path / "heard"), str(tmp_path / "c"))
@@ -161,7 +161,7 @@ def test_a_table_of_something_else(heard, tmp_path):
     assert told(heard, tmp_path / "c") == message
 
 
-def test_vectors_that_the_collection_cannot_be_compared_with(heard, tmp_path):
+def test_vectors_that_cannot_be_compared_with_the_collections(heard, tmp_path):
     collect(str(heard), str(tmp_path / "c"))
     other = Settings("small", "other weights", "mixture")
     more = write_folder(tmp_path / "more", voices(5), other)
@@ -244,12 +244,12 @@ def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_twice(tmp_path):
     _in_a_process(_KILLED, heard, tmp_path / "start", 10**6, 0)
     write_folder(heard, vectors[1600:], first=1600)
     chance = random.Random(1)
-    # A new collection, and one that is added to.
+    # A new collection, and one that gets more recordings.
     steps = [
         int(_in_a_process(_KILLED, heard, tmp_path / name, 10**6, 0).stdout) for name in ("new", "start")
     ]
     assert min(steps) > 30
-    most = int(0.8 * steps[0])  # not every run takes as many
+    most = int(0.8 * steps[0])  # some runs have fewer steps
     for kill in range(KILLS):
         where = tmp_path / f"killed {kill}"
         seconds = 0.0 if kill % 3 < 2 else chance.uniform(0.01, 0.1)
@@ -257,7 +257,7 @@ def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_twice(tmp_path):
         times = 0
         while (done := _in_a_process(_KILLED, heard, where, step, seconds)).returncode < 0:
             times += 1
-            # The next one comes further, or not as far.
+            # The next run may get further or less far.
             step = 10**6 if seconds or times > 2 else chance.randint(1, most)
             seconds = seconds + 0.2 if seconds and times < 3 else 0.0
         assert times, "it was done before it was killed"
@@ -269,7 +269,7 @@ def test_killed_anywhere_it_goes_on_and_nothing_is_lost_or_twice(tmp_path):
 # What is asked
 
 
-def test_a_collection_that_is_none(tmp_path):
+def test_a_folder_that_is_not_a_collection(tmp_path):
     with pytest.raises(SingeridError, match=r"none: does not exist; make it: singerid library collect"):
         Collection.open(str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()

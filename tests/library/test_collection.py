@@ -27,17 +27,17 @@ def _few_queries(monkeypatch):
     monkeypatch.setattr(collection_index, "FAST_MS", 1e9)
     monkeypatch.setattr(
         collection_index, "_is_worth_it", lambda *_: True
-    )  # thousands are compared in no time
+    )  # comparing thousands takes almost no time
 
 
 def compared(vectors: np.ndarray) -> np.ndarray:
-    """(N, K, D) as they are compared, by the definition: (N, K, D)."""
+    """Vectors (N, K, D) in the form in which they are compared, from the definition: (N, K, D)."""
     count = len(vectors)
     return unit(vectors - vectors.astype(np.float64).mean(0) * count / (count + 2))
 
 
 def scores(vectors: np.ndarray) -> np.ndarray:
-    """The score of each two of all recordings, (N, N): the mean of the sounds' cosines."""
+    """The score of each pair of recordings, (N, N): the mean of the sounds' cosines."""
     own = compared(vectors)
     return np.mean([own[:, sound] @ own[:, sound].T for sound in range(own.shape[1])], axis=0)
 
@@ -71,7 +71,7 @@ def own_collection(collected, tmp_path):
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, BOTH], ids=["mixture", "both"])
-def test_who_is_found_is_who_is_most_alike_when_all_are_compared(settings, tmp_path):
+def test_search_finds_the_most_similar_of_all_recordings(settings, tmp_path):
     vectors = voices(600, len(settings.sounds))
     where = tmp_path / "collection"
     collect(str(write_folder(tmp_path / "heard", vectors, settings)), str(where))
@@ -97,14 +97,14 @@ def test_a_recording_is_not_found_for_itself_by_its_sound_nor_by_its_path(collec
     assert "/music/3.mp3" not in [one.path for one in by_sound]
 
 
-def test_what_was_heard_is_told_from_what_the_table_has():
+def test_original_vectors_are_recovered_from_the_table():
     vectors = voices(50, 2)
     about = About(BOTH, vectors.astype(np.float64).mean(0))
     assert np.linalg.norm(about.shared, axis=1).min() > 0.3, "there is something to take off"
     np.testing.assert_allclose(about.heard(about.comparable(vectors)), vectors, atol=1e-5)
 
 
-def test_run_again_it_adds_what_is_new_alone(tmp_path):
+def test_run_again_it_adds_only_new_recordings(tmp_path):
     vectors = voices(700)
     folder, where = tmp_path / "heard", tmp_path / "collection"
     write_folder(folder, vectors[:300])
@@ -147,8 +147,8 @@ def test_a_recording_is_taken_once_and_from_where_its_singer_is_known(tmp_path):
         folder / "b/1.parquet",
         [
             row(0, vectors[0], path="/moved.mp3", singer="Nina"),  # the same sound
-            row(2, vectors[2], fingerprint="by tags", scheme=0),  # the same file, told another way
-            row(3, vectors[3], fingerprint=""),  # is told by its file alone
+            row(2, vectors[2], fingerprint="by tags", scheme=0),  # the same file, identified another way
+            row(3, vectors[3], fingerprint=""),  # identified by its file alone
             row(1, vectors[1], fingerprint=""),
         ],
     )
@@ -193,7 +193,7 @@ def test_the_same_is_made_of_parts_of_any_size(heard, collected, tmp_path, monke
 
 
 def _true_recall(where, vectors, most=10):
-    """Of 100 recordings that are asked about, by comparing all in NumPy."""
+    """The true nearest of 100 queries, by comparing all in NumPy."""
     collection = Collection.open(str(where))
     truth = scores(vectors)
     np.fill_diagonal(truth, -np.inf)
@@ -243,7 +243,7 @@ def test_queries_are_held_out_with_their_albums(tmp_path):
     assert collection_index._HELD not in [path.stem for path in where.iterdir()]
 
 
-def test_what_was_held_out_when_it_was_killed_is_put_back(own_collection, heard):
+def test_recordings_held_out_at_a_kill_are_put_back(own_collection, heard):
     before = content(own_collection)
     collection = Collection.open(str(own_collection))
     out = collection_index.holding_out(collection)
@@ -254,7 +254,7 @@ def test_what_was_held_out_when_it_was_killed_is_put_back(own_collection, heard)
     assert collect(str(other), str(own_collection)).count == 3000
     shutil.rmtree(other)
     assert content(own_collection) == before
-    # Killed a little later: all are back, and held still.
+    # Killed a little later: all are back in the table, and still in the table of held ones.
     rows = collection.table.to_arrow().slice(0, 80)
     collection_index.connected(collection_index.import_lancedb(), str(own_collection)).create_table(
         "held", rows
@@ -290,7 +290,7 @@ def test_the_recall_of_an_index_is_what_was_measured(own_collection, kind):
         assert choice.recall == recall(choice) >= 0.98
         assert (choice.kind, choice.count, choice.queries) == (kind.name, 2920, 80)
         less = kind.choices(2920)[0]
-        if not kind.is_graph:  # of a few thousand a graph finds nearly all at once
+        if not kind.is_graph:  # a graph finds nearly all of a few thousand at once
             assert 1 < choice.probes < choice.partitions == 29
             assert recall(less) == exam.measure(collection, less).recall < 0.9
 
@@ -346,7 +346,7 @@ def test_scores_by_an_index_are_cosines_all_the_same(own_collection, heard):
         assert abs(one.score - truth[0, int(one.path.split("/")[-1][:-4])]) < 1e-3
 
 
-def test_where_no_index_finds_enough_all_are_compared_and_that_is_said(own_collection, heard, monkeypatch):
+def test_if_no_index_finds_enough_all_are_compared_and_it_says_so(own_collection, heard, monkeypatch):
     monkeypatch.setattr(collection_index, "NEEDED", 1.01)
     said = []
     collection = Collection.open(str(own_collection))
@@ -369,9 +369,7 @@ def test_an_index_that_was_made_but_not_measured_is_not_used(own_collection, hea
     assert _true_recall(own_collection, heard[1]) == 1
 
 
-def test_what_is_added_is_found_by_the_index_and_when_it_is_much_that_is_chosen_anew(
-    own_collection, tmp_path
-):
+def test_the_index_finds_added_recordings_and_is_chosen_again_after_many(own_collection, tmp_path):
     def finish(collection, say):
         return bring_up_to_date(collection, say, SMALL, exact_most=1000)
 

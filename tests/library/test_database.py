@@ -1,4 +1,4 @@
-"""One writer, readers who never wait, and one line for whatever is wrong with the file."""
+"""One writer, readers that never wait, and one line for each error of the file."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def _one_line(caught, *parts):
     return message
 
 
-def test_it_is_opened_so_that_nothing_is_lost_and_nothing_stays(library):
+def test_it_is_opened_so_that_nothing_is_lost_and_deleted_data_is_gone(library):
     def pragma(name):
         return library.core.database.value(f"PRAGMA {name}")
 
@@ -117,7 +117,7 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 if os.geteuid() == 0:
-    import torch, filelock, singerid.library.library  # what only root may read
+    import torch, filelock, singerid.library.library  # before the user loses the right to read them
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from singerid.errors import SingeridError
 from singerid.library.library import Library

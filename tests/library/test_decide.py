@@ -1,4 +1,4 @@
-"""Decisions: who is named, who is told as a guess, who is nobody, and how sure that is."""
+"""Decisions: known, ambiguous, unknown, and their probabilities."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def prints(library):
 
 
 def _mixed(share, singer="Ada", seed=3):
-    """A voice that is a singer's to a share."""
+    """A mix of a singer's voice and another one."""
     noise = np.random.default_rng(seed).standard_normal(64)
     vector = share * direction(singer) + (1 - share) * noise / np.linalg.norm(noise)
     return (vector / np.linalg.norm(vector)).astype(np.float32)[None]
@@ -43,7 +43,7 @@ def test_from_near_to_far_it_is_known_ambiguous_unknown(library, prints):
     assert decisions == sorted(decisions, key=order.index), "no decision comes back"
 
 
-def test_without_a_voice_nobody_is_asked(library):
+def test_without_a_voice_the_decision_is_no_voice(library):
     found = _answer(library, None)
     assert (found.decision, found.singers, found.candidates) == ("no_voice", (), ())
 
@@ -85,7 +85,7 @@ def test_a_name_is_never_less_likely_than_not(prints):
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
 def test_the_decision_changes_at_the_score_that_is_needed(prints, share):
-    """With the score, as much as the margin, raised or lowered to a hair's breadth of it."""
+    """With score and margin moved to just above or just below the needed score."""
     judged = judge(prints, RULE, _mixed(share), 80.0)
     from singerid.library.trials import evidence
 

@@ -1,4 +1,4 @@
-"""Unnamed voices: grouped, numbered for good, named by a word, and kept apart by one."""
+"""Unnamed voices: grouped, numbered for good, named by a person, and kept apart if a person says so."""
 
 import pytest
 
@@ -38,7 +38,7 @@ EXPECTED = [
 ]
 
 
-def test_voices_are_grouped_the_biggest_first_and_who_is_alone_stays_visible(library, files, sung):
+def test_voices_are_grouped_the_biggest_first_and_single_ones_stay_visible(library, files, sung):
     found, _ = library.discover([*files, sung.tree / "Ada/album 0/0.wav"])
     assert _named(library, found) == EXPECTED
     assert [path.split("/")[-1] for path in library.paths(found.single).values()] == ["alone.wav"]
@@ -76,7 +76,7 @@ def test_a_rejection_is_for_ever_also_of_the_name(library, files):
     assert library.identify(files[0]).singer is None
 
 
-def test_a_voice_that_there_is_not_is_one_line(library):
+def test_an_unknown_voice_is_one_line(library):
     with pytest.raises(SingeridError, match="voice 7: there is no such file and no such voice"):
         library.say("voice 7", singer="Dee")
 

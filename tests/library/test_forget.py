@@ -48,7 +48,7 @@ def _files_that_name(folder, name=NAME):
 
 @pytest.fixture
 def library(tmp_path):
-    """With a singer who has come in, was calibrated with, and stands in README.md."""
+    """A library with one singer more, calibrated, with the singer's name in README.md."""
     with made(tmp_path / "library", ("Ada", "Bea", "Cy", NAME)) as opened:
         opened.calibrate(0.3)
         yield opened
@@ -112,13 +112,13 @@ def test_undo_records_are_forgotten_too(library, change):
 
 
 def _say(library, singer, new):
-    """A person says that a recording of one singer is another's."""
+    """A person says that a recording of one singer belongs to another."""
     with library.core.database.command("say") as entry:
         say_is(library.core, entry, [library.recordings_of(singer)[0]["id"]], new)
 
 
 def test_what_is_left_in_the_journal_can_be_taken_back(library):
-    """Undo never brings anybody back, nor stumbles over what is gone."""
+    """Undo never restores a forgotten singer, and never fails on rows that are gone."""
     _say(library, NAME, "Bea")
     _say(library, NAME, "Eve")
     _say(library, "Ada", NAME)
@@ -182,7 +182,7 @@ def test_the_name_of_an_empty_singer_who_was_merged_is_forgotten_with_the_other(
         recording = library.recordings_of("Ada")[0]["id"]
         with library.core.database.command("say") as entry:
             say_is(library.core, entry, [recording], NAME)
-            say_is(library.core, entry, [recording], "Ada")  # who said so erred; the name stays behind
+            say_is(library.core, entry, [recording], "Ada")  # said by mistake; the name stays behind
         library.merge(NAME, "Ada")
         assert _files_that_name(library.path)
         library.forget("Ada")

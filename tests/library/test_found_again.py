@@ -1,4 +1,4 @@
-"""A recording is found again however its file is called and tagged, and keeps what was said of it."""
+"""A recording is found again when its file is renamed or retagged, and keeps the statements about it."""
 
 import shutil
 import struct
@@ -23,7 +23,7 @@ def library(own_library):
 
 @pytest.fixture
 def deaf(monkeypatch):
-    """Whatever is heard now is heard in vain."""
+    """From now on, hearing a file fails the test."""
     monkeypatch.setattr(Hearing, "__call__", lambda *_: pytest.fail("is heard again"))
 
 
@@ -37,7 +37,7 @@ def _tagged(path, target):
     return target
 
 
-def test_what_is_known_is_not_heard_again(library, sung, deaf):
+def test_a_known_file_is_not_heard_again(library, sung, deaf):
     files = sorted((sung.tree / "Ada").rglob("*.wav"))
     assert library.enroll("Ada", files).unchanged == 3
 
@@ -52,7 +52,7 @@ def test_a_retagged_and_renamed_file_is_the_same_recording(library, sung, tmp_pa
     assert str(copy) in {row["path"] for row in after}
 
 
-def test_what_was_said_of_it_goes_with_the_sound(library, sung, tmp_path):
+def test_statements_belong_to_the_sound_not_the_file(library, sung, tmp_path):
     library.say(sung.tree / "Ada/album 0/0.wav", singer="Cy")
     copy = _tagged(sung.tree / "Ada/album 0/0.wav", tmp_path / "renamed.wav")
     answer = library.identify(copy)

@@ -1,4 +1,4 @@
-"""What was heard elsewhere: kept once, found by file, and read back bit for bit."""
+"""Recordings heard elsewhere: stored once, found by file, and read back bit for bit."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_vectors_of_two_sounds_stay_apart(tmp_path):
     assert silent.vectors is None
 
 
-def test_a_load_that_is_heard_twice_takes_its_own_place(folder):
+def test_a_batch_that_is_heard_twice_replaces_its_own_file(folder):
     folder.write([row(1), row(2)])
     folder.write([row(2), replace(row(1), voice_seconds=1.0)])
     assert len(list(Heard(folder.address).rows())) == 2
@@ -63,7 +63,7 @@ def test_a_recording_in_two_files_is_read_once(folder):
     assert sorted(one.path for one in Heard(folder.address).rows()) == [row(n).path for n in (1, 2, 3)]
 
 
-def test_a_file_is_known_as_it_was(folder):
+def test_a_changed_file_is_not_known(folder):
     folder.write([row(1)])
     has = Heard(folder.address)
     assert has.has(row(1).path, 1001, 5_000_000_001)
@@ -72,7 +72,7 @@ def test_a_file_is_known_as_it_was(folder):
     assert not has.has("/music/Ada/2.wav", 1001, 5_000_000_001)
 
 
-def test_what_failed_is_tried_again_and_makes_room(folder):
+def test_a_failed_recording_is_tried_again_and_its_file_is_removed(folder):
     bad = replace(row(2), reason="is no sound file", vectors=None, fingerprint="")
     folder.write([row(1), bad])
     has = Heard(folder.address)
@@ -84,7 +84,7 @@ def test_what_failed_is_tried_again_and_makes_room(folder):
     assert sorted((one.path, one.reason) for one in found) == [(row(1).path, ""), (row(2).path, "")]
 
 
-def test_names_that_are_no_text_are_found(folder):
+def test_names_that_are_not_utf8_are_found(folder):
     odd = replace(row(1), path="/music/\udcff\u00e9.wav", warning="\udc80")
     folder.write([odd])
     has = Heard(folder.address)
@@ -92,7 +92,7 @@ def test_names_that_are_no_text_are_found(folder):
     assert next(has.rows()).path == clean(odd.path) == "/music/\\udcff\u00e9.wav"
 
 
-def test_answers_lie_apart_from_what_is_only_heard(folder):
+def test_answers_are_stored_apart_from_vectors(folder):
     answered = replace(folder, by=HeardBy(SETTINGS, "0123"), answers=True)
     answered.write([replace(row(1), decision="known", answer="{}")])
     folder.write([row(1)])
@@ -133,7 +133,7 @@ def enrolled(library: Library) -> dict[str, tuple[str | None, bytes]]:
     }
 
 
-def test_import_enrolls_whose_singer_was_told(folder, tmp_path):
+def test_import_enrolls_recordings_with_a_singer(folder, tmp_path):
     folder.write([row(1), row(2, "Bea"), replace(row(3), singer="")])
     folder.write([replace(row(4), vectors=None)])
     assert is_heard_folder(folder.address)
@@ -155,12 +155,12 @@ def test_import_takes_no_vectors_of_other_weights(folder, tmp_path):
     other = replace(SETTINGS, identity="others")
     with Library.open(tmp_path / "library", create=True) as library:
         library.core.keep_settings(other)
-        with pytest.raises(SingeridError, match="the library has others"):
+        with pytest.raises(SingeridError, match="made with other settings or weights than the"):
             library.import_from(folder.address)
         assert enrolled(library) == {}
 
 
-def test_import_of_several_ways_takes_the_librarys(folder, tmp_path):
+def test_import_of_several_settings_takes_the_librarys(folder, tmp_path):
     other = HeardFolder(folder.address, HeardBy(replace(SETTINGS, identity="others")), SIZE)
     folder.write([row(1)])
     other.write([row(2)])
@@ -172,7 +172,7 @@ def test_import_of_several_ways_takes_the_librarys(folder, tmp_path):
         assert set(enrolled(library)) == {"Ada1"}
 
 
-def test_whom_enroll_was_told_outlives_answers(folder, tmp_path):
+def test_the_singer_given_to_enroll_wins_over_answers(folder, tmp_path):
     answered = replace(folder, by=HeardBy(SETTINGS, "0123"), answers=True)
     answered.write([replace(row(1), singer="", decision="known", answer="{}")])
     folder.write([row(1)])

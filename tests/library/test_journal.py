@@ -1,4 +1,4 @@
-"""What a command did, undo takes back: all of it, the latest first, over restarts."""
+"""Undo takes back all changes of a command, the latest command first, also after restarts."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from singerid.library.library import Library
 
 def _enroll(library, folder):
     new = [take("Dee", number) for number in range(2)] + [take("Ada", 9)]
-    # Also one that was nobody's so far, and is somebody's now.
+    # Also a recording that had no singer so far and has one now.
     put(library, [*new, take("Eve", 0)])
 
 
@@ -75,7 +75,7 @@ def _path_of(library, singer):
 @pytest.fixture
 def library(own_library):
     with Library.open(own_library) as opened:
-        # Something that people have said is there already.
+        # The library already has statements by people.
         opened.say(_path_of(opened, "Bea"), singer="Bea")
         yield opened
 
@@ -88,7 +88,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-# Vectors of made-up takes are of another size than those of small ears.
+# Vectors of made-up takes have another size than those of the small test encoder.
 @pytest.fixture(autouse=True)
 def size(monkeypatch):
     monkeypatch.setattr(made_voices, "SIZE", 96)
@@ -133,7 +133,7 @@ def test_answers_are_the_same_again(library, folder):
     assert [library.identify(folder / "new.wav").to_json(), library.overview()] == before
 
 
-def test_undo_of_the_first_enrolment_gives_an_empty_library_that_may_hear_otherwise(sung, tmp_path):
+def test_undo_of_the_first_enrolment_gives_an_empty_library_that_can_get_other_settings(sung, tmp_path):
     files = sorted((sung.tree / "Ada").rglob("*.wav"))
     with Library.open(tmp_path / "library", create=True) as library:
         library.enroll("Ada", files, encoder="small")
@@ -156,7 +156,7 @@ def test_a_command_that_changed_nothing_is_no_entry(library, sung):
     assert len(library.journal()) == count
 
 
-def test_of_a_command_that_was_broken_off_what_was_done_can_be_taken_back(library):
+def test_the_changes_of_an_interrupted_command_can_be_taken_back(library):
     before = dump(library)
 
     def broken():
@@ -170,7 +170,7 @@ def test_of_a_command_that_was_broken_off_what_was_done_can_be_taken_back(librar
     assert dump(library) == before
 
 
-def test_migrate_cannot_be_taken_back_nor_what_was_before(library):
+def test_migrate_and_earlier_commands_cannot_be_taken_back(library):
     library.migrate("other")
     with pytest.raises(SingeridError, match="migrate cannot be taken back, and neither can the"):
         library.undo()

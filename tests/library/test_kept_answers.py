@@ -1,4 +1,4 @@
-"""Answers that are kept: chosen, sorted, made anew, told as out of date; and the queue of jobs."""
+"""Stored answers: filtered, sorted, recomputed, marked as out of date; and the queue of jobs."""
 
 import time
 
@@ -36,7 +36,7 @@ def put(library, path, state=None, **options):
 
 
 def listen(library, path, singer, number, **options):
-    """Keep what is heard of a recording of a made-up voice."""
+    """Store the answer for a recording of a made-up voice."""
     write_voice(path, 100.0 + number * 7, 1.0, number)
     return library.keep(path, heard(singer, 50 + number), **options)
 
@@ -56,7 +56,7 @@ def test_they_are_chosen_and_sorted(library):
         {"known": 2, "ambiguous": 0, "unknown": 0, "no_voice": 0},
     )
     assert answers.choose("ambiguous")[0] == [three]
-    assert answers.choose("ambiguous")[1]["known"] == 2  # what one could choose instead
+    assert answers.choose("ambiguous")[1]["known"] == 2  # the counts of the other decisions
     assert answers.choose(q="ÜBER ada")[0] == [one]
     assert [one.path for one in answers.of([three, 999, one])] == ["/m/c.wav", "/m/Beta/Über.wav"]
     assert answers.remove(two)
@@ -88,7 +88,7 @@ def test_ten_thousand_are_shown_at_once(library):
     print(f"10,000 answers: {first:.2f} s the first time, {again:.2f} s then")
 
 
-def test_what_was_heard_is_answered_and_kept_as_nobodys(library, tmp_path):
+def test_a_heard_file_is_answered_and_stored_without_a_singer(library, tmp_path):
     before = len(library.journal())
     number = listen(library, tmp_path / "a.wav", "Ada", 1, name="My Song.wav")
     answer = library.answers.get(number)
@@ -133,7 +133,7 @@ def test_it_is_the_same_answer_as_hearing_would_give(library, tmp_path):
     ]
 
 
-def test_of_several_voices_only_what_people_said_is_followed(library, tmp_path):
+def test_for_several_voices_only_statements_change_an_answer(library, tmp_path):
     number = listen(library, tmp_path / "a.wav", "Ada", 1)
     spans = [
         {"start_s": 0.0, "end_s": 9.0, "probability": 0.9, "singers": ["Ada"]},
@@ -143,7 +143,7 @@ def test_of_several_voices_only_what_people_said_is_followed(library, tmp_path):
     library.say(library.answers.get(number).recording, never="Bea")
     library.answer_again()
     answer = library.answers.get(number)
-    assert answer.state != library.state  # only hearing it again tells the rest
+    assert answer.state != library.state  # the rest of the answer needs a new hearing
     assert [one["singer"] for one in answer.content["singers"]] == ["Ada"]
     assert answer.content["timeline"][1]["unknown"] == [1]
     library.say(answer.recording, singer="Cy")
@@ -153,7 +153,7 @@ def test_of_several_voices_only_what_people_said_is_followed(library, tmp_path):
     assert named["timeline"][0]["singers"] == ["Cy"]  # the voice that sings longest
 
 
-def test_a_singer_without_name_is_a_stranger_of_the_song():
+def test_a_removed_name_becomes_a_stranger_of_the_song():
     spans = [{"start_s": 0, "end_s": 1, "probability": 1, "singers": ["Ada", "Bea"], "unknown": [1]}]
     made = without_name(content("known", ["Ada"], spans=spans), ["Ada"])
     assert made["decision"] == "unknown"
@@ -183,7 +183,7 @@ def test_who_is_forgotten_is_in_no_answer(library, tmp_path):
     assert b"Ada" not in (library.path / "library.sqlite3").read_bytes()
 
 
-def test_recordings_of_nobody_make_no_answer_out_of_date(library, tmp_path):
+def test_recordings_without_a_singer_make_no_answer_out_of_date(library, tmp_path):
     state = library.state
     listen(library, tmp_path / "a.wav", "Dora", 1)
     assert library.state == state

@@ -55,7 +55,7 @@ def songs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start(sung, songs, tmp_path_factory):
-    """A library of which people have said something already."""
+    """A library that already has statements by people."""
     folder = shutil.copytree(sung.library, tmp_path_factory.mktemp("start") / "library")
     with Library.open(folder) as library:
         library.say(sung.tree / "Ada/album 0/0.wav", singer="Cy")
@@ -64,7 +64,7 @@ def start(sung, songs, tmp_path_factory):
 
 
 def _recordings(library):
-    """All that is known of each recording, by its sound: exemplars follow from the rest."""
+    """All data of each recording, by its sound; without exemplars, which follow from the rest."""
     contents = library.core.contents
     found = {}
     for place, one in enumerate(contents.recordings):
@@ -82,7 +82,7 @@ def _state(folder):
 
 
 def _in_a_fork(folder, command, songs, doomed):
-    """Run a command in a process of its own, for which `doomed` may have arranged an early end."""
+    """Run a command in a process of its own; code in `doomed` may end it early."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
@@ -114,7 +114,7 @@ class _AtStatement:
 
 
 class _AfterSeconds:
-    """Ends its process after a time, wherever it is: nothing of Python runs any more."""
+    """Ends its process after a time, without running any more Python."""
 
     def __init__(self, seconds):
         self._seconds = seconds
@@ -126,7 +126,7 @@ class _AfterSeconds:
 
 @pytest.fixture(scope="module")
 def whole(start, songs, tmp_path_factory):
-    """Of each command: its number of statements, how long it takes, and what the library is like then."""
+    """For each command: its number of SQL statements, its time, and the library after it."""
     found = {}
     for command in COMMANDS:
         folder = shutil.copytree(start, tmp_path_factory.mktemp("whole") / "library")
@@ -167,7 +167,7 @@ def test_a_kill_leaves_each_recording_as_before_or_as_after(start, songs, whole,
         content = b"\0".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
         assert not any(piece in content for piece in vectors)
 
-    # Run again, the command ends as if nothing had been.
+    # Run again, the command ends as if there had been no kill.
     if now != after:
         assert _in_a_fork(folder, command, songs, lambda _: None) == 0
     assert _state(folder) == after

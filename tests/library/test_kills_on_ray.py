@@ -27,7 +27,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> Path:
-    """20 singers; every 200th file is none, in every 150th nobody sings."""
+    """20 singers; every 200th file is not audio, and nobody sings in every 150th."""
     folder = tmp_path_factory.mktemp("short")
     for number in range(FILES):
         path = folder / f"singer {number % 20:02d}/album/{number:05d}.wav"
@@ -48,7 +48,7 @@ def command(library: Path, tree: Path, *more: object) -> list[str]:
 
 
 def sums(folder: Path) -> dict[str, object]:
-    """What a library holds, in sums that neither a lost nor a doubled recording leaves as they are."""
+    """Sums over a library that change if a recording is lost or doubled."""
     with Library.open(folder) as library:
         contents = library.core.contents
         own = sorted((one.fingerprint, contents.names[one.singer or 0]) for one in contents.recordings)
@@ -69,7 +69,7 @@ def serial(tree, tmp_path_factory) -> dict[str, object]:
 
 
 def processes(name: bytes, start: int) -> list[int]:
-    """Those of that name that a process has started, or what it has started."""
+    """The descendants of a process that have this name."""
     commands, parents = {}, {}
     for folder in Path("/proc").iterdir():
         try:
@@ -119,7 +119,7 @@ def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, 
         assert again.returncode == 3, again.stderr
     else:
         assert process.returncode == 3, errors
-        assert output.startswith(str(library))  # nothing of Ray's own stands between answers
+        assert output.startswith(str(library))  # Ray prints nothing between the answers
         assert output.count("\n") == 1
     assert sums(library) == serial
     rows = [row.path for row in Heard(str(parquet)).rows()]
@@ -129,4 +129,4 @@ def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, 
 
     for file in parquet.rglob("*.parquet"):
         raw += pq.read_table(file, columns=["path"]).column("path").to_pylist()
-    assert len(raw) == FILES  # nothing stands there twice, for whoever reads the files as they are
+    assert len(raw) == FILES  # no recording is there twice, also for readers of the raw files

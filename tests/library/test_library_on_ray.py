@@ -1,4 +1,4 @@
-"""On a Ray cluster a library ends as the same library, whatever happens to workers."""
+"""On a Ray cluster the result is the same library, whatever happens to workers."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from singerid.library.library import Library
 from singerid.library.on_ray import DIED, Elsewhere
 from singerid.system.ray_cluster import Spread
 
-# Hears as "small"; at a buzz of 2 kHz its process dies, at one of 3 kHz it waits for a file.
+# An encoder like "small": its process dies at a buzz of 2 kHz, and waits for a file at one of 3 kHz.
 DEADLY = """
 import os, signal, time
 from dataclasses import replace
@@ -49,7 +49,7 @@ ENCODERS.register({name!r}, EncoderEntry("dies of a pitch", opened, 96, None))
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory) -> Path:
-    """Three singers, a file that is none, one in which nobody sings, and one twice."""
+    """Three singers, a file that is not audio, one in which nobody sings, and one twice."""
     tree = made_voices.write_singers(tmp_path_factory.mktemp("music") / "tree")
     made_voices.write_noise(tree / "Ada/album 0/noise.wav")
     (tree / "Bea/album 0/bad.wav").write_bytes(b"RIFF no sound")
@@ -72,7 +72,7 @@ def entrants(tree: Path):
 
 
 def enrolled(folder: Path, tree: Path, where: Elsewhere | None, encoder: str = "small"):
-    """What a new library says of a tree, and what it holds."""
+    """The report of enrolling a tree into a new library, and the library's contents."""
     steps = []
     with Library.open(folder, create=True) as library:
         report = library.enroll_all(
@@ -107,7 +107,7 @@ def test_it_ends_as_the_same_library(music, tmp_path, monkeypatch):
 
     def heard_again(ray, opening, loads, spread):
         again = [asked.path for load in loads for asked in load]
-        assert again == [str(music / "Bea/album 0/bad.wav")]  # it may have been mended
+        assert again == [str(music / "Bea/album 0/bad.wav")]  # it may have been repaired
         return each_load(ray, opening, loads, spread)
 
     each_load = on_ray.each_load
@@ -116,7 +116,7 @@ def test_it_ends_as_the_same_library(music, tmp_path, monkeypatch):
     assert len(list(Heard(elsewhere(tmp_path).parquet).rows())) == 12
 
 
-def test_voices_are_the_same_that_are_found(music, tmp_path):
+def test_the_same_voices_are_found(music, tmp_path):
     found = []
     for where in (None, elsewhere(tmp_path)):
         with Library.open(tmp_path / f"library {where is None}", create=True) as library:
@@ -170,7 +170,7 @@ def with_ears(path: Path):
     return Known()
 
 
-def test_a_recording_of_which_workers_die_is_told_and_the_rest_is_heard(music, tmp_path):
+def test_a_recording_that_kills_workers_is_reported_and_the_rest_is_heard(music, tmp_path):
     tree = made_voices.write_singers(tmp_path / "tree", takes=2)
     deadly = made_voices.write_voice(tree / "Ada/album 0/deadly.wav", 2000.0, 1.5)
     with with_ears(plugin(tmp_path, "deadly", dies=True)):
@@ -199,7 +199,7 @@ def test_a_worker_that_is_killed_costs_nothing(music, tmp_path):
         here = enrolled(tmp_path / "here", tree, None, "slow")
     assert killed
     assert far == here
-    assert len(far[1]) == 6  # small ears take a buzz of 2 kHz for no voice
+    assert len(far[1]) == 6  # the small test encoder hears no voice in a buzz of 2 kHz
     rows = [row.path for row in Heard(elsewhere(tmp_path).parquet).rows()]
     assert len(rows) == 7 == len(set(rows))
 

@@ -1,4 +1,4 @@
-"""Migration makes all vectors anew and keeps names; what it does not find waits for its sound."""
+"""Migration makes all vectors again and keeps names; recordings without their file wait for it."""
 
 import shutil
 
@@ -18,13 +18,13 @@ def tree(sung, tmp_path):
 @pytest.fixture
 def library(own_library, tree):
     with Library.open(own_library) as opened:
-        for path in sorted(tree.rglob("*.wav")):  # the copy is where they were found last
+        for path in sorted(tree.rglob("*.wav")):  # the copy is the latest known path
             opened.enroll(path.parts[-3], [path])
         yield opened
 
 
 def _elsewhere(library, tree):
-    """Forget that the recordings lie anywhere but in the tree."""
+    """Forget all known paths of the recordings outside the tree."""
     with library.core.database.changing() as change:
         change.run("DELETE FROM places WHERE path NOT LIKE ?", (f"{tree}%",))
 
@@ -41,7 +41,7 @@ def test_vectors_are_of_the_new_encoder_and_names_stay(library, sung):
     assert library.identify(sung.tree / "Ada/album 0/0.wav").singer == "Ada"
 
 
-def test_what_is_not_there_waits_until_it_is_enrolled_again(library, tree, tmp_path):
+def test_a_missing_file_waits_until_it_is_enrolled_again(library, tree, tmp_path):
     _elsewhere(library, tree)
     path = tree / "Ada/album 0/0.wav"
     moved = path.rename(tmp_path / "moved.wav")
@@ -50,7 +50,7 @@ def test_what_is_not_there_waits_until_it_is_enrolled_again(library, tree, tmp_p
     report = library.migrate("other")
     assert report.made == 8
     assert [(failure.path, failure.reason) for failure in report.failures] == [
-        (str(path), "is not there any more; enroll it again from where it is now")
+        (str(path), "is not there any more; if it was moved, enroll it again from its new place")
     ]
     assert len(library.recordings_of("Cy")) == 3
     library.enroll("Cy", [moved])
@@ -87,15 +87,15 @@ def test_interrupted_it_goes_on(library, monkeypatch):
     assert len(heard) == 5 + 5
 
 
-def test_what_would_be_decided_otherwise_is_told(library, tmp_path):
-    """A voice between two that only the one encoder tells apart from both."""
+def test_changed_decisions_are_reported(library, tmp_path):
+    """A voice between two others, which only one of the encoders can distinguish from both."""
     library.discover([made_voices.write_voice(tmp_path / "x.wav", 244, 2.5)])
     report = library.migrate("other")
     for one in report.changed:
         assert one.before != one.after
 
 
-def test_an_encoder_that_there_is_not_changes_nothing(library):
+def test_an_unknown_encoder_changes_nothing(library):
     before = made_voices.dump(library)
     with pytest.raises(SingeridError, match="unknown encoder 'nothing'"):
         library.migrate("nothing")

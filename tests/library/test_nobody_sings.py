@@ -1,4 +1,4 @@
-"""That nobody sings in a recording, as a person said: it outweighs what is heard, for ever."""
+"""A person's statement that nobody sings in a recording outweighs what is heard, for ever."""
 
 import shutil
 import sqlite3
@@ -22,7 +22,7 @@ def library(own_library):
 
 @pytest.fixture
 def song(tmp_path):
-    """Of Ada's voice, in no library."""
+    """A song with Ada's voice that is in no library."""
     return made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
 
 
@@ -31,7 +31,7 @@ def _is_nobody(library, path):
     return (answer.decision, answer.said, answer.singers) == ("no_voice", True, ())
 
 
-def test_a_new_file_is_nobodys_and_need_not_be_heard_for_that(library, song, monkeypatch):
+def test_it_can_be_said_of_a_new_file_without_hearing_it(library, song, monkeypatch):
     with monkeypatch.context() as patch:
         patch.delattr("singerid.library.hearing.Hearing.__call__")
         assert library.say_nobody(song) == 1
@@ -40,12 +40,12 @@ def test_a_new_file_is_nobodys_and_need_not_be_heard_for_that(library, song, mon
     assert not library.verify("Ada", song)[0]
 
 
-def test_a_file_that_has_moved_and_has_other_tags_is_nobodys_still(library, song, tmp_path):
+def test_it_stays_when_a_file_is_moved_and_retagged(library, song, tmp_path):
     library.say_nobody(song)
     assert _is_nobody(library, shutil.move(song, tmp_path / "other.wav"))
 
 
-def test_an_enrolled_recording_is_nobodys_then(library, sung):
+def test_an_enrolled_recording_loses_its_singer(library, sung):
     path = sung.tree / "Ada/album 1/1.wav"
     library.say(path, singer="Ada")
     assert library.say_nobody(path) == 1
@@ -77,7 +77,7 @@ def test_migration_keeps_it(library, sung, song):
 
 
 @pytest.mark.parametrize("enrolled", [True, False])
-def test_who_sings_takes_it_back(library, sung, song, enrolled):
+def test_saying_who_sings_takes_it_back(library, sung, song, enrolled):
     path = sung.tree / "Ada/album 0/0.wav" if enrolled else song
     library.say_nobody(path)
     library.say(path, singer="Cy")
@@ -88,7 +88,7 @@ def test_who_sings_takes_it_back(library, sung, song, enrolled):
 
 
 @pytest.mark.parametrize("enrolled", [True, False])
-def test_who_does_not_sing_takes_it_back(library, sung, song, enrolled):
+def test_saying_who_does_not_sing_takes_it_back(library, sung, song, enrolled):
     path = sung.tree / "Ada/album 0/0.wav" if enrolled else song
     library.say_nobody(path)
     library.say(path, never="Cy")
@@ -96,14 +96,14 @@ def test_who_does_not_sing_takes_it_back(library, sung, song, enrolled):
 
 
 @pytest.mark.parametrize("said", [{"singer": "Cy"}, {"never": "Cy"}])
-def test_of_a_recording_by_its_id_it_is_taken_back_too(library, sung, said):
+def test_it_is_taken_back_by_a_recordings_id_too(library, sung, said):
     recording = library.recordings_of("Ada")[0]["id"]
     library.say_nobody(recording)
     library.say(recording, **said)
     assert library.core.contents.nobody == frozenset()
 
 
-def test_what_cannot_be_heard_stays_nobodys(library, tmp_path):
+def test_it_stays_if_the_file_cannot_be_heard(library, tmp_path):
     noise = made_voices.write_noise(tmp_path / "noise.wav")
     library.say_nobody(noise)
     with pytest.raises(SingeridError, match="nobody is heard to sing in it"):
@@ -123,7 +123,7 @@ def test_it_can_be_undone(library, sung, song, enrolled):
     assert library.identify(path).singer == "Ada"
 
 
-def test_a_recording_without_its_file_and_a_whole_voice_can_be_nobodys(library, tmp_path):
+def test_it_can_be_said_of_a_recording_without_file_and_of_an_unnamed_voice(library, tmp_path):
     files = [made_voices.write_voice(tmp_path / f"{n}.wav", 700 + 3 * n, 2 + 0.3 * n, n) for n in range(3)]
     found, _ = library.discover(files)
     (voice,) = found.voices
@@ -135,7 +135,7 @@ def test_a_recording_without_its_file_and_a_whole_voice_can_be_nobodys(library, 
     assert library.discover(files)[0].voices == ()
 
 
-def test_of_what_is_no_file_one_line_says_so(library, tmp_path):
+def test_a_missing_file_is_one_line(library, tmp_path):
     before = made_voices.dump(library)
     for what, message in (
         (tmp_path / "gone.wav", "does not exist"),
@@ -183,7 +183,7 @@ def test_a_damaged_list_is_a_damaged_export(library, tmp_path):
         other.import_from(tmp_path / "export")
 
 
-def test_forgetting_a_singer_forgets_that_nobody_sang_in_what_was_theirs(library, song):
+def test_forgetting_a_singer_removes_it_for_the_singers_recordings(library, song):
     library.say_nobody(song)
     library.say(song, singer="Ada")
     fingerprint = library.core.contents.recordings[-1].fingerprint

@@ -1,4 +1,4 @@
-"""Probabilities: their cost by hand, and what is learned of many trials and of few."""
+"""Probabilities: their cost, computed by hand, and fits to many and to few trials."""
 
 import numpy as np
 import pytest
@@ -10,20 +10,20 @@ START = Odds((0.0, 0.0), (1.0, 1.0), (2.0, 0.5), -1.0)
 
 def test_cllr_by_hand():
     right = np.array([True, True, False, False])
-    assert cllr(np.zeros(4), right) == pytest.approx(1.0)  # who says nothing pays one bit
+    assert cllr(np.zeros(4), right) == pytest.approx(1.0)  # no information costs one bit
     log_odds = np.log([3.0, 1.0, 1 / 3, 1.0])
     own = (np.log2(1 + 1 / 3) + np.log2(2)) / 2
-    assert cllr(log_odds, right) == pytest.approx(own)  # both halves are alike
+    assert cllr(log_odds, right) == pytest.approx(own)  # both halves have the same cost
     assert cllr(np.array([50.0, 50, -50, -50]), right) == pytest.approx(0, abs=1e-12)
 
 
 def test_least_cllr_by_hand():
     right = np.array([True, True, False, False])
-    # In order: no cost is needed, whatever was said.
+    # Perfectly sorted: the lowest cost is zero, whatever the log-odds are.
     assert least_cllr(np.array([0.3, 0.2, 0.1, 0.0]), right) == 0
-    # All alike: nothing can be told.
+    # All equal: there is no information.
     assert least_cllr(np.zeros(4), right) == pytest.approx(1.0)
-    # One of each is known, the two between are not: half a bit.
+    # One trial of each kind is certain, the two between them are not: half a bit.
     assert least_cllr(np.array([2.0, 1.0, 1.0, 0.0]), right) == pytest.approx(0.5)
 
 
@@ -33,14 +33,14 @@ def _trials(count, rng):
     return features, rng.random(count) < probability(truth(features)), truth
 
 
-def test_of_many_trials_the_coefficients_are_found():
+def test_many_trials_give_the_true_coefficients():
     features, right, truth = _trials(20_000, np.random.default_rng(0))
     found = START.fitted(features, right, np.ones(len(right)))
     assert found.weights == pytest.approx(truth.weights, abs=0.15)
     assert found.bias == pytest.approx(truth.bias, abs=0.1)
 
 
-def test_of_few_trials_they_stay_near_the_start():
+def test_few_trials_stay_near_the_start():
     features, right, truth = _trials(4, np.random.default_rng(0))
     found = START.fitted(features, right, np.ones(4))
     away = np.array(truth.weights) - START.weights
@@ -50,7 +50,7 @@ def test_of_few_trials_they_stay_near_the_start():
     assert (none.weights, none.bias) == (START.weights, START.bias)
 
 
-def test_what_can_be_told_apart_without_fault_gives_no_endless_odds():
+def test_perfectly_separable_trials_give_finite_odds():
     features = np.array([[-1.0, 0], [1.0, 0]] * 50)
     found = START.fitted(features, features[:, 0] > 0, np.ones(100))
     assert np.isfinite(found(features)).all()

@@ -1,4 +1,4 @@
-"""The bound of a promise is the exact one, and holds as often as it says."""
+"""The bound of a promise is exact, and holds as often as it says."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from singerid.library.promise import SURE, bound_of, make_promise
 
 @pytest.mark.parametrize(("exceeding", "singers"), [(0, 3), (0, 59), (1, 20), (5, 200), (19, 20)])
 def test_the_bound_is_that_of_the_beta_distribution(exceeding, singers):
-    """As many or fewer above the threshold are seen in one of 20 sets where the share is the bound."""
+    """If the true share is the bound, one of 20 sets has this many or fewer above the threshold."""
     bound = bound_of(exceeding, singers)
     assert bound == pytest.approx(beta.ppf(SURE, exceeding + 1, singers - exceeding))
     assert binom.cdf(exceeding, singers, bound) == pytest.approx(1 - SURE)
@@ -37,7 +37,7 @@ def test_the_bound_holds_for_strangers_to_come(singers, songs, spread):
         stats = (spread * rng.standard_normal((singers, 1)) + rng.standard_normal((singers, songs))).ravel()
         promise = make_promise(stats, np.repeat(np.arange(singers), songs), 0.1)
         broken += norm.sf(promise.threshold / np.hypot(spread, 1)) > promise.bound
-    # 5 % at most, and three deviations of what is drawn
+    # 5 % at most, plus three standard deviations of the number of draws
     assert broken / draws < 1 - SURE + 3 * np.sqrt(0.05 * 0.95 / draws)
 
 

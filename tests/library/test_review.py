@@ -1,4 +1,4 @@
-"""Which question teaches most: a person who answers them names everybody's songs with few words."""
+"""The order of questions: a person names the songs of all singers with few answers."""
 
 import sys
 from dataclasses import replace
@@ -25,7 +25,7 @@ def library(tmp_path):
 
 
 def _unnamed(library, singer, numbers, **options):
-    """Put songs in that nobody has said anything of; gives their ids."""
+    """Add songs without a statement; return their ids."""
     takes = [
         (
             Entrant(Path(f"{singer} {n}.wav")),
@@ -113,7 +113,7 @@ def test_what_was_said_is_not_asked_about(library):
     assert _asked(library) == (None, 0)
 
 
-def test_who_is_sure_is_not_asked_about(library):
+def test_a_sure_name_is_not_asked_about(library):
     _unnamed(library, "Ada", [60], spread=0.1)
     assert _asked(library) == (None, 0)
 
@@ -127,7 +127,7 @@ def test_what_was_skipped_comes_last_and_the_earliest_first(library):
     assert (question.recording, left) == (songs[2], 4)
 
 
-def test_between_two_singers_both_are_told(library):
+def test_for_a_song_between_two_singers_both_are_named(library):
     ada, bea = heard("Ada", 70, spread=0.0), heard("Bea", 70, spread=0.0)
     middle = ada.vectors + bea.vectors
     voice = replace(ada, vectors=middle / np.linalg.norm(middle), seconds=33.0)
@@ -145,7 +145,7 @@ def test_an_empty_library_asks_who_it_is(tmp_path):
     assert (question.recording, question.singer, question.candidates, left) == (song, None, (), 1)
 
 
-def test_of_thousands_a_part_is_weighed(library, monkeypatch):
+def test_of_thousands_of_songs_only_a_part_is_compared(library, monkeypatch):
     monkeypatch.setattr("singerid.library.review._MOST", 5)
     many = _unnamed(library, "Dee", range(12))
     question, left = _asked(library)
@@ -154,7 +154,7 @@ def test_of_thousands_a_part_is_weighed(library, monkeypatch):
     assert question.worth > 6
 
 
-def test_put_songs_of_the_enrolled_are_no_question(library):
+def test_enrolled_songs_are_never_asked_about(library):
     put(library, [take("Ada", 99)])
     assert _asked(library) == (None, 0)
 
@@ -183,7 +183,7 @@ def test_a_clip_stays_within_its_song():
     assert clearest((), 3.0) == (0.0, 3.0)
 
 
-def test_in_thought_a_recording_names_its_own_group_and_nothing_is_written(library):
+def test_on_trial_a_recording_names_its_own_group_and_nothing_is_written(library):
     songs = _unnamed(library, "Dee", range(6), spread=0.4)
     contents = library.core.contents
     trying = Trying(contents, library.rule()[0], keeps_back_end=False)

@@ -1,4 +1,4 @@
-"""Songs of several voices: made-up vectors are parted, named and timed."""
+"""Songs of several voices: made-up vectors are separated into voices, named and timed."""
 
 import json
 from dataclasses import replace
@@ -109,14 +109,14 @@ def test_two_at_once_are_told(library):
     assert rate(result, turns) < 0.05
 
 
-def test_where_nobody_sings_nobody_is_told_and_a_change_is_in_the_pause(library):
+def test_nobody_is_named_in_a_pause_and_changes_fall_into_pauses(library):
     turns = [(("Ada",), 20), ((), 20), (("Ada",), 20), (("Bea",), 20)]
     result = asked(library, song(turns, pauses=[(30.2, 30.5)]))
     spans = [(span.start_s, span.end_s, span.singers) for span in result.timeline]
     assert spans == [(0, 10, ("Ada",)), (20, 30.2, ("Ada",)), (30.5, 40, ("Bea",))]
 
 
-def test_whom_a_person_said_is_the_voice_that_is_most_like_it_and_nobody_else_is_named(library):
+def test_a_singer_named_by_a_person_is_the_most_similar_voice_and_the_only_name(library):
     turns = [(("Ada",), 30), (("Bea",), 30)]
     number = library.core.contents.require("Bea")
     result = asked(library, song(turns), Known(singer=number))
@@ -124,7 +124,7 @@ def test_whom_a_person_said_is_the_voice_that_is_most_like_it_and_nobody_else_is
     assert [(span.singers, span.unknown) for span in result.timeline] == [((), (1,)), (("Bea",), ())]
 
 
-def test_who_it_is_not_as_a_person_said_is_nowhere_named(library):
+def test_a_singer_ruled_out_by_a_person_is_never_named(library):
     number = library.core.contents.require("Ada")
     turns = [(("Ada",), 30), (("Bea",), 30)]
     result = asked(library, song(turns), Known(refused=frozenset({number})))
@@ -154,7 +154,7 @@ def test_a_name_is_as_sure_as_the_voice_that_has_it(library):
         )
 
 
-def test_what_reaches_into_cells_without_a_voice_is_as_sure():
+def test_a_turn_that_reaches_into_cells_without_a_voice_is_as_sure():
     sung = np.array([0.05] * 10 + [0.95] * 4 + [0.45] + [0.05] * 10, np.float32)
     states = np.where(sung > 0.5, 0, -1)
     chances = (states >= 0).astype(float)[:, None]
@@ -184,7 +184,7 @@ def test_a_concert_of_eight_has_eight(tmp_path):
     turns = [((name,), 60) for name in names]
     with made(tmp_path / "L", names, takes=6) as many:
         result = asked(many, song(turns))
-        # With eight chances to err a name needs more: one of them may stay unknown.
+        # With eight voices the threshold is higher: one of them may stay unknown.
         assert len({(span.singers, span.unknown) for span in result.timeline}) == 8
         assert len(result.singers) >= 7
 
@@ -222,8 +222,8 @@ def test_nobody_sings_in_silence_whatever_a_network_says_of_it():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_voice_between_two_known_ones_is_one_though_it_wanders(seed):
-    """Now it is more like the one, now like the other: that alone makes no duet."""
+def test_a_voice_between_two_known_ones_is_one_although_it_varies(seed):
+    """A voice that is sometimes more like one singer and sometimes more like the other is not a duet."""
     rng = np.random.default_rng(seed)
     own = direction("Ada")
     known = np.stack([own + 0.4 * direction(other) for other in ("Bea", "Cy")] + [direction("Dot")])
@@ -238,8 +238,8 @@ def test_a_voice_between_two_known_ones_is_one_though_it_wanders(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_voice_between_two_known_ones_is_one_though_verse_and_chorus_differ(seed):
-    """Each singer tells a part of the song better, but what is taken for both is one voice."""
+def test_a_voice_between_two_known_ones_is_one_although_verse_and_chorus_differ(seed):
+    """Each singer fits a part of the song better, but both parts have the same voice."""
     rng = np.random.default_rng(seed)
     own = direction("Ada")
     known = np.stack([own + 0.6 * direction(other) for other in ("Bea", "Cy")] + [direction("Dot")])
@@ -251,7 +251,7 @@ def test_a_voice_between_two_known_ones_is_one_though_verse_and_chorus_differ(se
     assert len(part(cells, np.ones(len(cells), np.bool_), known).means) == 1
 
 
-def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_other_names():
+def test_the_best_singer_of_the_whole_song_is_not_named_if_all_voices_have_other_names():
     timeline = SongTimeline(
         (SongTurn(0.0, 10.0, (0,), 1.0), SongTurn(10.0, 16.0, (1,), 1.0)), {0: 0.9, 1: 0.8}
     )
@@ -262,8 +262,8 @@ def test_whom_the_song_as_a_whole_resembles_is_not_named_where_all_voices_have_o
     assert [(one.singer, one.seconds) for one in nothing] == [("Cy", of.voice_seconds)]
 
 
-def test_whether_several_sing_is_heard_as_well_where_no_band_plays(library):
-    """To the head that says so a band is another voice, so there it is not asked."""
+def test_the_number_of_voices_is_used_where_no_band_plays(library):
+    """The network that counts voices takes a band for a voice, so it is used without a band only."""
     turns = [(("Ada",), 30), (("Ada", "Bea"), 20), (("Bea",), 30)]
     of = song(turns, spread=1.2, pauses=[(5, 9), (30, 34)])
     several = np.array([3.0 if len(singers) > 1 else -3.0 for singers, cells in turns for _ in range(cells)])

@@ -36,7 +36,7 @@ def library(tmp_path):
 @pytest.mark.parametrize(
     "spelling", ["NINA SIMONE", "nina  simone", " Nina Simone\t", "Nina\u00a0Simone", "Ni\u006ea Simone"]
 )
-def test_case_and_blanks_make_no_other_singer(library, spelling):
+def test_case_and_blanks_do_not_make_another_singer(library, spelling):
     put(library, [(Entrant(entrant.path, spelling), *rest) for entrant, *rest in [take("Nina Simone", 7)]])
     assert library.singers == ("Bea", "Cy", "Nina Simone")
     assert len(library.recordings_of(spelling)) == 3
@@ -91,11 +91,11 @@ def test_paths_and_albums_that_are_no_utf8_survive(library):
 
 @pytest.mark.parametrize("nothing", ["", "  \t", "\u00a0"])
 def test_a_name_must_be_seen(library, nothing):
-    with pytest.raises(SingeridError, match="a name must hold something that can be seen"):
+    with pytest.raises(SingeridError, match="a name must have a visible character"):
         library.rename("Bea", nothing)
 
 
-def test_whom_nobody_knows_is_told_with_near_names(library):
+def test_an_unknown_name_is_one_line_with_near_names(library):
     with pytest.raises(SingeridError, match="nobody in the library is called 'Nina Simon'; near names: Nina"):
         library.rename("Nina Simon", "X")
     with pytest.raises(SingeridError, match=r"the library has a singer 'Bea' already; .*merge"):

@@ -23,7 +23,7 @@ CAST = CorpusConfig(singers=5, albums=2, songs=1, seconds=15)
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[tuple[ModuleType, ModuleType]]:
-    """The two programs; what they import of their folder is gone again afterwards."""
+    """The two programs; modules that they import from their folder are removed afterwards."""
     before = set(sys.modules)
     sys.path.insert(0, str(BENCHMARKS))
     try:
@@ -83,7 +83,7 @@ def test_the_row_of_a_timeline_tells_its_errors(timelines: ModuleType) -> None:
     assert len(header) == len(row)
     nothing = cells(timelines.line("vocals", truth, [], ["a", "b"]))
     assert (nothing[3], nothing[9:]) == ("100.0%", ["0.0%, none", "0.0%, none"])
-    # Voices that are told apart, but not named.
+    # Voices that are separated correctly, but not named.
     unnamed = [Turn("x", 0, 10, "unknown 1"), Turn("x", 10, 20, "unknown 2")]
     errors = cells(timelines.line("vocals", truth, unnamed, ["a", "b"]))[3:9]
     assert errors == ["100.0%", "0.0%", "0.0%", "100.0%", "100.0%", "0.0%, 0.0%"]
@@ -117,7 +117,7 @@ def test_the_table_has_a_row_for_each_sound_and_set(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With timelines that are true, but for the strangers' names: they are numbered."""
+    """With true timelines, except that strangers have numbers and not names."""
     heard: dict[str, list[str]] = {}
 
     def true_answers(identifier, files) -> Iterator[Result]:
@@ -149,7 +149,7 @@ def test_the_table_has_a_row_for_each_sound_and_set(
         assert row[3:] == ["0.0%"] * 5 + ["0.0%, 0.0%"] + ["100.0%, 100.0%"] * 2
     for kind, files in heard.items():
         duets = [f"duets/overlap-{share}/{kind}/duet-0{n}.flac" for share in (0, 34) for n in (1, 2, 3)]
-        # The three enrolled singers' last albums are asked for, which the library never heard.
+        # The queries are the last albums of the three enrolled singers, which the library has never heard.
         assert files == duets + [f"{kind}/singer-0{n}/album-02/song-01.flac" for n in (1, 2, 3)]
 
 

@@ -1,4 +1,4 @@
-"""An export holds all that can be told; read back it is the same library."""
+"""An export holds all data of a library; an import gives the same library again."""
 
 import json
 
@@ -57,11 +57,14 @@ def test_it_is_json_and_arrays_that_others_can_read(library, tmp_path):
     [
         (lambda folder: (folder / "library.json").unlink(), "cannot be read"),
         (lambda folder: (folder / "library.json").write_text("{"), "is not valid JSON"),
-        (lambda folder: (folder / "library.json").write_text("[]"), "is no export of a library"),
+        (lambda folder: (folder / "library.json").write_text("[]"), "is not a library export"),
         (lambda folder: (folder / "library.json").write_text('{"format": 1}'), "is damaged"),
         (lambda folder: (folder / "vectors.npz").write_bytes(b"x"), "cannot be read"),
         (lambda folder: np.savez(folder / "vectors.npz", mixture=np.eye(2, 64, dtype="f")), "does not fit"),
-        (lambda folder: np.savez(folder / "vectors.npz", mixture=np.full((12, 64), np.nan)), "no vectors"),
+        (
+            lambda folder: np.savez(folder / "vectors.npz", mixture=np.full((12, 64), np.nan)),
+            "invalid vectors",
+        ),
     ],
 )
 def test_a_damaged_export_is_one_line_and_brings_nothing(library, tmp_path, harm, message):
@@ -78,7 +81,7 @@ def test_a_damaged_export_is_one_line_and_brings_nothing(library, tmp_path, harm
 def test_vectors_of_another_encoder_are_refused(library, own_library, tmp_path):
     library.export(tmp_path / "export")
     with Library.open(own_library) as other:
-        with pytest.raises(SingeridError, match="holds vectors of small, mixture; the library has those of"):
+        with pytest.raises(SingeridError, match="holds vectors by small of the mixture, and the library by"):
             other.import_from(tmp_path / "export")
         assert len(other.core.contents.recordings) == 9
 
@@ -98,8 +101,8 @@ def _statements(library, recording):
     return {contents.names[who]: is_them for who, is_them in said.items()}, contents.names.get(singer)
 
 
-def test_what_people_said_of_recordings_that_both_know_is_taken_over(library, tmp_path):
-    """Two people correct copies of one library; neither's corrections are lost."""
+def test_statements_about_recordings_of_both_libraries_are_merged(library, tmp_path):
+    """Two people correct copies of one library; the corrections of both are kept."""
     library.export(tmp_path / "before")
     with Library.open(tmp_path / "other", create=True) as other:
         other.import_from(tmp_path / "before")
@@ -127,7 +130,7 @@ def test_what_people_said_of_recordings_that_both_know_is_taken_over(library, tm
         assert _statements(other, denied) == ({}, "Cy")
 
 
-def test_a_recording_that_was_heard_alone_gets_the_singer_of_the_export(library, tmp_path):
+def test_a_recording_without_a_singer_gets_the_singer_of_the_export(library, tmp_path):
     library.export(tmp_path / "export")
     own = library.recordings_of("Cy")[0]["id"]
     with Library.open(tmp_path / "other", create=True) as other:
@@ -155,7 +158,7 @@ def test_recordings_that_wait_for_their_sound_are_in_the_export(library, tmp_pat
         other.close()
         assert check(tmp_path / "other") == []
     with Library.open(tmp_path / "other") as other:
-        assert other.import_from(tmp_path / "whole") == (0, 12)  # here its vectors are
+        assert other.import_from(tmp_path / "whole") == (0, 12)  # this export has its vectors
         assert len(other.core.contents.recordings) == 12
         assert _statements(other, waiting) == ({"Ada": False}, "Cy")
         assert other.core.database.rows("SELECT * FROM waiting") == []

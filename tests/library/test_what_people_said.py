@@ -1,4 +1,4 @@
-"""What a person said outweighs every score, for ever."""
+"""A person's statement outweighs every score, for ever."""
 
 import shutil
 
@@ -19,7 +19,7 @@ def library(own_library):
 
 @pytest.fixture
 def song(tmp_path):
-    """Of Ada's voice, in no library."""
+    """A song with Ada's voice that is in no library."""
     return made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
 
 
@@ -44,7 +44,7 @@ def test_who_it_is_not(library, song):
     assert "a person said that this is not 'Ada'" in failure.reason
 
 
-def test_of_an_enrolled_recording_who_it_is_not(library, sung):
+def test_who_it_is_not_for_an_enrolled_recording(library, sung):
     path = sung.tree / "Ada/album 1/1.wav"
     library.say(path, never="Ada")
     assert len(library.recordings_of("Ada")) == 2
@@ -94,7 +94,7 @@ def test_merging_and_splitting_keep_it(library, sung):
     assert library.recordings_of("Bea again")[0]["said"]
 
 
-def test_merging_with_whom_it_was_said_not_to_be_is_the_last_word(library, sung):
+def test_merging_with_a_singer_who_was_ruled_out_takes_that_back(library, sung):
     path = sung.tree / "Bea/album 0/0.wav"
     library.say(path, never="Ada")
     library.merge("Bea", "Ada")
@@ -109,17 +109,17 @@ def test_merging_with_whom_it_was_said_not_to_be_is_the_last_word(library, sung)
         ({}, "say who sings or who does not"),
         ({"singer": "Ada", "never": "Bea"}, "say who sings or who does not"),
         ({"never": "Nobody"}, "nobody in the library is called 'Nobody'"),
-        ({"singer": " "}, "a name must hold something that can be seen"),
+        ({"singer": " "}, "a name must have a visible character"),
     ],
 )
-def test_what_cannot_be_said_is_one_line_and_changes_nothing(library, song, arguments, message):
+def test_an_invalid_statement_is_one_line_and_changes_nothing(library, song, arguments, message):
     before = made_voices.dump(library)
     with pytest.raises(SingeridError, match=message):
         library.say(song, **arguments)
     assert made_voices.dump(library) == before
 
 
-def test_of_what_has_no_voice_nothing_can_be_said(library, tmp_path):
+def test_a_file_without_a_voice_cannot_get_a_singer(library, tmp_path):
     with pytest.raises(SingeridError, match="nobody is heard to sing in it"):
         library.say(made_voices.write_noise(tmp_path / "noise.wav"), singer="Ada")
 

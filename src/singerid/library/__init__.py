@@ -1,1 +1,1 @@
-"""A library of known singers: who they are, what was heard of them, and what people said."""
+"""A library of known singers: their names, the voices in their recordings, and people's statements."""

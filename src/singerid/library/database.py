@@ -337,9 +337,7 @@ class Database:
                 f"{FORMAT}); update singerid"
             )
         if found < 1 or not self._has_tables():
-            raise SingeridError(
-                f"{printable(self.path)}: belongs to another program; choose another folder"
-            )
+            raise SingeridError(f"{printable(self.path)}: belongs to another program; choose another folder")
 
     def _has_tables(self) -> bool:
         sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('singers', 'recordings', 'vectors')"

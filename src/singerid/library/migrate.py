@@ -116,7 +116,7 @@ def _hear(core: LibraryCore, hearing: Hearing, recording: str, places: list[str]
     path = next((place for place in places if _is_there(core, recording, place)), None)
     if path is None:
         name = places[0] if places else f"recording {recording}"
-        return Failure(name, "is not there any more; enroll it again from where it is now")
+        return Failure(name, "is not there any more; if it was moved, enroll it again from its new place")
     try:
         heard = hearing(Path(path), lambda _: None)
     except AudioError as error:

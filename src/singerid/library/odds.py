@@ -21,7 +21,7 @@ PRIOR = 0.5
 # The weight of the starting coefficients, in trials for each coefficient. Libraries differ more in the level
 # of their scores than in the slope, so the bias is left nearly free.
 _TRUST, _TRUST_IN_BIAS = 4.0, 0.1
-_A_SINGER = 5.0  # trials
+_A_SINGER = 5.0  # trials that count for a singer, at most
 _STEPS = 50
 
 

@@ -24,7 +24,7 @@ _LEAST = 3  # tenths that a turn lasts at least
 
 @dataclass(frozen=True)
 class Turn:
-    """Somebody sings for a while.
+    """A stretch of time in which the same voices sing.
 
     Attributes:
         start_s: start in seconds.
