@@ -374,7 +374,9 @@ def lance_errors(where: str) -> Iterator[None]:
         elif any(word in text.lower() for word in ("denied", "read-only", "forbidden", "unauthorized")):
             remedy = "check your permissions to read and write it"
         else:
-            remedy = "check that it exists and that you may write to it; if it is damaged, make it again"
+            remedy = (
+                "check that it exists and that you may read and write it; if it is damaged, make it again"
+            )
         raise SingeridError(f"{where}: LanceDB failed ({text[:300]}); {remedy}") from error
 
 

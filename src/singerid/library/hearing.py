@@ -186,7 +186,7 @@ class Hearing:
                 raise AudioError(name_of(sound), error.reason) from error
             return self._heard((windows,), None, loudness)
         if not isinstance(sound, Path | str):
-            raise SingeridError("`sound`: vocals can only be separated from a file; give a file")
+            raise SingeridError("vocals can only be separated from a file; give a file in place of samples")
         wanted = {*SOUNDS[self.audio], VOCALS, ACCOMPANIMENT}
         with separated(self.separator, Path(sound), warn=warn, parts=wanted, beat=beat) as parts:
             watch = VoiceWatch(None if knows_voices(self.separator) else self.encoder.voices)

@@ -79,7 +79,7 @@ def undo(database: Database, count: int = 1, latest: int | None = None) -> list[
         if latest is not None and found and found[0].number != latest:
             raise OvertakenError(
                 f"{printable(database.folder)}: {found[0]} was done meanwhile, so nothing was taken "
-                "back; look at the journal, and try again"
+                "back; look at the latest command, and take that back if you mean it"
             )
         for entry in found:
             if not entry.can_undo:
