@@ -377,7 +377,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder": (folder, "is a folder"),
     "missing": (lambda path: None, "does not exist"),
     "empty": (Path.touch, "is empty"),
-    "pipe": (os.mkfifo, "no regular file"),
+    "pipe": (os.mkfifo, "not a regular file"),
     "text": (lambda path: path.write_text("this is no sound\n" * 5000), "no sound file"),
     "short text": (lambda path: path.write_text("x"), "no sound file"),
     "random bytes": (lambda path: path.write_bytes(np.random.default_rng(0).bytes(99_999)), "no sound file"),
@@ -385,7 +385,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "concatenation": (concatenation, "no sound file"),
     "NaN": (not_finite(np.nan), "NaN, infinite"),
     "infinite": (not_finite(-np.inf), "NaN, infinite"),
-    "absurd": (not_finite(1e16), "NaN, infinite or absurd"),
+    "absurd": (not_finite(1e16), "NaN, infinite or absurdly large"),
     "no samples": (lambda path: soundfile.write(path, np.zeros(0), 16_000, format="WAV"), "holds no sound"),
     "only a picture": (picture_only, "no sound track"),
 }
@@ -414,9 +414,10 @@ def test_a_few_samples_of_no_use_are_damage(tmp_path: Path, value: float) -> Non
     warned: list[str] = []
     np.testing.assert_allclose(load(path, warn=warned.append), expected, atol=1e-6)
     assert warned == [
-        "holds 7 samples of no use (NaN, infinite or absurd), heard as silence: export it again if you can"
+        "holds 7 invalid samples (NaN, infinite or absurdly large), replaced by silence: "
+        "export it again if you can"
     ]
-    with pytest.warns(AudioWarning, match=r"x\.wav: holds 7 samples of no use"):
+    with pytest.warns(AudioWarning, match=r"x\.wav: holds 7 invalid samples"):
         load(path)
 
 
@@ -436,7 +437,7 @@ def test_float_wavpack_of_integers_is_brought_to_full_scale(
     warned: list[str] = []
     got = load(tmp_path / "x", 44_100, warn=warned.append)
     np.testing.assert_allclose(got, tones(44_100), atol=1e-3)
-    assert [warning.startswith("its numbers reach") for warning in warned] == [True] * (
+    assert [warning.startswith("its samples reach") for warning in warned] == [True] * (
         layout == "fltp" and integers
     )
 

@@ -1,1 +1,1 @@
-"""Sound: from any file to samples, and from samples to what networks read."""
+"""Sound: read any file as samples, and compute from samples the features that networks read."""

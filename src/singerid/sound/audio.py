@@ -1,7 +1,8 @@
-"""Sound in: any audio or video file to mono (or stereo) float32 at one rate, in blocks or as a whole.
+"""Read any audio or video file as mono (or stereo) float32 samples at one rate, in blocks or as a whole.
 
-What a file is, its content decides, never its name. libsndfile (soundfile) decodes wav, flac, ogg,
-opus, aiff and their kin; FFmpeg (PyAV) decodes the rest, and what libsndfile errs on. soxr converts the rate.
+The content of a file decides its format; its name never does. libsndfile (soundfile) decodes wav, flac, ogg,
+opus, aiff and similar formats. FFmpeg (PyAV) decodes all others, and files that libsndfile fails on. soxr
+converts the sample rate.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,11 +18,11 @@ from singerid.sound.decoding.decode import decoded
 from singerid.sound.decoding.pieces import Samples, Warn
 from singerid.sound.files import AudioError, python_warning
 
-Read = Callable[[], Iterable[Samples]]  # gives a sound's blocks from its start, each time it is called
+Read = Callable[[], Iterable[Samples]]  # each call gives the blocks of a sound from its start
 
 
 def load(path: Path | str, sample_rate: int = FeatureConfig.sample_rate, warn: Warn | None = None) -> Samples:
-    """The whole sound of a file: mono float32, shape (samples,), exactly the blocks of `read_blocks`.
+    """The whole sound of a file: mono float32, shape (samples,); the blocks of `read_blocks`, joined.
 
     Args:
         path: an audio file, or a video file with sound.
@@ -40,7 +41,7 @@ def read_blocks(
     block_seconds: float = 10.0,
     warn: Warn | None = None,
 ) -> Iterator[Samples]:
-    """Yield the sound of a file block by block, so that its length costs no memory.
+    """Yield the sound of a file block by block; memory use does not grow with its length.
 
     Channels are averaged before the rate is converted. Encoder delay and padding that the file
     declares are removed. The samples do not depend on `block_seconds`.
@@ -49,16 +50,16 @@ def read_blocks(
         path: an audio file, or a video file with sound.
         sample_rate: of the result, in Hz.
         block_seconds: length of the blocks; the last one may be shorter.
-        warn: is called with the reason (without the file's name) when a file is damaged or cut
-            short; what decodes is used, a few samples that are no numbers as silence. Without it an
+        warn: is called with the reason (without the file's name) if the file is damaged or cut short. The
+            part that decodes is used, and a few invalid samples are replaced by silence. None: an
             `AudioWarning` is issued.
 
     Yields:
         Mono float32 blocks of shape (samples,), never empty; full scale is +-1.
 
     Raises:
-        AudioError: the file is missing, no regular file, empty, no sound file, without samples, or
-            more than 1 % of its samples are NaN, infinite or absurd.
+        AudioError: the file is missing, empty, not a regular file, not a sound file, or has no samples; or
+            more than 1 % of its samples are NaN, infinite or absurdly large.
     """
     return _read(Path(path), Channels.mono, sample_rate, block_seconds, warn)
 
@@ -68,8 +69,8 @@ def read_stereo_blocks(
 ) -> Iterator[Samples]:
     """As `read_blocks`, but with two channels: blocks of shape (samples, 2).
 
-    One channel is duplicated. Where there are more than two, both are the mean of all: the voice of
-    surround sound is mostly in the centre.
+    A single channel is given twice. Of more than two channels the mean is given twice: the voice of surround
+    sound is mostly in the centre.
     """
     return _read(Path(path), Channels.stereo, sample_rate, block_seconds, warn)
 
@@ -101,10 +102,9 @@ def _read(
 
 
 def resample(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterator[Samples]:
-    """Convert pieces of a sound, (rate, samples), to `sample_rate`, without a seam where the rate stays.
+    """Resample pieces of a sound, (rate, samples), to `sample_rate`; no seam between pieces of the same rate.
 
-    Samples are of shape (samples,) or (samples, channels), float32. There may be more or fewer pieces
-    than before.
+    Samples are float32 of shape (samples,) or (samples, channels). The number of pieces may change.
     """
     import soxr
 
@@ -122,7 +122,7 @@ def resample(pieces: Iterable[tuple[int, Samples]], sample_rate: int) -> Iterato
 
 
 def in_blocks(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
-    """Join and cut pieces of a sound to blocks of `size` samples; the rest is the last block."""
+    """Yield the pieces of a sound as blocks of `size` samples; the last block may be shorter."""
     held: list[Samples] = []
     count = 0
     for piece in pieces:

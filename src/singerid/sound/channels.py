@@ -1,7 +1,7 @@
-"""From the channels of a file to one, or to two.
+"""Mix the channels of a file down to one channel, or to two.
 
-Their mean cancels what is of opposite phase in them, as after a mixed-up cable or a wrong export: the whole
-recording, where it is mono otherwise. So the mean is watched.
+The mean of two channels cancels sound that has opposite phase in them, for example after a cable fault or a
+wrong export. In a recording that is otherwise mono it cancels everything. So the mean is watched.
 
 Letters in shapes: T samples, C channels.
 """
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 
 from singerid.sound.decoding.pieces import Samples
 
-# Channels are turned round where that gives the mean so many times the energy: with two that are equally
-# loud, where their correlation is below -.78. They are turned back below the second number. Wide stereo
-# that is meant so stays above -.6 nearly always.
+# Channels are inverted if that gives the mean at least `_TURN` times the energy. For two equally loud
+# channels this means a correlation below -.78. The inversion ends when the factor falls below `_TURN_BACK`.
+# Intended wide stereo nearly always has a correlation above -.6.
 _TURN, _TURN_BACK = 8.0, 4.0
-_PIECES = 4  # that are judged together: about 3 s
-_EVERY = 4  # samples: a judgement on every fourth is the same and costs nothing
-_NOTHING = 1e-12  # energy of a sample: what rounding leaves of an offset
-_FADE = 1024  # samples from one way of adding to the other
-_TOLD_SHARE = 0.1  # of the sound: less is not worth a word
+_PIECES = 4  # judged together: about 3 s
+_EVERY = 4  # only every fourth sample is judged: the result is the same, at almost no cost
+_NOTHING = 1e-12  # energy per sample that rounding leaves when an offset is removed
+_FADE = 1024  # samples of the fade from one set of signs to the next
+_TOLD_SHARE = 0.1  # share of the sound: if less is inverted, no notice is given
 
 NOTICE = (
-    "its channels are of opposite phase and would cancel each other out; they are added the right way round: "
-    "export it again with the phase of one of them turned round"
+    "its channels have opposite phase and would cancel each other out; one of them is inverted before they "
+    "are mixed: export it again with the phase of one channel inverted"
 )
 
 
 class Channels:
-    """Adds the channels of one sound, piece by piece, the right way round.
+    """Mixes the channels of one sound, piece by piece, without cancelling them.
 
-    A channel is turned round (multiplied by -1) as long as the plain mean loses nearly all: where the mean of
-    the channels, turned so that they agree, has at least eight times the energy of the plain one.
+    Channels are inverted (multiplied by -1) while the plain mean loses nearly all of the sound: while the
+    mean of the channels, inverted so that they agree, has at least eight times the energy of the plain mean.
     """
 
     def __init__(self) -> None:
@@ -52,18 +52,18 @@ class Channels:
         return mixed
 
     def stereo(self, samples: Samples) -> Samples:
-        """(T, C) -> (T, 2): two channels as they are, any other number as its mean, twice."""
+        """(T, C) -> (T, 2). Two channels stay as they are; of any other number the mean is given twice."""
         if samples.shape[1] == 2:
             return self._agreeing(samples)
         return np.repeat(self.mono(samples)[:, None], 2, axis=1)
 
     @property
     def notice(self) -> str:
-        """What to say of the sound at its end; "" if nothing."""
+        """Notice for the user once the whole sound was mixed; "" if there is none."""
         return NOTICE if self._turned > _TOLD_SHARE * self._frames else ""
 
     def _agreeing(self, samples: Samples) -> Samples:
-        """The samples with channels turned round where they must be."""
+        """The samples, with channels inverted where needed."""
         channels = samples.shape[1]
         if channels == 1:
             return samples
@@ -72,7 +72,7 @@ class Channels:
             before = self._signs = None
             self._products.clear()
         some = samples[::_EVERY]
-        some = some - some.mean(0)  # an offset is no sound
+        some = some - some.mean(0)  # a constant offset is not sound
         products = (some.T @ some).astype(np.float64)  # (C, C)
         if products.trace() > _NOTHING * len(some):
             self._products.append(products)
@@ -84,7 +84,7 @@ class Channels:
         return samples * self._gains(before, len(samples), channels)
 
     def _judged(self, before: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        """The channels' signs, None where all are added as they are."""
+        """The sign of each channel, (C,); None: no channel is inverted."""
         products = sum(self._products)
         assert isinstance(products, np.ndarray)
         signs = np.sign(products[products.diagonal().argmax()])
@@ -95,7 +95,7 @@ class Channels:
         return signs.astype(np.float32) if turned >= limit * max(plain, 0.0) and signs.min() < 0 else None
 
     def _gains(self, before: NDArray[np.float32] | None, frames: int, channels: int) -> NDArray[np.float32]:
-        """(T, C) or (C,): from the signs before to those now; the first piece has its own from the start."""
+        """Gains (T, C) or (C,) that fade from the previous signs to the current ones; no fade at first."""
         plain = np.ones(channels, np.float32)
         now = plain if self._signs is None else self._signs
         then = plain if before is None else before

@@ -1,8 +1,8 @@
-"""What the networks read: log-mel spectrograms and melody maps; and seconds told in frames.
+"""Features that the networks read (log-mel spectrograms and melody maps), and seconds converted to frames.
 
 The spectrogram is librosa's, as the authors' program calls it (`librosa.feature.melspectrogram`,
 then `librosa.amplitude_to_db` with `ref=1.0` on that *power* spectrogram), written as a torch module
-so that batches run on any device, and as a stream so that a file's length costs no memory.
+so that batches run on any device, and as a stream so that memory use does not grow with a file's length.
 
 Letters in shapes: B batch, H mel bands, W frames.
 """
@@ -26,16 +26,16 @@ DEFAULT_FEATURES = FeatureConfig()
 # Frames computed at once when streaming: 33 s. A fixed number, so that the features of a file do not
 # depend on how it was read.
 CHUNK_FRAMES = 1024
-# Of these, frames whose spectra a CPU makes at a time: 1 MB, which stays in its cache.
+# A CPU computes the spectra of this many of them at a time: 1 MB, which stays in its cache.
 CACHED_FRAMES = 128
 # Sound up to this long is read once and its features held (14 MB); longer sound is read twice.
 HOLD_SECONDS = 15 * 60.0
 
 
 def seconds_to_frames(seconds: float, config: Features = DEFAULT_FEATURES) -> int:
-    """Frames of a clip of `seconds`, rounded up as the paper does: 3, 5, 10 s are 94, 157, 313.
+    """Number of frames in a clip of `seconds`, rounded up as in the paper: 3, 5, 10 s are 94, 157, 313.
 
-    Of a filter bank: the frames that lie within it, 298 of 3 s.
+    For a filter bank, only frames that lie within the clip count: 298 for 3 s.
     """
     samples = round(seconds * config.sample_rate)
     if isinstance(config, FilterBankConfig):
@@ -44,24 +44,24 @@ def seconds_to_frames(seconds: float, config: Features = DEFAULT_FEATURES) -> in
 
 
 def frames_to_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
-    """Duration of `frames` in seconds, each counted as long as the way to the next one."""
+    """Duration of `frames` in seconds; each frame counts as one hop."""
     return frames * config.hop_length / config.sample_rate
 
 
 def heard_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
-    """Duration of the sound that `frames` are made of: 298 of a filter bank hear 2.995 s."""
+    """Duration of the sound that `frames` are computed from: 2.995 s for 298 frames of a filter bank."""
     beyond = config.frame_length - config.hop_length if isinstance(config, FilterBankConfig) else 0
     return frames_to_seconds(frames, config) + beyond / config.sample_rate
 
 
 def floor(decibels: Tensor, maximum: Tensor | float, top_db: float = FeatureConfig.top_db) -> Tensor:
-    """Raise what lies more than `top_db` below `maximum` to that floor.
+    """Raise all values more than `top_db` below `maximum` to that floor.
 
     Args:
         decibels: any shape.
-        maximum: the loudest cell of the *whole track*, also where `decibels` is a part of it; a
+        maximum: the loudest cell of the *whole track*, even if `decibels` is only a part of it; a
             tensor must broadcast against `decibels`.
-        top_db: distance of the floor on the scale of `decibels`.
+        top_db: distance from the maximum to the floor, on the scale of `decibels`.
     """
     return decibels.clamp(min=torch.as_tensor(maximum - top_db, device=decibels.device))
 
@@ -69,7 +69,7 @@ def floor(decibels: Tensor, maximum: Tensor | float, top_db: float = FeatureConf
 class LogMel(nn.Module):
     """Log-mel spectrogram in dB, equal to librosa's within 1e-3 dB.
 
-    The decibels are 20 log10 of a *power*: half of them are real decibels (see `FeatureConfig`).
+    The decibels are 20 log10 of a *power*, so they are twice the real decibels (see `FeatureConfig`).
     Sound shorter than half a window is mirrored repeatedly, as NumPy and librosa do.
 
     Args:
@@ -100,7 +100,7 @@ class LogMel(nn.Module):
         return floor(decibels, decibels.amax((-2, -1), keepdim=True), self.config.top_db)
 
     def decibels(self, padded: Tensor) -> Tensor:
-        """Log-mel spectrogram without the floor, of samples that are padded already.
+        """Log-mel spectrogram, without the floor, of samples that are padded already.
 
         Args:
             padded: (B, samples) or (samples,), at least `n_fft` samples.
@@ -145,15 +145,15 @@ def stream_log_mel(read: Read, log_mel: LogMel, hold_seconds: float = HOLD_SECON
     `LogMel.forward` of the whole waveform equals them to float rounding (1e-3 dB).
 
     Args:
-        read: the sound, for a file `partial(read_blocks, path, config.sample_rate)`.
-        log_mel: the extractor; its device does the work.
-        hold_seconds: longest sound whose features are held in memory instead of reading it twice.
+        read: reads the sound; for a file, `partial(read_blocks, path, config.sample_rate)`.
+        log_mel: the extractor; features are computed on its device.
+        hold_seconds: longest sound whose features are held in memory; longer sound is read twice.
 
     Yields:
-        (H, W) in dB, float32, on the extractor's device, W = `CHUNK_FRAMES` but for the last chunk.
+        (H, W) in dB, float32, on the extractor's device, W = `CHUNK_FRAMES` except in the last chunk.
 
     Raises:
-        Whatever `read` raises; nothing is yielded before the sound was read to its end once.
+        Whatever `read` raises. Nothing is yielded before the sound has been read to its end once.
     """
     config = log_mel.config
     hold_frames = seconds_to_frames(hold_seconds, config)
@@ -168,14 +168,14 @@ def stream_log_mel(read: Read, log_mel: LogMel, hold_seconds: float = HOLD_SECON
 
 
 def stream_waveform(blocks: Iterable[Samples], config: FeatureConfig = DEFAULT_FEATURES) -> Iterator[Tensor]:
-    """Yield a waveform cut into frames, as many as its spectrogram has; the last is filled with zeros.
+    """Yield a waveform cut into as many frames as its spectrogram has; the last one is padded with zeros.
 
     Args:
         blocks: mono samples, cut anywhere; the result does not depend on the cuts.
         config: a frame has `hop_length` samples.
 
     Yields:
-        (hop_length, W) float32 on the CPU, W = `CHUNK_FRAMES` but for the last chunk.
+        (hop_length, W) float32 on the CPU, W = `CHUNK_FRAMES` except in the last chunk.
     """
     hop = config.hop_length
     size = CHUNK_FRAMES * hop
@@ -199,7 +199,7 @@ def stream_decibels(blocks: Iterable[Samples], log_mel: LogMel) -> Iterator[Tens
         log_mel: the extractor.
 
     Yields:
-        (H, W) in dB on the extractor's device, W = `CHUNK_FRAMES` but for the last chunk.
+        (H, W) in dB on the extractor's device, W = `CHUNK_FRAMES` except in the last chunk.
     """
     config = log_mel.config
     for span in padded_spans(blocks, config.n_fft, config.hop_length, CHUNK_FRAMES, config.pad_mode):
@@ -209,17 +209,17 @@ def stream_decibels(blocks: Iterable[Samples], log_mel: LogMel) -> Iterator[Tens
 def padded_spans(
     blocks: Iterable[Samples], window: int, hop_length: int, frames: int, pad_mode: PadMode
 ) -> Iterator[Tensor]:
-    """Yield a waveform that comes in blocks as overlapping spans that hold a number of frames each.
+    """Yield a waveform that comes in blocks as overlapping spans of `frames` frames each.
 
-    Half a window is padded before and after the waveform, so that frame i is centred on its sample
-    i * hop_length and there are 1 + samples // hop_length of them.
+    Half a window is padded before and after the waveform, so that frame i is centred on sample
+    i * hop_length and there are 1 + samples // hop_length frames.
 
     Args:
         blocks: mono samples, cut anywhere; the spans do not depend on the cuts.
         window: length of a frame in samples.
         hop_length: distance of the frames in samples.
         frames: whole frames in a span; the last one may hold fewer.
-        pad_mode: what is padded.
+        pad_mode: what to pad with.
 
     Yields:
         (samples,) on the CPU; frame n of a span begins at its sample n * hop_length.
@@ -256,7 +256,7 @@ def _decibels(padded: Tensor, log_mel: LogMel) -> Tensor:
 
 
 def _padded_stream(blocks: Iterator[Tensor], pad: int, mode: PadMode) -> Iterator[Tensor]:
-    """The blocks, joined equal to `pad_edges` of the joined blocks."""
+    """Yield blocks that, joined, equal `pad_edges` of the given blocks, joined."""
     head = torch.zeros(0)
     while len(head) <= pad:  # the edge mirrors `pad` samples besides the first
         block = next(blocks, None)
@@ -279,8 +279,8 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
     0 Hz to 11,025 Hz) whose frequency is at most F0.
 
     Args:
-        f0: (..., W), fundamental frequency in Hz; zero, negative, NaN or infinite means that there
-            is none, and gives an empty column.
+        f0: (..., W), fundamental frequency in Hz; a value that is zero, negative, NaN or infinite means
+            "no pitch" and gives an empty column.
         n_mels: number of bands.
 
     Returns:
@@ -288,7 +288,7 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
     """
     frequencies = _melody_bands(n_mels, f0.device)
     pitched = torch.isfinite(f0) & (f0 > 0)
-    # In double precision, for a band's own frequency belongs to that band. Unpitched frames get band -1.
+    # In double precision, so that a band's own frequency falls into that band. Unpitched frames get band -1.
     band = torch.searchsorted(frequencies, f0.double().contiguous(), right=True) - 1
     band = band.masked_fill(~pitched, -1)
     bands = torch.arange(n_mels, device=f0.device)
@@ -297,7 +297,7 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
 
 @cache
 def _melody_bands(n_mels: int, device: torch.device) -> Tensor:
-    """Frequencies of the bands on a device, copied there once: a copy makes a GPU's host wait."""
+    """Frequencies of the bands on a device, copied there only once: the host waits for each copy to a GPU."""
     return torch.tensor(mel_frequencies(n_mels), device=device)
 
 

@@ -1,4 +1,4 @@
-"""Files that should hold sound: opened, or refused with the reason."""
+"""Open files that should hold sound, or refuse them and state the reason."""
 
 import stat
 import warnings
@@ -28,22 +28,22 @@ class AudioError(SingeridError):
 
 
 class AudioWarning(UserWarning):
-    """A file that was used, though something is wrong with it: it is damaged or cut short, for example."""
+    """Something is wrong with a file that was used all the same: for example, it is damaged or cut short."""
 
 
 def open_file(path: Path) -> BufferedReader:
     """Open a file that should hold sound for reading.
 
     Raises:
-        AudioError: it is missing, not readable, empty, or no regular file.
+        AudioError: the file is missing, not readable, empty, or not a regular file.
     """
     try:
-        # Asked before opening, for opening a pipe would wait for its writer.
+        # Checked before opening, because opening a pipe would wait for its writer.
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise AudioError(path, "is a folder; give an audio file")
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError(path, "is no regular file; copy its sound into a file first")
+            raise AudioError(path, "is not a regular file; copy its sound into a file first")
         if status.st_size == 0:
             raise AudioError(path, "is empty (0 bytes); copy or download it again")
         return path.open("rb")
@@ -55,10 +55,10 @@ def open_file(path: Path) -> BufferedReader:
 
 
 def python_warning(path: Path) -> Warn:
-    """Issues an `AudioWarning` that names the file."""
+    """A function that issues an `AudioWarning` that names the file."""
     return lambda reason: warnings.warn(f"{printable(path)}: {reason}", AudioWarning, stacklevel=4)
 
 
 def one_warning(reasons: Iterable[str]) -> str:
-    """What is wrong with a file in one line, each reason once; "" if nothing."""
+    """All reasons on one line, each one once; "" if there are none."""
     return "; ".join(dict.fromkeys(reasons))

@@ -1,8 +1,9 @@
-"""Kaldi's filter bank, as speaker networks read it: a torch module, and a stream of any length.
+"""Kaldi's filter bank, as speaker networks read it: as a torch module, and as a stream of any length.
 
-Povey et al., "The Kaldi Speech Recognition Toolkit", ASRU 2011; tests hold it to kaldi-native-fbank. Of each
-frame: its mean is taken off, it is pre-emphasised and windowed, and its power spectrum is weighed by
-triangles that stand evenly on the scale 1127 ln(1 + f / 700); the logarithm of that. Nothing random is added.
+Povey et al., "The Kaldi Speech Recognition Toolkit", ASRU 2011; tests compare it with kaldi-native-fbank.
+From each frame its mean is subtracted; then the frame is pre-emphasised and windowed, and its power spectrum
+is weighted by triangles that are evenly spaced on the mel scale 1127 ln(1 + f / 700). The result is the
+logarithm of that. No dither is added.
 
 Letters in shapes: B batch, H bands, W frames.
 """
@@ -20,13 +21,13 @@ from singerid.config import FilterBankConfig, FilterBankWindow
 from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import CHUNK_FRAMES, spans
 
-# The smallest number above 1 that float32 tells from it, less 1: no power is smaller than that.
+# The machine epsilon of float32. Smaller powers are raised to it.
 _SMALLEST_POWER = float(np.finfo(np.float32).eps)
 _DEFAULT = FilterBankConfig()
 
 
 class FilterBank(nn.Module):
-    """Logarithms of a filter bank's powers; no frame reaches beyond the sound.
+    """Logarithms of a filter bank's powers; all frames lie within the sound.
 
     Args:
         config: sample rate, frames, bands, window and scale.
@@ -39,20 +40,20 @@ class FilterBank(nn.Module):
         super().__init__()
         self.config = config
         # Not part of a saved state: the configuration determines them. Spectra are computed in double
-        # precision: beside a loud band the rounding of float32 is heard in those that are silent.
+        # precision: beside a loud band, the rounding errors of float32 would show in silent bands.
         window = torch.tensor(_window(config.window, config.frame_length), dtype=torch.float64)
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("filters", torch.tensor(kaldi_filters(config)), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """Filter bank of waveforms; a mean over time is not taken off.
+        """Filter bank of waveforms; the mean over time is not subtracted.
 
         Args:
             waveform: (B, samples) or (samples,), at the configuration's sample rate, full scale +-1.
 
         Returns:
-            (B, H, W) or (H, W), where W = 1 + (samples - frame_length) // hop_length, or 0 of a shorter
-            one; float32.
+            (B, H, W) or (H, W), where W = 1 + (samples - frame_length) // hop_length, or 0 if the waveform is
+            shorter than a frame; float32.
         """
         config = self.config
         waveform = waveform.to(self.window.dtype) * config.scale
@@ -73,9 +74,9 @@ class FilterBank(nn.Module):
         return power
 
     def spectrum(self, frames: Tensor) -> Tensor:
-        """Spectra (..., W, 1 + n_fft // 2), complex, of frames; linear in them."""
+        """Complex spectra (..., W, 1 + n_fft // 2) of frames; linear in the frames."""
         frames = frames - frames.mean(-1, keepdim=True)
-        # The sample before the first is taken to be the first.
+        # For pre-emphasis, the sample before the first one is taken to equal the first one.
         before = torch.cat((frames[..., :1], frames[..., :-1]), dim=-1)
         frames = (frames - self.config.preemphasis * before) * self.window
         spectrum: Tensor = torch.fft.rfft(frames, n=self.config.n_fft)
@@ -87,10 +88,11 @@ def stream_filter_bank(blocks: Iterable[Samples], bank: FilterBank) -> Iterator[
 
     Args:
         blocks: mono samples, cut anywhere; the result does not depend on the cuts.
-        bank: makes it; its device does the work.
+        bank: computes the filter bank, on its device.
 
     Yields:
-        (H, W) on that device, W = `CHUNK_FRAMES` but for the last chunk; nothing of less than a frame.
+        (H, W) on that device, W = `CHUNK_FRAMES` except in the last chunk; nothing if the sound is shorter
+        than a frame.
     """
     config, device = bank.config, bank.window.device
     for span in spans(map(torch.from_numpy, blocks), config.frame_length, config.hop_length, CHUNK_FRAMES):
@@ -101,9 +103,9 @@ def stream_filter_bank(blocks: Iterable[Samples], bank: FilterBank) -> Iterator[
 
 @cache
 def kaldi_filters(config: FilterBankConfig) -> NDArray[np.float32]:
-    """Triangles over the bins of a spectrum, (n_mels, 1 + n_fft // 2), each of height 1; read-only.
+    """Triangular filters over the bins of a spectrum, (n_mels, 1 + n_fft // 2), of height 1; read-only.
 
-    They stand evenly on a scale of mels from `low_hz` to half the sample rate.
+    They are evenly spaced on the mel scale from `low_hz` to half the sample rate.
     """
     low, high = _to_mel(config.low_hz), _to_mel(config.sample_rate / 2)
     step = (high - low) / (config.n_mels + 1)
@@ -119,7 +121,7 @@ def _to_mel(hertz: NDArray[np.floating[Any]] | float) -> NDArray[np.floating[Any
 
 
 def _window(kind: FilterBankWindow, length: int) -> NDArray[np.floating[Any]]:
-    """A window that begins and ends with its smallest value."""
+    """A symmetric window (length,), which begins and ends with its smallest value."""
     cosine = np.cos(2 * np.pi * np.arange(length) / (length - 1))
     match kind:
         case "povey":  # Daniel Povey's: like Hamming's, but zero at its ends

@@ -1,6 +1,6 @@
-"""What a recording is known by, however its file is called and tagged: the digest of its compressed sound.
+"""Fingerprints of recordings, independent of names and tags: the digest of a file's compressed sound.
 
-Digests of decoded sound differ between versions of decoders; the bytes that a decoder is given do not.
+Decoded samples differ between versions of decoders; the bytes that a decoder is given do not.
 """
 
 import hashlib
@@ -14,19 +14,19 @@ from singerid.sound.decoding.view import FileView
 from singerid.sound.files import AudioError, open_file
 
 SCHEME = 1
-"""The number of this way to make digests; another one makes others of the same files."""
+"""Version of the way digests are made; another version makes other digests of the same files."""
 
 _BLOCK = 2**20
 
 
 def sound_fingerprint(path: Path) -> str:
-    """The SHA-256, hexadecimal, of a file's sound as it is stored: no tag, name or time of change is in it.
+    """SHA-256, hexadecimal, of a file's sound as it is stored; tags, name and time of change do not count.
 
-    Of WAV and its kin, AIFF, AU and CAF that is the samples; else the packets of the sound track that is
-    heard, as FFmpeg's demuxer gives them.
+    For WAV (and its variants), AIFF, AU and CAF the samples are digested; for other formats, the packets of
+    the sound track as FFmpeg's demuxer gives them.
 
     Raises:
-        AudioError: the file cannot be read, or holds no sound that is known.
+        AudioError: the file cannot be read, or holds no sound in a known format.
     """
     digest = hashlib.sha256()
     try:

@@ -1,17 +1,17 @@
-"""How long a file says that it is: cheap, and good enough to plan by."""
+"""The length that a file declares: quick to read, and good enough for planning."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _AT_ONCE = 256  # files that one task of a cluster reads
-_BYTES_A_SECOND = 32_000  # of a file that does not say
+_BYTES_A_SECOND = 32_000  # assumed for a file that does not declare its length
 
 
 def told_seconds(path: Path) -> float:
-    """Length of a file in seconds by its header, else by its size; 0 where it cannot be read.
+    """Length of a file in seconds from its header, or estimated from its size; 0 if it cannot be read.
 
-    Decoding may find another length: what plays is what counts elsewhere.
+    The decoded length may differ; everywhere else the decoded length counts.
     """
     import av
 
@@ -39,7 +39,7 @@ def lengths_on_cluster(ray: Any, paths: Sequence[str]) -> list[float]:
     for part, reply in [(part, read.remote(part)) for part in parts]:
         try:
             lengths += ray.get(reply)
-        except ray.exceptions.RayError:  # a file of these that crashes the reader is told when it is heard
+        except ray.exceptions.RayError:  # a file that crashes the reader is reported when it is decoded
             lengths += [_by_size(Path(path)) for path in part]
     return lengths
 

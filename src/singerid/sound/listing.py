@@ -1,4 +1,4 @@
-"""Which files hold sound: their content decides, and what is passed over is told."""
+"""Find the files that hold sound, and list the files and folders that are passed over."""
 
 import os
 import re
@@ -15,11 +15,11 @@ _CONTAINERS = (
     "tta vob voc w64 wav wave weba webm wma wmv wv"
 )
 AUDIO_EXTENSIONS = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""Lower-case endings of audio files, and of video files, which may have sound."""
-# Of these, too, that are endings of programs' texts (TypeScript, device trees): a look inside decides.
+"""Lower-case extensions of audio files, and of video files, which may have sound."""
+# These are also extensions of source code (TypeScript, device trees): the content decides.
 _TEXT_EXTENSIONS = frozenset((".ts", ".mts", ".dts"))
 
-# What other programs keep beside someone's files: trash, versions, indexes, thumbnails.
+# Folders that other programs keep beside someone's files: trash, versions, indexes, thumbnails.
 _COMPANIONS = (
     ".git/.hg/.svn/.bzr/_darcs/.trash/.trashes/.dtrash/$recycle.bin/#recycle/@recycle/.recycle/"
     ".spotlight-v100/.fseventsd/.temporaryitems/.documentrevisions-v100/.appledouble/__macosx/@eadir/"
@@ -27,14 +27,14 @@ _COMPANIONS = (
 )
 _COMPANION_FOLDERS = frozenset(_COMPANIONS.split("/"))
 _COMPANION_FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory", ".localized"))
-_UNFINISHED = re.compile(r"\.tmp-[0-9a-f]{32}")  # what a kill leaves of `atomic_write`
-_APPLE_DOUBLE = b"\0\x05\x16\x07"  # what macOS keeps beside a file on other systems' disks: RFC 1740
-# Files that begin so hold no sound and need no decoder to tell: pictures, documents, archives, programs.
+_UNFINISHED = re.compile(r"\.tmp-[0-9a-f]{32}")  # left over where `atomic_write` was killed
+_APPLE_DOUBLE = b"\0\x05\x16\x07"  # kept by macOS beside a file on other systems' disks: RFC 1740
+# First bytes of files without sound, which no decoder need try: pictures, documents, archives, programs.
 _OTHER_CONTENT = (
     *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"%PDF", b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"),
     *(b"SQLite format 3", b"\x7fELF", b"MZ", b"<?xml", b"<!DOCTYPE", b"{\\rtf", b"\x93NUMPY", _APPLE_DOUBLE),
 )
-_NAMED = 3  # of what is passed over
+_NAMED = 3  # names shown of those that are passed over
 
 OnFailure = Callable[[Failure], None]
 
@@ -44,8 +44,8 @@ class Listing:
     """The files below a folder, as paths relative to it, separated by "/", sorted.
 
     Attributes:
-        audio: those that hold sound, or should by their name.
-        passed_over: files that hold none, and folders (with "/" behind) of other programs.
+        audio: files that hold sound, or should according to their extension.
+        passed_over: files without sound, and folders of other programs (these end with "/").
     """
 
     audio: tuple[str, ...]
@@ -53,7 +53,7 @@ class Listing:
 
 
 def is_audio_name(name: str) -> bool:
-    """Whether `name` has the ending of an audio or video file; blanks behind it do not count."""
+    """Whether `name` has the extension of an audio or video file; trailing blanks do not count."""
     return _ending(name) in AUDIO_EXTENSIONS
 
 
@@ -66,19 +66,19 @@ def find_audio(
 ) -> Listing:
     """All audio files under `root`.
 
-    A name may be anything: ".38 Special" is a singer. What is a companion of other programs is passed over
-    (AppleDouble files, .DS_Store, thumbnails, folders of trash and of version control), and what has no
-    ending of an audio or video file where its content does not decode. Symbolic links are followed, except
-    to a folder that they lie in.
+    A name may be anything: ".38 Special" is a singer. Files and folders of other programs are passed over
+    (AppleDouble files, .DS_Store, thumbnails, trash, version control). So are files without the extension of
+    an audio or video file, unless their content decodes. Symbolic links are followed, except a link to a
+    folder that contains the link.
 
     Args:
         root: a folder.
-        on_failure: is called with every folder that cannot be listed and every link to nothing;
-            without it the first of them is raised.
+        on_failure: is called with every folder that cannot be listed and every broken link; None: the first
+            of them is raised.
         on_look: is called for each file and folder that is looked at.
 
     Raises:
-        SingeridError: `root` is no folder or cannot be listed.
+        SingeridError: `root` is not a folder or cannot be listed.
     """
     if not root.is_dir():
         problem = "is a file" if root.exists() else "does not exist"
@@ -94,14 +94,14 @@ def find_audio(
 
 
 def raise_failure(failure: Failure) -> None:
-    """What is done about a failure where nobody wants to be told: it is raised as a SingeridError."""
+    """Raise a failure as a SingeridError; used if the caller gives no `on_failure`."""
     raise SingeridError(str(failure))
 
 
 def passed_over_text(names: Sequence[str]) -> str:
-    """What to say of names that were passed over, with a few of them: "passed over 12 without sound: ...".
+    """Notice of the names that were passed over, with a few of them: "passed over 12 without sound: ...".
 
-    Folders of other programs, trash above all, may hold sound; they are told beside the files.
+    Folders of other programs, such as trash, may hold sound, so they are listed apart from the files.
     """
     folders = [name for name in names if name.endswith("/")]
     files = [name for name in names if not name.endswith("/")]
@@ -116,7 +116,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def is_listed(path: Path, root: Path) -> bool:
-    """Whether `find_audio(root)` would give a file that lies below `root`."""
+    """Whether `find_audio(root)` would list `path`, a file below `root`."""
     folders = [folder for folder in path.parents if folder != root and folder.is_relative_to(root)]
     return path.is_file() and _holds_sound(path) and not any(map(_is_companion_folder, folders))
 
@@ -129,7 +129,7 @@ def _walk(
     passed_over: list[str],
     on_look: Callable[[], None],
 ) -> Iterator[str]:
-    """Audio files below `folder`, whose path from the root is `parts`; it lies in the folders `above`."""
+    """Yield audio files below `folder`; `parts` is its path from the root, `above` the folders around it."""
     status = folder.stat()
     above |= {(status.st_dev, status.st_ino)}
     with os.scandir(folder) as entries:
@@ -147,7 +147,7 @@ def _walk(
                     yield from _walk(folder / entry.name, path, above, fail, passed_over, on_look)
             elif not entry.is_file():
                 if entry.is_symlink() and is_audio_name(entry.name):
-                    fail(Failure("/".join(path), "is a link to nothing; mend or remove it"))
+                    fail(Failure("/".join(path), "is a broken link; mend or remove it"))
             elif _holds_sound(folder / entry.name):
                 yield "/".join(path)
             else:
@@ -165,7 +165,7 @@ def _is_companion_folder(folder: Path) -> bool:
 
 
 def _holds_sound(path: Path) -> bool:
-    """Whether a file is to be taken: by its ending, else by its content."""
+    """Whether a file counts as audio: by its extension, or else by its content."""
     if path.name.lower() in _COMPANION_FILES or _UNFINISHED.fullmatch(path.name):
         return False
     named = is_audio_name(path.name)
@@ -176,7 +176,7 @@ def _holds_sound(path: Path) -> bool:
         with path.open("rb") as file:
             start = file.read(512)
     except OSError:
-        return named  # that it cannot be read is told when it is to be decoded
+        return named  # the error is reported when the file is decoded
     if not start or start.startswith(_APPLE_DOUBLE) or (may_be_text and _is_text(start)):
         return False
     if named:
@@ -189,11 +189,11 @@ def _holds_sound(path: Path) -> bool:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether a file that begins so is text: UTF-8 without control characters."""
+    """Whether the first bytes of a file, `start`, are text: UTF-8 without control characters."""
     try:
         text = start.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.end < len(start) or error.start < len(start) - 4:  # not just cut in a character
+        if error.end < len(start) or error.start < len(start) - 4:  # not just a character that is cut off
             return False
         text = start[: error.start].decode("utf-8")
     return not any(ord(character) < 32 and character not in "\t\n\r\f\x1b" for character in text)
@@ -202,15 +202,15 @@ def _is_text(start: bytes) -> bool:
 def find_files(
     paths: Sequence[Path], on_failure: OnFailure, on_look: Callable[[], None] = lambda: None
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Files as they are, and all audio and video files below folders, sorted within each folder.
+    """The given files, and all audio and video files below the given folders, sorted within each folder.
 
     Args:
         paths: files and folders.
-        on_failure: is called with what cannot be listed, and with folders that hold no such file.
+        on_failure: is called with each path that cannot be listed, and with each folder without audio files.
         on_look: is called for each file and folder that is looked at.
 
     Returns:
-        The files, and the names of what was passed over in the folders.
+        The files, and the names that were passed over in the folders.
     """
     files: list[Path] = []
     passed_over: list[str] = []

@@ -1,6 +1,6 @@
 """The mel scale and its filters, equal to librosa's bit for bit.
 
-librosa takes seconds to import, and these few lines are all that a spectrogram wants of it. The scale is
+librosa takes seconds to import, and these few lines are all that a spectrogram needs of it. The scale is
 Slaney's (Auditory Toolbox, Interval Research Technical Report 1998-010): linear up to 1 kHz, 200 / 3 Hz a
 mel, then logarithmic, 27 mels from 1 kHz to 6.4 kHz.
 """
@@ -34,7 +34,7 @@ def mel_frequencies(n_mels: int, highest_hz: float = _HIGHEST_HZ) -> NDArray[np.
 
 @cache
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> NDArray[np.float32]:
-    """Triangles over the bins of a spectrum, (n_mels, 1 + n_fft // 2), each of the same area; read-only.
+    """Triangular filters over the bins of a spectrum, (n_mels, 1 + n_fft // 2), of equal area; read-only.
 
     Band b rises from corner b, peaks at corner b + 1 and falls to corner b + 2 of n_mels + 2 frequencies
     equally spaced on the mel scale up to half the sample rate. Equal to `librosa.filters.mel`.
@@ -44,7 +44,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> NDArray[np.float32
     distances = corners[:, None] - np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
     rising = -distances[:-2] / widths[:-1]
     falling = distances[2:] / widths[1:]
-    # In this order of roundings, as librosa has it.
+    # Computed in the order of librosa, for the same rounding.
     filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     filters *= (2.0 / (corners[2:] - corners[:-2]))[:, None]
     filters.flags.writeable = False

@@ -19,8 +19,8 @@ class Overview:
     """The log-mel spectrogram of a recording, in columns for a picture.
 
     Attributes:
-        mel: (H, W) float32 in dB, each column the mean of its frames, floored below the loudest one.
-        column_seconds: duration of a column; the last may stand for less.
+        mel: (H, W) float32 in dB, each column the mean of its frames, with a floor below the loudest value.
+        column_seconds: duration of a column; the last one may cover less.
     """
 
     mel: NDArray[np.float32]
@@ -28,15 +28,16 @@ class Overview:
 
 
 def overview(read: Read, most: int = 2000, config: FeatureConfig | None = None) -> Overview:
-    """Listen to a recording once; memory does not grow with its length.
+    """The overview of a recording, which is read once; memory does not grow with its length.
 
     Args:
-        read: its sound at the configuration's rate.
-        most: columns at most; of a recording that has so many frames there are at least half of them.
+        read: reads its sound at the configuration's sample rate.
+        most: largest number of columns; a recording with at least as many frames gets at least half as many
+            columns.
         config: the front end; None: the default.
 
     Raises:
-        Whatever `read` raises; ValueError where there is no sound.
+        Whatever `read` raises; ValueError if there is no sound.
     """
     config = config or FeatureConfig()
     chunks = stream_decibels(read(), LogMel(config))
@@ -46,20 +47,20 @@ def overview(read: Read, most: int = 2000, config: FeatureConfig | None = None) 
 
 
 def condensed(chunks: Iterable[NDArray[np.float32]], most: int) -> tuple[NDArray[np.float32], int]:
-    """Means over so many neighbouring columns each that at most `most` are left: (H, W), and how many.
+    """Average groups of neighbouring columns so that at most `most` are left: (H, W), and columns per group.
 
-    That number is a power of two, found on the way: the length need not be known before.
+    The size of a group is a power of two, found on the way: the length need not be known beforehand.
 
     Args:
         chunks: (H, any number), in order.
-        most: columns at most, 2 or more.
+        most: largest number of columns, 2 or more.
 
     >>> means, each = condensed([np.arange(5.0)[None], np.arange(5.0, 9.0)[None]], most=4)
     >>> means.tolist(), each
     ([[1.5, 5.5, 8.0]], 4)
     """
     held: NDArray[np.float32] | None = None
-    rest: NDArray[np.float32] | None = None  # fewer than make a column
+    rest: NDArray[np.float32] | None = None  # fewer columns than a group has
     each = 1
     for chunk in chunks:
         rest = chunk if rest is None else np.concatenate((rest, chunk), axis=1)
@@ -67,7 +68,7 @@ def condensed(chunks: Iterable[NDArray[np.float32]], most: int) -> tuple[NDArray
         means = _means(rest[:, :whole], each)
         rest = rest[:, whole:]
         held = means if held is None else np.concatenate((held, means), axis=1)
-        # One column is kept for the rest.
+        # One column is reserved for the rest.
         while held.shape[1] > most - 1:
             even = held.shape[1] - held.shape[1] % 2
             odd = np.repeat(held[:, even:], each, axis=1)

@@ -1,4 +1,4 @@
-"""Sound that is read more than once: decoded once, and on disk while it is needed."""
+"""Scratch files for sound that is read more than once: decoded once, and kept on disk while it is needed."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -14,11 +14,11 @@ _BLOCK = 1 << 18  # samples read at a time
 
 
 def keep(blocks: Iterable[Samples], file: Path) -> Read:
-    """Write a sound to a scratch file, and give what reads it as often as wished while the file is there.
+    """Write a sound to a scratch file; returns a function that reads it, as often as needed.
 
     Args:
         blocks: mono samples, float32; read to their end now.
-        file: where to; its folder is made when missing, and the caller removes it.
+        file: the scratch file; its folder is made when missing. The caller removes the file.
 
     Raises:
         SingeridError: the file cannot be written.

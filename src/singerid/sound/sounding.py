@@ -1,4 +1,4 @@
-"""Where a stem sounds: the stretches in which it is loud enough."""
+"""Where a stem sounds: the stretches of time in which it is loud enough."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELL_SECONDS = 0.02
-FLOOR_DB = -25.0  # against the stem's loud cells: softly sung notes lie above, the room's echo soon below
-LOUD_SHARE = 0.01  # of the cells are as loud as the loud ones, or louder: one pop does not decide
-PAUSE_SECONDS = 0.25  # a consonant or a breath; a stretch goes on over what is shorter
+FLOOR_DB = -25.0  # relative to the stem's loud cells: soft singing lies above, room echo soon below
+LOUD_SHARE = 0.01  # share of the cells that count as the loud ones: a single pop does not decide
+PAUSE_SECONDS = 0.25  # shorter pauses, such as a consonant or a breath, do not end a stretch
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """From one moment to another, in seconds."""
+    """A stretch of time, in seconds."""
 
     start_s: float
     end_s: float
 
 
 def sounding(samples: NDArray[np.float32], sample_rate: int) -> list[Stretch]:
-    """Where one voice sounds in a stem that holds nothing else.
+    """The stretches in which a voice sounds, in a stem that holds nothing else.
 
-    The stem is cut into cells of 20 ms. One sounds where its power lies less than 25 dB below the power that
+    The stem is cut into cells of 20 ms. A cell sounds if its power is less than 25 dB below the power that
     one cell in a hundred reaches; pauses under 0.25 s do not end a stretch. The last cell may be shorter.
 
     Args:
@@ -30,7 +30,7 @@ def sounding(samples: NDArray[np.float32], sample_rate: int) -> list[Stretch]:
         sample_rate: in Hz.
 
     Returns:
-        Stretches in order, with pauses of 0.25 s or more between; none where all is silent.
+        Stretches in order, with pauses of 0.25 s or more between them; an empty list if all is silent.
 
     >>> stem = np.repeat(np.array([0, 1, 0, 1, 0, 1], np.float32), [500, 1000, 100, 400, 400, 200])
     >>> sounding(stem, 1000)
@@ -47,7 +47,7 @@ def sounding(samples: NDArray[np.float32], sample_rate: int) -> list[Stretch]:
     if len(heard) == 0:
         return []
     ends = np.minimum((heard + 1) * size, len(samples))
-    # A pause lies where the next cell that sounds begins late.
+    # A pause: the next cell that sounds begins too late to continue the stretch.
     breaks = np.flatnonzero(starts[heard[1:]] - ends[:-1] >= PAUSE_SECONDS * sample_rate)
     firsts = starts[heard[np.append(0, breaks + 1)]]
     lasts = ends[np.append(breaks, len(heard) - 1)]

@@ -172,7 +172,7 @@ def test_a_release_is_fetched_and_checked(site, weights, tmp_path, monkeypatch):
     for seed, target in enumerate(TARGETS):
         for key, value in small_network(seed).state_dict().items():
             assert torch.equal(network.target_models[target].state_dict()[key], value)
-    with pytest.raises(SingeridError, match=r"cannot be downloaded .*bass-00000000\.pth.*--weights") as error:
+    with pytest.raises(SingeridError, match=r"cannot be downloaded .*bass-00000000\.pth.*`weights`") as error:
         fetch_release("small", Release(address, {**digests, "bass": "00000000"}, licence="MIT"))
     assert address in str(error.value)
 
@@ -227,7 +227,7 @@ FAULTS = {
     ),
     "bad settings": (
         lambda folder: (folder / "separator.json").write_text('{"nfft": 1024}'),
-        r"separator\.json: are no settings of a stereo Open-Unmix",
+        r"separator\.json: holds no settings of a stereo Open-Unmix",
     ),
     "mono": (
         lambda folder: (folder / "separator.json").write_text(json.dumps(SMALL | {"nb_channels": 1})),
@@ -235,7 +235,7 @@ FAULTS = {
     ),
     "hop": (
         lambda folder: (folder / "separator.json").write_text(json.dumps(SMALL | {"nhop": 0})),
-        r"separator\.json: are no settings",
+        r"separator\.json: holds no settings",
     ),
 }
 
@@ -254,7 +254,7 @@ def test_weights_of_the_other_release_are_not_taken_for_these(weights, monkeypat
     digest = next(weights.glob("vocals-*.pth")).stem.removeprefix("vocals-")
     other = replace(RELEASES["umxl"], digests={**RELEASES["umxl"].digests, "vocals": digest})
     monkeypatch.setitem(open_unmix_weights.RELEASES, "umxl", other)
-    with pytest.raises(SingeridError, match="holds weights of umxl; choose --vocals umxl"):
+    with pytest.raises(SingeridError, match="holds weights of umxl; choose the separator umxl"):
         open_separator("open-unmix", weights=weights)
     assert open_separator("umxl", weights=weights).name == "umxl"
 

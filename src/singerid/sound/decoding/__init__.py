@@ -1,1 +1,1 @@
-"""From a file to pieces of its sound: which decoder, and what no decoder reads alone."""
+"""Decode files into pieces of sound: which decoder to use, and how to read files that decoders misread."""

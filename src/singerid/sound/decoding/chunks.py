@@ -1,4 +1,4 @@
-"""Files made of chunks, each with its name and its size before it: WAV and its kin, AIFF and CAF."""
+"""Files made of chunks, each of which begins with its name and size: WAV and its variants, AIFF, CAF."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 from singerid.sound.decoding.view import FileView
 
 MOST_CHUNKS = 1000  # more than any file has
-WAVES = (b"RIFF", b"RIFX", b"RF64", b"BW64")  # how WAV and its kin begin: big-endian, and of more than 4 GiB
+WAVES = (b"RIFF", b"RIFX", b"RF64", b"BW64")  # RIFX: big-endian; RF64, BW64: over 4 GiB
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Layout:
     """How the chunks of a file are written.
 
     Attributes:
-        start: of the first one.
-        order: of the bytes of a size.
-        width: of a size in bytes. Behind a chunk of an odd size of 4 bytes stands one byte more.
+        start: position of the first chunk.
+        order: byte order of a size.
+        width: number of bytes of a size. If it is 4, a padding byte follows each chunk of odd size.
     """
 
     start: int
@@ -25,20 +25,20 @@ class Layout:
     width: int
 
     def number(self, content: bytes) -> int:
-        """The number that the bytes stand for."""
+        """The bytes as a number."""
         return int.from_bytes(content, self.order)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk, as its header says.
+    """One chunk, as its header declares it.
 
     Attributes:
         name: four bytes.
         field: position of its size.
-        start: of its content.
-        size: of its content in bytes.
-        end: where the next one begins.
+        start: position of its content.
+        size: bytes of its content.
+        end: position of the next chunk.
     """
 
     name: bytes
@@ -49,7 +49,7 @@ class Chunk:
 
 
 def layout_of(file: FileView) -> Layout | None:
-    """How the chunks of a file are written, by its first bytes; None: it is not made of chunks."""
+    """How the chunks of a file are written, from its first bytes; None: it is not made of chunks."""
     head = file.at(0, 12)
     if is_wave(head):
         return Layout(12, "big" if head[:4] == b"RIFX" else "little", 4)
@@ -59,12 +59,12 @@ def layout_of(file: FileView) -> Layout | None:
 
 
 def is_wave(head: bytes) -> bool:
-    """Whether a file that begins so is WAV or one of its kin."""
+    """Whether the first bytes of a file, `head`, are those of WAV or one of its variants."""
     return head[:4] in WAVES and head[8:12] == b"WAVE"
 
 
 def chunk_at(file: FileView, position: int, layout: Layout) -> Chunk | None:
-    """The chunk whose header stands there; None where the file ends before that header does."""
+    """The chunk whose header is at `position`; None if the file ends within that header."""
     start = position + 4 + layout.width
     header = file.at(position, 4 + layout.width)
     if len(header) < 4 + layout.width:
@@ -75,7 +75,7 @@ def chunk_at(file: FileView, position: int, layout: Layout) -> Chunk | None:
 
 
 def chunks(file: FileView, position: int, layout: Layout) -> Iterator[Chunk]:
-    """The chunks from a position on, as far as the file goes."""
+    """Yield the chunks from `position` to the end of the file."""
     for _ in range(MOST_CHUNKS):
         chunk = chunk_at(file, position, layout)
         if chunk is None:
@@ -85,5 +85,5 @@ def chunks(file: FileView, position: int, layout: Layout) -> Iterator[Chunk]:
 
 
 def find_chunk(file: FileView, name: bytes, layout: Layout) -> Chunk | None:
-    """The first chunk of a name; None: there is none."""
+    """The first chunk with this name; None if there is none."""
     return next((chunk for chunk in chunks(file, layout.start, layout) if chunk.name == name), None)

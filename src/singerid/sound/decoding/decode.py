@@ -1,6 +1,6 @@
-"""Which decoder: libsndfile or FFmpeg, and both where the first does not come to the end.
+"""Choose the decoder: libsndfile or FFmpeg, or both if libsndfile does not reach the end.
 
-What a file is, its content decides, never its name.
+The content of a file decides its format; its name never does.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from singerid.sound.files import AudioError, open_file
 from singerid.sound.levels import full_scale, scale_notice, silenced, usual_peak
 from singerid.text import counted
 
-# Beyond these it is the header that is damaged: samples at 1 Hz would become millions each.
+# Rates beyond these come from a damaged header: at 1 Hz, each sample would become thousands.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
-# Of samples that are no numbers to use; more are no damage, but a program that went wrong.
+# Largest share of invalid samples that counts as damage; more of them mean that a program wrote a wrong file.
 _MOST_UNUSABLE = 0.01
 
 
 def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
-    """Yield the sound of a file: (rate, samples of shape (samples, channels)); both may change in between.
+    """Yield a file's sound as (rate, samples (samples, channels)); rate and channels may change in between.
 
     Args:
         path: the file.
-        warn: is called at the end, once, where the file is damaged or cut short; and at the start where its
-            numbers are not at full scale.
+        warn: is called once at the end if the file is damaged or cut short, and at the start if full scale is
+            not 1.
 
     Raises:
         AudioError: as `audio.read_blocks`.
@@ -40,7 +40,7 @@ def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
         scale: float | None = None
         for rate, samples in _usable(path, _sound(path, FileView(opened), progress), warn):
             if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-                raise AudioError(path, f"tells a sample rate of {rate:,} Hz; export it again")
+                raise AudioError(path, f"declares a sample rate of {rate:,} Hz; export it again")
             if scale is None:
                 scale = 1.0
                 if progress.is_float:
@@ -58,7 +58,7 @@ def decoded(path: Path, warn: Warn) -> Iterator[Piece]:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether some sound decodes of a file, whatever its name."""
+    """Whether any sound can be decoded from a file, whatever its name."""
     try:
         with open_file(path) as opened:
             file = FileView(opened)
@@ -112,7 +112,7 @@ def _by_both(view: FileView, ending: str, progress: Progress) -> Iterator[Piece]
     given = progress.frames - before
     if not progress.damaged and (given >= expected or not progress.missing):
         return
-    # FFmpeg goes on behind damage, and is not confused by tags behind the sound.
+    # FFmpeg continues after damage, and is not confused by tags after the sound.
     own = Progress()
     try:
         for rate, samples in _behind(by_ffmpeg(view, ending, own), given):
@@ -125,7 +125,7 @@ def _by_both(view: FileView, ending: str, progress: Progress) -> Iterator[Piece]
 
 
 def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
-    """The pieces without so many frames at their start."""
+    """Yield the pieces without the first `frames` frames."""
     for rate, samples in pieces:
         if frames < len(samples):
             yield rate, samples[frames:]
@@ -133,7 +133,7 @@ def _behind(pieces: Iterator[Piece], frames: int) -> Iterator[Piece]:
 
 
 def _usable(path: Path, pieces: Iterator[Piece], warn: Warn) -> Iterator[Piece]:
-    """The pieces with silence in place of the few samples that are no numbers to use, which is told."""
+    """Yield the pieces with a few invalid samples replaced by silence, and warn about them."""
     total = unusable = 0
     for rate, given in pieces:
         samples, count = silenced(given)
@@ -141,14 +141,14 @@ def _usable(path: Path, pieces: Iterator[Piece], warn: Warn) -> Iterator[Piece]:
         unusable += count
         yield rate, samples
     if unusable > _MOST_UNUSABLE * total:
-        raise AudioError(path, "holds samples that are NaN, infinite or absurd; export it again")
+        raise AudioError(path, "holds samples that are NaN, infinite or absurdly large; export it again")
     if unusable:
         warn(
-            f"holds {counted(unusable, 'sample')} of no use (NaN, infinite or absurd), heard as silence: "
-            "export it again if you can"
+            f"holds {counted(unusable, 'invalid sample')} (NaN, infinite or absurdly large), replaced by "
+            "silence: export it again if you can"
         )
 
 
 def _ending(path: Path) -> str:
-    """The ending of a file's name, as programs mean it: in lower case, blanks behind it left out."""
+    """The extension of a file's name, without the dot, in lower case, without trailing blanks."""
     return Path(path.name.strip().lower()).suffix.removeprefix(".")

@@ -1,4 +1,4 @@
-"""Decoding by FFmpeg (PyAV): mp3, m4a, wma, the sound of video files, and what libsndfile errs on."""
+"""Decode with FFmpeg (PyAV): mp3, m4a, wma, the sound of video files, and files that libsndfile fails on."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from singerid.sound.decoding import mpeg
 from singerid.sound.decoding.pieces import MISSING_SECONDS, PIECE_FRAMES, Piece, Progress, Samples
 from singerid.sound.decoding.view import FileView
 
-# Containers of bare frames: FFmpeg estimates their duration, and takes any other byte for damaged sound.
+# Formats without a container: FFmpeg estimates their duration, and takes all bytes between frames for damage.
 _BARE_FRAMES = frozenset(("mp3", "aac", "ac3", "eac3", "dts", "loas", "truehd"))
-# Their clock may start anywhere and jump: a duration made of it means nothing.
+# The clock of these formats may start anywhere and jump: a duration computed from it means nothing.
 _TRANSPORTS = frozenset(("mpegts", "mpeg"))
-# Their duration is the time of their end, not that of their sound: it may start later than at 0.
+# The duration of these formats is the time at which the sound ends; the sound may start later than at 0.
 _FROM_ZERO = frozenset(("matroska", "webm", "asf", "flv", "nut"))
-# For a second try by name: what has no sign at its start, or one that is easily lost.
+# For a second try by the file's name: formats with no signature at their start, or one that is easily lost.
 _FORMAT_OF_ENDING = {
     **dict.fromkeys(("mp1", "mp2", "mp3", "mpa", "m2a", "m3a"), "mp3"),
     **dict.fromkeys(("aac", "adts"), "aac"),
@@ -29,30 +29,30 @@ _FORMAT_OF_ENDING = {
 }
 
 _LEAST_TAG = 32  # bytes
-# Packets in a row that do not decode, before nothing more is hoped for: four minutes of AAC have as many.
+# Decoding stops after this many packets in a row have failed: four minutes of AAC have as many.
 _MOST_FAILED = 10_000
 
 
 class NotDecoded(Exception):
-    """FFmpeg gets no sound out of a file; the message is the reason and the remedy."""
+    """FFmpeg decodes no sound from a file; the message states the reason and the remedy."""
 
 
 def by_ffmpeg(
     file: FileView, ending: str, progress: Progress, options: Mapping[str, str] | None = None
 ) -> Iterator[Piece]:
-    """Yield the pieces of a file's sound; damaged ones are passed over.
+    """Yield the pieces of a file's sound; damaged ones are skipped.
 
-    What the file is, its content decides. Where that gives nothing from the start on, frames are looked for
-    behind what the file begins with, and then the name is asked.
+    The content of the file decides its format. If that gives no sound from the start, frames are searched for
+    further on, and then the extension of the name is tried.
 
     Args:
         file: where to read.
-        ending: of the file's name, "mp3" for example.
-        progress: is told what becomes of it.
+        ending: extension of the file's name, for example "mp3".
+        progress: is updated while the file is decoded.
         options: of FFmpeg's demuxer.
 
     Raises:
-        NotDecoded: no sound decodes.
+        NotDecoded: no sound can be decoded.
     """
     reason: NotDecoded | None = None
     for way in _tries(file, ending):
@@ -82,8 +82,8 @@ class _Try:
 
     Attributes:
         file: where to read.
-        format: which FFmpeg is told; None: it finds out.
-        from_start: it must decode from its start on.
+        format: the format that FFmpeg is given; None: FFmpeg finds it out.
+        from_start: whether sound must be decoded from the start of the file.
     """
 
     file: FileView
@@ -109,7 +109,7 @@ def _frames_from(file: FileView, start: int) -> _Try:
 
 
 def has_sound(file: FileView, ending: str) -> bool:
-    """Whether FFmpeg decodes some sound of a file."""
+    """Whether FFmpeg can decode any sound from a file."""
     try:
         return next(by_ffmpeg(file, ending, Progress()), None) is not None
     except NotDecoded:
@@ -117,14 +117,14 @@ def has_sound(file: FileView, ending: str) -> bool:
 
 
 def packets(file: FileView, ending: str) -> Iterator[bytes]:
-    """Yield the packets of a file's sound, undecoded; what is no sound is left out, and so is damage.
+    """Yield the undecoded packets of a file's sound; bytes that are no sound, and damage, are left out.
 
     Args:
         file: where to read.
-        ending: of the file's name, "mp3" for example.
+        ending: extension of the file's name, for example "mp3".
 
     Raises:
-        NotDecoded: the file holds no sound that FFmpeg finds.
+        NotDecoded: FFmpeg finds no sound in the file.
     """
     reason: NotDecoded | None = None
     for way in _tries(file, ending):
@@ -155,20 +155,20 @@ def _packets(way: _Try) -> Iterator[bytes]:
                     if content:
                         yield content
                 return
-            except IndexError:  # of a stream that begins in the middle, PyAV knows nothing
+            except IndexError:  # PyAV does not know a stream that begins in the middle of the file
                 demuxed = container.demux(stream)
             except av.FFmpegError:
                 continue
 
 
 def _opened(way: _Try, options: Mapping[str, str]) -> Any:
-    """A container, open; raises NotDecoded."""
+    """The opened container; raises NotDecoded."""
     import av
 
     way.file.seek(0)
     try:
-        # An open file instead of a name, and no protocol allowed: a playlist that names other files
-        # or addresses stays unread.
+        # FFmpeg gets an open file instead of a name, and may use no protocol: it cannot open the files or
+        # addresses that a playlist names.
         return av.open(
             way.file,
             format=way.format,
@@ -180,7 +180,7 @@ def _opened(way: _Try, options: Mapping[str, str]) -> Any:
 
 
 def _sound_track(container: Any) -> Any:
-    """The sound track that is heard; raises NotDecoded."""
+    """The sound track to decode; raises NotDecoded."""
     stream = container.streams.best("audio")
     if stream is None:
         raise NotDecoded("has no sound track; remove it or choose another file")
@@ -204,13 +204,13 @@ def _decoded(way: _Try, progress: Progress, options: Mapping[str, str]) -> Itera
 
 
 def _holds_floats(codec: Any) -> bool:
-    """Whether the file itself holds floating-point numbers; most decoders give them, at full scale 1."""
+    """Whether the file itself holds floating-point samples; most decoders give them, with full scale 1."""
     may_hold_them = codec.name == "wavpack" and codec.format is not None
     return codec.name.startswith("pcm_f") or (may_hold_them and codec.format.name.startswith("flt"))
 
 
 def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Iterator[Any]:
-    """Yield the `av.AudioFrame`s of a sound track; a damaged packet is passed over."""
+    """Yield the `av.AudioFrame`s of a sound track; damaged packets are skipped."""
     import av
 
     rest = _Rest(way.file) if _names(container) & _BARE_FRAMES else None
@@ -224,13 +224,13 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
             packet = next(packets, None)
             decoded = packet.decode() if packet else []
             more = packet is not None
-        except IndexError:  # of a stream that begins in the middle, PyAV knows nothing
+        except IndexError:  # PyAV does not know a stream that begins in the middle of the file
             packets = container.demux(stream)
             continue
         except av.FFmpegError:
             if way.from_start and rest is not None and progress.frames == before:
-                raise NotDecoded("does not begin with sound; remove what stands before it") from None
-            is_empty = packet is not None and packet.size == 0  # as a container's index is
+                raise NotDecoded("does not begin with sound; remove the bytes before it") from None
+            is_empty = packet is not None and packet.size == 0  # for example a container's index
             is_rest = rest is not None and rest.explains(packet)
             progress.damaged = progress.damaged or not (is_empty or is_rest)
             failed += 1
@@ -242,7 +242,7 @@ def _frames(container: Any, stream: Any, way: _Try, progress: Progress) -> Itera
 
 
 class _Rest:
-    """What lies between the frames of a file, looked at when something does not decode."""
+    """The bytes between the frames of a file; they are searched only if something does not decode."""
 
     def __init__(self, file: FileView) -> None:
         self._file = file
@@ -252,31 +252,31 @@ class _Rest:
         return mpeg.no_sound(self._file)
 
     def explains(self, packet: Any) -> bool:
-        """Whether a packet that does not decode is no sound at all."""
+        """Whether a packet that does not decode is not sound at all."""
         if packet is None or packet.pos is None:
             return False
         first, end = packet.pos, packet.pos + packet.size
         return any(start < end and first < stop for start, stop in self._parts)
 
     def sound_of(self, packet: Any) -> bytes:
-        """What of a packet is sound: remains may be joined to its end."""
+        """The part of a packet that is sound; other bytes may follow it."""
         content = bytes(packet)
         if packet.pos is None:
             return content
-        # Fewer bytes than the least tag are the padding of a frame.
+        # Parts smaller than the smallest tag are the padding of a frame.
         tags = [part for part in self._parts if part[1] - part[0] >= _LEAST_TAG]
         starts = (start - packet.pos for start, stop in tags if stop > packet.pos)
         return content[: max(0, min(starts, default=len(content)))]
 
 
 def _joined(frames: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield (rate, `av.AudioFrame`) of many short frames each, of one kind."""
+    """Yield (rate, `av.AudioFrame`), each joined from many short frames of one kind."""
     import av
 
     for (rate, *_), group in groupby(frames, key=_kind):
         queue = av.AudioFifo()
         for frame in group:
-            frame.pts = None  # whether there are gaps in time is not asked
+            frame.pts = None  # gaps in time are ignored
             queue.write(frame)
             if queue.samples >= PIECE_FRAMES:
                 yield rate, queue.read()
@@ -285,7 +285,7 @@ def _joined(frames: Iterable[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def _kind(frame: Any) -> tuple[int, str, str]:
-    """What an `av.AudioFifo` wants to be the same of all its frames."""
+    """The properties that all frames of an `av.AudioFifo` must share."""
     return frame.sample_rate, frame.format.name, frame.layout.name
 
 
@@ -302,7 +302,7 @@ def _channels(frame: Any) -> Samples:
 
 
 def _declared_seconds(container: Any, stream: Any, file: FileView) -> float:
-    """Duration of the sound by the file's headers; 0 where they do not say."""
+    """Duration of the sound that the file's headers declare; 0 if they declare none."""
     names = _names(container)
     if names & _BARE_FRAMES:
         return mpeg.declared_seconds(file)

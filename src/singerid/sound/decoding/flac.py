@@ -1,4 +1,4 @@
-"""FLAC files whose header tells of fewer samples than they have: libsndfile stops there.
+"""FLAC files whose header declares fewer samples than they hold: libsndfile would stop there.
 
 Source: RFC 9639, sections 8.2 (streaminfo) and 9.1 (frame header).
 """
@@ -19,11 +19,11 @@ _TOTAL = 21  # position of five bytes; the 36 lower bits are the number of sampl
 
 @dataclass(frozen=True)
 class _Frame:
-    """What is asked of a frame.
+    """The properties of a frame that are needed here.
 
     Attributes:
         first: number of its first sample.
-        size: samples a channel.
+        size: samples per channel.
     """
 
     first: int
@@ -35,7 +35,7 @@ class _Frame:
 
 
 def with_all_samples(file: FileView) -> FileView | None:
-    """The file whose header tells of all its samples; None where it does so, or does not tell a number."""
+    """The file with a header that declares all its samples; None if it does already, or declares none."""
     header = file.at(0, _TOTAL + 5)
     if len(header) < _TOTAL + 5 or header[:4] != b"fLaC" or header[4] & 0x7F:
         return None
@@ -49,7 +49,7 @@ def with_all_samples(file: FileView) -> FileView | None:
 
 
 def _begins_at_0(file: FileView) -> bool:
-    """Whether the first frame is the first of its stream: what was cut out of the middle counts on."""
+    """Whether the first frame is the first of its stream; a part cut from the middle has later numbers."""
     position = 4
     for _ in range(_BLOCKS):
         header = file.at(position, 4)
@@ -61,9 +61,10 @@ def _begins_at_0(file: FileView) -> bool:
 
 
 def _end(file: FileView, largest: int) -> int | None:
-    """Number of samples up to the end of the last frame; None where that is not found.
+    """Number of samples up to the end of the last frame; None if it is not found.
 
-    A header may stand in a frame by chance: of two that follow each other the numbers do so, too.
+    Bytes within a frame may look like a header by chance. So a frame counts only if its number follows on
+    from that of an earlier one.
     """
     before: set[int] = set()
     end = None
@@ -84,7 +85,7 @@ def _frames(file: FileView, largest: int) -> Iterator[_Frame]:
 
 
 def _frame(header: bytes, largest: int) -> _Frame | None:
-    """The frame with this header; None where it is none."""
+    """The frame with this header; None if the bytes are not a frame header."""
     if len(header) < _HEADER_BYTES or header[3] & 1:
         return None
     coded, rate = header[2] >> 4, header[2] & 15
@@ -105,7 +106,7 @@ def _frame(header: bytes, largest: int) -> _Frame | None:
 
 
 def _number(content: bytes) -> tuple[int, int] | None:
-    """(value, bytes) of a number written as UTF-8 writes characters, up to 36 bits; None: it is none."""
+    """(value, bytes) of a number coded as UTF-8 codes characters, up to 36 bits; None: it is not one."""
     ones = 8 - (~content[0] & 0xFF).bit_length()
     if ones == 0:
         return content[0], 1

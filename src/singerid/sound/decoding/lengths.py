@@ -1,7 +1,8 @@
-"""Files whose header tells another length of the sound than they have: WAV and its kin, AIFF, AU, CAF, FLAC.
+"""Files whose header declares a wrong length of the sound: WAV and its variants, AIFF, AU, CAF, FLAC.
 
-A size of 32 bits overflows at 4 GiB, and is not known yet when a header is written into a pipe. Decoders take
-the header's word; here, what stands at and behind the end of the sound decides. What is no chunk is sound.
+A size of 32 bits overflows at 4 GiB, and a program that writes into a pipe does not know the size yet.
+Decoders trust the header. Here the bytes at the end of the sound, and after it, decide: all bytes that are
+not a chunk are sound.
 """
 
 from collections.abc import Iterator
@@ -14,22 +15,22 @@ from singerid.sound.decoding.tails import is_tail, tail_start
 from singerid.sound.decoding.view import FileView
 
 _WRAP = 2**32
-_UNKNOWN = 0x1000  # so many of the highest numbers say "not known" (FFmpeg, SoX)
-_EXTENSIBLE = 0xFFFE  # the number is that of a sub-format, further behind
+_UNKNOWN = 0x1000  # this many of the highest numbers mean "not known" (FFmpeg, SoX)
+_EXTENSIBLE = 0xFFFE  # the codec is the number of a sub-format, further on
 _LONG_WAVES = (b"RF64", b"BW64")  # a chunk before all others holds their sizes
 
 
 @dataclass(frozen=True)
 class _Data:
-    """Where the header tells the length of the sound.
+    """Where the header declares the length of the sound.
 
     Attributes:
-        field: position of that number.
-        width: its bytes.
-        order: their order.
+        field: position of the declared length.
+        width: number of its bytes.
+        order: its byte order.
         extra: bytes that it counts besides the samples.
-        start: of the samples.
-        declared: the number.
+        start: position of the samples.
+        declared: the declared length.
     """
 
     field: int
@@ -41,23 +42,23 @@ class _Data:
 
     @property
     def end(self) -> int:
-        """Of the samples, as declared."""
+        """End of the samples, as declared."""
         return self.start + max(0, self.declared - self.extra)
 
     @property
     def is_known(self) -> bool:
-        """Whether the number is not one that programs write while they do not know better."""
+        """Whether the declared length is not a placeholder for "not known"."""
         return not any(bound - _UNKNOWN <= self.declared < bound for bound in (2**31, 2**32, 2**63, 2**64))
 
 
 @dataclass(frozen=True)
 class Mended:
-    """A file whose header tells the truth.
+    """A file with a corrected header.
 
     Attributes:
         file: its view.
-        length_fits: False where the header has no room for the true length: it must not be asked then.
-        is_cut: the header told of more sound than there is.
+        length_fits: False if the true length does not fit into the header; the header must be ignored then.
+        is_cut: whether the header declared more sound than there is.
     """
 
     file: FileView
@@ -66,7 +67,7 @@ class Mended:
 
 
 def mended(file: FileView) -> Mended | None:
-    """The file with the length of sound that it has; None where the header is right."""
+    """The file with the true length of its sound in the header; None if the header is right already."""
     data = _data(file)
     if data is None:
         flac = with_all_samples(file)
@@ -83,7 +84,7 @@ def mended(file: FileView) -> Mended | None:
 
 
 def sample_bytes(file: FileView) -> tuple[int, int] | None:
-    """Where the samples of WAV and its kin, AIFF, AU or CAF begin and end; None: it is none of these."""
+    """Where the samples of WAV (and its variants), AIFF, AU or CAF begin and end; None: another format."""
     data = _data(file)
     if data is None:
         return None
@@ -95,7 +96,7 @@ def sample_bytes(file: FileView) -> tuple[int, int] | None:
 
 
 def wav_codec(file: FileView) -> int:
-    """The number of a WAV file's codec (1: PCM, 0x55: mp3); 0 where it is no WAV file."""
+    """The number of a WAV file's codec (1: PCM, 0x55: mp3); 0 if it is not a WAV file."""
     layout = layout_of(file)
     if layout is None or not is_wave(file.at(0, 12)):
         return 0
@@ -107,7 +108,7 @@ def wav_codec(file: FileView) -> int:
 
 
 def _wrapped_ends(file: FileView, declared_end: int) -> Iterator[int]:
-    """Ends of the sound if its size has lost its upper bits."""
+    """Yield possible ends of the sound if its size has overflowed 32 bits."""
     for end in range(declared_end + _WRAP, file.size, _WRAP):
         if is_tail(file, end):
             yield end
@@ -130,5 +131,5 @@ def _data(file: FileView) -> _Data | None:
         if sizes is not None and sizes.name == b"ds64":
             field = sizes.start + 8
             return _Data(field, 8, layout.order, 0, found.start, layout.number(file.at(field, 8)))
-    extra = 8 if is_aiff else 4 if head[:4] == b"caff" else 0  # of AIFF offset and block, of CAF a count
+    extra = 8 if is_aiff else 4 if head[:4] == b"caff" else 0  # AIFF: offset and block; CAF: a count
     return _Data(found.field, layout.width, layout.order, extra, found.start + extra, found.size)

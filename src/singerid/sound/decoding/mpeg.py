@@ -1,7 +1,7 @@
-"""Where the sound is in files of bare frames (mp3, mp2, AAC as ADTS), which tags and remains surround.
+"""Where the sound is in files of bare frames (mp3, mp2, AAC as ADTS), among tags and other bytes.
 
-FFmpeg takes an ID3 tag's word for its length, and what is no frame for damaged sound. Here frames are known
-by their headers: what is one is followed by its like.
+FFmpeg trusts the length that an ID3 tag declares, and takes all bytes outside of frames for damaged sound.
+Here frames are recognised by their headers: a frame is followed by more frames of the same kind.
 
 Sources: ISO/IEC 11172-3, 13818-3 (frame headers) and 13818-7 (ADTS); https://id3.org/id3v2.4.0-structure.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from singerid.sound.decoding.view import FileView
 
-# In kbit/s, by index of the header; 0 where the length of a frame is not told.
+# In kbit/s, by the index in the header; 0: the header does not give the length of a frame.
 _RATES_V1 = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -25,12 +25,12 @@ _RATES_V2 = {
 _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _SYNC = re.compile(rb"\xff[\xe0-\xff]")
 _HEADER_BYTES = 7
-# So many frames in a row are no accident: a header has about 14 bits that must agree.
+# This many frames in a row are no accident: a header has about 14 bits that must agree.
 _RUN = 6
 _SEARCHED_BYTES = 2**25  # a cover picture is smaller
 _BLOCK = 2**20
 
-# What may stand behind a tag besides frames.
+# What may follow a tag besides frames.
 _OTHER_STARTS = (
     b"fLaC",
     b"OggS",
@@ -48,9 +48,9 @@ _TAG_V1_BYTES = 128
 
 
 def sound_start(file: FileView) -> int | None:
-    """Where the frames begin of a file whose ID3 tag is not as long as it says; None: the tag is right.
+    """Where the frames begin in a file whose ID3 tag declares a wrong length; None: the tag is right.
 
-    It is right, too, where no frames are found.
+    The tag counts as right, too, if no frames are found.
     """
     if file.at(0, 3) != b"ID3":
         return None
@@ -65,7 +65,7 @@ def sound_start(file: FileView) -> int | None:
 
 
 def first_frame(file: FileView, start: int = 0) -> int | None:
-    """Position of the first of several frames in a row, from `start` on; None where there are none."""
+    """Position of the first of several frames in a row, from `start` on; None if there are none."""
     for position in range(start, min(file.size, start + _SEARCHED_BYTES), _BLOCK):
         content = file.at(position, _BLOCK + _HEADER_BYTES)
         for found in _SYNC.finditer(content, 0, _BLOCK + 1):
@@ -76,7 +76,7 @@ def first_frame(file: FileView, start: int = 0) -> int | None:
 
 
 def is_run(file: FileView, position: int) -> bool:
-    """Whether several frames of one kind follow each other from a position on, as many as there are."""
+    """Whether several frames of one kind follow each other from `position`; two at the end of a file."""
     kind = None
     for count in range(_RUN):
         frame = _frame(file.at(position, _HEADER_BYTES))
@@ -88,12 +88,12 @@ def is_run(file: FileView, position: int) -> bool:
 
 
 def is_adts(file: FileView, position: int) -> bool:
-    """Whether a frame that begins there is one of AAC."""
+    """Whether the frame that begins at `position` is one of AAC."""
     return file.at(position + 1, 1)[0] & 0xF6 == 0xF0
 
 
 def declared_seconds(file: FileView) -> float:
-    """Duration by the header that encoders of mp3 write into the first frame (Xing, Info, VBRI); 0: none."""
+    """Duration in the header that mp3 encoders write into the first frame (Xing, Info, VBRI); 0: none."""
     position = 0
     while (end := _tag_end(file, position)) is not None:
         position = end
@@ -115,10 +115,10 @@ def declared_seconds(file: FileView) -> float:
 
 
 def no_sound(file: FileView) -> tuple[tuple[int, int], ...]:
-    """Parts (start, end) of a file that are no frames and no damage either.
+    """Parts (start, end) of a file that are neither frames nor damage.
 
-    What comes before the first frame, tags wherever they are (files that were joined have theirs in the
-    middle), and zeros at the end. The file is read once.
+    These are the bytes before the first frame, all tags (joined files have some in the middle), and zeros at
+    the end. The file is read once.
     """
     found = []
     start = first_frame(file)
@@ -139,7 +139,7 @@ def _blocks(file: FileView, overlap: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _zeros_start(file: FileView) -> int:
-    """Where the zeros begin that a file ends with."""
+    """Where the zeros at the end of a file begin."""
     end = file.size
     while end > 0:
         first = max(0, end - _BLOCK)
@@ -166,7 +166,7 @@ def _any_tag_end(file: FileView, position: int, name: bytes) -> int | None:
 
 
 def _tag_end(file: FileView, position: int) -> int | None:
-    """The end of an ID3v2 tag that begins there; None where there is none or it says more than there is."""
+    """The end of the ID3v2 tag at `position`; None if there is none, or if the file ends within it."""
     header = file.at(position, 10)
     if len(header) < 10 or header[:3] != b"ID3" or header[3] not in (2, 3, 4) or header[5] & 0x0F:
         return None
@@ -178,7 +178,7 @@ def _tag_end(file: FileView, position: int) -> int | None:
 
 
 def _frame(header: bytes) -> tuple[int, tuple[int, ...], int, int] | None:
-    """(bytes, what all frames of a stream share, samples, Hz) of the frame with that header, or None."""
+    """(bytes, properties shared by all frames of a stream, samples, Hz) of a frame by its header, or None."""
     if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     if header[1] & 0xF6 == 0xF0:  # ADTS

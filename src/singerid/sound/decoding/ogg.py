@@ -10,17 +10,17 @@ from singerid.sound.decoding.view import FileView
 _HEADER_BYTES = 27
 _FIRST, _LAST = 2, 4  # flags of a page: the first of its stream, the last of its stream
 _BLOCK = 2**20
-# What the first page of a stream holds, by its codec.
+# How the content of a stream's first page begins, by codec.
 _CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ", b"fishead\0", b"\x80theora", b"BBCD")
 
 
 def links(file: FileView) -> list[FileView]:
-    """The files that a chain is made of; the file itself where it is none."""
+    """The files that a chain is made of; only the file itself if it is not a chain."""
     starts, in_headers, serials = [0], True, set[bytes]()
     position = 0
     while (page := _page(file, position)) is not None:
-        # Streams that sound at the same time begin together: their first pages come before all others. The
-        # flag alone may be damage: a new stream has another number, or the header of a codec.
+        # Streams that play at the same time begin together: their first pages come before all other pages.
+        # The flag alone may be damage: a new stream must have a new number or the header of a codec.
         is_first = page.is_first and (page.begins_codec or page.serial not in serials)
         if is_first and not in_headers:
             starts.append(position)
@@ -28,7 +28,7 @@ def links(file: FileView) -> list[FileView]:
         serials.add(page.serial)
         in_headers = is_first
         end = position + page.length
-        # A page that was cut is followed by another one within the length that it tells.
+        # If a page was cut, the next page begins within its declared length.
         position = end if file.at(end, 4) == b"OggS" else _next_page(file, position + _HEADER_BYTES)
     ends = [*starts[1:], file.size]
     return [file.part(start, end) for start, end in zip(starts, ends, strict=True)]
@@ -43,11 +43,11 @@ def ends_early(file: FileView) -> bool:
 
 @dataclass(frozen=True)
 class _Page:
-    """What is asked of a page.
+    """The properties of a page that are needed here.
 
     Attributes:
-        is_first: it says that it is the first of its stream.
-        begins_codec: it begins with what the first page of a codec's stream begins with.
+        is_first: whether it is marked as the first of its stream.
+        begins_codec: whether it begins with the header of a codec.
         serial: number of its stream.
         length: in bytes.
     """
@@ -59,7 +59,7 @@ class _Page:
 
 
 def _page(file: FileView, position: int) -> _Page | None:
-    """The page that begins there; None where none does."""
+    """The page that begins at `position`; None if none does."""
     header = file.at(position, _HEADER_BYTES + 255 + 8)
     if len(header) < _HEADER_BYTES or header[:4] != b"OggS":
         return None
@@ -69,7 +69,7 @@ def _page(file: FileView, position: int) -> _Page | None:
 
 
 def _next_page(file: FileView, position: int) -> int:
-    """Where the next page begins, behind damage; the file's end where none does."""
+    """Where the next page begins after damage; the file's end if there is none."""
     while position < file.size:
         found = file.at(position, _BLOCK + 3).find(b"OggS")
         if found >= 0:

@@ -1,4 +1,4 @@
-"""What decoders give: pieces of sound, and what became of a file meanwhile."""
+"""What decoders give: pieces of sound, and a record of how the decoding went."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ Samples = NDArray[np.float32]
 Piece = tuple[int, Samples]  # (Hz, (samples, channels)); both may change from piece to piece
 Warn = Callable[[str], None]
 
-# What follows the decoders is done for so many frames at once: they give a tenth of that or less, and
-# a call for each of their pieces takes longer than its arithmetic.
+# Frames that are processed at once after decoding. Decoders give a tenth of that or less at a time, and a
+# call for each of their pieces would take longer than its arithmetic.
 PIECE_FRAMES = 2**15
-# Headers round the duration, encoders pad the end: only more than this is "cut short".
+# Headers round the duration, and encoders pad the end: only if more is missing is a file "cut short".
 MISSING_SECONDS = 0.5
 
 
 @dataclass
 class Progress:
-    """What became of a file's sound.
+    """How the decoding of a file went.
 
     Attributes:
-        frames: samples a channel that were given.
+        frames: samples per channel that were decoded.
         seconds: their duration.
-        damaged: something in between did not decode.
-        missing: the file ends before the sound that it declares.
-        is_float: its samples are floating-point numbers, whose full scale is a matter of habit.
+        damaged: whether something in between did not decode.
+        missing: whether the file ends before the sound that it declares.
+        is_float: whether its samples are floating-point numbers; their full scale is then a convention.
     """
 
     frames: int = 0
@@ -36,6 +36,6 @@ class Progress:
     is_float: bool = False
 
     def heard(self, frames: int, rate: int) -> None:
-        """So many more were given."""
+        """Count `frames` more decoded frames, at `rate` Hz."""
         self.frames += frames
         self.seconds += frames / rate

@@ -1,4 +1,4 @@
-"""What may stand behind the sound of a file without being sound: chunks, tags, zeros, a few bytes."""
+"""What may follow the sound of a file without being sound: chunks, tags, zeros, a few bytes."""
 
 import re
 
@@ -8,27 +8,27 @@ from singerid.sound.decoding.view import FileView
 _CHUNK_ID = re.compile(rb"[A-Za-z0-9_.\-()]{3}[A-Za-z0-9_.\-() ]")
 _BLOCK = 2**20
 _SEARCHED_BYTES = 2**24  # before the end of a file: a cover picture is smaller
-# Chunks that stand behind the sound: they end it also where they are cut short or tell a wrong size.
+# Chunks that follow the sound. They mark its end even if they are cut short or declare a wrong size.
 _TAILS = frozenset(
     b"LIST,id3 ,ID3 ,bext,cue ,smpl,iXML,_PMX,axml,JUNK,junk,PAD ".split(b","),
 )
-# More of them, which are believed only where they and what follows them end with the file: of WAV, of
-# AIFF and of CAF. A sound of any length holds such four bytes now and then.
+# More such chunks of WAV, AIFF and CAF. They count only if they and the chunks after them end exactly where
+# the file does: a long sound contains such four bytes by chance.
 _MORE = b"fact,PEAK,inst,plst,note,labl,chna,ds64,afsp,DISP,acid,strc,LGWV,minf,elm1,regn,umid,FLLR,"
 _MORE += b"COMM,FVER,NAME,AUTH,(c) ,ANNO,COMT,MARK,INST,MIDI,AESD,APPL,CHAN,"
 _MORE += b"info,free,uuid,strg,mark,ovvw,peak,midi,chan,edct"
 _KNOWN = re.compile(b"|".join(map(re.escape, sorted({*_TAILS, *_MORE.split(b",")}))))
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
-_FEW_BYTES = 256  # a line of text, a remainder: no sound
+_FEW_BYTES = 256  # fewer bytes are a line of text or a remainder, not sound
 
 
 def is_tail(file: FileView, end: int) -> bool:
-    """Whether what follows the sound is chunks, tags or zeros, or nothing."""
-    return any(_is_chunks(file, start) for start in (end, end + 1))  # of an odd length a zero may follow
+    """Whether only chunks, tags or zeros follow the sound, or nothing."""
+    return any(_is_chunks(file, start) for start in (end, end + 1))  # a padding byte may follow
 
 
 def tail_start(file: FileView, first: int) -> int | None:
-    """Where the chunks begin that a file ends with, looked for from `first` on; None: there are none."""
+    """Where the chunks at the end of a file begin, searched for from `first` on; None if there are none."""
     layout = layout_of(file)
     if layout is None:
         return None
@@ -40,7 +40,7 @@ def tail_start(file: FileView, first: int) -> int | None:
 
 
 def _ends_with_the_file(file: FileView, position: int, layout: Layout) -> bool:
-    """Whether chunks from there on end where the file does, or where a tag begins."""
+    """Whether the chunks from `position` on end where the file does, or where a tag begins."""
     for _ in range(MOST_CHUNKS):
         chunk = chunk_at(file, position, layout)
         if chunk is None or not _CHUNK_ID.fullmatch(chunk.name):
@@ -67,7 +67,7 @@ def _is_chunks(file: FileView, position: int) -> bool:
 
 
 def _is_zero(file: FileView, position: int) -> bool:
-    """Whether nothing but zeros follows; also where nothing does."""
+    """Whether only zeros follow, or nothing."""
     while content := file.at(position, _BLOCK):
         if content.strip(b"\0"):
             return False

@@ -1,6 +1,6 @@
-"""A part of an open file that decoders take for the whole of one, with bytes of it replaced.
+"""A part of an open file that decoders read like a whole file; some of its bytes may be replaced.
 
-It has no name: both decoders would take that as a hint at what the file is, and its content decides.
+It has no name: both decoders would take a name as a hint at the format, but only the content should decide.
 """
 
 import os
@@ -12,10 +12,10 @@ class FileView:
     """Bytes `start` to `end` of an open file.
 
     Args:
-        file: open for reading; it stays with its owner.
-        start: first byte.
-        end: the byte behind the last; None: the file's end.
-        patches: bytes to read in place of those at a position of the *file*.
+        file: open for reading; the caller closes it.
+        start: position of the first byte.
+        end: position after the last byte; None: the file's end.
+        patches: replacement bytes, by their position in the *file*.
     """
 
     def __init__(
@@ -34,22 +34,22 @@ class FileView:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Number of bytes."""
         return self._end - self._start
 
     def part(self, start: int, end: int | None = None) -> "FileView":
-        """A view of a part of this one, read independently of it; positions are this view's."""
+        """A view of a part of this one, with its own read position; `start` and `end` count in this view."""
         stop = self._end if end is None else min(self._start + end, self._end)
         return FileView(self._file, self._start + start, stop, self._patches)
 
     def patched(self, position: int, content: bytes) -> "FileView":
-        """The same with other bytes at a position."""
+        """The same view with other bytes at a position."""
         return FileView(
             self._file, self._start, self._end, {**self._patches, self._start + position: content}
         )
 
     def at(self, position: int, count: int) -> bytes:
-        """Bytes from a position on, fewer at the end; where the next `read` begins does not change."""
+        """`count` bytes from `position`, fewer at the end; does not change where the next `read` begins."""
         before = self._position
         self._position = self._start + position
         try:
@@ -58,7 +58,7 @@ class FileView:
             self._position = before
 
     def read(self, count: int = -1) -> bytes:
-        """The next bytes; all there are where `count` is negative."""
+        """The next `count` bytes; all that are left if `count` is negative."""
         left = max(0, self._end - self._position)
         wanted = left if count < 0 else min(count, left)
         if not wanted:  # a damaged header may name any position
@@ -83,10 +83,10 @@ class FileView:
         return len(content)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Choose where to read next; returns the position.
+        """Set where to read next; returns the position.
 
-        A damaged header may send a decoder to a position before the start, or a decoder may ask for what
-        this does not know: the position stays then, for decoders print what is raised in here.
+        A damaged header may send a decoder to a position before the start, or a decoder may pass an unknown
+        `whence`. The position stays as it is then: decoders print errors that are raised in here.
         """
         origins = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}
         wanted = origins.get(whence, -1) + offset
@@ -95,7 +95,7 @@ class FileView:
         return self.tell()
 
     def tell(self) -> int:
-        """Where the next bytes are read."""
+        """The position of the next `read`."""
         return self._position - self._start
 
     def seekable(self) -> bool:

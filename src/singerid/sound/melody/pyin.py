@@ -1,4 +1,4 @@
-"""pYIN: F0 by autocorrelation and a hidden Markov model, as librosa does it.
+"""pYIN: F0 by autocorrelation and a hidden Markov model, computed by librosa.
 
 Mauch and Dixon, "pYIN: A Fundamental Frequency Estimator Using Probabilistic Threshold Distributions",
 ICASSP 2014.
@@ -29,10 +29,10 @@ OVERLAP_FRAMES = 156  # 5 s
 
 @dataclass(frozen=True)
 class Pyin:
-    """pYIN from C2 to C6; no F0 where it hears no voice. Its confidence is the probability of a voice.
+    """pYIN from C2 to C6. Unvoiced frames have no F0; the confidence is the probability of a voiced frame.
 
-    The answer is that of `librosa.pyin` for up to 5 minutes; longer sound is followed in blocks of 5 minutes
-    that hear 5 s of their neighbours on either side.
+    The result is that of `librosa.pyin` for up to 5 minutes. Longer sound is tracked in blocks of 5 minutes,
+    each with 5 s of its neighbours on either side.
 
     Attributes:
         origin: version of librosa, and the range of F0.
@@ -44,10 +44,10 @@ class Pyin:
 
     @classmethod
     def open(cls) -> "Pyin":
-        """The tracker of the librosa that is installed.
+        """The tracker, by the installed librosa.
 
-        librosa's pYIN is compiled on its first use ever, into a cache on the disk. That is done here:
-        several processes that did it at once could crash.
+        librosa compiles its pYIN when it is first used, into a cache on the disk. That is done here, because
+        several processes that compile it at once could crash.
         """
         _pyin(np.sin(np.arange(2 * FRAME_LENGTH, dtype=np.float32) / 10))
         return cls(f"librosa {version('librosa')}, {FMIN:g} to {FMAX:g} Hz")
@@ -95,6 +95,6 @@ def _joined(left: Tensor, span: Tensor, right: Tensor) -> tuple[Tensor, slice]:
 
 
 PYIN = TrackerEntry(
-    "probabilistic YIN, by librosa: needs no extra, and hears where nobody sings",
+    "probabilistic YIN, by librosa: needs no extra, and finds where nobody sings",
     open=lambda device: Pyin.open(),
 )

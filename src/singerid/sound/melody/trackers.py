@@ -1,6 +1,6 @@
 """Melody trackers by name.
 
-A new one is one file that defines a `TrackerEntry`, and one line of `TRACKERS`.
+To add one, write a file that defines a `TrackerEntry`, and add a line to `TRACKERS`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TrackerEntry:
 
     Attributes:
         description: one line.
-        open: opens it on a device; one that has no network always runs on the CPU.
+        open: opens it on a device; a tracker without a network always runs on the CPU.
     """
 
     description: str

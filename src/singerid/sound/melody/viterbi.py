@@ -7,18 +7,18 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-# Frames between two attempts to decide, for an attempt looks at every pending frame.
+# Frames between two attempts to decide: each attempt looks at every pending frame.
 _ATTEMPT_FRAMES = 1024
 
 
 class Viterbi:
     """Finds the most likely states of a chain that moves at most `reach` states from frame to frame.
 
-    A frame's state is decided once the best paths to all states of the latest frame have it in common,
-    for then nothing that follows can change it. So the path of a stream is that of the whole, exactly; only
-    where more than `max_pending` frames are undecided, the older half is settled by what was heard so far.
-    All states are equally likely at first. Of equally likely paths it is the one with the lowest state in
-    the last frame, then in the frame before, and so on.
+    A frame's state is decided once the best paths to all states of the latest frame agree on it: no later
+    frame can change it then. So the path of a stream is exactly that of the whole sequence. Only if more than
+    `max_pending` frames are undecided, the older half is settled by the frames so far. All states are equally
+    likely at first. Of equally likely paths, the one with the lowest state in the last frame is taken, then
+    in the frame before, and so on.
 
     Args:
         transition: (S, S), the probability of moving from a state (row) to a state (column).
@@ -43,7 +43,7 @@ class Viterbi:
         to = self._columns[:, None]
         with np.errstate(divide="ignore"):
             self._moves = np.log(padded[to + np.arange(2 * reach + 1), to])
-        # Scores of the best paths to each state, between impossible states; and a view of the same, by moves.
+        # Scores of the best paths to each state, with impossible states on both sides; and a view by moves.
         around = np.full(states + 2 * reach, -np.inf)
         self._scores = around[reach : reach + states]
         self._sources = sliding_window_view(around, 2 * reach + 1)
@@ -53,13 +53,13 @@ class Viterbi:
         self._next_attempt = _ATTEMPT_FRAMES
 
     def push(self, log_likelihoods: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Take the next frames in.
+        """Add the next frames.
 
         Args:
-            log_likelihoods: (N, S), of what was observed in a frame given each state.
+            log_likelihoods: (N, S), log-likelihood of each frame's observation given each state.
 
         Returns:
-            The states that are decided now: those of the frames that follow the ones decided before.
+            The states that are decided now, for the frames after those decided before.
         """
         came = np.empty(log_likelihoods.shape, self._came.dtype)
         for observed, move in zip(log_likelihoods, came, strict=True):
@@ -80,7 +80,7 @@ class Viterbi:
         return decided
 
     def finish(self) -> NDArray[np.intp]:
-        """The states of the frames that were undecided: the most likely ones, now that all is known."""
+        """The most likely states of the frames that were still undecided."""
         return self._release(len(self._came), int(self._scores.argmax()))
 
     def _decide(self) -> NDArray[np.intp]:
@@ -95,11 +95,11 @@ class Viterbi:
         if len(self._came) <= self._max_pending:
             return self._release(0, 0)
         chosen = middle[self._scores[alive].argmax()]
-        self._scores[alive[middle != chosen]] = -np.inf  # those paths do not follow from what is settled
+        self._scores[alive[middle != chosen]] = -np.inf  # these paths contradict the settled states
         return self._release(len(self._came) // 2 + 1, int(chosen))
 
     def _release(self, frames: int, last: int) -> NDArray[np.intp]:
-        """The states of the first pending frames, of which the last one is given."""
+        """Remove the first `frames` pending frames; returns their states, of which the last one is `last`."""
         path = np.empty(frames, np.intp)
         for frame in range(frames - 1, -1, -1):
             path[frame] = last

@@ -1,4 +1,4 @@
-"""How loud the vocals are against the whole, window by window: what a separator hears of voices."""
+"""Level of the separated vocals relative to the mixture, window by window."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from singerid.sound.decoding.pieces import Samples
 
-SILENCE_DB = -100.0  # the level of no vocals, and of vocals in silence
+SILENCE_DB = -100.0  # the level where there are no vocals, and in silence
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class VocalLevels:
     """Level of the vocals in windows of a recording.
 
     Attributes:
-        starts: of the windows, (N,) in seconds.
-        decibels: of the vocals relative to the mixture, (N,): 0 where all that sounds is sung, at least
-            `SILENCE_DB`. Over 0 it is where the rest cancels vocals.
+        starts: start of each window, (N,) in seconds.
+        decibels: level of the vocals relative to the mixture, (N,), at least `SILENCE_DB`: 0 if there are
+            only vocals, above 0 if the accompaniment cancels a part of the vocals.
     """
 
     starts: NDArray[np.float64]
@@ -32,14 +32,14 @@ def vocal_levels(
     window_seconds: float = 3.0,
     hop_seconds: float = 1.5,
 ) -> VocalLevels:
-    """The level of vocals v against the mixture m in each window: 10 log10(sum v^2 / sum m^2).
+    """The level of vocals v relative to the mixture m in each window: 10 log10(sum v^2 / sum m^2).
 
-    A rest shorter than a window is left out, unless there is nothing else: then the only window is as
-    long as the sound. No more is held of the sound than its energies, however long it is.
+    A remainder shorter than a window is left out. A sound shorter than a window gives one window of its own
+    length. Only energies are held in memory, however long the sound is.
 
     Args:
         parts: blocks of (vocals, accompaniment), mono, as a separator gives them (`Separator.blocks`);
-            together they are the mixture. Of vocals and a mixture `with_rest` makes them.
+            their sum is the mixture. `with_rest` makes such blocks from vocals and a mixture.
         sample_rate: in Hz.
         window_seconds: length of a window.
         hop_seconds: from one window to the next.
@@ -54,8 +54,9 @@ def vocal_levels(
     """
     window, hop = round(window_seconds * sample_rate), round(hop_seconds * sample_rate)
     if window < 1 or hop < 1:
-        raise ValueError(f"windows of {window} samples every {hop} are none")
-    # A hop is cut where a window ends in it: a window is some of these cells, and a sample is squared once.
+        raise ValueError(f"a window and a hop must have at least 1 sample, not {window} and {hop}")
+    # A hop is cut where a window ends within it: so a window is a number of cells, and a sample is squared
+    # once.
     rest_of_window = window % hop
     cells = (rest_of_window, hop - rest_of_window) if rest_of_window else (hop,)
     energies = np.stack(list(_energies(parts, cycle(cells))))
@@ -73,7 +74,7 @@ def vocal_levels(
 def _energies(
     parts: Iterable[tuple[Samples, Samples]], cells: Iterator[int]
 ) -> Iterator[NDArray[np.float64]]:
-    """Energies (2,) of vocals and mixture in cells of so many samples; the last one is what is left."""
+    """Yield energies (2,) of vocals and mixture in cells of `cells` samples; the last one is the rest."""
     room, energy = next(cells), np.zeros(2)
     for sung, rest in parts:
         both = np.stack((sung, sung + rest))

@@ -1,8 +1,8 @@
-"""Open-Unmix: vocals by four networks, one a target, and a multichannel Wiener filter.
+"""Open-Unmix: vocals by four networks, one per target, and a multichannel Wiener filter.
 
 Source: Stöter, Uhlich, Liutkus and Mitsufuji, "Open-Unmix - A Reference Implementation for Music Source
 Separation", JOSS 2019. The networks and the filter are those of the package openunmix (extra [vocals]);
-reading files, finding weights and long recordings are done here.
+this module reads files, finds weights and splits long recordings.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,11 +44,11 @@ class OpenUnmix:
 
     Attributes:
         files: the weights, in the order of TARGETS.
-        spectrograms: what they were trained for.
+        spectrograms: the settings that they were trained for.
         device: where to compute.
-        sample_rate: of what it gives, in Hz.
+        sample_rate: sample rate of the separated parts, in Hz.
         block_seconds: a longer recording is separated block by block.
-        overlap_seconds: in which one block fades into the next.
+        overlap_seconds: length of the cross-fade from one block to the next.
     """
 
     name: str
@@ -67,15 +67,15 @@ class OpenUnmix:
         return load_open_unmix(self.files, self.spectrograms).to(self.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process loads the network itself."""
+        """Only the fields: another process loads the network itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
     ) -> Iterator[tuple[Samples, Samples]]:
-        """Vocals, and the mixture without them."""
+        """Yield vocals, and the mixture without them."""
         rate = self.spectrograms.sample_rate
-        # Stereo, at the networks' rate. What is wrong with the recording was said when it was decoded before.
+        # Stereo, at the networks' rate. Problems of the recording were reported when its mixture was decoded.
         stereo = read_stereo_blocks(path, rate, self.block_seconds, warn=lambda _: None)
 
         def separate(sound: Samples) -> Samples:
@@ -83,7 +83,7 @@ class OpenUnmix:
                 return self.separate(sound)
             except torch.cuda.OutOfMemoryError as error:
                 raise AudioError(
-                    path, "needs more memory to separate than the GPU has; use --device cpu"
+                    path, "needs more memory to separate than the GPU has; use `device='cpu'`"
                 ) from error
 
         pieces = process_in_pieces(stereo, separate, round(self.overlap_seconds * rate))
@@ -93,7 +93,7 @@ class OpenUnmix:
     @torch.inference_mode()
     def separate(self, mixture: Samples) -> Samples:
         """Vocals (samples,) of a stereo mixture (samples, 2) at the networks' rate: the channels' mean."""
-        padding = max(0, self.spectrograms.n_fft - len(mixture))  # less than a window has no spectrogram
+        padding = max(0, self.spectrograms.n_fft - len(mixture))  # shorter sound has no spectrogram
         sound = nn.functional.pad(torch.from_numpy(mixture).T, (0, padding))
         vocals = _vocals(self.network, sound.contiguous().to(self.device))[:, : len(mixture)].mean(0)
         samples: Samples = vocals.cpu().numpy()
@@ -101,7 +101,7 @@ class OpenUnmix:
 
 
 def _vocals(separator: Any, sound: Tensor) -> Tensor:
-    """What the package's Separator gives for the vocals of a sound; both of shape (2, samples).
+    """The vocals that the package's Separator gives for a sound; both of shape (2, samples).
 
     Its own forward keeps the filtered spectrograms of all targets, which takes twice the memory.
     """
@@ -112,7 +112,7 @@ def _vocals(separator: Any, sound: Tensor) -> Tensor:
     vocals = torch.empty_like(mixture)
     for first in range(0, mixture.shape[3], separator.wiener_win_len):
         frames = slice(first, first + separator.wiener_win_len)
-        # The filter wants (frames, bins, channels, ...).
+        # The filter takes (frames, bins, channels, ...).
         filtered = wiener(
             estimates[..., frames].permute(3, 2, 1, 0),
             mixture[0, :, :, frames].permute(2, 1, 0, 3),
@@ -124,13 +124,14 @@ def _vocals(separator: Any, sound: Tensor) -> Tensor:
 
 
 def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
-    """One of RELEASES, with its weights in place and checked.
+    """Open one of RELEASES; its weights are downloaded if needed, and checked.
 
     Args:
-        name: which of them.
-        options: its `weights` are a folder with a file of weights for each target ("vocals.pth", or with
-            digits of its SHA-256 "vocals-b62c91ce.pth", which are checked) and, where the settings are
-            not the published ones, the package's separator.json; None: the published ones, downloaded once.
+        name: name of the release.
+        options: `options.weights` is a folder with a file of weights for each target: "vocals.pth", or
+            "vocals-b62c91ce.pth" with digits of its SHA-256, which are checked. If the settings are not the
+            published ones, the folder also holds the package's separator.json. None: the published weights,
+            downloaded once.
 
     Raises:
         SingeridError: the package is not installed, or the weights are missing, damaged or of another
@@ -144,9 +145,9 @@ def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
     for other in RELEASES:
         if other != name and set(digests) & set(RELEASES[other].digests.values()):
             raise SingeridError(
-                f"{printable(files[0].parent)}: holds weights of {other}; choose --vocals {other}"
+                f"{printable(files[0].parent)}: holds weights of {other}; choose the separator {other}"
             )
-    load_open_unmix(files, spectrograms)  # a fault is told now, not of each recording
+    load_open_unmix(files, spectrograms)  # a fault is reported now, not for each recording
     parts = [f"openunmix {version('openunmix')}", *map(" ".join, zip(TARGETS, digests, strict=True))]
     if spectrograms != Spectrograms():
         parts.append(str(spectrograms))
@@ -165,4 +166,4 @@ def _entry(name: str, description: str, learned_on: str) -> SeparatorEntry:
 
 
 OPEN_UNMIX = _entry("open-unmix", "the paper's: Open-Unmix (umxhq)", "MUSDB18-HQ: 150 songs with stems")
-UMXL = _entry("umxl", "its larger, later network, for non-commercial use", "more songs, of its makers' own")
+UMXL = _entry("umxl", "its larger, later network, for non-commercial use", "more songs, which its makers own")

@@ -1,4 +1,4 @@
-"""Weights of Open-Unmix: where the published ones are, and networks made of a folder of them."""
+"""Weights of Open-Unmix: where they are published, and how networks are made from a folder of them."""
 
 import re
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ class Release:
     """Published weights.
 
     Attributes:
-        address: the URL that the files' names are put after.
+        address: the URL of the folder that holds the files.
         digests: by target, the first digits of the SHA-256 of its file.
-        licence: of the weights, or where it is told.
-        notice: what their user should know; "" if nothing.
+        licence: licence of the weights, or where it is stated.
+        notice: notice for users of the weights; "" if there is none.
     """
 
     address: str
@@ -39,10 +39,11 @@ class Release:
 
     @property
     def remedy(self) -> str:
-        """How to get them without a download by singerid."""
+        """How to use the weights without a download by singerid."""
         names = ", ".join(self.file_name(target) for target in TARGETS)
         return (
-            f"put {names} of {self.address} into a folder and give it with --weights, or use --vocals repet"
+            f"put {names} of {self.address} into a folder and give it as `weights`, "
+            "or use the separator repet"
         )
 
     def file_name(self, target: str) -> str:
@@ -68,7 +69,7 @@ RELEASES: Mapping[str, Release] = {
 
 @dataclass(frozen=True)
 class Spectrograms:
-    """What the networks see: the settings of the package's separator.json, by default the published ones."""
+    """Spectrogram settings, as in the package's separator.json; the defaults are the published ones."""
 
     sample_rate: int = 44_100  # Hz
     n_fft: int = 4096  # samples
@@ -81,7 +82,7 @@ class Spectrograms:
 
 
 def published_targets(name: str, release: Release) -> tuple[Published, ...]:
-    """The published files of a release, one by one, in the order of TARGETS: what is there already stays."""
+    """The published files of a release, one per target, in the order of TARGETS, each fetched by itself."""
     found = []
     for target in TARGETS:
         file = PublishedFile(release.file_name(target), release.digests[target])
@@ -91,7 +92,7 @@ def published_targets(name: str, release: Release) -> tuple[Published, ...]:
 
 
 def fetch_release(name: str, release: Release) -> tuple[Path, ...]:
-    """The published files, downloaded where they are not in the cache, in the order of TARGETS."""
+    """The published files, in the order of TARGETS; those that are not in the cache are downloaded."""
     return tuple(path for target in published_targets(name, release) for path in fetch_files(target))
 
 
@@ -116,11 +117,11 @@ def find_weights(folder: Path, release: Release) -> tuple[Path, ...]:
 
 
 def read_spectrograms(folder: Path) -> Spectrograms:
-    """The settings in a folder of weights; without a separator.json the published ones."""
+    """The settings in a folder of weights; the published ones if there is no separator.json."""
     file = folder / "separator.json"
     if not file.exists():
         return Spectrograms()
-    remedy = "copy it again, or remove it where the weights are published ones"
+    remedy = "copy it again, or remove it if the weights are published ones"
     settings = read_json(file, remedy)
     try:
         if settings["nb_channels"] != 2:
@@ -130,7 +131,7 @@ def read_spectrograms(folder: Path) -> Spectrograms:
             raise ValueError("sample_rate, nfft and nhop do not go together")
     except (KeyError, TypeError, ValueError) as error:
         raise SingeridError(
-            f"{printable(file)}: are no settings of a stereo Open-Unmix ({error}); {remedy}"
+            f"{printable(file)}: holds no settings of a stereo Open-Unmix ({error}); {remedy}"
         ) from error
     return found
 
@@ -159,12 +160,12 @@ def load_open_unmix(files: tuple[Path, ...], spectrograms: Spectrograms) -> nn.M
 
 
 def _load_target(network_class: Any, file: Path, bins: int) -> nn.Module:
-    """A network of the size that its weights have."""
+    """The network of a target, in the size of its weights."""
 
     def refuse(reason: str) -> NoReturn:
         raise SingeridError(
             f"{printable(file)}: holds no weights of a stereo Open-Unmix with {bins} bins ({reason}); "
-            "give the files of open-unmix or umxl, or the separator.json that belongs to these"
+            "give the files of open-unmix or umxl, or add the separator.json that belongs to this file"
         )
 
     state = read_torch_file(file)

@@ -1,4 +1,4 @@
-"""Sound piece by piece: bounded memory for what looks at minutes of sound at once."""
+"""Process sound piece by piece, so that memory is bounded even if minutes of sound are needed at once."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -14,15 +14,15 @@ def process_in_pieces(
 
     A single block is processed as it is. Otherwise each block is processed together with the end of the
     one before, and fades in over `overlap` samples while the one before fades out. The last piece
-    reaches further back, for it is as long as the others even where its block is short.
+    reaches further back: it is as long as the others even if its block is short.
 
     Args:
-        blocks: of equal length, not shorter than `overlap`, but for the last.
-        process: gives as many samples as it gets.
+        blocks: of equal length, not shorter than `overlap`, except for the last one.
+        process: returns as many samples as it is given.
         overlap: in samples.
 
     Yields:
-        As many samples as the blocks have, all of them together.
+        Pieces; together they have as many samples as the blocks.
     """
     fade_in = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
     before: Samples | None = None
@@ -41,13 +41,13 @@ def process_in_pieces(
 
 
 class SampleReader:
-    """Reads pieces of a sound as if they were one, by the number of samples asked for.
+    """Reads any number of samples at a time from a sound that comes in pieces.
 
     Args:
         pieces: mono samples.
 
     Attributes:
-        missing: samples that were asked for beyond the sound's end, and given as zeros.
+        missing: number of samples requested beyond the sound's end, which were given as zeros.
     """
 
     def __init__(self, pieces: Iterable[Samples]) -> None:
@@ -68,7 +68,7 @@ class SampleReader:
         return samples
 
     def count_rest(self) -> int:
-        """Read on to the end: the number of samples that were not asked for."""
+        """Read on to the end; returns the number of samples that were not requested."""
         rest = len(self._held) + sum(len(piece) for piece in self._pieces)
         self._held = self._held[:0]
         return rest
@@ -77,7 +77,7 @@ class SampleReader:
 def with_rest(vocals: Iterable[Samples], mixture: Iterable[Samples]) -> Iterator[tuple[Samples, Samples]]:
     """Yield, for each block of a mixture, its (vocals, mixture without them).
 
-    The vocals' pieces may be of other lengths, and all of them together a few samples longer or shorter.
+    The pieces of the vocals may have other lengths, and their total may differ by a few samples.
     """
     reader = SampleReader(vocals)
     for block in mixture:

@@ -1,8 +1,8 @@
-"""REPET-SIM: vocals are what does not repeat. It needs no training and no weights.
+"""REPET-SIM: the sound that does not repeat is the vocals. It needs no training and no weights.
 
-Source: Rafii and Pardo, "Music/voice separation using the similarity matrix", ISMIR 2012. A band comes
-back to what it played, at no fixed period, while the voice on top of it differs; so the median of a
-spectrum and of those most like it is the band. librosa's nearest-neighbour filter finds them.
+Source: Rafii and Pardo, "Music/voice separation using the similarity matrix", ISMIR 2012. A band
+repeats what it played, at no fixed period, while the voice over it changes. So the band is the median of a
+spectrum and of the spectra most similar to it. librosa's nearest-neighbour filter finds these.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ class Repet:
     """The separator "repet"; see `Separator`.
 
     Attributes:
-        sample_rate: of what it gives, in Hz.
+        sample_rate: sample rate of the separated parts, in Hz.
         window_seconds: length of a window of the spectrogram; a quarter of it is the hop.
-        apart_seconds: what lies closer than this is no repetition.
-        similar_share: how many of all frames are taken as repetitions of one: the median needs
-            enough for the voice not to be in most of them.
+        apart_seconds: frames closer than this do not count as repetitions.
+        similar_share: share of all frames that are taken as repetitions of a frame; it must be large enough
+            that the voice is not in most of them, because their median is taken.
         lowest_hz: below this there are no vocals.
         block_seconds: a longer recording is separated block by block.
-        overlap_seconds: in which one block fades into the next.
+        overlap_seconds: length of the cross-fade from one block to the next.
     """
 
     sample_rate: int
@@ -54,13 +54,13 @@ class Repet:
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
     ) -> Iterator[tuple[Samples, Samples]]:
-        """Vocals, and the mixture without them."""
+        """Yield vocals, and the mixture without them."""
         blocks = in_blocks(mixture(), max(1, round(self.block_seconds * self.sample_rate)))
         overlap = round(self.overlap_seconds * self.sample_rate)
         yield from with_rest(process_in_pieces(blocks, self.separate, overlap), mixture())
 
     def separate(self, mixture: Samples) -> Samples:
-        """The vocals (samples,) of a mixture (samples,); all of it where it is too short to repeat."""
+        """The vocals (samples,) of a mixture (samples,); the whole mixture if it is too short to repeat."""
         librosa = import_librosa()
         n_fft = round(self.window_seconds * self.sample_rate)
         hop_length = n_fft // 4
@@ -69,11 +69,11 @@ class Repet:
         spectrogram = librosa.stft(mixture, n_fft=n_fft, hop_length=hop_length)
         magnitude = np.abs(spectrogram)
         frames = magnitude.shape[1]
-        # librosa wants frames that are not too close, on one side of the middle at least.
+        # librosa needs frames that are far enough apart, at least on one side of the middle.
         width = min(round(self.apart_seconds * self.sample_rate / hop_length), (frames - 1) // 2 - 1)
         if width < 1:
             return mixture
-        # "distance", or librosa takes any of those that are near, not the nearest.
+        # Only in the mode "distance" does librosa take the nearest frames, not just any near ones.
         nearest = librosa.segment.recurrence_matrix(
             magnitude,
             k=max(1, round(self.similar_share * frames)),
@@ -83,7 +83,7 @@ class Repet:
             sparse=True,
         )
         similar = librosa.decompose.nn_filter(magnitude, rec=nearest, aggregate=np.median)
-        band = np.minimum(magnitude, similar)  # it is no louder than all that sounds
+        band = np.minimum(magnitude, similar)  # the band is no louder than the mixture
         mask = librosa.util.softmask(magnitude - band, band, power=2)  # a Wiener filter; 0 in silence
         mask[librosa.fft_frequencies(sr=self.sample_rate, n_fft=n_fft) < self.lowest_hz] = 0
         vocals: Samples = librosa.istft(mask * spectrogram, hop_length=hop_length, length=len(mixture))

@@ -1,4 +1,4 @@
-"""The separated parts of one recording, on disk while they are needed, so that its length costs no memory."""
+"""The separated parts of one recording, kept on disk: memory use does not grow with its length."""
 
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,16 +27,16 @@ def separated(
     parts: Collection[str] = SEPARATED,
     beat: Callable[[], None] = lambda: None,
 ) -> Iterator[Mapping[str, Read]]:
-    """Separate a recording and give parts of it to read as often as wished.
+    """Separate a recording; its parts can then be read as often as needed.
 
     Args:
-        separator: what separates.
+        separator: the separator.
         path: the recording.
-        folder: where the parts are kept meanwhile; None: the system's folder for such files.
-        warn: is called with what is wrong with the recording, though it can be used.
-        mixture: its sound at the separator's rate, where that was decoded already; None: it is decoded here.
-        parts: those that are wanted, of "vocals", "accompaniment" and the "mixture" itself.
-        beat: is called for each block that is decoded, separated or read, to say that it goes on.
+        folder: where the parts are kept meanwhile; None: the system's folder for temporary files.
+        warn: is called with each problem of a recording that can still be used.
+        mixture: reads the recording at the separator's rate, if it was decoded before; None: decode it here.
+        parts: the wanted parts, of "vocals", "accompaniment" and the "mixture" itself.
+        beat: is called for each block that is decoded, separated or read, as a sign of progress.
 
     Raises:
         AudioError: the recording cannot be decoded or separated.
@@ -64,7 +64,7 @@ def separated(
 
 
 def beating(read: Read, beat: Callable[[], None]) -> Read:
-    """The same sound; for each of its blocks `beat` is called."""
+    """The same sound; `beat` is called for each of its blocks."""
 
     def blocks() -> Iterator[Samples]:
         for block in read():

@@ -1,7 +1,8 @@
 """The vocals of a recording: separators by name.
 
-The paper's vocal-only condition was made with Open-Unmix. Beside it are a separator that needs no
-weights, and true stems. A new one is one file that defines a `SeparatorEntry`, and one line of `SEPARATORS`.
+The paper's vocal-only condition was made with Open-Unmix. There are also a separator
+that needs no weights, and true stems. To add one, write a file that defines a `SeparatorEntry`, and add a
+line to `SEPARATORS`.
 """
 
 from __future__ import annotations
@@ -24,53 +25,53 @@ if TYPE_CHECKING:  # the command line lists the names: nothing heavy is imported
 
 
 class Separator(Protocol):
-    """Takes the vocals out of recordings. It can be pickled: networks are loaded where it is used."""
+    """Separates the vocals of recordings. It can be pickled: each process loads its networks itself."""
 
     @property
     def name(self) -> str:
-        """The name it was opened by."""
+        """The name by which it was opened."""
 
     @property
     def origin(self) -> str:
-        """What makes its vocals, with versions and digests: two that differ in it may differ in them."""
+        """How its vocals are made, with versions and digests: another origin may give other vocals."""
 
     @property
     def notice(self) -> str:
-        """What its user should know, one line; "" if nothing."""
+        """Notice for its user, one line; "" if there is none."""
 
     @property
     def sample_rate(self) -> int:
-        """Of the mixture that it is given and of the parts that it gives, in Hz."""
+        """Sample rate of the mixture that it takes and of the parts that it gives, in Hz."""
 
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
     ) -> Iterator[tuple[Samples, Samples]]:
-        """Yield a recording's (vocals, accompaniment), block by block: its length costs no memory.
+        """Yield a recording's (vocals, accompaniment) block by block; memory does not grow with its length.
 
-        Both are mono float32, shape (samples,), and all blocks together as long as the mixture's.
+        Both are mono float32, shape (samples,), and all blocks together are as long as the mixture.
 
         Args:
             path: the recording, for a separator that reads more than its mixture.
             mixture: its sound, mono at the separator's rate, as `audio.read_blocks` gives it; it may be
                 read several times.
-            warn: is called with what is wrong with anything that is read besides (without the
-                recording's name), though it can be used; of the mixture that was said when it was decoded.
+            warn: is called with each problem (without the recording's name) of any other file that is read
+                and can still be used. Problems of the mixture were reported when it was decoded.
 
         Raises:
-            AudioError: it cannot be decoded or separated.
+            AudioError: the recording cannot be decoded or separated.
         """
 
 
 @dataclass(frozen=True)
 class SeparatorOptions:
-    """What separators are opened with; each takes what it has a use for.
+    """Options for opening a separator; each separator uses those that it needs.
 
     Attributes:
         tree: folder of the recordings.
-        stems: folder with vocals/ and, if wished, accompaniment/, each laid out as `tree`.
+        stems: folder with vocals/ and, optionally, accompaniment/, each laid out as `tree`.
         weights: where the weights of a network are, a folder or a file; None: they are fetched.
         device: where networks compute; None: the CPU.
-        sample_rate: of the mixture that is given, and of the parts, in Hz.
+        sample_rate: sample rate of the mixture and of the parts, in Hz.
     """
 
     tree: Path | None = None
@@ -86,11 +87,11 @@ class SeparatorEntry:
 
     Attributes:
         description: one line.
-        open: opens it; what it needs is there then, downloaded first where it must be.
-        weights: whether it is a network, with weights that may be given.
+        open: opens it, and downloads missing weights first.
+        weights: whether it is a network, whose weights may be given.
         stems: whether it reads stems, which must be given.
-        knows_voices: its vocals are voices, and silent where nobody sings.
-        provenance: of its weights; None: it has none.
+        knows_voices: whether its vocals are only voices, and silent where nobody sings.
+        provenance: provenance of its weights; None: it has no weights.
     """
 
     description: str
@@ -114,7 +115,7 @@ SEPARATORS: Registry[SeparatorEntry] = Registry(
 
 
 def knows_voices(separator: Separator) -> bool:
-    """Whether the vocals that it takes out are voices, see `SeparatorEntry`; so are those of one's own."""
+    """Whether its vocals are only voices, see `SeparatorEntry`; assumed of separators that have no entry."""
     return separator.name not in SEPARATORS or SEPARATORS[separator.name].knows_voices
 
 
@@ -127,34 +128,34 @@ def open_separator(
     device: torch.device | None = None,
     sample_rate: int = FeatureConfig.sample_rate,
 ) -> Separator:
-    """A separator by name, ready: what it needs is there, downloaded first where it must be.
+    """Open a separator by name; missing weights are downloaded first.
 
     Args:
         name: one of `SEPARATORS`.
-        tree: see `SeparatorOptions`, as for the rest.
+        tree: see `SeparatorOptions`, also for the other arguments.
         stems: only for a separator that reads them.
         weights: only for a separator that has some.
         device: where networks compute; None: the CPU.
-        sample_rate: of the mixture that is given, and of the parts, in Hz.
+        sample_rate: sample rate of the mixture and of the parts, in Hz.
 
     Raises:
-        SingeridError: the name is unknown, or something that the separator needs is missing, or given to
-            one without use for it.
+        SingeridError: the name is unknown, something that the separator needs is missing, or it is given
+            stems or weights that it does not use.
     """
     entry = SEPARATORS[name]
     if weights is not None and not entry.weights:
         others = " or ".join(other for other in SEPARATORS if SEPARATORS[other].weights)
-        raise SingeridError(f"--weights: {name} has none; leave them out, or choose {others}")
+        raise SingeridError(f"`weights`: {name} has none; leave them out, or choose {others}")
     if stems is not None and not entry.stems:
         others = " or ".join(other for other in SEPARATORS if SEPARATORS[other].stems)
-        raise SingeridError(f"--stems-dir: {name} separates by itself; leave it out, or choose {others}")
+        raise SingeridError(f"`stems_dir`: {name} reads no stems; leave it out, or choose {others}")
     if entry.stems and (tree is None or stems is None):
-        raise SingeridError(f"{name}: give the folder that holds vocals/ with --stems-dir")
+        raise SingeridError(f"{name}: give the folder that holds vocals/ as `stems_dir`")
     return entry.open(SeparatorOptions(tree, stems, weights, device, sample_rate))
 
 
 def describe_separators() -> list[dict[str, Any]]:
-    """Of every separator: name, description, and what `Provenance` tells of its weights."""
+    """Name, description and provenance of the weights (`Provenance`) of every separator."""
     return [
         {"name": name, "description": entry.description}
         | (entry.provenance.to_json() if entry.provenance else {})

