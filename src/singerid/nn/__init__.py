@@ -1,4 +1,4 @@
-"""Attention blocks and networks in plain torch: nothing here knows of files, audio or configs."""
+"""Attention blocks and networks in plain torch, independent of files, audio and configurations."""
 
 from singerid.nn.crnn import CRNN
 from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation

@@ -1,15 +1,15 @@
 """ELU, batch norm and max pooling in one step on a CPU: exact, in half the time and a third of the memory.
 
-What the conv block does behind its convolution costs PyTorch as much time as the convolution's
-arithmetic, for each layer goes through maps that are larger than the cache, into new memory. Here the
+In PyTorch, the layers after the convolution of a conv block take as much time as the convolution's
+arithmetic, because each of them reads maps larger than the cache and writes them to new memory. Here the
 map is overwritten by its ELU, block by block while it is in the cache, and the batch's statistics are
-taken at the same time; as the normalisation is linear, it comes after the pooling, on a quarter of the
-values. On the way back all that is not pooled has the same gradient but for the map itself, so three
-passes become one.
+computed at the same time. Normalisation is linear, so it comes after the pooling, on a quarter of the
+values. In the backward pass, the gradients of all values that were not pooled differ only through the map
+itself, so three passes become one.
 
 Statistics are of deviations from each block's own mean (Chan, Golub and LeVeque, "Updating Formulae and
 a Pairwise Algorithm for Computing Sample Variances", 1979). PyTorch's batch norm of channels-last maps
-adds up in single precision, which cost gradients up to 1 % of their largest value.
+adds up in single precision, which caused errors in gradients of up to 1 % of their largest value.
 
 Maps are (B, C, H, W), channels last in memory; `rows` are the same as (B * H * W, C).
 """
@@ -22,11 +22,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-BLOCK = 2**17  # values of a block: 0.5 MB, what stays in a core's cache
+BLOCK = 2**17  # values of a block: 0.5 MB, which stays in a core's cache
 
 
 class Statistics(NamedTuple):
-    """Of every channel: mean and biased variance, (C,), in double precision."""
+    """Mean and biased variance of every channel, (C,), in double precision."""
 
     mean: Tensor
     variance: Tensor
@@ -35,12 +35,12 @@ class Statistics(NamedTuple):
 def elu_norm_pool(
     x: Tensor, weight: Tensor, bias: Tensor, eps: float, pool: tuple[int, int] | None
 ) -> tuple[Tensor, Statistics]:
-    """Batch norm over the batch's own statistics of ELU(x), then max pooling.
+    """Batch norm of ELU(x) with the batch's own statistics, then max pooling.
 
     Args:
         x: (B, C, H, W), channels last; overwritten, so nothing else may need it.
-        weight: of the normalised channels, (C,).
-        bias: (C,).
+        weight: factors of the normalised channels, (C,).
+        bias: what is added to them, (C,).
         eps: added to the variance.
         pool: size of the pooling window (H, W), which is also its stride; None: no pooling.
 
@@ -54,7 +54,7 @@ def elu_norm_pool(
 def elu_pool_scale(x: Tensor, scale: Tensor, shift: Tensor, pool: tuple[int, int] | None) -> Tensor:
     """`scale * ELU(x) + shift`, channel by channel, then max pooling: batch norm in evaluation mode.
 
-    Without gradients; x is overwritten, the rest as in `elu_norm_pool`.
+    Without gradients. x is overwritten; the other arguments are as in `elu_norm_pool`.
     """
     return _pool(functional.elu_(x), scale, pool)[0].mul_(_channels(scale)).add_(_channels(shift))
 
@@ -101,7 +101,7 @@ class _EluNormPool(torch.autograd.Function):
 
 
 def _elu_statistics(rows: Tensor) -> Statistics:
-    """Overwrite rows by their ELU, and mean and variance of that."""
+    """Overwrite rows by their ELU; returns its mean and variance."""
     count, mean, squares = 0, None, None
     for block in _blocks(rows):
         functional.elu_(block)
@@ -122,12 +122,12 @@ def _elu_statistics(rows: Tensor) -> Statistics:
 
 
 def _pool(x: Tensor, sign: Tensor, pool: tuple[int, int] | None) -> tuple[Tensor, Tensor | None]:
-    """The values of x that are largest in their windows once multiplied by a factor of `sign`; where."""
+    """The values of x whose product with the sign of `sign` is largest in each window; and where they are."""
     if pool is None:
         return x, None
     if bool((sign > 0).all()):
         return functional.max_pool2d(x, pool, return_indices=True)
-    # Of a factor of zero all are equal, and the first is taken.
+    # With a factor of zero all products are equal, and the first value is taken.
     _, where = functional.max_pool2d(x * _channels(sign.sign().to(x.dtype)), pool, return_indices=True)
     pooled = x.flatten(2).gather(2, where.flatten(2)).view_as(where)
     return pooled.contiguous(memory_format=torch.channels_last), where

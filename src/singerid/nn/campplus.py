@@ -3,10 +3,10 @@
 Wang, Zheng, Chen, Cheng and Chen, "CAM++: A Fast and Efficient Network for Speaker Verification Using
 Context-Aware Masking", Interspeech 2023. Layers are named as in the weights that its authors published.
 
-It is here to be used, not to be trained: its batch norms keep to the statistics that they came with,
-whatever they or their parents are told.
+It cannot be trained here: its batch norms always use the published statistics, even if they or their parents
+are put into training mode.
 
-Letters in shapes: B windows, C channels, H bands of the filter bank, W frames, T = W / 2 frames behind the
+Letters in shapes: B windows, C channels, H bands of the filter bank, W frames, T = W / 2 frames after the
 front, D size of a vector.
 """
 
@@ -26,12 +26,12 @@ GROWTH = 32  # channels that a dense layer adds
 BOTTLENECK = 128  # channels within a dense layer
 MASK_UNITS = 64
 SEGMENT_FRAMES = 100  # of T: 2 s
-SMALLEST_FRAMES = 3  # W: two frames behind the front, for their deviation
+SMALLEST_FRAMES = 3  # W: two frames after the front, the least that have a deviation
 
 
 class _Frozen(nn.Module):
     def train(self, mode: bool = True) -> Self:
-        """Nothing: it stays in evaluation mode."""
+        """Does nothing: the module stays in evaluation mode."""
         return super().train(False)
 
 
@@ -46,7 +46,7 @@ class FrozenNorm2d(_Frozen, nn.BatchNorm2d):
 class CAMPlusPlus(_Frozen):
     """Filter banks of windows -> vectors of voices, not normalised; frozen.
 
-    Plain layers, one after the other: `singerid.nn.campplus_folded` gives the same in less time.
+    Plain layers, one after the other: `singerid.nn.campplus_folded` computes the same in less time.
     """
 
     def __init__(self) -> None:
@@ -57,10 +57,10 @@ class CAMPlusPlus(_Frozen):
         self.requires_grad_(False)
 
     def forward(self, bank: Tensor) -> Tensor:
-        """Vectors (B, 192) of filter banks (B, 80, W) whose mean over the window was taken off.
+        """Vectors (B, 192) of filter banks (B, 80, W) whose mean over the window was subtracted.
 
         Raises:
-            ValueError: names the expected and the given shape.
+            ValueError: the shape is wrong; the message names the expected and the given one.
         """
         check_bank(bank)
         vectors: Tensor = self.xvector(self.head(bank))
@@ -76,7 +76,7 @@ def check_bank(bank: Tensor) -> None:
 
 
 class Front(nn.Module):
-    """Residual blocks that take the filter bank for a picture: (B, H, W) -> (B, 32 * H / 8, W)."""
+    """Residual blocks that treat the filter bank as an image: (B, H, W) -> (B, 32 * H / 8, W)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,14 +88,14 @@ class Front(nn.Module):
         self.bn2 = FrozenNorm2d(FRONT_CHANNELS)
 
     def forward(self, bank: Tensor) -> Tensor:
-        """(B, H, W) -> (B, 320, W): a channel's bands stand together."""
+        """(B, H, W) -> (B, 320, W): the bands of a channel are adjacent."""
         x = functional.relu(self.bn1(self.conv1(bank.unsqueeze(1))))
         x = self.layer2(self.layer1(x))
         return functional.relu(self.bn2(self.conv2(x))).flatten(1, 2)
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; a stride is one of bands."""
+    """Two 3x3 convolutions beside a shortcut; the stride is over bands only."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Residual(nn.Module):
 
 
 class Body(nn.Module):
-    """Dense blocks over frames, and what is pooled of them: (B, 320, W) -> (B, D)."""
+    """Dense blocks over frames, then pooling over time: (B, 320, W) -> (B, D)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Body(nn.Module):
         self.dense = Dense(2 * channels, VECTOR_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says; mean and deviation (unbiased) over time are what is pooled."""
+        """(B, 320, W) -> (B, D); the mean and the (unbiased) standard deviation over time are pooled."""
         x = self.transit1(self.block1(self.tdnn(x)))
         x = self.transit3(self.block3(self.transit2(self.block2(x))))
         deviation, mean = torch.std_mean(self.out_nonlinear(x), dim=-1)
@@ -137,7 +137,7 @@ class Body(nn.Module):
 
 
 def _stage(channels: int, layers: int, dilation: int) -> "tuple[DenseBlock, Transition, int]":
-    """A dense block, what halves its channels, and how many are left."""
+    """A dense block, the transition that halves its channels, and the number of channels that are left."""
     gathered = channels + layers * GROWTH
     return DenseBlock(channels, layers, dilation), Transition(gathered, gathered // 2), gathered // 2
 
@@ -155,7 +155,7 @@ class NormReLU(nn.Module):
 
 
 class TDNN(nn.Module):
-    """A convolution over five frames that takes every second one, batch norm, ReLU."""
+    """A convolution over five frames with a stride of two, batch norm, ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class TDNN(nn.Module):
 
 
 class DenseBlock(nn.ModuleDict):
-    """Layers each of which reads what all before it gave."""
+    """Layers of which each reads the outputs of all layers before it."""
 
     def __init__(self, channels: int, layers: int, dilation: int) -> None:
         super().__init__(
@@ -184,7 +184,7 @@ class DenseBlock(nn.ModuleDict):
 
 
 class DenseLayer(nn.Module):
-    """Batch norm and ReLU before a 1x1 convolution, again before the masked one."""
+    """Batch norm, ReLU and a 1x1 convolution, then batch norm, ReLU and the masked convolution."""
 
     def __init__(self, in_channels: int, dilation: int) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class DenseLayer(nn.Module):
 
 
 class ContextAwareMask(nn.Module):
-    """A convolution, multiplied by a mask made of the means over all frames and over each segment."""
+    """A convolution, multiplied by a mask made from the means over all frames and over each segment."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -250,7 +250,7 @@ class Norm(nn.Module):
 
 
 class Dense(nn.Module):
-    """What was pooled -> a vector, whose numbers are normalised but neither scaled nor shifted."""
+    """Pooled statistics -> a vector, normalised by a batch norm that neither scales nor shifts."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

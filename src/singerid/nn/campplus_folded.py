@@ -1,12 +1,13 @@
-"""CAM++ with its batch norms folded away: what `singerid.nn.campplus` says, in less time.
+"""CAM++ with its batch norms folded into its convolutions: the network of `singerid.nn.campplus`, but faster.
 
-A batch norm behind a convolution becomes part of the convolution. So does one that stands with a ReLU
-before a convolution, but for a bound: relu(s x + b) is s max(x, -b / s) + b where s is positive and
-s min(x, -b / s) + b where it is negative, and the convolution takes s and b. Of both one step is left. A
-dense block writes what its layers give into one place, where the next layer finds it with all before it.
-The front has its channels last; behind it all convolutions are products of matrices, frames by channels.
+A batch norm after a convolution becomes part of the convolution. A batch norm and a ReLU before a convolution
+become part of it, too, except for a bound: relu(s x + b) is s max(x, -b / s) + b where s is positive and
+s min(x, -b / s) + b where it is negative, and the convolution takes in s and b. So one step is left of the
+two. A dense block writes the outputs of its layers side by side into one tensor, where the next layer reads
+them all. The front has its channels last; after it all convolutions are products of matrices, frames by
+channels.
 
-Letters in shapes: B windows, C channels, H bands of the filter bank, W frames, T = W / 2 frames behind the
+Letters in shapes: B windows, C channels, H bands of the filter bank, W frames, T = W / 2 frames after the
 front, S segments, D size of a vector.
 """
 
@@ -30,7 +31,7 @@ _EARLY = 2  # stages: the first dense block, and its transition
 
 
 class FoldedCAMPlusPlus(nn.Module):
-    """As the `CAMPlusPlus` that it is made of, but for rounding; nothing in it can be trained."""
+    """Equal to the `CAMPlusPlus` that it is made from, except for rounding; it cannot be trained."""
 
     def __init__(self, network: CAMPlusPlus) -> None:
         super().__init__()
@@ -40,7 +41,7 @@ class FoldedCAMPlusPlus(nn.Module):
             *(_Residual(block) for layer in (head.layer1, head.layer2) for block in layer),
             _Convolution(head.conv2, head.bn2),
         )
-        # The front's map is read by one more convolution in two axes: no frame's numbers are moved for it.
+        # A convolution in two axes reads the front's map as it is, so no values have to be moved in memory.
         self.tdnn = _Convolution(body.tdnn.linear, body.tdnn.nonlinear.batchnorm)
         self.stages = nn.ModuleList()
         for block, transition, behind in (
@@ -57,16 +58,16 @@ class FoldedCAMPlusPlus(nn.Module):
         return self._vectors(*self._early(bank))
 
     def statistics(self, bank: Tensor) -> Tensor:
-        """What is heard early on: mean and deviation over time of what the first block gives, (B, 512)."""
+        """Mean and standard deviation over time of the first block's output, (B, 512)."""
         return _mean_and_deviation(self._early(bank)[0])
 
     def with_statistics(self, bank: Tensor) -> tuple[Tensor, Tensor]:
-        """The vectors and the statistics at once: what both want is computed once."""
+        """The vectors and the statistics at once: the part that both need is computed once."""
         x, frames = self._early(bank)
         return self._vectors(x, frames), _mean_and_deviation(x)
 
     def frames(self, bank: Tensor) -> Tensor:
-        """What is pooled over time, (B, T, C + C'): what the first block gives, and behind it the last."""
+        """The frames to pool over time, (B, T, C + C'): outputs of the first block, then of the last."""
         early, frames = self._early(bank)
         x = early
         for stage in self.stages[_EARLY:]:
@@ -74,13 +75,13 @@ class FoldedCAMPlusPlus(nn.Module):
         return torch.cat((early, x.relu_()), dim=-1)
 
     def pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and statistics, as `with_statistics`, of means and deviations (B, C + C') of `frames`."""
+        """Vectors and statistics, as `with_statistics`, from means and deviations (B, C + C') of `frames`."""
         early = EARLY_SIZE // 2
         vectors = self.dense(torch.cat((means[:, early:], deviations[:, early:]), dim=1))
         return vectors, torch.cat((means[:, :early], deviations[:, :early]), dim=1)
 
     def _early(self, bank: Tensor) -> tuple[Tensor, "_Frames"]:
-        """What the front, the first dense block and its transition give, (B, T, C)."""
+        """The output of the front, the first dense block and its transition, (B, T, C); and its `_Frames`."""
         check_bank(bank)
         x = self.tdnn(self.front(bank)).squeeze(2).transpose(1, 2)  # (B, T, C)
         frames = _Frames(x)
@@ -96,11 +97,11 @@ class FoldedCAMPlusPlus(nn.Module):
 
 
 class _Frames:
-    """What all layers ask of the number of frames.
+    """Tensors that depend only on the number of frames, shared by all layers.
 
     Attributes:
         means: (S, T), whose product with frames is the mean over all plus the mean over each segment.
-        segments: (T,) the segment of each frame.
+        segments: (T,), the segment of each frame.
     """
 
     def __init__(self, x: Tensor) -> None:
@@ -111,14 +112,14 @@ class _Frames:
 
 
 def _mean_and_deviation(x: Tensor) -> Tensor:
-    """Over time: (B, T, C) -> (B, 2 C)."""
+    """Mean and standard deviation over time: (B, T, C) -> (B, 2 C)."""
     mean = x.mean(1)
     deviation = (x - mean.unsqueeze(1)).square_().sum(1).div_(x.shape[1] - 1).sqrt_()
     return torch.cat((mean, deviation), dim=1)
 
 
 def _fold(weight: Tensor, norm: nn.Module | None, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Weight (C, ...) and bias (C,) of a convolution, double precision, and of a batch norm behind it."""
+    """Weight (C, ...) and bias (C,), in double precision, of a convolution and a batch norm after it."""
     weight = weight.double()
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     if norm is None:
@@ -128,7 +129,7 @@ def _fold(weight: Tensor, norm: nn.Module | None, bias: Tensor | None = None) ->
 
 
 def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """What a batch norm in evaluation mode multiplies by, and adds then; (C,), double precision."""
+    """The factor of a batch norm in evaluation mode, and what it adds then; (C,), double precision."""
     assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -140,7 +141,7 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 class _Folded(nn.Module):
-    """Keeps weight and bias as float32; they follow the module to its device and are not saved."""
+    """Keeps weight and bias as float32; they move with the module to its device and are not saved."""
 
     weight: Tensor
     bias: Tensor
@@ -151,14 +152,14 @@ class _Folded(nn.Module):
 
 
 class _Convolution(_Folded):
-    """A convolution in two axes and the batch norm and ReLU behind it; channels last."""
+    """A convolution in two axes and the batch norm and ReLU after it; channels last."""
 
     def __init__(self, layer: nn.Module, norm: nn.Module, relu: bool = True) -> None:
         super().__init__()
         assert isinstance(layer, nn.Conv1d | nn.Conv2d)
         weight, bias = _fold(layer.weight, norm)
         stride, padding = layer.stride, layer.padding
-        if weight.ndim == 3:  # over frames alone, of the bands of each channel of the front
+        if weight.ndim == 3:  # over frames only; its channels are the bands of the front's channels
             weight = weight.unflatten(1, (FRONT_CHANNELS, -1))
             stride, padding = (1, *stride), (0, *padding)
         self._keep(weight=weight, bias=bias)
@@ -172,10 +173,11 @@ class _Convolution(_Folded):
 
 
 class _FirstConvolution(_Folded):
-    """The 3x3 convolution of the filter bank, and the batch norm and ReLU behind it.
+    """The 3x3 convolution of the filter bank, and the batch norm and ReLU after it.
 
-    Of a map of one channel a convolution gives a map with its channels first, which every later one would
-    put in order again. One product of the nine neighbours of each place has them last at once.
+    For a map of one channel, PyTorch's convolution puts the channels of its output first in memory, and every
+    later convolution would have to reorder them. A product with the nine neighbours of each position puts
+    them last directly.
     """
 
     def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
@@ -212,7 +214,7 @@ class _Residual(nn.Module):
 
 
 class _Product(_Folded):
-    """A 1x1 convolution, and a batch norm behind it: (rows, C) -> (rows, C')."""
+    """A 1x1 convolution, and a batch norm after it: (rows, C) -> (rows, C')."""
 
     def __init__(self, layer: nn.Conv1d, norm: nn.Module | None = None) -> None:
         super().__init__()
@@ -224,7 +226,7 @@ class _Product(_Folded):
 
 
 class _BoundedProduct(_Folded):
-    """Batch norm and ReLU before a 1x1 convolution, and a batch norm behind it: (B, T, C) -> (B, T, C')."""
+    """Batch norm and ReLU before a 1x1 convolution, and a batch norm after it: (B, T, C) -> (B, T, C')."""
 
     low: Tensor
     high: Tensor
@@ -266,7 +268,7 @@ class _DenseBlock(nn.Module):
 
 
 class _DenseLayer(_Folded):
-    """A dense layer, whose convolution over three frames is three products, added a dilation apart."""
+    """A dense layer; its convolution over three frames is three products, added a dilation apart."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -278,7 +280,7 @@ class _DenseLayer(_Folded):
         self.mask = nn.Sequential(_Product(mask.linear1), nn.ReLU(inplace=True), _Product(mask.linear2))
 
     def forward(self, x: Tensor, frames: _Frames, out: Tensor) -> None:
-        """Write what the layer gives of x (B, T, C) into `out` (B, T, 32)."""
+        """Write the layer's output for x (B, T, C) into `out` (B, T, 32)."""
         hidden: Tensor = self.first(x).relu_()  # (B, T, 128)
         before, here, after = (hidden @ self.weight).split(GROWTH, dim=-1)
         reach = self.dilation

@@ -18,8 +18,9 @@ Pool = tuple[int, int] | None  # (mel bands, frames) of a max pool; None: no poo
 class ConvBlock(nn.Sequential):
     """3x3 convolution, ELU, batch norm, max pool (or none), dropout.
 
-    On a CPU what stands between the convolution and dropout is done in one step (`singerid.nn.activation`),
-    differentiable once, unless a hook wants to see or change what a layer does, or a layer was replaced.
+    On a CPU the layers between the convolution and dropout are computed in one step
+    (`singerid.nn.activation`), differentiable once. They run one by one if one of them has a hook or was
+    replaced.
 
     Args:
         in_channels: C of the input.
@@ -64,21 +65,21 @@ class ConvBlock(nn.Sequential):
         return dropout.overwriting(y)
 
     def _goes_together(self, x: Tensor) -> bool:
-        """Whether everything is as it was built, and PyTorch's layers would do nothing more than we do."""
+        """Whether the block is as it was built, so that the one step does all that its layers would do."""
         return (
             is_plain(x)
             and x.dtype in (torch.float32, torch.float64)
             and not torch.is_autocast_enabled("cpu")
             and (self.training or not torch.is_grad_enabled())
             and all(layer.training == self.training for layer in self)
-            and x[:, 0].numel() > 1  # of a single value batch norm complains
+            and x[:, 0].numel() > 1  # batch norm raises an error for a single value
             and [type(layer) for layer in self] == self._kinds
             and self._is_as_built(x.dtype)
             and not is_hooked(self)
         )
 
     def _is_as_built(self, dtype: torch.dtype) -> bool:
-        """Whether the settings of the layers are those that the one step knows."""
+        """Whether the settings of the layers are those that the one step supports."""
         _, elu, norm, *pools, _ = self
         assert isinstance(elu, nn.ELU)
         assert isinstance(norm, nn.BatchNorm2d)
@@ -102,7 +103,7 @@ def _convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 def _window(pool: nn.Module) -> Pool:
-    """Of a pooling without overlap, gaps or padding; None if it is another one."""
+    """The window of a pooling without overlap, gaps or padding; None for any other pooling."""
     assert isinstance(pool, nn.MaxPool2d)
     window, stride, padding, dilation = map(
         _pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation)

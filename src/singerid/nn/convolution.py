@@ -1,9 +1,9 @@
 """The gradient of a 3x3 convolution's weights as matrix products, for processors without AVX-512.
 
-oneDNN has no fast path there for large channels-last maps: on AVX2 the weights take about four times as long
-as the maps do. As a product they take as long as the processor needs to multiply matrices. Some rows of a
-clip's map are laid out with the nine neighbours of each position side by side, as many as stay in the cache,
-and multiplied by the gradient of what the convolution gave there.
+oneDNN has no fast path there for large channels-last maps: on AVX2 the gradient of the weights takes about
+four times as long as that of the maps. As a product it takes only as long as the processor needs to multiply
+matrices. As many rows of a clip's map as stay in the cache are laid out with the nine neighbours of each
+position side by side, and multiplied by the gradient of the convolution's output there.
 
 Letters in shapes: B batch, C channels, O channels of the output, H mel bands, W frames.
 """
@@ -22,7 +22,7 @@ _SIDE = 3
 
 
 def is_slow() -> bool:
-    """Whether PyTorch's own way to the gradient is the slow one: on x86 with AVX2 and no more."""
+    """Whether PyTorch's own gradient is slow: on x86 with AVX2 but without AVX-512."""
     return torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
@@ -68,12 +68,12 @@ def weight_gradient(x: Tensor, d_y: Tensor) -> Tensor:
     """Gradient of the weights (O, C, 3, 3) of a convolution with a padding of 1.
 
     Args:
-        x: (B, C, H, W) what was convolved.
-        d_y: (B, O, H, W) gradient of what it gave; channels last in memory, or it is copied.
+        x: (B, C, H, W), the input of the convolution.
+        d_y: (B, O, H, W), the gradient of its output; copied if it is not channels last in memory.
     """
     by_clip = shared_out(_of_clip, x.permute(0, 2, 3, 1).unbind(), d_y.permute(0, 2, 3, 1).unbind())
     channels, outputs = x.shape[1], d_y.shape[1]
-    # Clips are added up in their order, however many threads there were.
+    # Clips are added up in order, so that the number of threads does not change the result.
     gradient = torch.stack(by_clip).sum(0).view(_SIDE, _SIDE, channels, outputs)
     return gradient.permute(3, 2, 0, 1).contiguous()
 

@@ -2,7 +2,7 @@
 
 CRNN: Nasrullah and Zhao, "Music Artist Classification with Convolutional Recurrent Neural Networks",
 IJCNN 2019. CRNNM: Hsieh et al., "Addressing the Confounds of Accompaniments in Singer Identification",
-ICASSP 2020. Where papers are silent, the numbers are those of the FGNL authors' released program.
+ICASSP 2020. Numbers that the papers do not give are those of the FGNL authors' released program.
 
 Letters in shapes: B batch, C channels, H mel bands, W frames.
 """
@@ -159,7 +159,8 @@ class CRNN(nn.Module):
         """Embedding of clips, the last GRU state: mel (B, H, W) in dB -> (B, gru_units)."""
         self._check(mel, melody)
         inputs = (mel,) if melody is None else (mel, melody)
-        # Without batch statistics every clip is for itself: on a CPU, one clip's maps stay in the cache.
+        # Without batch statistics clips are independent. On a CPU they run one by one: a clip's maps fit the
+        # cache.
         evaluating = not any(module.training for module in self.modules())
         if not evaluating or not is_plain(mel) or is_hooked(self):
             frames = self._frames(*inputs)
@@ -174,7 +175,7 @@ class CRNN(nn.Module):
         return last
 
     def _frames(self, mel: Tensor, melody: Tensor | None = None) -> Tensor:
-        """What the GRUs read: (B, W, H * C), one vector a frame of X_i, index h * C + c."""
+        """The input of the GRUs: (B, W, H * C), one vector per frame of X_i, index h * C + c."""
         x, *others = self.maps(mel, melody)
         if self.attention is not None:
             x = self.attention(x, *others)
@@ -188,10 +189,10 @@ class CRNN(nn.Module):
             melody: one-hot melody maps (B, H, W), for networks with a melody branch.
 
         Returns:
-            (B, singers); their softmax are the probabilities.
+            (B, singers); their softmax gives the probabilities.
 
         Raises:
-            ValueError: names the expected and the given shape.
+            ValueError: the shape is wrong; the message names the expected and the given one.
         """
         logits: Tensor = self.output(self.dropout(self.embed(mel, melody)))
         return logits

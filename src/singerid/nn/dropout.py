@@ -1,9 +1,9 @@
-"""Dropout whose mask costs little on a CPU: what is drawn is how far it is to the next dropped element.
+"""Dropout whose mask costs little on a CPU: it draws the distances between dropped elements.
 
 Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014. The
 distances between successes of independent trials are geometrically distributed, so one random number for
-each dropped element gives as good a mask as one for each element. At the paper's rate of 0.1 that is a
-tenth of them, and drawing them is what dropout's time on a CPU goes into.
+each dropped element gives as good a mask as one for each element. At the paper's rate of 0.1 it needs a
+tenth of the random numbers, and drawing them is what takes dropout's time on a CPU.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from singerid.nn.layers import is_plain
 
-# Elements from which on it is faster than PyTorch's own, and the highest rate for which it is.
+# This dropout is faster than PyTorch's from this number of elements on, and up to this rate.
 LEAST_ELEMENTS = 2**16
 HIGHEST_RATE = 0.25
 
@@ -24,7 +24,7 @@ class Dropout(nn.Dropout):
     """`torch.nn.Dropout`, several times faster on large maps on a CPU.
 
     Args:
-        p: the share of elements that is dropped; what is left is divided by 1 - p.
+        p: the share of elements that is dropped; the others are divided by 1 - p.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class Dropout(nn.Dropout):
         return self._drop(x, overwrite=False)
 
     def overwriting(self, x: Tensor) -> Tensor:
-        """As `forward`, where that is faster in the memory of x, which nothing else may need any more."""
+        """As `forward`, but may overwrite x where that is faster; nothing else may need x any more."""
         return self._drop(x, overwrite=True)
 
     def _drop(self, x: Tensor, overwrite: bool) -> Tensor:
@@ -45,7 +45,7 @@ class Dropout(nn.Dropout):
 
 
 def draw_dropped(count: int, rate: float) -> Tensor:
-    """Numbers of the dropped among `count` elements, ascending, int64; from torch's global generator."""
+    """Indices of the dropped ones of `count` elements, ascending, int64; from torch's global generator."""
     parts: list[Tensor] = []
     last = -1
     while last < count:
@@ -73,7 +73,7 @@ class _Drop(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, d_y: Tensor) -> tuple[Tensor, None, None, None]:
         (dropped,) = context.saved_tensors
-        # Elements are numbered as they lay in memory; the gradient may come in another order.
+        # Elements are numbered by their place in memory; the gradient may be laid out in another order.
         d_x = torch.empty_strided(d_y.shape, context.layout, dtype=d_y.dtype)
         return _clear(torch.mul(d_y, context.scale, out=d_x), dropped), None, None, None
 

@@ -45,7 +45,7 @@ class SqueezeExcitation(_ChannelExcitation):
         self.apply(initialize_as_keras)
 
     def excite(self, squeezed: Tensor) -> Tensor:
-        """(B, C) means -> (B, C) weights in (0, 1), each channel for itself."""
+        """(B, C) means -> (B, C) weights in (0, 1), independent of each other."""
         return torch.sigmoid(self.expand(torch.relu(self.squeeze(squeezed))))
 
 
@@ -53,7 +53,7 @@ class MoSE(_ChannelExcitation):
     """Modified squeeze-and-excitation of FGNL: w = MoSE(R), R~ = w * R (Eq. 8).
 
     Two 1x1 convolutions, shared by all channels, with ReLU and then softmax over the channels in place
-    of SE's linear layers and sigmoid: the channels compete, and their number is free.
+    of SE's linear layers and sigmoid: the channels compete, and there may be any number of them.
 
     Args:
         hidden: channels between the two convolutions.

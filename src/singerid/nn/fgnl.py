@@ -27,7 +27,7 @@ from singerid.nn.smoothing import GaussianSmoothing, Smoothing
 
 
 class Attention(NamedTuple):
-    """An output together with what the chosen query positions attended to.
+    """An output, together with the attention of the chosen query positions.
 
     Attributes:
         output: z, as without `return_attention`.
@@ -62,7 +62,7 @@ class FGNL(nn.Module):
         softmax: "keys" as in the paper, each query's weights sum to one; "queries" as in the authors'
             released program, which normalises over the queries.
         zero_init: start W_z at zero, so that the block is the identity at first (for insertion into a
-            trained network); otherwise Glorot uniform, as the authors' program.
+            trained network); otherwise Glorot uniform, as in the authors' program.
 
     Raises:
         ValueError: an unknown option, or a reduction that leaves no channel.
@@ -121,14 +121,14 @@ class FGNL(nn.Module):
         return_attention: bool = False,
         queries: Sequence[Sequence[int]] | None = None,
     ) -> Tensor | Attention:
-        """Enhance X_i by what all positions of all channels and layers have in common with it.
+        """Enhance X_i by attention to all positions of all channels and layers.
 
         Args:
             x: X_i, (B, C, *positions).
             *others: the further layers, (B, C_l, *positions of layer l), of any sizes.
             return_attention: also return the affinities of `queries`.
-            queries: S positions of X_i by their coordinates, for example [(h, w), ...] in 2d. Only
-                their rows of the affinities are built.
+            queries: S positions of X_i by their coordinates, for example [(h, w), ...] in 2d. Only the
+                rows of these queries in the affinities are built.
 
         Returns:
             z of the shape of x; with `return_attention` an `Attention`.

@@ -1,4 +1,4 @@
-"""What names singers by vectors of windows: a linear probe, and means of vectors after a back end.
+"""Heads name singers from vectors of windows: a linear probe, and singers' mean vectors after a back end.
 
 The vectors are those of a frozen encoder, so a head is fitted in seconds (`singerid.training.fitting`).
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 
 class Head(nn.Module):
-    """What all heads have in common: they read vectors as clips of one column."""
+    """Base class of all heads: they read vectors as clips of one column."""
 
     smallest_frames = 1
 
     def embed(self, vectors: Tensor) -> Tensor:
-        """The vectors (B, D) themselves, of (B, D, 1) or (B, D)."""
+        """The vectors themselves: (B, D, 1) or (B, D) -> (B, D)."""
         return vectors.squeeze(-1) if vectors.ndim == 3 else vectors
 
 
@@ -42,8 +42,8 @@ class Probe(Head):
 class Centroids(Head):
     """Cosine to each singer's mean vector after centring and whitening, times a scale.
 
-    The cosine of a window's vector v is taken after `normalize((v - mean) @ whitening)`, as
-    `singerid.encoders.back_end` says.
+    A window's vector v is first transformed to `normalize((v - mean) @ whitening)`, as in
+    `singerid.encoders.back_end`.
 
     Args:
         singers: S.

@@ -1,11 +1,11 @@
-"""The network that Hsieh et al. published trained on artist20: their CRNN with two convolutions a block.
+"""The network trained on artist20 that Hsieh et al. published: their CRNN with two convolutions per block.
 
 Hsieh, Cheng, Fan, Yang and Yang, "Addressing the Confounds of Accompaniments in Singer Identification",
 ICASSP 2020; https://github.com/bill317996/Singer-identification-in-artist20 .
 
-It is no `CRNN` of `singerid.nn.crnn`: nothing stands between the two convolutions of a block, dropout
-takes whole channels, the second GRU starts from the first one's last state, and the classifier reads the
-states of all steps, so that the length of a clip is fixed.
+It differs from `CRNN` in `singerid.nn.crnn`: there is nothing between the two convolutions of a block,
+dropout drops whole channels, the second GRU starts from the first one's last state, and the classifier reads
+the states of all steps, so the length of a clip is fixed.
 
 Letters in shapes: B batch, H mel bands, W frames, T steps of the GRUs.
 """
@@ -38,12 +38,12 @@ class HsiehBlock(nn.Sequential):
 class HsiehCRNN(nn.Module):
     """Log-mel clips of one length -> logits of singers.
 
-    Their program starts the first GRU from random noise, so its answers vary from call to call; zeros
-    make them a function of the clip.
+    The authors' program starts the first GRU from random noise, so its results vary from call to call. Here
+    it starts from zeros, so a clip always gives the same result.
 
     Args:
         singers: number of classes.
-        clip_frames: W; 157 frames are 5 s. Lengths with as many GRU steps will do as well: 144 to 159.
+        clip_frames: W; 157 frames are 5 s. All lengths with the same number of GRU steps work: 144 to 159.
         n_mels: H.
     """
 
@@ -67,7 +67,7 @@ class HsiehCRNN(nn.Module):
         """Embedding of clips, the second GRU's states of all steps: mel (B, H, W) in dB -> (B, T * 32).
 
         Raises:
-            ValueError: names the expected and the given shape.
+            ValueError: the shape is wrong; the message names the expected and the given one.
         """
         if (
             mel.ndim != 3

@@ -1,4 +1,4 @@
-"""A network on many clips: on a CPU one by one, whose maps stay in the cache, in threads of their own."""
+"""Run a network on many clips: on a CPU clip by clip, so that maps stay in the cache, in parallel threads."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,17 +9,18 @@ from torch import Tensor
 
 @torch.no_grad()
 def run_clips(network: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> Tensor:
-    """What a network in evaluation mode, or a method of it, gives for clips; without gradients.
+    """Output of a network in evaluation mode, or of one of its methods, for clips; without gradients.
 
-    On a CPU the clips are shared out among threads that wait for nobody. Were the threads to share every
-    operation on a clip, they would meet after each of them, and on cores that others use too most of their
-    time would go into waiting. What is given for a clip does not depend on its neighbours, nor, while there
-    are no more threads than clips, on the number of threads (of several at once: but for rounding).
+    On a CPU the clips are shared out among threads that do not wait for each other. If the threads shared
+    every operation on a clip, they would have to meet after each of them; on cores that other programs use,
+    too, they would spend most of their time waiting. The result for a clip does not depend on the other
+    clips, nor on the number of threads while there are no more threads than clips (with `at_once` above 1:
+    except for rounding).
 
     Args:
         network: (B, ...) inputs -> (B, ...); rows do not depend on each other.
-        *inputs: of the clips, each (B, ...), on one device.
-        at_once: clips that a CPU is given at a time: more than one where a clip's maps are small.
+        *inputs: inputs of the clips, each (B, ...), on one device.
+        at_once: clips that a CPU computes at a time: more than one if a clip's maps are small.
 
     Returns:
         (B, ...), on that device.
@@ -32,11 +33,11 @@ def run_clips(network: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1)
 
 @torch.no_grad()
 def shared_out(compute: Callable[..., Tensor], *parts: Sequence[Tensor]) -> list[Tensor]:
-    """What is computed of each part, in threads that wait for nobody; without gradients.
+    """Apply `compute` to each part, in threads that do not wait for each other; without gradients.
 
     Args:
-        compute: of one of each, one result.
-        *parts: lists of one length.
+        compute: takes one element of each list and returns one result.
+        *parts: lists of equal length.
     """
     threads = torch.get_num_threads()
     workers = min(threads, len(parts[0]))
@@ -52,4 +53,4 @@ def shared_out(compute: Callable[..., Tensor], *parts: Sequence[Tensor]) -> list
         with pool:
             return list(pool.map(run, *parts))
     finally:
-        torch.set_num_threads(threads)  # theirs would be that of threads to come
+        torch.set_num_threads(threads)  # or later threads would get the workers' number

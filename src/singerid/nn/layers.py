@@ -1,4 +1,4 @@
-"""What the blocks share: convolutions by number of dimensions, initialisers, positions."""
+"""Helpers that the blocks share: convolutions by number of dimensions, initialisers, positions."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,7 +13,7 @@ _HOOKS = (
     "_forward_pre_hooks",
     "_backward_hooks",
     "_backward_pre_hooks",
-)  # as PyTorch has them
+)  # PyTorch's names
 
 CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
     1: nn.Conv1d,
@@ -23,10 +23,10 @@ CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
 
 
 def initialize_as_keras(module: nn.Module) -> None:
-    """Give one layer the defaults of the authors' framework; meant for `network.apply(...)`.
+    """Initialise one layer with the defaults of Keras, the authors' framework; for `network.apply(...)`.
 
     Convolutions, linear layers and input kernels of GRUs and LSTMs: Glorot uniform. Their recurrent
-    kernels: orthogonal, all gates together. All biases: zero, but for one at an LSTM's forget gate.
+    kernels: orthogonal, all gates together. All biases: 0, except 1 at an LSTM's forget gate.
     """
     if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
         nn.init.xavier_uniform_(module.weight)
@@ -73,14 +73,14 @@ def is_exported() -> bool:
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether x is numbers on a CPU and no more: not what a trace, a compiler or `torch.func` puts there."""
+    """Whether x is an ordinary tensor on a CPU, not one of a trace, a compiler or `torch.func`."""
     transformed = torch._C._functorch.peek_interpreter_stack() is not None
     recorded = is_exported() or torch.compiler.is_compiling()
     return x.device.type == "cpu" and type(x) in (Tensor, nn.Parameter) and not (transformed or recorded)
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Whether a hook sees or changes what a layer in a module takes or returns, or its gradient."""
+    """Whether any layer in a module has a forward or backward hook, or a global hook is set."""
     everywhere = any(getattr(nn.modules.module, f"_global{kind}") for kind in _HOOKS)
     return everywhere or any(getattr(layer, kind) for layer in module.modules() for kind in _HOOKS)
 

@@ -2,7 +2,7 @@
 
 Van, Quang and Thanh, "Deep Learning Approach for Singer Voice Classification of Vietnamese Popular Music",
 SoICT 2019: vocals are separated from the mixture, and their MFCCs are read by a bidirectional LSTM. Their
-hyper-parameters are not at hand: all sizes here are our own, so its scores are not theirs. For the first
+hyper-parameters are not known here: all sizes are our own, so scores may differ from theirs. For the first
 half of their system, train on separated vocals (`singerid train --audio vocals`).
 
 Letters in shapes: B batch, H mel bands, W frames, K coefficients.
@@ -50,7 +50,7 @@ class BLSTM(nn.Module):
     Args:
         singers: number of classes.
         n_mels: H.
-        n_mfcc: coefficients a frame.
+        n_mfcc: coefficients per frame.
         units: of each direction of each LSTM.
         layers: number of LSTMs.
         dropout: between the LSTMs.
@@ -102,7 +102,7 @@ class BLSTM(nn.Module):
             the first.
 
         Raises:
-            ValueError: names the expected and the given shape.
+            ValueError: the shape is wrong; the message names the expected and the given one.
         """
         if mel.ndim != 3 or mel.shape[1] != self.n_mels or mel.shape[2] < self.smallest_frames:
             raise ValueError(f"mel must be (B, {self.n_mels}, W), got {shape_text(mel.shape)}")

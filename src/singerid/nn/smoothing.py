@@ -33,7 +33,7 @@ class GaussianSmoothing(nn.Module):
     Args:
         channels: C.
         dimensions: number of position axes. Of three, the first (T) is time in frames of a video and is
-            left alone: smoothing is spatial, over H and W.
+            not smoothed: smoothing is spatial, over H and W.
         smoothing: sigma and odd kernel size.
 
     Raises:
@@ -61,6 +61,6 @@ class GaussianSmoothing(nn.Module):
         self.register_buffer("kernel", kernel.view(1, 1, *shape).repeat(channels, *(1,) * (dimensions + 1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Smooth every channel for itself: x (B, C, *positions) -> the same shape."""
+        """Smooth every channel by itself: x (B, C, *positions) -> the same shape."""
         check_map(x, self.channels, self.dimensions, "x")
         return _CONVOLVE[self.dimensions](x, self.kernel, padding=self.padding, groups=self.channels)

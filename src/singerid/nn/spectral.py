@@ -1,4 +1,4 @@
-"""Convolution with long kernels by way of the Fourier transform.
+"""Convolution with long kernels by the Fourier transform.
 
 Letters in shapes: B batch, C channels in, D channels out, N positions, K kernel positions.
 """
@@ -7,9 +7,9 @@ from torch import Tensor, fft, nn
 
 
 class SpectralConv1d(nn.Module):
-    """What an `nn.Conv2d` over one axis computes, for inference: many times faster where its kernel is long.
+    """An `nn.Conv2d` over one axis, for inference; many times faster if its kernel is long.
 
-    Equal to the convolution but for rounding. A stride is taken by splitting positions into phases
+    Equal to the convolution except for rounding. For a stride, positions are split into phases
     (polyphase form), which become channels.
 
     Args:
@@ -17,7 +17,7 @@ class SpectralConv1d(nn.Module):
         positions: N, of the inputs; a multiple of the stride.
 
     Raises:
-        ValueError: the convolution or the positions are not like that.
+        ValueError: the convolution or the positions do not meet these conditions.
     """
 
     spectrum: Tensor
@@ -36,10 +36,10 @@ class SpectralConv1d(nn.Module):
             raise ValueError(f"cannot be done by the Fourier transform over {positions} positions: {conv}")
         self.stride = stride
         self.outputs = (positions - kernel) // stride + 1
-        # What wraps around falls outside of the outputs. Multiples of 16 are quick to transform.
+        # Values that wrap around fall outside of the outputs. Multiples of 16 are quick to transform.
         self.length = -(-(positions // stride) // 16) * 16
         phases = self._phases(conv.weight.detach()[..., 0])  # (D, stride C, K / stride)
-        # Conjugate, for networks correlate: (frequencies, stride C, D).
+        # Conjugate, because a network's convolution is a correlation: (frequencies, stride C, D).
         spectrum = fft.rfft(phases, self.length).conj().permute(2, 1, 0).resolve_conj().contiguous()
         self.register_buffer("spectrum", spectrum)
         self.bias = conv.bias

@@ -1,7 +1,7 @@
 """Spleeter's networks: from magnitudes of a stereo mixture to those of its vocals and of the rest.
 
 Source: Hennequin, Khlif, Voituret and Moussallam, "Spleeter: a fast and efficient music source separation
-tool with pre-trained models", JOSS 2020; the U-Net is that of Jansson et al., ISMIR 2017. One U-Net a stem.
+tool with pre-trained models", JOSS 2020; the U-Net is that of Jansson et al., ISMIR 2017. One U-Net per stem.
 
 Letters in shapes: B pieces, C channels, W frames, F frequency bins.
 """
@@ -18,14 +18,14 @@ WIDTHS = (16, 32, 64, 128, 256, 512)  # C of the maps on the way down
 STEREO = 2
 SLOPE = 0.2  # of the leaky ReLU below 0
 EPS = 1e-3  # added to variances by batch norm
-_SMALLEST = 1e-10  # is added to the squares, half of it to each stem's: silence is shared out
+_SMALLEST = 1e-10  # added to the squares, half of it to each stem's, so that silence is shared equally
 
 
 class SpleeterUNet(nn.Module):
     """Magnitudes of a mixture -> those of one stem.
 
-    On the way down a convolution's output goes to the way up as it is, and further down through batch norm
-    and leaky ReLU; on the way up ReLU comes before batch norm. What comes last is a mask.
+    On the way down, a convolution's output is the skip connection as it is, and goes further down through
+    batch norm and leaky ReLU. On the way up, ReLU comes before batch norm. The last layer makes a mask.
 
     Args:
         widths: C on the way down, from the top.
@@ -62,7 +62,7 @@ class SpleeterUNet(nn.Module):
                 x = functional.leaky_relu(norm(skips[-1]), SLOPE)
         x = skips.pop()
         for conv, norm in zip(self.up, self.up_norms, strict=True):
-            # TensorFlow cuts one row before and two behind: `padding` has cut one on either side.
+            # TensorFlow cuts one row before and two after: `padding` has cut one on either side.
             x = norm(functional.relu(conv(x)[..., :-1, :-1]))
             if skips:
                 x = torch.cat((skips.pop(), x), dim=1)
@@ -75,7 +75,7 @@ class VocalsMask(nn.Module):
 
     Args:
         vocals: a network from the mixture's magnitudes to the vocals'.
-        accompaniment: one to those of the rest.
+        accompaniment: a network from the mixture's magnitudes to the accompaniment's.
     """
 
     def __init__(self, vocals: nn.Module, accompaniment: nn.Module) -> None:
@@ -92,7 +92,7 @@ class VocalsMask(nn.Module):
 
 
 def check_magnitudes(magnitudes: Tensor, levels: int) -> None:
-    """Raise ValueError unless these are stereo magnitudes that can be halved so often."""
+    """Raise ValueError unless these are stereo magnitudes that can be halved `levels` times."""
     shape, step = magnitudes.shape, 1 << levels
     if magnitudes.ndim != 4 or shape[1] != STEREO or shape[2] % step or shape[3] % step:
         raise ValueError(
@@ -101,8 +101,8 @@ def check_magnitudes(magnitudes: Tensor, levels: int) -> None:
 
 
 def pad_same(x: Tensor) -> Tensor:
-    """Zeros around maps of even size as TensorFlow's "same" has them for kernel 5 and stride 2.
+    """Pad maps of even size with zeros as TensorFlow's "same" does for kernel 5 and stride 2.
 
-    They make up three rows and three columns in all, and the larger half comes behind.
+    Three rows and three columns are added: one before and two after.
     """
     return functional.pad(x, (1, 2, 1, 2))

@@ -1,9 +1,9 @@
 """Spleeter's U-Net for inference: the same function, faster.
 
-Maps lie in memory channels last. A transposed convolution of stride 2 is four plain ones, of the even and the
-odd rows and columns of what it gives, none of which multiplies by zeros; batch norm and ReLU behind it are
-their scaled weights and one maximum, which writes the four maps into each other and beside the skip
-connection at once.
+Maps are channels last in memory. A transposed convolution of stride 2 becomes four plain ones, for the even
+and odd rows and columns of its output; none of them multiplies by zeros. The batch norm and ReLU after it
+become scaled weights and one maximum, which also writes the four maps into each other and beside the skip
+connection.
 
 Letters in shapes: B pieces, C channels, O channels that come out, W frames, F frequency bins.
 """
@@ -16,19 +16,19 @@ from torch.nn import functional
 
 from singerid.nn.spleeter import SLOPE, SpleeterUNet, check_magnitudes, pad_same
 
-_PARITIES = tuple(product((0, 1), repeat=2))  # of a row and a column that a transposed convolution gives
-# Of what it gives (a first row is cut) row 2 i + r is the sum over the kernel's rows k of row
-# (2 i + r + 1 - k) / 2 of what it gets. For r = 0 the kernel's rows 3 and 1 meet i - 1 and i; for r = 1
-# its rows 4, 2 and 0 meet i - 1, i and i + 1. So for columns.
+_PARITIES = tuple(product((0, 1), repeat=2))  # of a row and a column of a transposed convolution's output
+# Row 2 i + r of the output (whose first row is cut) is the sum over the kernel's rows k of row
+# (2 i + r + 1 - k) / 2 of the input. For r = 0 the kernel's rows 3 and 1 meet i - 1 and i; for r = 1
+# its rows 4, 2 and 0 meet i - 1, i and i + 1. The same holds for columns.
 _TAPS = ([3, 1], [4, 2, 0])
-_FEW = 8  # channels: for fewer four convolutions take longer than one that multiplies by some zeros
+_FEW = 8  # channels: with fewer, four convolutions take longer than one that multiplies by some zeros
 
 
 class FoldedUNet(nn.Module):
-    """What a `SpleeterUNet` in evaluation mode gives, without gradients.
+    """The same function as a `SpleeterUNet` in evaluation mode, without gradients.
 
     Args:
-        network: whose weights are taken over.
+        network: the network whose weights are taken over.
     """
 
     @torch.no_grad()
@@ -38,9 +38,9 @@ class FoldedUNet(nn.Module):
         self.down = nn.ModuleList(_convolution(*_weights(conv), stride=2) for conv in network.down)
         self.norms = nn.ModuleList(_Affine(*_scale_and_shift(norm)) for norm in network.down_norms)
         self.up = nn.ModuleList()
-        signs = torch.ones(network.widths[-1])  # by which what comes in is multiplied
+        signs = torch.ones(network.widths[-1])  # by which the channels of the input are multiplied
         for conv, norm in zip(network.up, network.up_norms, strict=True):
-            # scale relu(x) + shift is max(scale x + shift, shift); where scale < 0 this is of its negative.
+            # scale relu(x) + shift is max(scale x + shift, shift); where scale < 0, its negative is computed.
             kernel, bias = _weights(conv)
             scale, shift = _scale_and_shift(norm)
             sign = torch.where(scale < 0, -1.0, 1.0)
@@ -69,7 +69,7 @@ class FoldedUNet(nn.Module):
 
 
 class _Grow(nn.Module):
-    """max(convolution, floor) with twice as many rows and columns, behind the skip connection.
+    """max(convolution, floor) with twice as many rows and columns, appended to the skip connection.
 
     Args:
         kernel: of the transposed convolution, (C, O, 5, 5).
@@ -88,7 +88,7 @@ class _Grow(nn.Module):
             for place, own in zip(joined, kernels, strict=True):
                 place[..., : own.shape[2], : own.shape[3]] = own
             kernels, bias = [joined.flatten(0, 1)], bias.repeat(len(kernels))
-        # Zeros on either side: what a kernel of two rows gives beyond the last one is cut off.
+        # Zeros on either side: the extra last row that a kernel of two rows gives is cut off.
         self.convs = nn.ModuleList(_convolution(own, bias, padding=1) for own in kernels)
         self.register_buffer("floor", floor.clone())
 
@@ -109,7 +109,7 @@ class _Grow(nn.Module):
 
 
 class _Affine(nn.Module):
-    """Each channel multiplied and moved."""
+    """Multiplies each channel by a factor and adds a shift."""
 
     scale: Tensor
     shift: Tensor
@@ -141,7 +141,7 @@ def _weights(conv: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """What batch norm with its running statistics multiplies by and adds."""
+    """The factor of a batch norm with its running statistics, and what it adds."""
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -150,5 +150,5 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def _to_maps(values: Tensor) -> Tensor:
-    """One value a channel, for maps."""
+    """One value per channel, in a shape that fits maps."""
     return values[:, None, None]

@@ -26,21 +26,21 @@ def insert(
     example: Tensor | tuple[Any, ...],
     **options: Any,
 ) -> nn.Module:
-    """Put a block behind the layer `at` of a network: what that layer returns is enhanced by the block.
+    """Insert a block after the layer `at` of a network: the block enhances the output of that layer.
 
     The network is changed in place. The names of its own weights stay as they are, so its checkpoints
-    still load; the block becomes a submodule named after the layer, such as `layer4_fgnl2d` (of the
-    network; of the first layer around or in `at` that is no container, where that is one). Copying,
-    saving and `DistributedDataParallel` work as for any network; `nn.DataParallel` does not.
+    still load. The block becomes a submodule of the network, named after the layer, such as `layer4_fgnl2d`
+    (if the network is a container: a submodule of the first layer around or in `at` that is not one).
+    Copying, saving and `DistributedDataParallel` work as for any network; `nn.DataParallel` does not.
 
     Args:
         network: any network; it is run on `example` a few times, in evaluation mode.
-        block: what makes the block, called as `block(channels, **options)`, or with `also` as
+        block: makes the block, called as `block(channels, **options)`, or with `also` as
             `block(channels, other_channels, **options)`: `FGNL2d`, `NonLocal3d`, `CBAM`, ...
         at: name of the layer whose output X_i is enhanced, as in `network.named_modules()`.
         also: names of further layers that the block reads (FGNL's X_j); they must run before `at`.
         example: one input of the network, or a tuple of its arguments.
-        **options: for the block. `zero_init` is True unless given, where the block knows it.
+        **options: for the block. `zero_init` is True unless given, if the block has this option.
 
     Returns:
         The block, on the device and in the floating-point type of the layer.
@@ -163,7 +163,7 @@ class _Record:
 
 
 class _Enhance:
-    """Forward hook: replace a layer's output by what the block makes of it."""
+    """Forward hook: replace a layer's output by the block's output for it."""
 
     def __init__(self, block: nn.Module, kept: dict[str, Tensor], names: Sequence[str]) -> None:
         self.block = block
@@ -180,7 +180,7 @@ class _Enhance:
 def _attach(
     network: nn.Module, block: nn.Module, layers: Sequence[nn.Module], names: Sequence[str]
 ) -> Callable[[], None]:
-    """Make the block a submodule and hook it in; returns what undoes this."""
+    """Make the block a submodule and hook it in; returns a function that undoes this."""
     parent = _home(network, names[0])
     stem = f"{names[0].replace('.', '_')}_{type(block).__name__.lower()}"
     name, count = stem, 1
@@ -217,7 +217,7 @@ def _home(network: nn.Module, at: str) -> nn.Module:
 
 @contextmanager
 def _projection(block: nn.Module, fill: Callable[[Tensor], object]) -> Iterator[bool]:
-    """Refill W_z for the time of a check; yields False for a block without one."""
+    """Fill W_z with other values during a check; yields False for a block without W_z."""
     project = getattr(block, "project", None)
     if not isinstance(project, nn.Module):
         yield False

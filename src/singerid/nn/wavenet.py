@@ -2,8 +2,8 @@
 
 Zhang, Jiang, Deng, Yang and Chen, "Singing Voice Identification using WaveNet" (2020): gated residual units
 with dilated convolutions (van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016), then
-several down-sampling layers and a classifier. Their hyper-parameters are not at hand: all sizes here are our
-own, so its scores are not theirs.
+several down-sampling layers and a classifier. Their hyper-parameters are not known here: all sizes are our
+own, so scores may differ from theirs.
 
 Letters in shapes: B batch, N samples of a frame, W frames, T = N W samples, C channels.
 """
@@ -16,13 +16,13 @@ from singerid.nn.layers import initialize_as_keras, shape_text
 
 
 class GatedResidualUnit(nn.Module):
-    """One unit: a causal dilated convolution of two taps, a gate, and what it adds to its input and output.
+    """A causal dilated convolution of two taps, a gate, a residual connection and a skip connection.
 
     Args:
         channels: C.
-        skip_channels: of what it adds to the network's output.
+        skip_channels: channels of the skip connection, which goes to the network's output.
         dilation: distance of the two taps in samples.
-        last: no unit follows, so it adds nothing to its input.
+        last: whether no unit follows; then there is no residual connection.
     """
 
     def __init__(self, channels: int, skip_channels: int, dilation: int, last: bool = False) -> None:
@@ -44,12 +44,12 @@ class WaveNet(nn.Module):
 
     Args:
         singers: number of classes.
-        frame_samples: N; a clip comes as whole frames, as the spectrogram's does.
+        frame_samples: N; a clip consists of whole frames, as a spectrogram does.
         channels: C of the units.
-        skip_channels: of the sum of what the units add to the output, and of all that follows.
-        dilations: of the units, in their order.
-        downsampling: number of layers, each of which keeps one of `downsampling_factor` time steps.
-        downsampling_factor: see there.
+        skip_channels: channels of the sum of all skip connections, and of all layers after it.
+        dilations: dilations of the units, in order.
+        downsampling: number of down-sampling layers.
+        downsampling_factor: each of them keeps one of so many time steps.
         dropout: after each of these layers.
         output_dropout: before the last layer.
         eps: added to variances by batch norm.
@@ -98,7 +98,7 @@ class WaveNet(nn.Module):
         """Embedding of clips: waveform (B, N, W), full scale +-1, its columns frames -> (B, skip_channels).
 
         Raises:
-            ValueError: names the expected and the given shape.
+            ValueError: the shape is wrong; the message names the expected and the given one.
         """
         if (
             waveform.ndim != 3

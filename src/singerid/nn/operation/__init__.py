@@ -10,10 +10,11 @@ Response k compares theta with phi rolled by k along the channels:
 
     logits_k[p, q] = sum_c theta[p, c] * phi[q, (c - k) mod K].
 
-Rolling phi by +k is rolling theta by -k, as the sum runs over all channels; so phi, which has the
-more positions, stays where it is and the small theta is rolled.
+Rolling phi by +k is the same as rolling theta by -k, as the sum runs over all channels. So phi, which has
+more positions, stays as it is, and the smaller theta is rolled.
 
-`loop` is that, written down; `streaming`, `sdpa` and `kernel` give the same in memory linear in P + Q.
+`loop` computes this as it is written; `streaming`, `sdpa` and `kernel` give the same result with memory
+linear in P + Q.
 """
 
 import os
@@ -27,21 +28,22 @@ from singerid.nn.operation.loop import SOFTMAX_AXES, SoftmaxAxis, affinities
 
 __all__ = ["SOFTMAX_AXES", "SoftmaxAxis", "affinities", "responses"]
 
-# B * M * P * Q up to which setting up the blocks costs more than they save (docs/performance.md).
+# Up to this value of B * M * P * Q, setting up the blocks costs more than they save (docs/performance.md).
 LOOP_AFFINITIES = 2**19
 
-# The Triton kernels were measured on no GPU yet, so they are used where someone has found them faster:
-# SINGERID_FGNL=triton. Like the choice of device it holds for a process, and is no trait of a network.
+# The Triton kernels have not been measured on a GPU yet, so they are used only on request:
+# SINGERID_FGNL=triton. Like the choice of a device, this is a setting of a process, not a property of a
+# network.
 _TRITON = os.environ.get("SINGERID_FGNL") == "triton"
-# K up to which they keep all channels in registers.
+# Largest K for which they keep all channels in registers.
 TRITON_CHANNELS = 8
 
 
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
     """All M = K responses Y_k of Eq. 7, by the fastest exact way for the device.
 
-    Memory is linear in P + Q, going back too, except in a graph that is being exported. What needs
-    gradients of gradients calls `loop.responses`.
+    Memory is linear in P + Q, in the backward pass too, except in a graph that is being exported. For
+    gradients of gradients, call `loop.responses`.
 
     Args:
         theta: queries, (B, P, K).
@@ -69,7 +71,7 @@ def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "key
 
 
 def _rolled(theta: Tensor) -> Tensor:
-    """(B, P, K) -> (B, M, P, K), rolled as the queries of every response are."""
+    """(B, P, K) -> (B, M, P, K): theta rolled for every response."""
     return torch.stack([theta.roll(-k, dims=-1) for k in range(theta.shape[-1])], dim=1)
 
 

@@ -1,18 +1,19 @@
-"""The FGNL operation as Triton kernels: every tile of keys and values comes from memory once for all M rolls.
+"""The FGNL operation as Triton kernels: every tile of keys and values is loaded once for all M rolls.
 
-Softmax over either axis, forward and back, memory linear in the number of positions, no atomic additions:
-the same input gives the same bits. With K = 4 or 8 channels a matrix unit, whose least size is 16, would
-mostly multiply zeros. So channels stay in registers, and products are multiplied and added in float32.
+Softmax over either axis, forward and backward, with memory linear in the number of positions. There are no
+atomic additions: the same input gives the same bits. With K = 4 or 8 channels a matrix unit, whose smallest
+size is 16, would mostly multiply zeros. So channels stay in registers, and products are multiplied and added
+in float32.
 
 The two sides of an affinity are treated alike. A program owns some positions of one side and goes through
-those of the other, tile by tile. Rolls permute channels, and only those of the own side:
+those of the other side, tile by tile. Rolls permute only the channels of the own side:
 
     own side   other side   logits[other, own] of roll k
     theta      phi          sum_c theta[own, (c + k) mod K] * phi[other, c]
     phi        theta        sum_c phi[own, (c - k) mod K] * theta[other, c]
 
-A tile is (others, owns), so that neighbouring threads have neighbouring own positions, and a sum over the
-others is one of numbers that a thread has anyway.
+A tile is (others, owns): neighbouring threads have neighbouring own positions, and a sum over the others adds
+numbers that one thread holds anyway.
 
 Importing this module needs Triton (https://triton-lang.org).
 
@@ -20,7 +21,7 @@ Letters in shapes: B batch, K channels, M responses (= K), P positions of theta,
 positions of a tile.
 """
 
-# What Triton compiles has the types that its arguments have.
+# Functions that Triton compiles take their types from their arguments.
 # mypy: disable-error-code="untyped-decorator, no-untyped-def"
 
 from typing import Any
@@ -33,14 +34,14 @@ from torch.autograd.function import once_differentiable
 
 from singerid.nn.operation.loop import SoftmaxAxis
 
-# Positions of a tile: an own one for each thread of four warps, and others so few that with K = 8 all that a
-# thread holds still fits in its registers (compiled for sm_80; no device was at hand to measure on).
+# Positions of a tile: one own position for each thread of four warps, and so few others that with K = 8 the
+# values of a thread still fit in its registers (compiled for sm_80; not measured on a device).
 OWN, OTHER = 128, 8
 
 
-@torch.compiler.disable  # they are compiled already; not where importing it costs a short command a second
+@torch.compiler.disable  # they are compiled already
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
-    """All responses; as `singerid.nn.operation.responses`, which see.
+    """All responses; see `singerid.nn.operation.responses`.
 
     Args:
         theta: queries, not rolled, (B, P, K), in single or half precision.
@@ -114,7 +115,7 @@ class _Kernel(torch.autograd.Function):
 
 
 def _launch(kernel: Any, own: Tensor, other: Tensor, sign: int, *tensors: Tensor, **flags: bool) -> None:
-    """Run a kernel over the own positions (`_attend`: their pairs with a roll) of every clip."""
+    """Run a kernel over the own positions of every clip (`_attend`: over pairs of a position and a roll)."""
     batch, count, channels = own.shape
     programs = triton.cdiv(count * channels if kernel is _attend else count, OWN)
     with torch.cuda.device_of(own):
@@ -146,7 +147,7 @@ def _products(a, at, b, others, shift, K: tl.constexpr):
 
 @triton.jit
 def _plus_sums(found, weights, b, others, shift, K: tl.constexpr):
-    """`found` (WIDTH, N), at channel (c + shift) mod K plus sum_o weights[o, n] * b[o, c]."""
+    """`found` (WIDTH, N), with sum_o weights[o, n] * b[o, c] added at channel (c + shift) mod K."""
     channels = tl.arange(0, found.shape[0])
     for c in tl.static_range(K):
         theirs = tl.load(b + others * K + c).to(tl.float32)
@@ -174,8 +175,9 @@ def _attend(
 ):
     """Log of the sum of exp(logits) over the others (NORMALISE), and weighted sum of their values (WEIGH).
 
-    Both are of a pair of own position and roll. With both, softmax runs over the others, and the sums so far
-    are put right whenever a tile has a higher logit. With WEIGH alone, the normalisers are the others'.
+    Both are computed for each pair of own position and roll. With both, softmax runs over the others, and the
+    sums so far are rescaled whenever a tile has a higher logit. With WEIGH alone, the given normalisers are
+    those of the others.
     """
     batch = tl.program_id(1).to(tl.int64)
     pairs = tl.program_id(0) * OWN + tl.arange(0, OWN)
@@ -272,10 +274,10 @@ def _gradients(
     QUERIES: tl.constexpr,
     NORMALISED: tl.constexpr,
 ):
-    """Gradients of the own side, summed over all rolls; where that is the keys', of the values too.
+    """Gradients of the own side, summed over all rolls; if it is the keys' side, of the values too.
 
-    With QUERIES the own side is theta, where the gradient of y stands, else phi, where the values stand.
-    With NORMALISED softmax runs over the others, else over the own positions.
+    With QUERIES the own side is theta, and its values are the gradient of y; without, it is phi, and its
+    values are the values. With NORMALISED softmax runs over the others, otherwise over the own positions.
     """
     batch = tl.program_id(1).to(tl.int64)
     positions = tl.program_id(0) * OWN + tl.arange(0, OWN)

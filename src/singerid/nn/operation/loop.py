@@ -1,6 +1,6 @@
-"""The FGNL operation as it is written: roll by roll, every affinity built.
+"""The FGNL operation as the equation states it: roll by roll, with all affinities.
 
-The oracle of the fast forms, and what goes into an exported graph. Memory grows with the number of
+The fast forms are tested against it, and exported graphs contain it. Memory grows with the number of
 affinities, B * M * P * Q.
 """
 
@@ -24,14 +24,14 @@ def roll_logits(theta: Tensor, phi: Tensor, roll: int) -> Tensor:
 
 
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
-    """As `singerid.nn.operation.responses`, which see."""
+    """All responses; see `singerid.nn.operation.responses`."""
     axis = -1 if softmax == "keys" else -2
     rolls = range(theta.shape[-1])
     return torch.stack([roll_logits(theta, phi, k).softmax(axis) @ g for k in rolls], dim=1)
 
 
 def affinities(theta: Tensor, phi: Tensor, queries: Tensor, softmax: SoftmaxAxis = "keys") -> Tensor:
-    """What chosen query positions attend to, without building the affinities of all positions.
+    """The attention of chosen query positions, without building the affinities of all positions.
 
     Args:
         theta: queries, (B, P, K).

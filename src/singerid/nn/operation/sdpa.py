@@ -1,14 +1,14 @@
-"""The FGNL operation with softmax over the keys as PyTorch's fused attention: what a GPU is fastest at.
+"""The FGNL operation with softmax over the keys, by PyTorch's fused attention: the fastest form on a GPU.
 
-Rolls only permute the channels of theta, so all rolls of a query are more queries to the same keys, and
-no key is loaded, or gets a gradient, once per roll.
+Rolls only permute the channels of theta, so the rolls of a query are simply more queries to the same keys.
+Keys need not be loaded, or given a gradient, once per roll.
 """
 
 from torch import Tensor
 from torch.nn import functional
 
-# The kernels that hold no affinities read rows of whole 16-byte words; PyTorch has a slower and larger
-# form for all others.
+# PyTorch's kernels that do not hold the affinities read rows of whole 16-byte words. For all other rows
+# PyTorch has a slower form that needs more memory.
 _WORD = 16
 
 
@@ -30,5 +30,5 @@ def responses(queries: Tensor, phi: Tensor, g: Tensor) -> Tensor:
 
 
 def _whole_words(x: Tensor) -> Tensor:
-    """Zeros appended to the channels: they add nothing to an affinity, and are cut off the responses."""
+    """Append zeros to the channels; they add nothing to affinities, and are cut off the responses."""
     return functional.pad(x, (0, -x.shape[-1] % (_WORD // x.element_size())))

@@ -1,16 +1,17 @@
-"""The FGNL operation block by block: as exact as the loop, memory linear in the number of positions.
+"""The FGNL operation block by block: as exact as the loop, with memory linear in the number of positions.
 
-The axis that softmax normalises is kept whole, the other one is cut into blocks whose affinities stay in
-the processor's cache; going back, they are computed again. Rolls only permute the channels of theta, so
-all rolls of a query are more queries to the same keys:
+The axis that softmax normalises is kept whole. The other one is cut into blocks whose affinities stay in
+the processor's cache; the backward pass computes them again. Rolls only permute the channels of theta, so
+the rolls of a query are simply more queries to the same keys:
 
-    rows     what is cut:    M * P rolled queries (softmax over the keys), or Q keys (over the queries)
-    columns  what is whole:  Q keys,                                       or M groups of P rolled queries
+    rows     cut:         M * P rolled queries (softmax over the keys), or Q keys (over the queries)
+    columns  kept whole:  Q keys,                                       or M groups of P rolled queries
 
 Products with K columns are written with the K rows of the transpose: for so narrow a matrix that is
 several times faster on a CPU.
 
-Letters in shapes: B batch, b clips of a block, r rows of a block, N columns, M, P, Q, K as ever.
+Letters in shapes: B batch, b clips of a block, r rows of a block, N columns, M, P, Q, K as in
+`singerid.nn.operation`.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from torch.autograd.function import once_differentiable
 
 from singerid.nn.operation.loop import SoftmaxAxis
 
-# Affinities of a block. On a CPU, 0.5 MB of them stays in the cache; a GPU wants work enough for all of it.
+# Affinities of a block. On a CPU, 0.5 MB of them stays in the cache; a GPU needs more work at once.
 CPU_BLOCK = 2**17
 GPU_BLOCK = 2**26
 # Fewer rows make matrix products with K channels up to ten times slower.
@@ -82,8 +83,8 @@ def _gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of sum(W * (at_rows at_columns^T)), where W = softmax(rows columns^T) over the columns.
 
-    With the values at one side and the gradient of the responses at the other, that sum is all that the
-    loss sees of the operation, whichever axis is normalised.
+    With the values on one side and the gradient of the responses on the other, the loss depends on the
+    operation only through that sum, whichever axis is normalised.
 
     Args:
         rows: (B, R, K).
@@ -91,10 +92,10 @@ def _gradients(
         at_rows: (B, R, K).
         at_columns: (B, N, K).
         groups: softmax runs over N / groups columns at a time.
-        values_at_rows: the values are `at_rows`, else `at_columns`.
+        values_at_rows: whether the values are `at_rows`, not `at_columns`.
 
     Returns:
-        The gradients of rows, columns and values, each of the shape of what it belongs to.
+        The gradients of rows, columns and values, each in the shape of its tensor.
     """
     d_rows, d_columns = _zeros_like_transposed(rows), _zeros_like_transposed(columns)
     d_values = _zeros_like_transposed(at_rows if values_at_rows else at_columns)

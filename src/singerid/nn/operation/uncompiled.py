@@ -1,6 +1,7 @@
-"""What `torch.compile` leaves as it is: blocks, unrolled, would compile for minutes.
+"""The streaming form, left out by `torch.compile`: its unrolled blocks would take minutes to compile.
 
-A module of its own: `torch.compiler.disable` imports the compiler, which takes longer than many a command.
+It is a separate module because `torch.compiler.disable` imports the compiler, which takes longer than many
+commands.
 """
 
 import torch
