@@ -357,9 +357,9 @@ def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
 def test_what_cannot_identify_is_named(trained, tmp_path):
     with pytest.raises(SingeridError, match="is no run"):
         Identifier.load(tmp_path)
-    with pytest.raises(SingeridError, match=r"learned on the mixture.*--separator"):
+    with pytest.raises(SingeridError, match=r"learned on the mixture.*`separator`"):
         Identifier.load(trained.path, audio="vocals")
-    with pytest.raises(SingeridError, match=r"hears the mixture; leave out --separator"):
+    with pytest.raises(SingeridError, match=r"hears the mixture; leave out `separator`"):
         Identifier.load(trained.path, separator="repet")
     fewer = Run.create(tmp_path / "fewer", replace(trained.config, singers=("alto",)), trained.split)
     save_model(trained.load_network(), fewer.state_path())

@@ -233,7 +233,7 @@ class Odd(torch.nn.Module):
     ("model", "message"),
     [
         (Odd(), "gives no embeddings; write a method embed"),
-        (Odd(lambda mel: mel), "gives 2 axes a clip"),
+        (Odd(lambda mel: mel), "gives 2 axes per clip"),
         (Odd(lambda mel: mel.mean(-1) * torch.nan), "not finite"),
     ],
 )

@@ -265,5 +265,5 @@ def test_embeddings_of_more_axes_are_named(trained, monkeypatch):
     network = trained.load_network()
     monkeypatch.setattr(network, "embed", lambda mel: mel)
     monkeypatch.setattr(Run, "network", lambda *_: network)
-    with pytest.raises(SingeridError, match=r"embed of its model crnn gives 2 axes a clip; one is wanted"):
+    with pytest.raises(SingeridError, match=r"embed of its model crnn gives 2 axes per clip; it must"):
         open_encoder(trained.path)(torch.zeros(1, 128, encoder.spec.window_frames))

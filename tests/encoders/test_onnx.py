@@ -154,7 +154,7 @@ def test_without_a_word_it_is_refused_with_an_example(said, tmp_path):
             open_encoder(said(metadata))
         message = str(error.value)
         assert message.endswith(
-            f"net.onnx: does not say what it is to be given; write {tmp_path}/net.json with {EXAMPLE}"
+            f"net.onnx: does not say which input it needs; write {tmp_path}/net.json with {EXAMPLE}"
         )
     example, _, other = EXAMPLE.partition(", or ")
     for text in (example, other):  # they are what they are given for
@@ -166,7 +166,7 @@ def test_without_a_word_it_is_refused_with_an_example(said, tmp_path):
     ("beside", "reason"),
     [
         ("{", "net.json: is not valid JSON"),
-        ([1], "its input is said in a JSON object"),
+        ([1], "its input must be described by a JSON object"),
         ({}, "input None is neither filter_bank nor waveform"),
         ({"input": "mel"}, "input 'mel' is neither"),
         ({**BANK, "bands": 80}, "unknown: bands"),
@@ -188,7 +188,7 @@ def test_what_cannot_be_is_named(said, beside, reason):
 
 def test_a_network_that_wants_something_else_is_named(said):
     encoder = open_encoder(said(beside={**BANK, "n_mels": 40}))
-    with pytest.raises(SingeridError, match=r"does not take what it is said to take .*; say") as error:
+    with pytest.raises(SingeridError, match=r"does not take the input that is described .*; write") as error:
         encoder.encode(voice(150.0, 4.0, 1))
     assert "\n" not in str(error.value)
 
@@ -197,7 +197,7 @@ def test_no_file_and_another_file_are_one_line(tmp_path):
     (tmp_path / "text.onnx").write_text("no graph")
     for name, message in (
         (f"onnx:{tmp_path}/none.onnx", r"there is no file .*none\.onnx"),
-        (f"onnx:{tmp_path}/text.onnx", "is no ONNX model that runs here"),
+        (f"onnx:{tmp_path}/text.onnx", "is not an ONNX model that runs here"),
         ("onnx", "name the file of the network"),
         ("onnx:", "name the file of the network|unknown encoder"),
     ):

@@ -92,7 +92,7 @@ def test_without_the_weights_all_that_sounds_votes_and_that_is_told(trained, son
         SINGERID_OFFLINE="1",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("whether somebody sings is not looked into") == 1
+    assert done.stderr.count("it is not checked whether somebody sings") == 1
     assert json.loads(done.stdout)["decision"] == "known"
 
 

@@ -142,7 +142,7 @@ def test_vocals_by_a_separator_are_what_a_filter_bank_is_made_of(tmp_path):
 
 def test_of_a_store_no_filter_bank_can_be_made(recordings):
     store = Store.open(recordings.store)
-    with pytest.raises(SingeridError, match="of which no filter bank can be made; listen to the recordings"):
+    with pytest.raises(SingeridError, match="from which no filter bank can be made; listen to"):
         next(Listener(FILTER_BANK, CPU).batches(Stored(store, store.tracks[0])))
 
 

@@ -18,7 +18,7 @@ def test_the_separator_gives_what_the_network_is_made_for():
     listener = open_listener("net", spec, CPU, audio="vocals", separator="repet")
     assert listener.separator.sample_rate == listener.sample_rate == 22_050
     assert listener.spec == replace(spec, audio="vocals")
-    assert "net learned on the mixture and hears vocals by repet" in notice_of("net", spec, listener, {})
+    assert "net learned on the mixture but now hears vocals by repet" in notice_of("net", spec, listener, {})
 
 
 def test_what_is_said_of_a_network_itself_comes_first():
@@ -38,7 +38,7 @@ def test_a_melody_of_other_frames_is_refused():
 
 def test_the_mixture_needs_no_separator():
     assert open_listener("net", InputSpec(), CPU).separator is None
-    with pytest.raises(SingeridError, match="hears the mixture; leave out --separator"):
+    with pytest.raises(SingeridError, match="hears the mixture; leave out `separator` and `weights`"):
         open_listener("net", InputSpec(), CPU, separator="repet")
-    with pytest.raises(SingeridError, match="learned on true stems, which a recording has none of"):
+    with pytest.raises(SingeridError, match="learned on true stems, which recordings do not have"):
         open_listener("net", InputSpec(audio="vocals", separator="stems"), CPU)

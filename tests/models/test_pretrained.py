@@ -127,7 +127,7 @@ def test_a_pretrained_network_says_that_it_knows_no_strangers(site, trained):
     entry, _ = published(site)
     register_pretrained("duet", entry)
     notice = Identifier.load("duet", all_clips=True).notice
-    assert notice.startswith(f"duet knows its {len(entry.singers)} singers alone: it names one of them")
+    assert notice.startswith(f"duet knows only its {len(entry.singers)} singers: it names one of them")
     assert "\n" not in notice
     assert Identifier.load(trained.path).notice == ""  # whose singers its user has chosen
 
@@ -150,8 +150,8 @@ def test_identify_tells_it_in_one_line_whatever_it_prints(site, tmp_path, singer
         assert done.returncode == 0, done.stderr
         told = [line for line in done.stderr.splitlines() if "fetching" not in line]
         assert len(told) == 1
-        assert told[0].startswith("singerid: warning: duet knows its 2 singers alone")
-        assert "alone" not in done.stdout
+        assert told[0].startswith("singerid: warning: duet knows only its 2 singers: ")
+        assert "knows only" not in done.stdout
     shown = " ".join(singerid("identify", "--help", COLUMNS="200").stdout.split())
     assert "knows the singers alone that it learned from, and names one of them whoever sings" in shown
 
@@ -167,7 +167,7 @@ def test_vocals_of_a_network_on_mixtures_are_told_the_remedy(site):
     entry, _ = published(site)
     register_pretrained("duet", entry)
     with pytest.raises(
-        SingeridError, match=r"duet: .*--audio vocals.*; choose --separator spleeter, open-unmix or"
+        SingeridError, match=r"duet: .*`audio='vocals'`; choose a `separator` \(spleeter, open-unmix or"
     ):
         Identifier.load("duet", audio="vocals")
     assert "duet learned on the mixture" in Identifier.load("duet", audio="vocals", separator="repet").notice
@@ -193,7 +193,7 @@ def test_a_folder_of_that_name_wins(site, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "duet").symlink_to(trained.path)
     assert Identifier.load("duet", all_clips=True).scorer.singers == trained.config.singers
-    with pytest.raises(SingeridError, match=r"duet: is a folder, .* leave out --pretrained-weights"):
+    with pytest.raises(SingeridError, match=r"duet: is a folder, .* leave out `pretrained_weights`"):
         Identifier.load("duet", pretrained_weights=tmp_path / "any")
 
 

@@ -258,7 +258,7 @@ def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole,
     changed = replace(config, origins={**config.origins, "stems": "others"})
     assert run_differences(changed, config) == ["stems others instead of true stems"]
     assert (
-        "learned on stems (true stems) and hears vocals by repet"
+        "learned on stems (true stems) but now hears vocals by repet"
         in Identifier.load(run.path, separator="repet").notice
     )
 
@@ -300,7 +300,7 @@ def test_training_evaluation_and_identification_hear_the_same(model, audio, stem
     assert evaluate(run, CPU).states["best_f1"].clip.count == len(part.clips) == 4
     stored = run.predict(part)
     if audio == "vocals":
-        with pytest.raises(SingeridError, match=r"learned on true stems.*choose --separator"):
+        with pytest.raises(SingeridError, match=r"learned on true stems.*choose a `separator`"):
             Identifier.load(run.path)
         identifier = Identifier.load(run.path, separator="repet")
         tree = stems / "mixture"

@@ -211,7 +211,7 @@ def test_a_run_and_its_encoder_must_still_fit(runs, encoded, tmp_path):
     (name,) = content["origins"]
     content["origins"] = {name: "0" * 64}
     (path / "config.json").write_text(json.dumps(content))
-    with pytest.raises(SingeridError, match="learned on vectors of other weights"):
+    with pytest.raises(SingeridError, match=r"learned on vectors of .* with other weights"):
         Identifier.load(path)
     with pytest.raises(SingeridError, match="no vectors of the mixture by"):
         evaluate(Run.open(path))

@@ -1,1 +1,1 @@
-"""What turns windows into vectors: one file a kind."""
+"""Encoders turn windows into vectors: one file per kind."""

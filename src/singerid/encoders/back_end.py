@@ -1,8 +1,8 @@
-"""What is done to vectors before they are compared: centring and whitening, fitted on known singers.
+"""Centring and whitening, which are applied to vectors before they are compared; fitted on known singers.
 
-A network that has learned people spreads its vectors for all people; a library of some singers, recorded as
-they are, uses a part of that spread. Centring takes off what all its singers share. Whitening weighs down
-the directions in which recordings of one singer differ (another band, another room), as linear discriminant
+A speaker network spreads its vectors over all people. The singers of a library, recorded as they are, fill
+only a part of that space. Centring subtracts what all its singers share. Whitening reduces the weight of the
+directions in which recordings of one singer differ (another band, another room), as linear discriminant
 analysis does. The covariance is shrunk towards a sphere (Ledoit and Wolf 2004) because singers have few
 recordings.
 
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float32]
 
 SHRINKAGE = 0.3
 SINGERS, RECORDINGS = 5, 3
-"""Whitening is fitted from so many singers on who have so many recordings each."""
+"""Whitening is fitted if at least so many singers have at least so many recordings each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class BackEnd:
     """Centring and whitening.
 
     Attributes:
-        mean: (D,) of the singers' means.
-        whitening: (D, D); of too few recordings it changes nothing.
-        whitened: whether it does.
+        mean: (D,), the mean of the singers' means.
+        whitening: (D, D); the identity if there are too few recordings.
+        whitened: whether there are enough recordings for whitening.
     """
 
     mean: FloatArray
@@ -38,29 +38,29 @@ class BackEnd:
     whitened: bool
 
     def __call__(self, vectors: npt.NDArray[np.floating]) -> FloatArray:
-        """Unit vectors (N, D) to compare by their cosine, of an encoder's (N, D)."""
+        """An encoder's vectors (N, D) -> unit vectors (N, D), to be compared by their cosine."""
         centred = vectors - self.mean
         return unit(centred @ self.whitening if self.whitened else centred)
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
-    """Vectors (..., D) of unit length; of nothing comes nothing."""
+    """Vectors (..., D) scaled to unit length; zero vectors stay zero."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     found: FloatArray = (vectors / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
     return found
 
 
 def is_unit(vectors: npt.NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether vectors (..., D) are of unit length, but for rounding; (...)."""
+    """Whether vectors (..., D) are of unit length, except for rounding; (...)."""
     return np.asarray(np.abs(np.linalg.norm(vectors.astype(np.float64), axis=-1) - 1) < 1e-3)
 
 
 class WithinSinger:
-    """How recordings of one singer differ, summed over singers: back ends of all but some are quickly made.
+    """The scatter of recordings within singers, summed; makes back ends without some recordings quickly.
 
     Args:
-        recordings: (T, D) the mean vector of each recording.
-        owners: (T,) whose each is, 0 to S - 1; every singer has one at least.
+        recordings: (T, D), the mean vector of each recording.
+        owners: (T,), the singer of each recording, 0 to S - 1; every singer has at least one recording.
     """
 
     def __init__(self, recordings: npt.NDArray[np.floating], owners: NDArray[np.int64]) -> None:
@@ -78,11 +78,12 @@ class WithinSinger:
         self._several = int(several.sum())
 
     def back_end(self, singer: int | None = None, kept: NDArray[np.bool_] | None = None) -> BackEnd:
-        """The back end of all recordings, or of all but some of a singer's.
+        """The back end of all recordings, or of all recordings except some of one singer.
 
         Args:
-            singer: whose recordings are left out; None: nobody's.
-            kept: which of the singer's stay, in the order in which they were given; None: none.
+            singer: the singer whose recordings are left out; None: no recording is left out.
+            kept: which recordings of this singer stay, in the order in which they were given; None: none of
+                them.
         """
         means, scatter, freedom, several = self._means, self._scatter, self._freedom, self._several
         if singer is not None:
@@ -113,8 +114,8 @@ def fit_back_end(recordings: npt.NDArray[np.floating], singers: Sequence[object]
     """The back end of known singers.
 
     Args:
-        recordings: (T, D) the mean vector of each recording.
-        singers: who sings in each, T of them.
+        recordings: (T, D), the mean vector of each recording.
+        singers: the singer of each recording, T of them.
     """
     number: dict[object, int] = {}
     owners = np.array([number.setdefault(singer, len(number)) for singer in singers], np.int64)

@@ -22,12 +22,12 @@ SPEC = InputSpec(
     window_frames=298,  # 3 s
     features=FilterBankConfig(),
     hop_frames=150,  # 1.5 s
-    smallest_frames=48,  # 0.5 s: of less there is hardly a voice to hear
+    smallest_frames=48,  # 0.5 s: in less there is hardly a voice to hear
 )
 
 
 def open_campplus(name: str, device: torch.device, weights: Path | None) -> Encoder:
-    """CAM++ with its published weights; its vectors are what comes out last, normalised by `encode`."""
+    """CAM++ with its published weights; its vectors are its last output, which `encode` normalises."""
     network = FoldedCAMPlusPlus(load_campplus(weights)).to(device)
     voices = VoiceNetwork(network)
     # Four windows at a time suit a CPU: enough to be worth a call, few enough for its cache.

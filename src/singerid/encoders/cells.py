@@ -1,7 +1,7 @@
-"""What is heard around each half second of a sound: finer than windows, and hardly dearer.
+"""The voice around each half second of a sound: finer than windows, at hardly any extra cost.
 
-An encoder whose network pools frames over time has computed them for each window anyway. Pooled over the
-neighbourhood of a cell instead they say whose voice is there.
+An encoder whose network pools frames over time has computed these frames for each window anyway. Pooled over
+the neighbourhood of a cell instead, they show whose voice is there.
 
 Letters in shapes: B windows, H bands, W frames of a window, T frames of the network, C channels, L cells,
 D size of a vector.
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 CELL_SECONDS = 0.5
-_REACH = 1  # cells on each side that are heard with a cell: 1.5 s in all
-_LEAST = 0.3  # of a cell's frames: a shorter rest belongs to the cell before
+_REACH = 1  # cells on each side that are pooled with a cell: 1.5 s in all
+_LEAST = 0.3  # share of a cell's frames: a shorter remainder gets no cell of its own
 
 
 @dataclass(frozen=True, eq=False)
 class FrameNetwork:
-    """The network of an encoder in two parts: before and behind the pooling over time.
+    """The network of an encoder in two parts: before and after the pooling over time.
 
     Attributes:
         frames: windows (B, H, W) -> (B, T, C); T covers all of W.
@@ -37,19 +37,19 @@ class FrameNetwork:
     frame_seconds: float
 
     def of_windows(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors (B, D) and shares (B,) of whole windows, of their frames (B, T, C)."""
+        """Vectors (B, D) and sung shares (B,) of whole windows, from their frames (B, T, C)."""
         return self.heard(frames.mean(1), frames.std(1))[:2]
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """What is heard around each cell of a sound, from its start.
+    """The voice around each cell of a sound, from its start.
 
     Attributes:
         vectors: (L, D) float32, each of unit length.
         sung: (L,) float32, 0 to 1: how sure it is that somebody sings.
-        several: (L,) float32, log-odds that several do, if somebody does and nothing else sounds; None: that
-            is not known.
+        several: (L,) float32, log-odds that several do, if somebody does and nothing else sounds; None: not
+            known.
         seconds: length of a cell.
     """
 
@@ -63,10 +63,10 @@ class Cells:
 
 
 class CellMaker:
-    """Takes the frames of windows as they come, and pools them; memory grows by the vectors alone.
+    """Pools the frames of windows as they come; memory grows only by the vectors.
 
     Args:
-        network: what it asks.
+        network: the network in two parts.
     """
 
     def __init__(self, network: FrameNetwork) -> None:
@@ -74,17 +74,17 @@ class CellMaker:
         self._per_cell = round(CELL_SECONDS / network.frame_seconds)
         self._heard = 0  # frames
         self._rest: Tensor | None = None  # frames (R, C) of a cell that is not whole
-        self._sums: deque[Tensor] = deque()  # (3, C) each: how many, their sum, that of their squares
-        self._pending = 0  # of these, the first whose own vector is not made
+        self._sums: deque[Tensor] = deque()  # (3, C) each: count, sum and sum of squares of frames
+        self._pending = 0  # of these, the first one whose own vector is not made yet
         self._vectors, self._sung, self._several = bytearray(), bytearray(), bytearray()
         self._size = 0
 
     def add(self, start_s: float, frames: Tensor) -> None:
-        """Take what is new in a window's frames (T, C), which starts at `start_s`."""
+        """Add the frames (T, C) of a window that starts at `start_s`; those heard before are left out."""
         known = self._heard - round(start_s / self._network.frame_seconds)
         if known >= len(frames):
             return
-        if known < 0:  # windows stand a little apart: what is between them is like what follows
+        if known < 0:  # small gaps between windows are filled with the next frame
             frames, known = torch.cat((frames[:1].expand(-known, -1), frames)), 0
         fresh = frames[known:]
         self._heard += len(fresh)
@@ -97,19 +97,19 @@ class CellMaker:
         self._make(len(self._sums) - _REACH)
 
     def end(self) -> Cells:
-        """All cells; raises ValueError where nothing was heard."""
+        """All cells; raises ValueError if no frames were added."""
         rest = self._rest
         if rest is not None and len(rest) and (len(rest) >= _LEAST * self._per_cell or not self._sums):
             self._sums.append(_sums(rest))
         self._make(len(self._sums))
         if not self._size:
-            raise ValueError("nothing was heard")
+            raise ValueError("there are no cells: no frames were added")
         vectors = np.frombuffer(self._vectors, np.float32).reshape(-1, self._size)
         sung, several = (np.frombuffer(told, np.float32) for told in (self._sung, self._several))
         return Cells(vectors, sung, several)
 
     def _make(self, until: int) -> None:
-        """Make the vectors of the cells before `until`, of which the neighbours are there."""
+        """Make the vectors of the cells before `until`, whose neighbours are there."""
         places = range(self._pending, until)
         if not places:
             return
@@ -129,7 +129,7 @@ class CellMaker:
 
 
 def _sums(frames: Tensor) -> Tensor:
-    """How many frames (T, C), their sum and that of their squares, in double precision; (3, C)."""
+    """Count, sum and sum of squares of frames (T, C), in double precision; (3, C)."""
     exact = frames.double()
     return torch.stack((torch.full_like(exact[0], len(exact)), exact.sum(0), exact.square().sum(0)))
 

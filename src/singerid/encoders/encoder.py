@@ -1,4 +1,4 @@
-"""What an encoder is, and what it makes of a sound.
+"""Encoders, and the vectors that they make from a sound.
 
 Letters in shapes: B windows at a time, N windows of a sound, D size of a vector.
 """
@@ -37,17 +37,17 @@ _GPU_BATCH = 64  # windows
 
 @dataclass(frozen=True, eq=False)
 class Voices:
-    """What an encoder makes of a sound.
+    """An encoder's result for a sound.
 
     Attributes:
         vectors: (N, D) float32, each of unit length.
         starts: (N,) float64, where each window starts, in seconds.
-        voice_share: (N,) float32, 0 to 1: how sure it is that somebody sings in each window, in the mean over
-            it; `singerid.listening.voice.cells.sung` says which count as sung.
-        window_seconds: length of a window; where the sound is shorter than the network's, that of the sound.
+        voice_share: (N,) float32, 0 to 1: how sure it is that somebody sings, in the mean over each window;
+            `singerid.listening.voice.cells.sung` decides which windows count as sung.
+        window_seconds: length of a window; the length of the sound if that is shorter.
         seconds: length of the sound; 0: not known.
-        cells: what is heard around each half second, to the end of the sound; None: that was not asked
-            for, or the encoder cannot tell.
+        cells: the voice around each half second, to the end of the sound; None: not requested, or not
+            possible with this encoder.
     """
 
     vectors: NDArray[np.float32]
@@ -63,20 +63,20 @@ class Voices:
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """Turns windows into vectors. Vectors compare with those of the same identity alone.
+    """Turns windows into vectors. Vectors can be compared only with vectors of the same identity.
 
     Attributes:
-        name: what its user calls it.
-        identity: which weights, read how: another identity, other vectors.
-        spec: what it must be given.
+        name: the name by which its user opened it.
+        identity: identifies the weights and how they are used: another identity makes other vectors.
+        spec: the input that it needs.
         network: windows as `spec` says -> vectors (B, D); in evaluation mode.
-        device: where that is.
-        at_once: windows that a CPU is best given at a time.
+        device: where the network is.
+        at_once: best number of windows for a CPU to compute at a time.
         plain: gives the network on the CPU in a form written for clarity, which can be exported; None:
-            `network` is that.
-        with_voice: windows -> vectors, and behind each the share of its window that is sung, (B, D + 1),
-            where the network hears that too; None: another one is asked.
-        parts: the network before and behind its pooling over time; None: it is of one piece.
+            `network` has that form.
+        with_voice: windows -> vectors, each followed by the sung share of its window, (B, D + 1), if the
+            network gives that too; None: another network gives it.
+        parts: the network before and after its pooling over time; None: it has no such parts.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Encoder:
 
     @property
     def address(self) -> str:
-        """Its name, by which it can be opened from any folder."""
+        """A name by which it can be opened from any folder: paths are made absolute."""
         kind, colon, file = self.name.partition(":")
         if colon:
             return f"{kind}:{Path(file).resolve()}"
@@ -99,7 +99,7 @@ class Encoder:
 
     @cached_property
     def voices(self) -> VoiceNetwork | None:
-        """What hears where somebody sings, opened on first use; None, with a warning: it cannot be."""
+        """The network that hears when somebody sings, opened on first use; on failure None and a warning."""
         try:
             return open_voice_network(self.device)
         except SingeridError as error:
@@ -117,7 +117,7 @@ class Encoder:
         """Cuts sound into windows as `spec` says; opened when it is first used.
 
         Raises:
-            SingeridError: what takes the vocals out for it, or follows the melody, cannot be opened.
+            SingeridError: its separator or its melody tracker cannot be opened.
         """
         return open_listener(self.name, self.spec, self.device)
 
@@ -138,27 +138,27 @@ class Encoder:
         warn: Warn | None = None,
         with_cells: bool = False,
     ) -> Voices:
-        """The vectors of a sound of any length, window by window; a rest shorter than a window is left out.
+        """The vectors of a sound of any length, window by window; a shorter remainder is left out.
 
         Args:
-            sound: a file, mono samples at the listener's rate, or how to read them.
+            sound: a file, mono samples at the listener's rate, or a function that reads them.
             window_seconds: length of a window; None: as `spec` says.
             hop_seconds: from the start of one window to the next, see `InputSpec.with_windows`.
-            listener: what it hears by, where vocals are to be taken out first; None: its own.
-            allow_silence: whether a sound in which nothing is heard throughout is taken, too.
-            watch: knows when somebody sings in it, or finds out; None: it is found out.
-            warn: is called with what is wrong with a file, though it can be used; None: a warning is issued.
-            with_cells: whether to listen around each half second, too, where the encoder can.
+            listener: cuts the sound into windows, and may separate its vocals first; None: its own listener.
+            allow_silence: whether to accept a sound that is silent throughout.
+            watch: finds out when somebody sings in it, or knows already; None: a new one is used.
+            warn: is called with each problem of a file that can still be used; None: a warning is issued.
+            with_cells: whether to make `Voices.cells`, too, if the encoder can.
 
         Raises:
             AudioError: the file cannot be decoded or separated, is too short, or silent throughout.
-            ValueError: the network takes no such windows.
+            ValueError: the network does not take windows of this length or distance.
         """
         listener = listener or self.listener
         spec = listener.spec.with_windows(window_seconds, hop_seconds)
         on_cpu = self.device.type == "cpu"
         batch_size = self.at_once * torch.get_num_threads() if on_cpu else _GPU_BATCH
-        # In one piece each: small results among the large pieces that come and go keep gaps from being used.
+        # One growing buffer each: small results between large temporary tensors would fragment the memory.
         vectors, starts, heard_nothing = bytearray(), bytearray(), bytearray()
         share = bytearray()
         size, length = 0, spec.window_frames
@@ -198,7 +198,7 @@ class Encoder:
         seconds = (np.frombuffer(starts, np.int64) * spec.features.frame_seconds).astype(np.float64)
         window_seconds = heard_seconds(length, spec.features)
         sung = watch.share(seconds, window_seconds)
-        if sung is None:  # the network heard it itself, or nothing did
+        if sung is None:  # the encoder's own network gave it, or it was not checked
             sung = np.frombuffer(share, np.float32) if own else np.ones(len(seconds), np.float32)
         sung = np.where(np.frombuffer(heard_nothing, np.bool_), np.float32(0), sung)
         found_vectors = np.frombuffer(vectors, np.float32).reshape(-1, size)
@@ -207,10 +207,10 @@ class Encoder:
 
 
 class OpenEncoder(Protocol):
-    """How an encoder of a name is opened."""
+    """A function that opens an encoder by name."""
 
     def __call__(self, name: str, device: torch.device, weights: Path | None) -> Encoder:
-        """The encoder on a device; `weights`: its file of weights, None: fetched on first use.
+        """The encoder on a device; `weights` is its file of weights, or None: fetched on first use.
 
         Raises:
             SingeridError: its weights are missing, damaged or cannot be fetched.
@@ -224,8 +224,8 @@ class EncoderEntry:
     Attributes:
         description: one line.
         open: opens it.
-        size: D; None: another one for each file.
-        provenance: of its weights; None: they are a file that the user names.
+        size: D; None: it depends on the file.
+        provenance: provenance of its weights; None: they are a file that the user names.
     """
 
     description: str

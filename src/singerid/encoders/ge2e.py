@@ -2,7 +2,7 @@
 
 Wan, Wang, Papir and Moreno, "Generalized End-to-End Loss for Speaker Verification", ICASSP 2018; trained and
 published as Resemblyzer. It reads the powers of 40 mel bands, not their logarithms, so a sound's level
-matters: what is fainter than -30 dB is raised to that.
+matters: fainter sound is raised to -30 dB.
 
 Letters in shapes: B windows, H mel bands, W frames of 10 ms, D size of a vector.
 """
@@ -30,7 +30,7 @@ _BANDS = FeatureConfig(n_fft=400, hop_length=160, n_mels=40, pad_mode="constant"
 SPEC = InputSpec(
     window_frames=160,  # 1.6 s
     features=_BANDS,
-    inputs=("waveform",),  # the level of a window is wanted, which its bands do not tell
+    inputs=("waveform",),  # the network needs the level of a window, which its bands do not show
     smallest_frames=50,  # 0.5 s
     hop_frames=80,
 )

@@ -1,4 +1,4 @@
-"""Networks that name singers, as encoders: what they make of a window before they name it.
+"""Networks that name singers, as encoders: their vectors are the embeddings that their last layer reads.
 
 The vector of a window is the last GRU's state (`hsieh-artist20`: the states of all its steps).
 
@@ -23,8 +23,8 @@ def network_encoder(network: TrainedNetwork) -> Encoder:
     """A trained network as an encoder, whose identity is the SHA-256 of its weights' file.
 
     Raises:
-        SingeridError: the network has no method `embed`; when it is used: that gives more than one axis a
-            window.
+        SingeridError: the network has no method `embed`; or, when it is used, `embed` gives more than one
+            axis per window.
     """
     spec = getattr(network.model, "spec", None)
     model_name = getattr(spec, "name", type(network.model).__name__)
@@ -42,11 +42,11 @@ def network_encoder(network: TrainedNetwork) -> Encoder:
 
 @dataclass(frozen=True)
 class _Embedding:
-    """The method `embed` of a model, as a function that another process can be sent.
+    """The method `embed` of a model, as a function that can be sent to another process.
 
     Attributes:
-        model: has it.
-        name: what an error calls it.
+        model: the model that has the method.
+        name: its name in errors.
     """
 
     model: nn.Module
@@ -55,12 +55,14 @@ class _Embedding:
     def __call__(self, *inputs: Tensor) -> Tensor:
         found: Tensor = self.model.embed(*inputs)  # type: ignore[operator]
         if found.ndim != 2:
-            raise SingeridError(f"{self.name} gives {found.ndim - 1} axes a clip; one is wanted: (B, size)")
+            raise SingeridError(
+                f"{self.name} gives {found.ndim - 1} axes per clip; it must give one: (B, size)"
+            )
         return found
 
 
 def open_network_encoder(name: str, device: torch.device, weights: Path | None) -> Encoder:
-    """The network of a run's folder, or the pretrained one of a name, as an encoder."""
+    """The network of a run's folder, or the pretrained network of this name, as an encoder."""
     return network_encoder(open_trained(name, device, pretrained_weights=weights))
 
 

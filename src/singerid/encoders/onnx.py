@@ -1,7 +1,7 @@
-"""Anyone's speaker network in a file of ONNX, as an encoder: `onnx:FILE`.
+"""Any speaker network in an ONNX file, as an encoder: `onnx:FILE`.
 
-What it is to be given, no graph tells. It is said in the model's metadata, under `singerid_input` or as
-sherpa-onnx writes it there, or else in a JSON file of the same name beside it, FILE with the suffix .json.
+A graph does not say which input it needs. This is described in a JSON file of the same name beside it (FILE
+with the suffix .json), or else in the model's metadata: under `singerid_input`, or in the way of sherpa-onnx.
 
 Letters in shapes: B windows, H bands, W frames, D size of a vector.
 """
@@ -39,12 +39,12 @@ def open_onnx(name: str, device: torch.device, weights: Path | None) -> Encoder:
 
     Args:
         name: "onnx:FILE".
-        device: is not asked.
-        weights: None; the file is named.
+        device: ignored.
+        weights: must be None, because the name gives the file.
 
     Raises:
-        SingeridError: onnxruntime is not installed, the file is no ONNX model, or it is not said what it is
-            to be given.
+        SingeridError: onnxruntime is not installed, the file is not an ONNX model, or the input that it needs
+            is not described.
     """
     path = Path(name.partition(":")[2])
     if weights is not None or path == Path():
@@ -56,21 +56,21 @@ def open_onnx(name: str, device: torch.device, weights: Path | None) -> Encoder:
         spec, scale = _spec(said)
         spec = _of_fixed_length(spec, given.shape)
     except (TypeError, ValueError) as error:
-        raise SingeridError(f"{name}: cannot be given what is said of it ({error}); say {EXAMPLE}") from error
+        raise SingeridError(f"{name}: its input is described wrongly ({error}); write {EXAMPLE}") from error
     identity = hashlib.sha256(f"{file_hash(path)} {spec} {scale}".encode()).hexdigest()
-    # Windows are shared out among threads, each of which asks the graph by itself.
+    # Windows are shared out among threads, each of which runs the graph by itself.
     return Encoder(name, identity, spec, _Graph(name, path, spec, scale), CPU)
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """The graph of a file as a function from windows to vectors, which another process can be sent.
+    """The graph of a file as a function from windows to vectors, which can be sent to another process.
 
     Attributes:
-        name: what an error calls it.
+        name: its name in errors.
         path: the file.
-        spec: what it is given.
-        scale: what a waveform is multiplied by.
+        spec: the input that it needs.
+        scale: factor by which a waveform is multiplied.
     """
 
     name: str
@@ -88,7 +88,7 @@ class _Graph:
         return next((output for output in outputs if "emb" in output.lower()), outputs[0])
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process opens the file itself."""
+        """Only the fields: another process opens the file itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def __call__(self, windows: Tensor) -> Tensor:
@@ -99,9 +99,9 @@ class _Graph:
             windows = windows.transpose(1, 2)
         try:
             (found,) = self._session.run([self._wanted], {given.name: windows.contiguous().numpy()})
-        except Exception as error:  # onnxruntime has an exception of its own for each trouble
+        except Exception as error:  # onnxruntime has its own exception for each kind of failure
             raise SingeridError(
-                f"{self.name}: does not take what it is said to take ({one_line(error)}); say {EXAMPLE}"
+                f"{self.name}: does not take the input that is described ({one_line(error)}); write {EXAMPLE}"
             ) from error
         return torch.from_numpy(found).reshape(len(windows), -1)
 
@@ -121,34 +121,34 @@ def _open_session(name: str, path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise SingeridError(f"{name}: is no ONNX model that runs here ({one_line(error)})") from error
+        raise SingeridError(f"{name}: is not an ONNX model that runs here ({one_line(error)})") from error
 
 
 def _said(name: str, path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What the file, or else the JSON beside it, says of the input."""
+    """The description of the input, from the JSON file beside the model, or else from its metadata."""
     beside = path.with_suffix(".json")
-    if beside.is_file():  # a person's word goes before a file's
+    if beside.is_file():  # written by a person, so it comes before the metadata
         said = read_json(beside, f"write {EXAMPLE}")
     elif METADATA in metadata:
         try:
             said = json.loads(metadata[METADATA])
         except ValueError as error:
-            raise SingeridError(f"{name}: its metadata {METADATA} is not JSON; say {EXAMPLE}") from error
+            raise SingeridError(f"{name}: its metadata {METADATA} is not JSON; write {EXAMPLE}") from error
     else:
         said = _from_sherpa(metadata)
     if said is None:
         raise SingeridError(
-            f"{name}: does not say what it is to be given; write {printable(beside)} with {EXAMPLE}"
+            f"{name}: does not say which input it needs; write {printable(beside)} with {EXAMPLE}"
         )
     if not isinstance(said, dict):
-        raise SingeridError(f"{name}: its input is said in a JSON object; say {EXAMPLE}")
+        raise SingeridError(f"{name}: its input must be described by a JSON object; write {EXAMPLE}")
     return said
 
 
 def _from_sherpa(metadata: Mapping[str, str]) -> dict[str, Any] | None:
-    """What metadata in the manner of sherpa-onnx says; None where they say nothing, or of another kind.
+    """The input that metadata in the way of sherpa-onnx describe; None if they describe no known kind.
 
-    WeSpeaker's networks learned with Hamming windows and without the mean; their metadata are silent on it.
+    WeSpeaker's networks learned with Hamming windows and with the mean removed; their metadata do not say so.
     """
     framework = metadata.get("framework")
     if framework not in ("wespeaker", "3d-speaker") or "normalize_samples" not in metadata:
@@ -164,10 +164,10 @@ def _from_sherpa(metadata: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _spec(said: Mapping[str, Any]) -> tuple[InputSpec, float]:
-    """What a network must be given, and what its waveform is multiplied by.
+    """The input that a network needs, and the factor by which its waveform is multiplied.
 
     Raises:
-        TypeError, ValueError: that is not said, or not so that it can be done.
+        TypeError, ValueError: the description is missing or impossible.
     """
     values = dict(said)
     kind = values.pop("input", None)
@@ -193,7 +193,7 @@ def _spec(said: Mapping[str, Any]) -> tuple[InputSpec, float]:
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
-    """Values for `FilterBankConfig`; raises TypeError or ValueError where one is unknown or cannot be."""
+    """Values for `FilterBankConfig`; raises TypeError or ValueError if one is unknown or impossible."""
     defaults = FilterBankConfig()
     unknown = sorted(values.keys() - {item.name for item in fields(defaults)})
     if unknown:
@@ -214,7 +214,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_fixed_length(spec: InputSpec, shape: list[Any]) -> InputSpec:
-    """The spec with the only length of a window that a graph takes, where it takes but one."""
+    """The spec with the window length that the graph takes, if it takes only one."""
     if spec.reads_waveform:
         samples = shape[1] if len(shape) > 1 and isinstance(shape[1], int) else None
         frames = samples and samples // spec.features.hop_length
@@ -227,7 +227,7 @@ def _of_fixed_length(spec: InputSpec, shape: list[Any]) -> InputSpec:
 
 
 ONNX = EncoderEntry(
-    "onnx:FILE: anyone's speaker network in ONNX, from WeSpeaker, 3D-Speaker or sherpa-onnx",
+    "onnx:FILE: any speaker network in ONNX, from WeSpeaker, 3D-Speaker or sherpa-onnx",
     open=open_onnx,
     size=None,
     provenance=None,

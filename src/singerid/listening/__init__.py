@@ -1,1 +1,1 @@
-"""From sound or a store to windows, and from windows to what a network says."""
+"""Cut sound, or tracks of a store, into windows, and ask networks about windows."""

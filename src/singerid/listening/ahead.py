@@ -1,4 +1,4 @@
-"""Decoding the next file while the network hears the one before."""
+"""Decode the next file while the network processes the current one."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,7 +19,7 @@ class Ahead:
     Attributes:
         path: the file.
         read: its sound.
-        warnings: what is wrong with it, though it can be used; filled while it is read.
+        warnings: problems of a file that can still be used; filled while it is read.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class Ahead:
 
 
 def decoded_ahead(paths: Iterable[Path], sample_rate: int) -> Iterator[Ahead]:
-    """Yield each file, whose first reading begins when the file before is asked for.
+    """Yield each file; its decoding begins when the file before it is requested.
 
     Args:
         paths: files.
@@ -45,7 +45,7 @@ def decoded_ahead(paths: Iterable[Path], sample_rate: int) -> Iterator[Ahead]:
 
 
 def _begun(path: Path, sample_rate: int, warn: Warn, decoder: Executor) -> Read:
-    """As `partial(read_blocks, path, sample_rate, warn=warn)`, but its first reading has begun already."""
+    """As `partial(read_blocks, path, sample_rate, warn=warn)`, but the first reading has begun already."""
     blocks = read_blocks(path, sample_rate, warn=warn)
     head = decoder.submit(lambda: list(islice(blocks, AHEAD_BLOCKS)))
     first: list[Read] = [lambda: chain(head.result(), blocks)]

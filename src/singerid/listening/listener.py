@@ -1,4 +1,4 @@
-"""The one way from sound to windows: of a file, of samples in memory, or of a track of a store.
+"""The one way from sound to windows: from a file, from samples in memory, or from a track of a store.
 
 Memory is bounded whatever the length of the sound.
 
@@ -41,13 +41,13 @@ _SAMPLES = Path("the samples")
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A track of a store, whose features, and F0 where the network reads a melody, are made already."""
+    """A track of a store, which already holds its features (and F0, if the network reads a melody)."""
 
     store: Store
     track: StoredTrack
 
 
-# A file; mono samples at the listener's rate, full scale +-1; how to read them; or a track of a store.
+# A file; mono samples at the listener's rate, full scale +-1; a function that reads them; or a stored track.
 Sound = Path | str | Samples | Read | Stored
 
 
@@ -59,7 +59,7 @@ class Windows:
         inputs: what a network reads, in its order (`InputSpec.inputs`), each (B, H, W) float32 on the
             listener's device.
         starts: (B,) first frame of each window.
-        is_rest: what a whole window does not cover any more: the last window, which ends with the sound.
+        is_rest: whether this is the extra last window, which ends with the sound, see `Listener.batches`.
     """
 
     inputs: tuple[Tensor, ...]
@@ -68,9 +68,9 @@ class Windows:
 
     @property
     def silent(self) -> NDArray[np.bool_]:
-        """(B,) whether nothing is heard in a window: no cell of it rises above the others.
+        """(B,) whether a window is silent: all its cells are equal.
 
-        That is so of digital silence, and of what lies below the spectrogram's floor throughout.
+        That is so for digital silence, and for sound that is below the spectrogram's floor throughout.
         """
         cells = self.inputs[0].flatten(1)
         is_even: NDArray[np.bool_] = (cells.amin(1) == cells.amax(1)).cpu().numpy()
@@ -82,10 +82,10 @@ class Listener:
     """Cuts sound into the windows that a network reads.
 
     Attributes:
-        spec: what the network must be given.
+        spec: the input that the network needs.
         device: where windows are made.
-        separator: what takes the vocals out of a file first; None: all that sounds is heard.
-        tracker: what follows the melody, where the network reads one.
+        separator: separates the vocals of a file first; None: the mixture is heard.
+        tracker: tracks the melody, if the network reads one.
     """
 
     spec: InputSpec
@@ -95,12 +95,12 @@ class Listener:
 
     @property
     def sample_rate(self) -> int:
-        """Of samples that it takes, in Hz."""
+        """Sample rate of the samples that it takes, in Hz."""
         return self.spec.features.sample_rate
 
     @property
     def knows_voices(self) -> bool:
-        """How loud the vocals are that it takes out tells where somebody sings."""
+        """Whether the level of its separated vocals shows where somebody sings."""
         return self.separator is not None and knows_voices(self.separator)
 
     def batches(
@@ -115,24 +115,25 @@ class Listener:
     ) -> Iterator[Windows]:
         """Yield the windows of a sound from its start.
 
-        A rest shorter than a window is left out, unless there is nothing else: then the only window is as
-        long as the sound. Where the spec says so, each window has its own mean taken off.
+        A remainder shorter than a window is left out. A sound shorter than a window gives one window of its
+        own length. If the spec says so, each window's own mean is subtracted.
 
         Args:
-            sound: a file, samples, how to read them, or a track of a store. Vocals are taken out of files
-                only: samples are heard as they are.
+            sound: a file, samples, a function that reads them, or a track of a store. Vocals are separated
+                only from files: samples are heard as they are.
             hop: frames from one window to the next; None: as the spec says.
             batch_size: windows at a time.
-            warn: is called with what is wrong with a file (without its name), though it can be used; None:
-                an `AudioWarning` is issued.
-            watch: finds out when somebody sings; it knows when all windows are there. Of a track of a
-                store it learns nothing.
-            to_the_end: yield a last window for what would be left out, one that ends with the sound.
+            warn: is called with each problem (without the file's name) of a file that can still be used;
+                None: an `AudioWarning` is issued.
+            watch: finds out when somebody sings; its result is complete after the last window. From a track
+                of a store it learns nothing.
+            to_the_end: whether to yield an extra last window, which ends with the sound, for a remainder that
+                would be left out.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
             SingeridError: the store lacks what the network reads.
-            ValueError: windows a `hop` apart would leave something out.
+            ValueError: `hop` is below 1, or so large that sound between windows would be left out.
         """
         hop = self.spec.hop if hop is None else hop
         if not 0 < hop <= self.spec.largest_hop:
@@ -153,14 +154,14 @@ class Listener:
     def _reading(
         self, sound: Path | str | Samples | Read, warn: Warn | None, watch: VoiceWatch | None
     ) -> AbstractContextManager[Sequence[Read]]:
-        """How to read what is heard, as often as needed: one sound, or mixture and vocals."""
+        """Functions that read the sounds that are heard, as often as needed: one, or mixture and vocals."""
         if self.separator is not None and isinstance(sound, Path | str):
             path = Path(sound)
             return self._parts(self.separator, path, warn or python_warning(path), watch)
         if len(self.spec.sounds) > 1:
             raise SingeridError(
-                "the sound: mixture and vocals are heard side by side, and vocals are taken out of files; "
-                "give a file"
+                "the sound: this network hears mixture and vocals side by side, and vocals are separated "
+                "only from files; give a file"
             )
         read: Read
         if isinstance(sound, np.ndarray):
@@ -198,10 +199,10 @@ class Listener:
         first = 0  # frame of the sound that `held` begins with
         length = spec.window_frames
         full = max(length, hop) + (batch_size - 1) * hop
-        before = torch.zeros(spec.columns, 0, device=self.device)  # of frames that `held` has left behind
+        before = torch.zeros(spec.columns, 0, device=self.device)  # the last frames before those in `held`
 
         def cut(count: int, length: int) -> Windows:
-            """The first windows of what is held."""
+            """The first windows of the held frames."""
             end = length + (count - 1) * hop
             sounds = held[:, :end].unfold(1, length, hop).transpose(0, 1).contiguous()
             if spec.removes_mean:
@@ -220,7 +221,7 @@ class Listener:
                     before = torch.cat((before, held[:, : batch_size * hop]), dim=-1)[:, -length:].clone()
                 held, first = held[:, batch_size * hop :].clone(), first + batch_size * hop
         frames = held.shape[-1]
-        covered = max(0, length - hop) if first else 0  # of what is held, by windows before
+        covered = max(0, length - hop) if first else 0  # frames of `held` that are in earlier windows
         if frames >= length:
             count = 1 + (frames - length) // hop
             yield cut(count, length)
@@ -238,7 +239,7 @@ class Listener:
             yield replace(cut(1, held.shape[-1]), is_rest=True)
 
     def _frames(self, read: Read) -> Iterator[Tensor]:
-        """What windows of a sound are cut from, in chunks (H, frames)."""
+        """The frames that a sound's windows are cut from, in chunks (H, frames)."""
         features = self.spec.features
         if isinstance(features, FilterBankConfig):
             return stream_filter_bank(read(), FilterBank(features).to(self.device))
@@ -251,8 +252,8 @@ class Listener:
         spec, store, track = self.spec, sound.store, sound.track
         if isinstance(spec.features, FilterBankConfig):
             raise SingeridError(
-                f"{printable(store.path)}: holds log-mel spectrograms, of which no filter bank can be made; "
-                "listen to the recordings themselves"
+                f"{printable(store.path)}: holds log-mel spectrograms, from which no filter bank can be "
+                "made; listen to the recordings themselves"
             )
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
         array = store.features(track, condition)
@@ -271,12 +272,12 @@ def _side_by_side(mixture: Windows, vocals: Windows) -> Windows:
 
 
 def _checked(samples: NDArray[Any], warn: Warn) -> Samples:
-    """Samples as a file would give them; raises AudioError where they cannot be those of a sound."""
+    """Samples as a file would give them; raises AudioError if they are not those of a sound."""
     name = _SAMPLES
     if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
         raise AudioError(name, f"are {samples.dtype} {samples.shape}; give mono float32, full scale +-1")
     if not len(samples) or not np.isfinite(samples).all():
-        raise AudioError(name, "are none, or not finite; give a sound")
+        raise AudioError(name, "are empty or not finite; give a sound")
     peak = usual_peak(samples)
     scale = full_scale(peak)
     if scale != 1:
@@ -286,5 +287,5 @@ def _checked(samples: NDArray[Any], warn: Warn) -> Samples:
 
 
 def name_of(sound: Sound) -> Path:
-    """What an error calls a sound."""
+    """The name of a sound in errors."""
     return Path(sound) if isinstance(sound, Path | str) else Path("the sound")

@@ -1,4 +1,4 @@
-"""What networks say of clips and windows, always in exact float32: the one place where they are asked."""
+"""Run networks on clips and windows, always in exact float32: the only place where this is done."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,18 +13,18 @@ from singerid.system.devices import gpu_arithmetic
 from singerid.system.ranks import ALONE, Ranks
 
 BATCH_SIZE = 16  # clips; results do not depend on it
-PIECE_NUMBERS = 2**23  # probabilities that are kept on the device before they come to the host: 32 MB
+PIECE_NUMBERS = 2**23  # probabilities that are kept on the device before they are copied to the host: 32 MB
 
 
 @torch.inference_mode()
 @gpu_arithmetic()
 def ask(function: Callable[..., Tensor], *inputs: Tensor, at_once: int = 1) -> Tensor:
-    """What a network in evaluation mode, or a method of it, gives for clips or windows.
+    """Output of a network in evaluation mode, or of one of its methods, for clips or windows.
 
     Args:
         function: (B, ...) inputs -> (B, ...); rows do not depend on each other.
         *inputs: as the network reads them, `*batch.inputs`, on its device.
-        at_once: clips or windows that a CPU is given at a time.
+        at_once: clips or windows that a CPU computes at a time.
     """
     return run_clips(function, *inputs, at_once=at_once)
 
@@ -36,13 +36,13 @@ def predictions(
     batch_size: int = BATCH_SIZE,
     ranks: Ranks = ALONE,
 ) -> Iterator[tuple[Tensor, Batch]]:
-    """Probabilities (B, singers) of batch after batch, and the batch, both on the device.
+    """Yield the probabilities (B, singers) of each batch, and the batch, both on the device.
 
-    Of many clips by many singers all together would be more than memory holds.
+    For many clips and many singers, all probabilities at once would not fit into memory.
 
     Args:
         model: in evaluation mode and on the device.
-        clips: in their order.
+        clips: the clips, in order.
         device: where to compute.
         batch_size: B.
         ranks: the processes that share the clips.
@@ -56,9 +56,9 @@ def predictions(
 def predict_pieces(
     model: Callable[..., Tensor], clips: Clips, device: torch.device, batch_size: int = BATCH_SIZE
 ) -> Iterator[NDArray[np.float32]]:
-    """The rows of `predict_clips` in pieces, in their order.
+    """Yield the rows of `predict_clips` in pieces, in order.
 
-    A GPU is waited for once a piece, so of few singers and clips there is one.
+    The host waits for a GPU once per piece, so few singers and clips make only one piece.
     """
     parts: list[Tensor] = []
     held = 0

@@ -1,4 +1,4 @@
-"""A network as one module from waveform to probabilities: its front end is inside, and gradients go through.
+"""A network and its front end as one differentiable module, from waveform to probabilities.
 
 Letters in shapes: H mel bands (or samples of a frame of the waveform), W frames of a clip.
 """
@@ -21,13 +21,13 @@ class CutClips(nn.Module):
         log_mel: makes the spectrogram; None: as the spec says.
 
     Raises:
-        ValueError: the network reads a melody, which no module follows.
+        ValueError: the network reads a melody, which no module tracks.
     """
 
     def __init__(self, spec: InputSpec, log_mel: LogMel | None = None) -> None:
         super().__init__()
         if len(spec.inputs) != 1:
-            raise ValueError(f"of a waveform alone {' and '.join(spec.inputs)} cannot be made")
+            raise ValueError(f"{' and '.join(spec.inputs)} cannot be made from a waveform alone")
         self.spec = spec
         self.log_mel = None if spec.reads_waveform else log_mel or LogMel(spec.log_mel)
 
@@ -67,11 +67,11 @@ class CutWindows(nn.Module):
 
 
 class OfWindows(nn.Module):
-    """A network that reads a filter bank, with that: sound of windows (B, samples) -> logits (B, singers).
+    """A network together with its filter bank: sound of windows (B, samples) -> logits (B, singers).
 
     Args:
         model: the network.
-        spec: what it must be given.
+        spec: the input that it needs.
         bank: makes the filter bank; None: as the spec says.
     """
 
@@ -95,7 +95,7 @@ class WaveformModel(nn.Module):
 
     Args:
         model: a network that gives logits.
-        spec: what it must be given.
+        spec: the input that it needs.
 
     Raises:
         ValueError: the network reads a melody.
@@ -103,7 +103,7 @@ class WaveformModel(nn.Module):
     >>> import torch
     >>> from singerid import build_model
     >>> model = WaveformModel(build_model("crnn", 20, width=0.25).eval(), InputSpec(window_frames=94))
-    >>> model(torch.zeros(1, 7 * 16_000)).shape  # two clips of 3 s, and a rest that is left out
+    >>> model(torch.zeros(1, 7 * 16_000)).shape  # two clips of 3 s, and a remainder that is left out
     torch.Size([2, 20])
     """
 
@@ -119,10 +119,10 @@ class WaveformModel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """(1, samples) at the spec's sample rate, full scale +-1 -> (clips, singers).
 
-        A sound shorter than a clip gives no row. A GPU multiplies as PyTorch is set to.
+        A sound shorter than a clip gives no row. A GPU multiplies in the precision that PyTorch is set to.
 
         Raises:
-            ValueError: another shape.
+            ValueError: the waveform has another shape.
         """
         if waveform.ndim != 2 or len(waveform) != 1:
             raise ValueError(f"waveform must be (1, samples), got {shape_text(waveform.shape)}")

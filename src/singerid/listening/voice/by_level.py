@@ -1,4 +1,4 @@
-"""Where somebody sings, told by how loud the vocals are that a separator takes out."""
+"""Where somebody sings, found from the level of the separated vocals."""
 
 from collections.abc import Iterable
 
@@ -9,16 +9,16 @@ from singerid.listening.voice.cells import VoiceCells
 from singerid.sound.decoding.pieces import Samples
 from singerid.sound.separation.level import vocal_levels
 
-# Of the vocals against the whole: as likely sung as not; the odds grow e times with each step. Chosen for
-# Spleeter, on real songs and music in which nobody sings (docs/results.md): what it takes for vocals in that
-# is seldom louder.
+# Levels of the vocals relative to the mixture: at EVEN_DB they are as likely sung as not, and each STEP_DB
+# multiplies the odds by e. Chosen for Spleeter, on real songs and on music in which nobody sings
+# (docs/results.md): there, its false vocals are seldom louder than this.
 EVEN_DB, STEP_DB = -10.0, 2.0
 CELL_SECONDS = 0.25
-_AROUND = 4  # cells whose level is taken together: a syllable ends, the singing goes on
+_AROUND = 4  # cells whose level is taken together: singing goes on between two syllables
 
 
 def sung_by_level(parts: Iterable[tuple[Samples, Samples]], sample_rate: int) -> VoiceCells:
-    """When somebody sings in a recording that was separated: the level around each cell tells.
+    """When somebody sings in a separated recording, from the level of the vocals around each cell.
 
     Args:
         parts: blocks of (vocals, accompaniment), as for `vocal_levels`.
@@ -31,7 +31,7 @@ def sung_by_level(parts: Iterable[tuple[Samples, Samples]], sample_rate: int) ->
 
 
 def likelihood(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How likely vocals so loud against the whole are sung and no remains of instruments; as `decibels`.
+    """Probability that vocals of this level are sung, not remains of instruments; shape of `decibels`.
 
     >>> likelihood(np.array([-100, -10, 0], np.float32)).round(1).tolist()
     [0.0, 0.5, 1.0]

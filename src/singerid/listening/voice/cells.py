@@ -1,4 +1,4 @@
-"""When somebody sings, cell by cell, and so in any window: what both ways of finding it out give.
+"""When somebody sings, cell by cell and in any window: the result of both ways of finding it out.
 
 Letters in shapes: L cells of a sound, N windows.
 """
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUNG = 0.5
-"""A window counts as sung where its share is so much, at least."""
-# A track has a voice where the best three quarters of its windows have this share in the mean: in most songs
-# some windows are not sung, and in music that nobody sings to some sound like it (docs/results.md).
+"""A window counts as sung if its share is at least this."""
+# A track has a voice if the mean share of its best three quarters of windows is at least this. In most songs
+# some windows are not sung, and in music in which nobody sings some windows sound as if (docs/results.md).
 _BEST, _OF_THE_BEST = 0.75, 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class VoiceCells:
-    """Which share of each cell of a sound is sung: how sure it is that somebody sings there.
+    """The sung share of each cell of a sound: how sure it is that somebody sings there.
 
     Attributes:
-        sung: (L,) float32, 0 to 1; at least one; the last cell may reach beyond the sound.
+        sung: (L,) float32, 0 to 1, with L >= 1; the last cell may reach beyond the sound.
         seconds: length of a cell.
     """
 
@@ -28,14 +28,14 @@ class VoiceCells:
     seconds: float
 
     def share(self, starts: NDArray[np.float64], seconds: float) -> NDArray[np.float32]:
-        """Which share of windows is sung: the mean over what they hear of each cell.
+        """The sung share of windows: the mean of the cells that lie in a window, weighted by their overlap.
 
         Args:
-            starts: of the windows, (N,) in seconds.
+            starts: start of each window, (N,) in seconds.
             seconds: their length, above 0.
 
         Returns:
-            (N,) float32, 0 to 1; a window beyond the last cell counts as that.
+            (N,) float32, 0 to 1; a window beyond the last cell has the share of that cell.
 
         >>> cells = VoiceCells(np.array([0, 1, 1, 0.5], np.float32), seconds=0.25)
         >>> cells.share(np.array([0, 0.25, 0.375, 5]), 0.5).tolist()
@@ -51,10 +51,10 @@ class VoiceCells:
 
 
 def sung(shares: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether windows of a track count as sung; (N,): none where the track as a whole has no voice.
+    """Whether each window of a track counts as sung, (N,); none does if the track as a whole has no voice.
 
     Args:
-        shares: (N,) of all its windows; 0 where nothing is heard.
+        shares: (N,), the sung shares of all its windows; 0 for silent ones.
 
     >>> sung(np.array([0.9, 0.2, 0.8, 0.9], np.float32)).tolist()
     [True, False, True, True]

@@ -1,4 +1,4 @@
-"""Where somebody sings, told by a network that hears the sound as it is, at any length.
+"""Where somebody sings, found by a network that hears the sound as it is, of any length.
 
 Letters in shapes: B windows, H bands, W frames.
 """
@@ -14,15 +14,15 @@ from singerid.sound.filter_bank import FilterBank
 
 WINDOW_SECONDS = 3.0
 _SAMPLES = round(WINDOW_SECONDS * BANK.sample_rate)
-_LEAST = BANK.sample_rate // 2  # samples: of less there is hardly a voice to hear
+_LEAST = BANK.sample_rate // 2  # samples: in less there is hardly a voice to hear
 _AT_ONCE = 4  # windows
 
 
 class VoiceEar:
-    """Hears a sound block by block, and says when somebody sings in it; memory does not grow with its length.
+    """Hears a sound block by block and finds when somebody sings; memory does not grow with its length.
 
     Args:
-        network: says of windows of 3 s which share of them is sung.
+        network: gives the sung share of windows of 3 s.
         sample_rate: of the sound, in Hz.
         device: where the network is.
     """
@@ -45,7 +45,7 @@ class VoiceEar:
         self._hold(block if self._resampler is None else self._resampler.resample_chunk(block))
 
     def end(self) -> VoiceCells:
-        """When somebody sings in all that was heard."""
+        """When somebody sings in the whole sound."""
         if self._resampler is not None:
             self._hold(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
         whole = len(self._held) // _SAMPLES
@@ -64,7 +64,7 @@ class VoiceEar:
 
     @torch.inference_mode()
     def _ask(self, windows: Samples) -> None:
-        """Ask of windows (B, samples); of silence the answer is known."""
+        """Ask the network about windows (B, samples), unless all are silent."""
         if not len(windows):
             return
         bank = self._bank(torch.from_numpy(windows).to(self._bank.window.device))

@@ -1,7 +1,7 @@
-"""How loud a sound is, tenth of a second by tenth: where nothing sounds nobody sings.
+"""Loudness of a sound, for each tenth of a second: where nothing sounds nobody sings.
 
-In a mixture the band fills the pauses of a voice, and this tells nothing. Of a voice alone it tells more
-exactly than any network when it is there.
+In a mixture the band fills the pauses of a voice, so loudness does not help. For a voice alone it shows more
+exactly than any network when the voice sounds.
 """
 
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from singerid.sound.sounding import FLOOR_DB, LOUD_SHARE
 
 CELL_SECONDS = 0.1
 _PARTS = round(CELL_SECONDS / _FINE_SECONDS)
-_ENOUGH = 2  # parts of a cell that sound, for it to sound
+_ENOUGH = 2  # parts that must sound for the cell to sound
 
 
 class Loudness:
-    """Measures a sound while it passes for something else."""
+    """Measures a sound while it is read for another purpose."""
 
     def __init__(self) -> None:
         self._energies = bytearray()
         self._done = False
 
     def passing(self, read: Read, sample_rate: int) -> Read:
-        """The same sound; the first time that it is read to its end it is measured."""
+        """The same sound; it is measured the first time that it is read to its end."""
 
         def reading() -> Iterator[Samples]:
             if self._done:
@@ -35,7 +35,7 @@ class Loudness:
                 return
             self._energies.clear()
             size, held = _FINE_SECONDS * sample_rate, np.zeros(0, np.float32)
-            cells, first = 0, 0  # that are measured, and the sample that `held` begins with
+            cells, first = 0, 0  # measured so far, and the first sample in `held`
             for block in read():
                 held = np.concatenate((held, block))
                 whole = int((first + len(held)) / size) - cells
@@ -50,7 +50,7 @@ class Loudness:
         return reading
 
     def sounds(self) -> NDArray[np.bool_]:
-        """Whether each cell is no pause, (L,); see `singerid.sound.sounding`."""
+        """Whether each cell sounds, (L,); see `singerid.sound.sounding`."""
         power = np.frombuffer(self._energies, np.float32)
         if not len(power):
             return np.zeros(0, np.bool_)
@@ -60,7 +60,7 @@ class Loudness:
         return np.asarray(cells.sum(1) >= _ENOUGH)
 
     def _measure(self, samples: Samples, edges: NDArray[np.int64]) -> None:
-        """Keep the power of the samples between each two edges."""
+        """Keep the mean power of the samples between each two edges."""
         if len(edges) > 1:
             energies = np.add.reduceat(np.square(samples[: edges[-1]], dtype=np.float64), edges[:-1])
             self._energies.extend((energies / np.diff(edges)).astype(np.float32).tobytes())

@@ -1,8 +1,9 @@
-"""How sure it is that somebody sings in a window, and that several do: small heads on what CAM++ hears early.
+"""How sure it is that somebody sings in a window, and that several do: small heads on CAM++'s first block.
 
-CAM++ has learned voices apart with music behind them, so what its first block gives tells voice from
-instrument as well, real ones too. Each head is a logistic regression on its mean and deviation over time. The
-weights are ours; what they learned from is made from numbers (tools/voice).
+CAM++ has learned to tell voices apart even with music behind them. So the output of its first block also
+tells voices from instruments, real ones too. Each head is a logistic regression on the mean and standard
+deviation of that output over time. The weights are our own; they were learned from synthetic sound
+(tools/voice).
 
 Letters in shapes: B windows, H bands, W frames, D size of a vector, K numbers that the head reads.
 """
@@ -19,30 +20,30 @@ from singerid.models.campplus import load_campplus
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 
 HEAD = Path(__file__).with_name("voice_head.safetensors")
-"""Whether somebody sings: what the numbers have taken off and are divided by, weights (K,), and the bias; the
-recipe by which they were made is in the file's metadata."""
+"""Whether somebody sings: mean and scale of the statistics, weights (K,) and bias. The file's metadata hold
+the recipe by which they were made."""
 SEVERAL = Path(__file__).with_name("several_head.safetensors")
-"""Whether several sing at once, where somebody does and nothing else sounds; as `HEAD`."""
-BANK = FilterBankConfig()  # what is read
-_EVEN = 1e-3  # of logarithms: a mean that was taken off leaves rounding behind
-# Log-odds that the head gives where on real music it is as likely a voice as not. It learned from synthetic
-# music, beside which all real music resembles voices more; chosen on real songs (docs/results.md).
+"""Whether several sing at once, if somebody sings and nothing else sounds; contents as in `HEAD`."""
+BANK = FilterBankConfig()  # what the network reads
+_EVEN = 1e-3  # of logarithms: subtracting a mean leaves rounding errors of less than this
+# Log-odds of the head at which real music is as likely a voice as not. The head learned from synthetic music,
+# and all real music resembles voices more than that does. Chosen on real songs (docs/results.md).
 EVEN = 1.25
-LARGEST = 5.0  # deviations: nothing that was never heard counts for more
+LARGEST = 5.0  # standard deviations: values outside the training data are limited to this
 
 
 class VoiceNetwork:
-    """Says of windows how sure it is that somebody sings in them, the share that counts as sung.
+    """Gives the sung share of windows: how sure it is that somebody sings in them.
 
     Args:
         network: CAM++.
-        head: file of the head's weights.
-        several: file of the other's.
+        head: file of weights of the head for "somebody sings".
+        several: file of weights of the head for "several sing".
     """
 
     def __init__(self, network: FoldedCAMPlusPlus, head: Path = HEAD, several: Path = SEVERAL) -> None:
         self._network = network
-        # The first weights of the network say where it is.
+        # The network is where its first weights are.
         device = next(network.buffers()).device
         self._head, self._several = _Head(head, device), _Head(several, device)
 
@@ -51,12 +52,12 @@ class VoiceNetwork:
         return self._share(self._network.statistics(bank), bank)
 
     def with_vectors(self, bank: Tensor) -> Tensor:
-        """CAM++'s vectors of filter banks (B, H, W), and behind them the shares; (B, D + 1)."""
+        """CAM++'s vectors of filter banks (B, H, W), each followed by its sung share; (B, D + 1)."""
         vectors, statistics = self._network.with_statistics(bank)
         return torch.cat((vectors, self._share(statistics, bank)[:, None]), dim=1)
 
     def of_pooled(self, means: Tensor, deviations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors, shares, and log-odds that several sing, of what CAM++'s frames are like around places."""
+        """Vectors, sung shares, and log-odds that several sing, from pooled statistics of CAM++'s frames."""
         vectors, statistics = self._network.pooled(means, deviations)
         return vectors, self._sure(statistics), self._several(statistics)
 
@@ -80,7 +81,7 @@ class _Head:
 
 
 def heard(bank: Tensor) -> Tensor:
-    """Whether anything is heard in filter banks (B, H, W): some cell rises above the others; (B,)."""
+    """Whether filter banks (B, H, W) are not silent: their cells are not all equal; (B,)."""
     cells = bank.flatten(1)
     return cells.amax(1) - cells.amin(1) > _EVEN
 
@@ -89,11 +90,11 @@ def open_voice_network(device: torch.device) -> VoiceNetwork:
     """The network on a device; CAM++'s weights are fetched on first use.
 
     Raises:
-        SingeridError: they are damaged or cannot be fetched.
+        SingeridError: the weights are damaged or cannot be fetched.
     """
     return VoiceNetwork(FoldedCAMPlusPlus(load_campplus()).to(device))
 
 
 def unchecked(error: SingeridError) -> str:
-    """What to say where the network cannot be opened."""
-    return f"whether somebody sings is not looked into, all that sounds is taken to be sung ({error})"
+    """Warning that the network cannot be opened."""
+    return f"it is not checked whether somebody sings: all sound counts as sung ({error})"

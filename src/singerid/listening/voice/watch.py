@@ -1,4 +1,4 @@
-"""Finds out when somebody sings in a sound, while that is read for something else."""
+"""Find out when somebody sings in a sound, while the sound is read for another purpose."""
 
 from collections.abc import Iterator
 
@@ -16,16 +16,16 @@ from singerid.sound.separation.separators import Separator, knows_voices
 
 
 class VoiceWatch:
-    """Knows, when a sound has passed once, which share of each of its windows is sung.
+    """Knows the sung share of each window of a sound, once the sound has been read.
 
-    Where vocals are taken out of it, their level tells; elsewhere a network that hears the sound.
+    If the vocals are separated, their level shows it; if not, a network that hears the sound.
 
     Args:
-        network: hears a sound of which no vocals are taken out; None: nothing does.
-        by_level: compare the parts of a sound that was separated.
+        network: hears a sound whose vocals are not separated; None: such a sound is not checked.
+        by_level: whether to compare the parts of a separated sound.
 
     Attributes:
-        seconds: length of the sound; 0: it has not passed.
+        seconds: length of the sound; 0: it has not been read.
     """
 
     def __init__(self, network: VoiceNetwork | None, by_level: bool = True) -> None:
@@ -34,7 +34,7 @@ class VoiceWatch:
         self._cells: VoiceCells | None = None
 
     def passing(self, read: Read, sample_rate: int, device: torch.device) -> Read:
-        """The same sound; the first time that it is read to its end it is listened to, on a device."""
+        """The same sound; the network hears it, on a device, the first time that it is read to its end."""
 
         def reading() -> Iterator[Samples]:
             if self.seconds:
@@ -61,7 +61,7 @@ class VoiceWatch:
     def separated(
         self, separator: Separator, vocals: Read, accompaniment: Read, device: torch.device
     ) -> None:
-        """Compare the parts that a separator gives, or listen to their sum where it knows no voices."""
+        """Compare the parts that a separator gives; listen to their sum if its vocals are not only voices."""
         if knows_voices(separator):
             self.compare(vocals, accompaniment, separator.sample_rate)
         else:
@@ -74,7 +74,7 @@ class VoiceWatch:
             self._cells = sung_by_level(zip(vocals(), accompaniment(), strict=True), sample_rate)
 
     def share(self, starts: NDArray[np.float64], seconds: float) -> NDArray[np.float32] | None:
-        """Which share of windows is sung: (N,), 0 to 1; None: nothing has listened.
+        """The sung share of windows, (N,), 0 to 1; None: the sound was not checked.
 
         Args:
             starts: (N,) in seconds.
