@@ -1,4 +1,4 @@
-"""CAM++ as an encoder: published vectors, windows, and what is no file of its weights."""
+"""CAM++ as an encoder: published vectors, windows, and files that do not hold its weights."""
 
 import io
 import zipfile
@@ -70,7 +70,7 @@ def test_a_file_of_another_digest_is_one_line(other, tmp_path):
 
 @pytest.mark.parametrize("kind", ["other network", "not a state", "no PyTorch file"])
 def test_weights_that_do_not_fit_are_one_line(kind, other, tmp_path, monkeypatch):
-    """As if something else had been published."""
+    """The published digest is replaced by that of a file that does not fit."""
     if kind == "not a state":
         torch.save([torch.zeros(3)], other)
     if kind == "no PyTorch file":

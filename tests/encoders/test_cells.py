@@ -1,4 +1,4 @@
-"""Cells pool what windows gave around each half second, whatever the windows."""
+"""Cells pool the frames of windows around each half second, however the windows lie."""
 
 import numpy as np
 import pytest

@@ -168,7 +168,7 @@ def test_vocals_are_taken_out_where_the_listener_is_told(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_sound():
-    """But for the vectors themselves: of twenty minutes some windows and a chunk are read ahead."""
+    """Only the vectors grow: of twenty minutes, only some windows and a chunk are read ahead."""
     read, heard = 0, 0
 
     def network(bank):

@@ -1,4 +1,4 @@
-"""Speaker networks in ONNX: said what they are to be given, by the file or beside it, or refused."""
+"""Speaker networks in ONNX: their input is described in the file or beside it, or they are refused."""
 
 import json
 import subprocess
@@ -27,14 +27,14 @@ BANK = {"input": "filter_bank"}
 
 @pytest.fixture(scope="module")
 def campplus(tmp_path_factory):
-    """CAM++ as published graphs have it, which says nothing of its input."""
+    """CAM++ as a graph like the published ones, without a description of its input."""
     path = tmp_path_factory.mktemp("onnx") / "campplus.onnx"
     return write_onnx(FramesFirst(scattered()), torch.zeros(1, 298, 80), path)
 
 
 @pytest.fixture
 def said(campplus, tmp_path):
-    """Gives a copy of it with what is said of its input."""
+    """Makes a copy of it with a description of its input."""
     import onnx
 
     def write(metadata=None, beside=None):
@@ -157,7 +157,7 @@ def test_without_a_word_it_is_refused_with_an_example(said, tmp_path):
             f"net.onnx: does not say which input it needs; write {tmp_path}/net.json with {EXAMPLE}"
         )
     example, _, other = EXAMPLE.partition(", or ")
-    for text in (example, other):  # they are what they are given for
+    for text in (example, other):  # the examples work
         (tmp_path / "net.json").write_text(text)
         open_encoder(f"onnx:{tmp_path}/net.onnx")
 

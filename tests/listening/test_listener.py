@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 
 class Ramp:
-    """A tracker whose F0 tells the frame."""
+    """A tracker whose F0 shows the number of the frame."""
 
     def contour(self, blocks):
         frames = 1 + sum(map(len, blocks)) // 512
@@ -111,7 +111,7 @@ def test_windows_of_a_filter_bank_have_their_own_mean_taken_off(tmp_path):
 
 
 def test_windows_as_far_apart_as_their_sound_is_long_stay_where_they_should():
-    """13 frames of a filter bank hear what 15 lie apart; now and then just 13 are left of what was read."""
+    """13 frames of a filter bank hear 15 hops of sound; now and then exactly 13 are left of a block."""
     samples = np.random.default_rng(0).normal(0, 0.1, 80 * SAMPLE_RATE).astype(np.float32)
     spec = InputSpec(13, FilterBankConfig(remove_mean=False), hop_frames=15)
     (found,), starts = joined(Listener(spec, CPU).batches(samples, batch_size=1))

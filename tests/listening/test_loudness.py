@@ -1,4 +1,4 @@
-"""Pauses of a sound, tenth by tenth, however it is read and at any rate."""
+"""Pauses of a sound, in tenths of a second, in blocks of any size and at any rate."""
 
 from functools import partial
 

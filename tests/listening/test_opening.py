@@ -1,4 +1,4 @@
-"""From what a network must be given to a listener."""
+"""The listener that is opened for a network."""
 
 from dataclasses import replace
 

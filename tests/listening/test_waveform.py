@@ -1,4 +1,4 @@
-"""A network as a module from waveform to probabilities: it says what `identify` says."""
+"""A network as a module from waveform to probabilities: it gives the same as `identify`."""
 
 import pytest
 import torch

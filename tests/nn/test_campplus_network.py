@@ -1,4 +1,4 @@
-"""CAM++: the published vectors, frozen batch norms, and the folded form held to the plain one."""
+"""CAM++: the published vectors, frozen batch norms, and the folded form compared with the plain one."""
 
 from collections import OrderedDict
 

@@ -14,7 +14,7 @@ POOLS = [None, (2, 2), (4, 2), (3, 1)]
 
 
 def block(pool, dtype=torch.float64, seed=0, channels=(3, 8)):
-    """A block with weights of both signs and statistics that are not those it starts with."""
+    """A block with weights of both signs, and with statistics other than the initial ones."""
     torch.manual_seed(seed)
     made = ConvBlock(*channels, pool, dropout=0.0, eps=1e-3, momentum=0.1).to(dtype)
     with torch.no_grad():
@@ -25,7 +25,7 @@ def block(pool, dtype=torch.float64, seed=0, channels=(3, 8)):
 
 
 def one_by_one(made):
-    """The same layers, none of them ours."""
+    """The same layers, all of them PyTorch's own."""
     pool = made.pool if hasattr(made, "pool") else nn.Identity()
     return copy.deepcopy(nn.Sequential(made.conv, made.elu, made.norm, pool))
 
@@ -227,13 +227,13 @@ def test_a_frozen_norm_keeps_its_statistics():
 
 
 def test_batch_norm_over_several_gpus_is_asked_itself(monkeypatch):
-    """The one step knows the clips of this process alone."""
+    """The one step knows only the clips of this process."""
     for name in ("elu_norm_pool", "elu_pool_scale"):
         monkeypatch.setattr(conv_block, name, lambda *_: pytest.fail("not asked"))
     made = nn.SyncBatchNorm.convert_sync_batchnorm(block((2, 2)))
     assert isinstance(made.norm, nn.SyncBatchNorm)
     x = torch.randn(2, 3, 12, 10, dtype=torch.float64)
-    torch.testing.assert_close(made(x), one_by_one(block((2, 2)))(x))  # of one process it is batch norm
+    torch.testing.assert_close(made(x), one_by_one(block((2, 2)))(x))  # in one process: plain batch norm
     with torch.no_grad():
         made.eval()(x)
 

@@ -1,4 +1,4 @@
-"""The gradient of a convolution's weights as matrix products, held to PyTorch's own."""
+"""The gradient of a convolution's weights as matrix products, compared with PyTorch's own."""
 
 import pytest
 import torch

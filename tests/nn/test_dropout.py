@@ -1,4 +1,4 @@
-"""Dropout by distances: as good a mask as PyTorch's, the same one forth and back."""
+"""Dropout by distances: its mask is as good as PyTorch's, and the same forward and backward."""
 
 import math
 
@@ -95,7 +95,7 @@ def test_maps_of_either_layout_are_dropped_by_distances(layout, monkeypatch):
 
 
 def test_distances_that_do_not_reach_the_end_are_drawn_on(monkeypatch):
-    """Every distance 1 but for the first draw, which ends halfway: the rest must be drawn too."""
+    """All distances are 1, except in the first draw, which ends halfway: the rest must be drawn, too."""
     monkeypatch.setattr(torch.Tensor, "geometric_", lambda self, rate: self.fill_(1))
     assert draw_dropped(1000, 0.1).tolist() == list(range(1000))
 

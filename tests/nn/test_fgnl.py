@@ -1,4 +1,4 @@
-"""FGNL against Eq. 7-9 written as plain loops, and against what follows from them."""
+"""FGNL against Eq. 7-9 written as plain loops, and against their consequences."""
 
 import itertools
 import math

@@ -67,7 +67,7 @@ def inputs(shape, kind):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What the kernels give in a process of their own: Triton decides when it is imported who runs them."""
+    """Results of the kernels, in a separate process: Triton decides on import whether to interpret them."""
     folder = tmp_path_factory.mktemp("kernel")
     cases = {(shape, kind, softmax): (softmax, *inputs(shape, kind)) for shape, kind, softmax in CASES}
     torch.save({" / ".join(case): given for case, given in cases.items()}, folder / "in.pt")
@@ -104,7 +104,7 @@ def test_a_gpu_uses_them_only_when_told_to(softmax, monkeypatch):
     monkeypatch.setattr(operation, "_triton", form("kernel"))
     monkeypatch.setattr(operation.sdpa, "responses", form("sdpa"))
     monkeypatch.setattr(operation, "_stream", form("streaming"))
-    with FakeTensorMode():  # of tensors on a GPU, where there is none
+    with FakeTensorMode():  # as if tensors were on a GPU, without one
         sizes = {
             "paper": (4, 400, 4, torch.bfloat16),
             "wide": (4, 400, 16, None),

@@ -1,4 +1,4 @@
-"""The fast forms of the FGNL operation against the loop over rolls (which test_fgnl.py holds to Eq. 7)."""
+"""The fast forms of the FGNL operation against the loop over rolls (which test_fgnl.py tests)."""
 
 import subprocess
 import sys

@@ -14,7 +14,7 @@ def test_equals_scipy(dimensions, sigma, kernel_size):
     x = torch.randn(2, 3, *(4, 9, 8)[-dimensions:])
     smoothed = GaussianSmoothing(3, dimensions, Smoothing(sigma, kernel_size))(x)
     expected = x.double().numpy()
-    for axis in (-1, -2)[: min(dimensions, 2)]:  # of three axes the first is time, left alone
+    for axis in (-1, -2)[: min(dimensions, 2)]:  # the first of three axes is time, which is not smoothed
         expected = gaussian_filter1d(expected, sigma, axis=axis, mode="constant", radius=kernel_size // 2)
     np.testing.assert_allclose(smoothed, expected, atol=1e-6)
 

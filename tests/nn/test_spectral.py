@@ -1,4 +1,4 @@
-"""Convolution by the Fourier transform, held to torch's."""
+"""Convolution by the Fourier transform, compared with torch's."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Spleeter's networks: against TensorFlow's operations written as loops; the folded form, the plain one."""
+"""Spleeter's networks against TensorFlow's operations as loops; the folded form against the plain one."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def convolve(x, kernel, bias, stride, dilation=1):
 
 
 def transposed(x, kernel, bias):
-    """tf.nn.conv2d_transpose, "SAME", stride 2: how `convolve` hands back a gradient; kernel (C, O, k, k)."""
+    """tf.nn.conv2d_transpose, "SAME", stride 2: the gradient of `convolve`; kernel (C, O, k, k)."""
     size, (_, rows, columns) = kernel.shape[2], x.shape
     before = max((rows - 1) * 2 + size - 2 * rows, 0) // 2
     out = np.zeros((kernel.shape[1], 2 * rows, 2 * columns))
@@ -37,7 +37,7 @@ def transposed(x, kernel, bias):
 
 
 def by_loops(state, x, levels):
-    """A U-Net of the state dict, for maps (2, H, W)."""
+    """The U-Net of a state dict, applied to maps (2, H, W)."""
 
     def normalise(x, name):
         mean, variance = state[f"{name}.running_mean"], state[f"{name}.running_var"]

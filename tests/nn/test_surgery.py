@@ -1,4 +1,4 @@
-"""Inserting blocks into networks that know nothing of them."""
+"""Inserting blocks into networks that were written without them."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Decoding: any file to mono float32, held to the formula of the signal that was encoded."""
+"""Decoding: any file to mono float32, compared with the formula of the signal that was encoded."""
 
 import errno
 import io
@@ -60,7 +60,7 @@ def encode(path: Path, codec: str, container: str, rate: int = 44_100, video: bo
 
 
 def error(path: Path, expected: np.ndarray) -> float:
-    """Largest difference from the formula, edges apart: a resampler knows nothing beyond them."""
+    """Largest difference from the formula, except at the edges: a resampler knows nothing beyond them."""
     got = load(path, warn=pytest.fail)
     assert got.dtype == np.float32
     assert got.ndim == 1
@@ -343,7 +343,7 @@ def folder(path: Path) -> None:
 
 
 def not_finite(value: float, first: int = 0) -> Callable[[Path], None]:
-    """Such samples from the first on up to the 17,000th."""
+    """A file with this value in its samples up to the 17,000th."""
 
     def make(path: Path) -> None:
         signal = tones(16_000)

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms held to librosa; the stream held to the whole; melody maps held to plain loops."""
+"""Log-mel spectrograms against librosa, streams against the whole, melody maps against plain loops."""
 
 import math
 from collections.abc import Iterator

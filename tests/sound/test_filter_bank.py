@@ -1,4 +1,4 @@
-"""The filter bank of speaker networks, held to Kaldi's own arithmetic and to published values."""
+"""The filter bank of speaker networks, compared with Kaldi's own arithmetic and with published values."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from singerid.sound.filter_bank import FilterBank, kaldi_filters, stream_filter_
 
 CONFIGS = (
     FilterBankConfig(),
-    FilterBankConfig(window="hamming", scale=32768.0),  # as WeSpeaker's networks are given it
+    FilterBankConfig(window="hamming", scale=32768.0),  # as WeSpeaker's networks read it
     FilterBankConfig(window="hanning", n_mels=40, low_hz=0.0, preemphasis=0.0),
     FilterBankConfig(window="rectangular", sample_rate=8000, frame_length=200, hop_length=80, n_mels=23),
 )
@@ -47,7 +47,7 @@ def test_it_is_kaldis(config):
     found = FilterBank(config)(torch.from_numpy(samples)).T.numpy()
     assert found.shape == expected.shape
     assert found.dtype == np.float32
-    # Kaldi computes in float32, whose rounding is heard in faint bands.
+    # Kaldi computes in float32, whose rounding shows in faint bands.
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
     assert np.median(np.abs(found - expected)) < 1e-5
 
@@ -82,7 +82,7 @@ def test_a_stream_is_the_whole_however_it_is_cut(samples, cuts):
 
 
 def test_memory_does_not_grow_with_the_sound():
-    """Of an hour no more is read ahead than two chunks and a block."""
+    """Of an hour of sound, at most two chunks and a block are read ahead."""
     read, given = 0, 0
 
     def blocks():

@@ -1,4 +1,7 @@
-"""Damaged files of every format: each decodes or is one line. `tools/fuzz_readers.py` does many more."""
+"""Damaged files of every format: each decodes or gives a one-line error.
+
+`tools/fuzz_readers.py` does many more.
+"""
 
 from pathlib import Path
 

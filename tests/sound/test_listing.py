@@ -1,4 +1,4 @@
-"""Which files are taken, and what is told of the others."""
+"""Which files are listed as audio, and which are reported as passed over."""
 
 from pathlib import Path
 
@@ -144,7 +144,7 @@ def test_what_holds_no_sound_is_passed_over(tmp_path: Path) -> None:
         put(tmp_path / name, content)
     put(tmp_path / "by its name.mp3", b"no sound at all")
     found = find_audio(tmp_path)
-    assert found.audio == ("by its name.mp3",)  # that it does not decode is told when it is heard
+    assert found.audio == ("by its name.mp3",)  # the error is reported when it is decoded
     assert found.passed_over == tuple(sorted(NO_SOUND))
 
 
@@ -154,6 +154,6 @@ def test_files_of_several_folders(tmp_path: Path) -> None:
     put(tmp_path / "b/y.txt", b"x")
     failures: list[Failure] = []
     files, passed_over = find_files([tmp_path / "a", tmp_path / "b", tmp_path / "a/x.txt"], failures.append)
-    assert files == (tmp_path / "a/1.wav", tmp_path / "a/x.txt")  # what is named is heard
+    assert files == (tmp_path / "a/1.wav", tmp_path / "a/x.txt")  # a file that is named is always taken
     assert passed_over == ("x.txt", "y.txt")
     assert [failure.path for failure in failures] == [str(tmp_path / "b")]

@@ -1,4 +1,4 @@
-"""The mel scale and its filters against librosa's, of which they are to be the very same numbers."""
+"""The mel scale and its filters: exactly the same numbers as librosa's."""
 
 import librosa
 import numpy as np

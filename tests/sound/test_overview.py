@@ -1,4 +1,4 @@
-"""A recording at a glance: means of its spectrogram, in memory that its length does not need."""
+"""A recording at a glance: means of its spectrogram, in memory that does not grow with its length."""
 
 import tracemalloc
 

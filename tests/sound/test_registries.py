@@ -1,4 +1,4 @@
-"""What every separator and every melody tracker keeps to; and that their names cost nothing."""
+"""The contract of every separator and every melody tracker; listing their names imports nothing heavy."""
 
 import pickle
 import subprocess
@@ -51,7 +51,7 @@ def small_open_unmix(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small_weights(request, tmp_path, monkeypatch) -> Path:
-    """Weights that are small, where the separator takes them for the published ones."""
+    """Small weights, in a place where the separator takes them for the published ones."""
     if request.getfixturevalue("name") != "spleeter":
         return request.getfixturevalue("small_open_unmix")
     monkeypatch.setattr(spleeter, "SPLEETER_2STEMS", write_small_spleeter(tmp_path / "small"))

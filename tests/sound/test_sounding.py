@@ -9,7 +9,7 @@ RATE = 1000
 
 
 def stem(*parts: tuple[float, float]) -> np.ndarray:
-    """A stem of (seconds, level in dB) one after another, of noise that is equally strong in each cell."""
+    """A stem of parts (seconds, level in dB), of noise that is equally strong in each cell."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], 100_000)
     levels = [np.full(round(seconds * RATE), 10 ** (decibels / 20)) for seconds, decibels in parts]
     loud = np.concatenate(levels)

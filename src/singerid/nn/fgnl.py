@@ -58,7 +58,7 @@ class FGNL(nn.Module):
         reduction: m; theta, phi and g of every layer map to K = C // m channels. The paper's value is 32.
         smoothing: Gaussian smoothing G of the embedded maps; None for none. In 3d it is spatial (H, W).
         excitation: "mose" (Eq. 8), "se" (squeeze-and-excitation), None (R unweighted), or any module
-            that maps (B, M, P, K) to the same shape, the responses standing where the channels stand.
+            that maps (B, M, P, K) to the same shape, with the responses in place of the channels.
         softmax: "keys" as in the paper, each query's weights sum to one; "queries" as in the authors'
             released program, which normalises over the queries.
         zero_init: start W_z at zero, so that the block is the identity at first (for insertion into a

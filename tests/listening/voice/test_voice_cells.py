@@ -47,7 +47,7 @@ def test_windows_are_sung_where_the_track_has_a_voice(shares, expected):
 
 
 def parts(*decibels):
-    """Vocals and accompaniment, 4 s of each level of the vocals against the whole, in blocks cut anywhere."""
+    """Vocals and accompaniment, 4 s for each level of the vocals in the mixture, in blocks cut anywhere."""
     rng = np.random.default_rng(0)
     vocals, rest = 0.1 * rng.standard_normal((2, 4 * RATE * len(decibels))).astype(np.float32)
     share = 10 ** (np.repeat(decibels, 4 * RATE) / 10)

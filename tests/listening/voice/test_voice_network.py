@@ -1,4 +1,4 @@
-"""Whether somebody sings: of songs whose stems are known, of what is no music, however it is read."""
+"""Whether somebody sings: in songs whose stems are known, in noises, and however the sound is read."""
 
 import json
 from dataclasses import asdict
@@ -39,7 +39,7 @@ def song():
 
 
 def shares(network, samples, sizes=(160_000,), rate=RATE):
-    """Of windows of 3 s, heard in blocks of these sizes in turn."""
+    """Shares of windows of 3 s, for a sound that is read in blocks of these sizes in turn."""
     ear, first = VoiceEar(network, rate, CPU), 0
     while first < len(samples):
         for size in sizes:
@@ -119,7 +119,7 @@ def test_campplus_says_the_same_while_it_encodes(network, song, tmp_path):
 
 
 def _several(samples):
-    """Log-odds that several sing, of each half second (L,)."""
+    """Log-odds that several sing, for each half second (L,)."""
     found = open_encoder("campplus").encode(samples, with_cells=True, allow_silence=True).cells
     return found.several
 
@@ -147,7 +147,7 @@ def test_two_at_once_are_told_from_one(network):
 
 
 def test_two_real_voices_at_once_are_told_from_one(network, test_data):
-    """Those it has learned nothing of: halves of a track in which another voice is there, too."""
+    """Real voices, of which it has learned nothing: in one half of the track a second voice sings, too."""
     files = sorted((test_data / "voices").rglob("*.mp3"))
     singers = {path.relative_to(test_data / "voices").parts[0]: path for path in files}
     one, other = (load(path)[: 20 * RATE] for path in list(singers.values())[:2])

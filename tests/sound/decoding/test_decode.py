@@ -1,6 +1,6 @@
-"""Files as they come from the world: all of their sound, without a warning where nothing is lost.
+"""Real-world files: all of their sound is read, without a warning where nothing is lost.
 
-Each situation is held to the formula of the signal that was encoded.
+Each case is compared with the formula of the signal that was encoded.
 """
 
 import io
@@ -61,7 +61,7 @@ def encoded(codec: str, container: str, rate: int = RATE, seconds: float = 4.0, 
 
 
 def check(path: Path, expected: np.ndarray, tolerance: float, seam: int | None = None) -> None:
-    """The file gives the expected samples (16 kHz), without a warning; a seam's surroundings apart."""
+    """The file gives the expected samples (16 kHz), without a warning; except close to a seam."""
     got = load(path, warn=pytest.fail)
     assert abs(len(got) - len(expected)) <= 0.06 * 16_000  # encoders pad the end
     length = min(len(got), len(expected)) - 2000
@@ -85,7 +85,7 @@ def test_a_chain_of_ogg_streams_is_one_recording(tmp_path: Path, subtype: str, r
         parts.append(load(tmp_path / str(number)))
     assert len(got) == sum(map(len, parts)) == 8.5 * 16_000
     starts = np.cumsum([0, *map(len, parts)])
-    for start, part in zip(starts, parts, strict=False):  # but for the seams of the resampler
+    for start, part in zip(starts, parts, strict=False):  # except at the seams of the resampler
         np.testing.assert_allclose(got[start + 300 : start + len(part) - 300], part[300:-300], atol=1e-4)
 
 
@@ -162,7 +162,7 @@ def test_flac_that_is_cut_short_is_still_said_to_be(tmp_path: Path) -> None:
 
 
 def with_total(flac: bytes, share: float) -> bytes:
-    """The header tells that share of the samples (RFC 9639, 8.2: the lower 36 bits of five bytes)."""
+    """The header declares this share of the samples (RFC 9639, 8.2: the lower 36 bits of five bytes)."""
     number = int.from_bytes(flac[21:26], "big")
     total = number % 2**36
     return flac[:21] + (number - total + round(share * total)).to_bytes(5, "big") + flac[26:]
@@ -188,7 +188,7 @@ def test_flac_that_was_cut_out_of_the_middle_of_another_is_whole(tmp_path: Path)
     assert abs(len(load(tmp_path / "x", warn=pytest.fail)) - share * 4 * 16_000) < 2
 
 
-# --- Headers that tell another length ------------------------------------------------------------
+# --- Headers that declare a wrong length ------------------------------------------------------------
 
 
 def size_field(content: bytes) -> tuple[int, int, str]:
@@ -249,7 +249,7 @@ CHUNKS = {  # as (name, content)
 
 
 def with_chunks(kind: str, chunks: str) -> tuple[bytearray, bytes]:
-    """A file of a kind, and chunks to stand behind it."""
+    """A file of this kind, and chunks to append to it."""
     if kind == "RIFX":
         file = io.BytesIO()
         soundfile.write(file, stereo(tones()), RATE, "PCM_16", "BIG", format="WAV")
@@ -318,7 +318,7 @@ def test_a_wav_of_more_than_4_gib(tmp_path: Path, tail: str) -> None:
     os.truncate(path, 44 + samples)
     with path.open("r+b") as file:
         file.seek(44 + 5 * rate)
-        file.write(b"\x80" * 1000)  # what follows the declared length is no chunk, and no end of zeros
+        file.write(b"\x80" * 1000)  # the bytes after the declared length are no chunk and not only zeros
         file.seek(0, os.SEEK_END)
         file.write(TAILS[tail])
     from singerid.sound.decoding.lengths import mended
@@ -361,7 +361,7 @@ def test_a_chunk_that_is_cut_is_no_sound(tmp_path: Path, tail: str) -> None:
     assert len(load(tmp_path / "x", warn=pytest.fail)) == 4 * 16_000
 
 
-# --- Frames with something before, between and behind them ------------------------------------------------
+# --- Frames with something before, between and after them ------------------------------------------------
 
 
 def id3(declared: int, real: int | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""CREPE held to torchcrepe's network and, written out as loops, to the decoding of its authors' program."""
+"""CREPE against torchcrepe's network, and against the decoding of its authors' program written as loops."""
 
 import importlib.util
 import pickle
@@ -67,7 +67,7 @@ def test_the_network_is_torchcrepes(capacity: str) -> None:
 
 
 def activations_by_the_book(waveform: np.ndarray) -> np.ndarray:
-    """What the network says of each frame that CREPE's program cuts."""
+    """The network's output for each frame that CREPE's program cuts."""
     frames = []
     padded = np.pad(waveform, 512)
     for start in range(0, len(waveform) + 1, 512):
@@ -112,7 +112,7 @@ def test_the_contour_is_that_of_the_authors_program(tiny: crepe.Crepe, song) -> 
 
 
 def test_what_is_decided_on_the_way_is_the_same(tiny: crepe.Crepe, song) -> None:
-    """Of sound longer than 1024 frames the path is decided in parts."""
+    """For sound longer than 1024 frames the path is decided in parts."""
     waveform = np.tile(song.vocals, 4)[: 34 * RATE]
     activations = np.concatenate(list(tiny.activations([waveform])))
     assert len(activations) > 1024
@@ -142,7 +142,7 @@ def test_no_activation_at_all_gives_the_middle_of_the_bin() -> None:
 
 
 def test_frames_are_centred_on_the_mel_frames(tiny: crepe.Crepe) -> None:
-    """On a glissando of an octave a second one frame is 38 cents: up and down tell that from detuning."""
+    """On a glissando of an octave per second, one frame is 38 cents; going up and down rules out detuning."""
     samples = np.arange(2 * RATE)
     up, down = 150 * 2 ** (samples / RATE), 600 * 2 ** (-samples / RATE)
     errors = []

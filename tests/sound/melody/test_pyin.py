@@ -1,4 +1,4 @@
-"""pYIN held to librosa's, whole and in blocks."""
+"""pYIN compared with librosa's, as a whole and in blocks."""
 
 import librosa
 import numpy as np

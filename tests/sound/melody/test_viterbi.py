@@ -1,4 +1,4 @@
-"""The most likely path, held to plain loops and to librosa; in a stream, and where it is settled early."""
+"""The most likely path against plain loops and librosa; in a stream, and where it is settled early."""
 
 import librosa
 import numpy as np
@@ -14,7 +14,7 @@ def band_matrix(states: int, reach: int) -> np.ndarray:
 
 
 def by_loops(log_likelihoods: np.ndarray, transition: np.ndarray) -> list[int]:
-    """Viterbi as textbooks have it; the first maximum wins."""
+    """Viterbi as in textbooks; the first maximum wins."""
     frames, states = log_likelihoods.shape
     with np.errstate(divide="ignore"):
         moves = np.log(transition)
@@ -81,7 +81,7 @@ def test_a_stream_is_decided_on_the_way_and_equals_the_whole(chunk: int) -> None
 
 
 def test_what_is_undecided_too_long_is_settled_and_the_rest_follows_from_it() -> None:
-    """Nothing can move, so nothing is decided before the end, which speaks for state 1."""
+    """No state can change, so nothing is decided before the end, which favours state 1."""
     log_likelihoods = np.zeros((4000, 3))
     log_likelihoods[:2000, 2] = 1
     log_likelihoods[2000:, 1] = 5

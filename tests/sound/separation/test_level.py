@@ -1,4 +1,4 @@
-"""Levels of vocals against the whole: by their definition, whatever the cuts, windows and hops."""
+"""Levels of vocals in the mixture against their definition, for any cuts, windows and hops."""
 
 import tracemalloc
 

@@ -58,7 +58,7 @@ def run(separator, path):
 
 @torch.inference_mode()
 def by_hand(sound):
-    """Vocals at 16 kHz of (samples, 2) at 44.1 kHz, by the package's separator built by hand."""
+    """Vocals at 16 kHz of (samples, 2) at 44.1 kHz, by the package's separator, built step by step."""
     separator = (
         packages_model()
         .Separator(
@@ -112,7 +112,7 @@ def test_a_long_recording_is_separated_in_overlapping_blocks(weights, recording)
     whole, _ = run(separator, recording)
     vocals, accompaniment = run(replace(separator, block_seconds=1.5, overlap_seconds=0.5), recording)
     np.testing.assert_allclose(vocals + accompaniment, load(recording), atol=1e-6)
-    # Each block hears the same sound, but for what the networks remember of other times.
+    # Each block hears the same sound, except that the networks remember what came before and after.
     level = np.sqrt(np.mean(whole**2))
     assert np.sqrt(np.mean((vocals - whole) ** 2)) < 0.2 * level
     assert not np.array_equal(vocals, whole)

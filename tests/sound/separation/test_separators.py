@@ -1,4 +1,4 @@
-"""Separators by name: what each needs, and what is no use to it."""
+"""Separators by name: what each needs, and which options it refuses."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_separator_has_the_name_it_was_opened_by(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["open-unmix", "umxl"])
 def test_without_network_and_weights_one_line_says_where_they_are(name, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SINGERID_CACHE", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")  # whatever network there is, it is not reached
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")  # even if there is a network, it is not reached
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with pytest.raises(SingeridError, match=r"zenodo.*cannot be downloaded.*`weights`") as error:

@@ -52,7 +52,7 @@ def small(published, folder):
 
 
 def noise(samples, seed=0):
-    """Stereo, loud and soft, its channels unlike."""
+    """Stereo, loud and soft, with different channels."""
     rng = np.random.default_rng(seed)
     level = 0.02 + 0.1 * np.sin(np.arange(samples)[:, None] * [1e-4, 3e-5]) ** 2
     return (level * rng.standard_normal((samples, 2))).astype(np.float32)
@@ -136,7 +136,7 @@ def test_silence_stays_silence(small):
 def test_memory_does_not_grow_with_the_length(small):
     """A sound that is made as it is read, of four and of twelve pieces.
 
-    Counted are NumPy's arrays, the sound as it comes and goes: PyTorch's belong to one piece.
+    Only NumPy's arrays are counted, which hold the sound; PyTorch's tensors belong to one piece.
     """
 
     def peak(seconds):
@@ -183,7 +183,7 @@ def test_the_golden_magnitudes(test_data):
 @real
 @pytest.mark.parametrize("song", ["amy/song_01/song.mp3", "fdps/song_02/song.mp3"])
 def test_vocals_of_real_songs_are_found(song, test_data):
-    """The true band, which disturbs in the mixture, hardly does in the vocals."""
+    """The true band, which is strong in the mixture, is hardly left in the vocals."""
     files = [test_data / "songs" / "karaoke" / part / song for part in ("mixture", "vocals", "accompaniment")]
     mixture, sung, band = (load(file)[: 12 * 16_000] for file in files)
     blocks = open_separator("spleeter").blocks(files[0], lambda: [mixture], pytest.fail)

@@ -1,4 +1,4 @@
-"""True stems: found beside the recording's path, cut or padded to it, and missed by name."""
+"""True stems: found by the recording's path, cut or padded to its length, and named when missing."""
 
 import pickle
 import unicodedata
@@ -49,7 +49,7 @@ def test_both_stems_are_read_whatever_their_suffix(folders):
     write(folders[1] / "vocals/a/b/song.json.wav", noise(12, 3))  # the stem of another name
     (folders[1] / "vocals/a/b/song.aaa").write_text("no sound")
     write(folders[1] / "accompaniment/a/b/song.wav", played)
-    write(folders[1] / "accompaniment/a/b/song.flac", noise(12, 4))  # the recording's own suffix goes first
+    write(folders[1] / "accompaniment/a/b/song.flac", noise(12, 4))  # the recording's own suffix comes first
     vocals, accompaniment = separate(folders)
     np.testing.assert_allclose(vocals, sung, atol=2e-7)
     np.testing.assert_allclose(accompaniment, played, atol=2e-7)
