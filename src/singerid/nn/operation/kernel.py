@@ -39,7 +39,7 @@ from singerid.nn.operation.loop import SoftmaxAxis
 OWN, OTHER = 128, 8
 
 
-@torch.compiler.disable  # they are compiled already
+@torch.compiler.disable  # they are compiled already; only a process that wants Triton imports this
 def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis) -> Tensor:
     """All responses; see `singerid.nn.operation.responses`.
 

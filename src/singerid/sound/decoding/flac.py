@@ -35,7 +35,7 @@ class _Frame:
 
 
 def with_all_samples(file: FileView) -> FileView | None:
-    """The file with a header that declares all its samples; None if it does already, or declares none."""
+    """The file with a header that declares all its samples; None if it does already or gives no number."""
     header = file.at(0, _TOTAL + 5)
     if len(header) < _TOTAL + 5 or header[:4] != b"fLaC" or header[4] & 0x7F:
         return None

@@ -76,7 +76,7 @@ def first_frame(file: FileView, start: int = 0) -> int | None:
 
 
 def is_run(file: FileView, position: int) -> bool:
-    """Whether several frames of one kind follow each other from `position`; two at the end of a file."""
+    """Whether several frames of one kind follow each other from `position` (or two, at the file's end)."""
     kind = None
     for count in range(_RUN):
         frame = _frame(file.at(position, _HEADER_BYTES))

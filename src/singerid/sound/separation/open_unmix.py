@@ -2,7 +2,7 @@
 
 Source: Stöter, Uhlich, Liutkus and Mitsufuji, "Open-Unmix - A Reference Implementation for Music Source
 Separation", JOSS 2019. The networks and the filter are those of the package openunmix (extra [vocals]);
-this module reads files, finds weights and splits long recordings.
+this module reads files, finds weights and processes long recordings in blocks.
 """
 
 from collections.abc import Callable, Iterator

@@ -73,7 +73,7 @@ class Repet:
         width = min(round(self.apart_seconds * self.sample_rate / hop_length), (frames - 1) // 2 - 1)
         if width < 1:
             return mixture
-        # Only in the mode "distance" does librosa take the nearest frames, not just any near ones.
+        # With the mode "distance" librosa takes the nearest frames; otherwise it takes any near ones.
         nearest = librosa.segment.recurrence_matrix(
             magnitude,
             k=max(1, round(self.similar_share * frames)),

@@ -1,8 +1,8 @@
 """The vocals of a recording: separators by name.
 
-The paper's vocal-only condition was made with Open-Unmix. There are also a separator
-that needs no weights, and true stems. To add one, write a file that defines a `SeparatorEntry`, and add a
-line to `SEPARATORS`.
+The paper's vocal-only condition was made with Open-Unmix. Another one
+needs no weights, and true stems may take the place of a separator. To add one, write a file that defines a
+`SeparatorEntry`, and add a line to `SEPARATORS`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class TrueStems:
     Attributes:
         tree: the folder of the mixtures.
         folder: holds vocals/ and, optionally, accompaniment/, each laid out as `tree`; suffixes may differ.
-            Without an accompaniment, it is the mixture minus the vocals.
+            Without accompaniment/, the accompaniment is the mixture minus the vocals.
         sample_rate: sample rate of the stems that it gives, in Hz.
 
     Raises:
