@@ -132,7 +132,8 @@ def test_an_object_store_that_may_not_be_read(tmp_path):
     fsspec.register_implementation("denied", Denied, clobber=True)
     message = told("denied://bucket/heard", tmp_path / "c")
     assert message == (
-        "denied://bucket/heard: cannot be listed (AccessDenied); see to your rights there and to the network"
+        "denied://bucket/heard: cannot be listed (AccessDenied); check your access rights there, and the "
+        "network"
     )
 
 

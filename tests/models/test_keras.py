@@ -237,7 +237,7 @@ class Harmful:
 
 def test_the_code_of_a_file_is_never_run(tmp_path):
     torch.save({"Classifier_state_dict": Harmful(tmp_path / "harmed")}, tmp_path / "weights")
-    with pytest.raises(SingeridError, match="weights: is no whole PyTorch file of weights alone"):
+    with pytest.raises(SingeridError, match="weights: is not a complete PyTorch file of weights only"):
         load_hsieh_crnn(tmp_path / "weights")
     assert not (tmp_path / "harmed").exists()
     torch.load(tmp_path / "weights", weights_only=False)
@@ -255,9 +255,9 @@ def test_files_that_are_not_hsiehs_are_one_line(tmp_path):
     del tensors["gru2.bias_hh_l0"]
     torch.save({"Classifier_state_dict": tensors | {"extra.weight": torch.zeros(1)}}, tmp_path / "partial")
     for name, reason in {
-        "truncated": "is no whole PyTorch file",
-        "empty": "is no whole PyTorch file",
-        "text": "is no whole PyTorch file",
+        "truncated": "is not a complete PyTorch file",
+        "empty": "is not a complete PyTorch file",
+        "text": "is not a complete PyTorch file",
         "missing": "cannot be read",
         ".": "cannot be read",
         "tensor": "holds no network of Hsieh et al.",

@@ -142,7 +142,7 @@ def test_where_nothing_at_all_can_be_written_it_says_how(monkeypatch):
     monkeypatch.setattr(caches, "_own_folder", none)
     monkeypatch.setitem(sys.modules, "numba", None)
     del sys.modules["numba"]
-    with pytest.raises(SingeridError, match="set NUMBA_CACHE_DIR to one"):
+    with pytest.raises(SingeridError, match="set NUMBA_CACHE_DIR to a folder"):
         import_librosa()
 
 

@@ -17,7 +17,7 @@ def test_names():
     for name in ("gpu", "cuda:", "cuda:x", "", "cpu:1"):
         with pytest.raises(SingeridError, match="is unknown; use auto, cpu"):
             choose_device(name)
-    with pytest.raises(SingeridError, match="--device cuda:99: this machine has"):
+    with pytest.raises(SingeridError, match="`device='cuda:99'`: this machine has"):
         choose_device("cuda:99")
 
 

@@ -42,8 +42,8 @@ def test_who_was_killed_is_named_though_the_others_complain_first():
     lost = ("lost", "RuntimeError: [gloo] Connection closed by peer")
     message = error_of([lost], [], exits=(1, -9))
     assert message == (
-        "process 2 of the 2 that work together was ended (SIGKILL, as when memory runs out), and the others "
-        "with it: what was kept stays; run the same command again to go on"
+        "process 2 of the 2 that work together was ended (SIGKILL, perhaps because memory ran out), so the "
+        "others were ended too: what was saved is kept; run the same command again to continue"
     )
     assert "was ended (exit code 3)" in error_of([lost], [], exits=(None, 3))
 
@@ -57,7 +57,7 @@ def test_an_error_for_people_is_said_as_it_is_and_once():
 def test_an_unexpected_error_is_one_line():
     broken = ("broken", "ValueError: no such thing")
     message = error_of([("lost", "DistError: gone")], [broken])
-    assert message.endswith("together failed: unexpected ValueError: no such thing; --debug shows where")
+    assert message.endswith("together failed: unexpected ValueError: no such thing; `debug=True` shows where")
 
 
 def test_who_lost_another_machine_says_what_that_one_said():

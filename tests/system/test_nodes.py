@@ -56,12 +56,12 @@ def test_which_machine_it_is_stands_in_the_environment(environment, expected):
     [
         (
             {},
-            r"--nodes 2: MASTER_ADDR, MASTER_PORT, NODE_RANK is not set; set .* \(0 to 1\) on each, or start",
+            r"`nodes=2`: MASTER_ADDR, MASTER_PORT, NODE_RANK is not set; set .* \(0 to 1\) on each machine",
         ),
         (PLACE, "NODE_RANK is not set"),
-        (PLACE | {"NODE_RANK": "2"}, "NODE_RANK=2 is none of them"),
-        (PLACE | {"NODE_RANK": "one"}, "NODE_RANK=one: is no number"),
-        (PLACE | {"NODE_RANK": "1", "MASTER_PORT": "99999"}, "MASTER_PORT=99999 is no port"),
+        (PLACE | {"NODE_RANK": "2"}, "NODE_RANK=2 is too large"),
+        (PLACE | {"NODE_RANK": "one"}, "NODE_RANK=one: is not a number"),
+        (PLACE | {"NODE_RANK": "1", "MASTER_PORT": "99999"}, "MASTER_PORT=99999 is not a port"),
         (PLACE | TORCHRUN | {"LOCAL_WORLD_SIZE": "4"}, "several commands were started on one machine"),
         (SLURM | {"SLURM_LOCALID": "1"}, "several commands were started on one machine"),
     ],

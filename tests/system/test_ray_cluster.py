@@ -55,7 +55,7 @@ def test_what_no_machine_has_is_one_line(machines, spread, message):
 
 
 def test_a_share_of_gpus_is_whole_or_part_of_one():
-    with pytest.raises(SingeridError, match="whole number or a share of one"):
+    with pytest.raises(SingeridError, match="whole number, or a fraction below 1"):
         Spread(gpus=1.5)
 
 

@@ -50,7 +50,7 @@ def test_every_damaged_byte_of_the_index_is_refused(tmp_path: Path) -> None:
         damaged = bytearray(whole)
         damaged[position] ^= 0x10
         index.write_bytes(damaged)
-        with pytest.raises(SingeridError, match=r"model\.index: is no whole index of a .*; fetch it again"):
+        with pytest.raises(SingeridError, match=r"model\.index: is not a complete index of .*; fetch it"):
             read_tensorflow_checkpoint(index, data)
 
 
@@ -61,7 +61,9 @@ def test_every_damaged_byte_of_the_data_is_refused(tmp_path: Path) -> None:
         damaged = bytearray(whole)
         damaged[position] ^= 0x01
         data.write_bytes(damaged)
-        with pytest.raises(SingeridError, match=r"00001: is no whole data of .*checksum of .* is another"):
+        with pytest.raises(
+            SingeridError, match=r"00001: is not a complete data file of .*checksum of .* not"
+        ):
             read_tensorflow_checkpoint(index, data)
 
 
@@ -70,7 +72,7 @@ def test_files_cut_anywhere_are_refused(tmp_path: Path) -> None:
     whole = index.read_bytes()
     for length in range(len(whole)):
         index.write_bytes(whole[:length])
-        with pytest.raises(SingeridError, match=r"model\.index: is no whole index"):
+        with pytest.raises(SingeridError, match=r"model\.index: is not a complete index"):
             read_tensorflow_checkpoint(index, data)
     index.write_bytes(whole)
     for length in (0, 1, 100, data.stat().st_size - 1):
@@ -88,19 +90,19 @@ WRONG = {  # whole tables with true checksums, but not what they should say
     "no header": (lambda items: items[1:], "it has no header"),
     "unsorted": (lambda items: [items[0], items[2], items[1], *items[3:]], "names are not sorted"),
     "twice": (lambda items: [*items[:2], *items[1:]], "names are not sorted"),
-    "size": (put("conv2d/bias", entry(LARGE, 1, (3,), 0)), r"'conv2d/bias' has 4 bytes, which its shape"),
-    "huge": (put("conv2d/bias", entry(LARGE, 1, (2**62, 2**62), 0)), "has 4 bytes, which its shape"),
+    "size": (put("conv2d/bias", entry(LARGE, 1, (3,), 0)), r"'conv2d/bias' has 4 bytes, which does not fit"),
+    "huge": (put("conv2d/bias", entry(LARGE, 1, (2**62, 2**62), 0)), "has 4 bytes, which does not fit"),
     "beyond": (put("conv2d/bias", entry(LARGE, 1, (1,), 2**50)), "conv2d/bias lies beyond its end"),
     "slices": (put("conv2d/bias", entry(LARGE, 1, (1,), 0, last=field(7, b""))), "stored in slices"),
     "other file": (
         put("conv2d/bias", entry(LARGE, 1, (1,), 0, last=field(3, 1))),
-        "a file that there is not",
+        "a file that does not exist",
     ),
     "no rank": (put("flags", field(1, 10) + field(2, field(3, 1))), "'flags' has no shape"),
     "text for number": (put("flags", field(1, b"x")), "should be a number"),
     "number for text": (put("flags", field(2, 1)), "should be bytes"),
     "cut message": (put("flags", field(1, 10) + b"\x12\x09"), "it is cut short"),
-    "group": (put("flags", b"\x0b"), "'flags' is no message"),
+    "group": (put("flags", b"\x0b"), "'flags' is not a message"),
     "long number": (put("flags", b"\x08" + b"\xff" * 10), "more than 64 bits"),
     "longer number": (put("flags", b"\x08" + b"\xff" * 9 + b"\x02"), "more than 64 bits"),
     "name": (lambda items: [*items, (b"\xff", items[-1][1])], "a name is not UTF-8"),
@@ -118,11 +120,11 @@ def test_what_makes_no_sense_is_one_line(tmp_path: Path, fault: str) -> None:
 def test_other_layouts_are_refused(tmp_path: Path) -> None:
     for how, message in (
         ({"compression": 1}, "it is compressed"),
-        ({"tail": 1}, "the place of a block is followed by more"),
-        ({"borrow": 1}, "a name begins as none before it"),
-        ({"header": field(1, 2)}, "its data lie in 2 files"),
-        ({"header": field(1, 1) + field(2, 1)}, "the big end first"),
-        ({"header": b""}, "its data lie in 0 files"),
+        ({"tail": 1}, "there are bytes after the handle of a block"),
+        ({"borrow": 1}, "a name shares more characters with the previous name"),
+        ({"header": field(1, 2)}, "it has 2 data files"),
+        ({"header": field(1, 1) + field(2, 1)}, "its numbers are big-endian"),
+        ({"header": b""}, "it has 0 data files"),
     ):
         with pytest.raises(SingeridError, match=message):
             read_tensorflow_checkpoint(*write(tmp_path, **how))

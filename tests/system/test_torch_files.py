@@ -20,11 +20,11 @@ def test_a_state_is_read_also_from_under_a_key(tmp_path):
 def test_what_is_no_state_is_named(tmp_path, content):
     torch.save(content, tmp_path / "x.pt")
     for key in (None, "model_state"):
-        with pytest.raises(SingeridError, match=r"x\.pt: holds no state of a network"):
+        with pytest.raises(SingeridError, match=r"x\.pt: does not contain the weights of a network"):
             read_state(tmp_path / "x.pt", key)
 
 
 def test_no_code_of_a_file_is_run(tmp_path):
     torch.save({"weight": open}, tmp_path / "code.pt")
-    with pytest.raises(SingeridError, match=r"code\.pt: is no whole PyTorch file of weights alone"):
+    with pytest.raises(SingeridError, match=r"code\.pt: is not a complete PyTorch file of weights only"):
         read_torch_file(tmp_path / "code.pt")

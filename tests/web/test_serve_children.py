@@ -107,7 +107,7 @@ def test_what_is_told_of_very_many_songs_comes(child):
 
 def test_a_head_that_would_fill_the_memory_is_refused():
     head = b"[" + b"[]," * 3_000_000 + b"1]"
-    with pytest.raises(ValueError, match="too much in it"):
+    with pytest.raises(ValueError, match="contains too many values"):
         unpacked(len(head).to_bytes(4, "little") + head)
 
 

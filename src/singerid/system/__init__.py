@@ -1,1 +1,1 @@
-"""The machine: files, downloads, weights of others, devices, processes, terminals."""
+"""The machine: files, downloads, other people's weights, devices, processes, terminals."""

@@ -1,27 +1,29 @@
-"""Memory that is asked for again and again: freed and kept, instead of handed back to the system each time.
+"""Keeping freed memory in the process for the next allocation, instead of handing it back to the system.
 
-A step of training allocates maps of tens of megabytes and frees them. The C library of Linux (glibc) gets
-so large a piece from the system each time, page by page and filled with zeros, which takes a fifth of a
-step (docs/performance.md).
+A step of training allocates maps of tens of megabytes and frees them. By default the C library of Linux
+(glibc) asks the system for each such large block anew. The system delivers it page by page and filled with
+zeros, which takes a fifth of a step (docs/performance.md).
 """
 
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# mallopt(3): how much is kept at the heap's end; which pieces are mapped one by one, by size and number;
-# how many heaps there are.
+# mallopt(3): how much free memory stays at the heap's end; from which size on blocks are mapped one by one,
+# and how many of them; how many heaps there are.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
-# What is set stops glibc from raising its thresholds by itself: afterwards they stand where they would end.
+# Once a threshold is set, glibc no longer raises it by itself. So afterwards they get the values that glibc
+# would have raised them to.
 _TRIM_THRESHOLD_AFTER, _MMAP_THRESHOLD_AFTER, _MMAP_MAX_DEFAULT = 2**26, 2**25, 65_536
 _ALL = 2**31 - 1
 
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """Within, freed memory stays with this process; afterwards it is handed back. Linux with glibc only.
+    """Inside this context, freed memory stays with the process; at its end it is handed back to the system.
 
-    It concerns the whole process: of two that overlap, the end of the first is the end of both.
+    Linux with glibc only; elsewhere nothing changes. The setting holds for the whole process: when two such
+    contexts overlap, it ends for both as soon as one of them ends.
     """
     library = _glibc()
     if library is None:
@@ -39,11 +41,11 @@ def memory_kept() -> Iterator[None]:
 
 
 def one_heap() -> None:
-    """Let all threads of this process share one heap, for good. Linux with glibc only.
+    """Let all threads of this process share one heap, until the process ends. Linux with glibc only.
 
-    glibc gives threads heaps of their own, and what one of them has freed no other can use: a process that
-    listens to recordings takes a tenth more memory for it, and is no faster. It has to be called before there
-    are threads. Programs call it, functions do not: it cannot be taken back.
+    By default glibc gives each thread a heap of its own, and other threads cannot use the memory freed there.
+    A process that listens to recordings then takes a tenth more memory and is no faster. Call this before
+    any thread is started. It cannot be undone, so only programs should call it, not library functions.
     """
     library = _glibc()
     if library is not None:
@@ -51,7 +53,7 @@ def one_heap() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, where it is glibc: others lack `gnu_get_libc_version`."""
+    """The C library if it is glibc, else None: other C libraries lack `gnu_get_libc_version`."""
     try:
         library = ctypes.CDLL(None)
         _ = library.gnu_get_libc_version, library.mallopt, library.malloc_trim

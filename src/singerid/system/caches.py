@@ -1,7 +1,7 @@
-"""Folders in which libraries keep what they have compiled or listed: of each, one that can be written.
+"""Writable cache folders for the libraries that need one: Numba, Matplotlib, Triton, PyTorch.
 
-A home folder and an environment may be read-only, as in many containers. Some libraries then stop
-(Numba), others complain (Matplotlib).
+The home folder and the Python environment may be read-only, as in many containers. Some libraries then stop
+(Numba), others print warnings (Matplotlib).
 """
 
 import atexit
@@ -19,14 +19,14 @@ from types import ModuleType
 from singerid.errors import SingeridError
 from singerid.text import printable
 
-_NOWHERE = Path(os.devnull) / "home"  # can be neither made nor written
+_NOWHERE = Path(os.devnull) / "home"  # stands for "no home folder"; it can be neither made nor written
 
 
 def set_cache_folders() -> None:
-    """Name a folder that can be written for what keeps files in a home folder that cannot.
+    """Point libraries to a writable cache folder where their default folder cannot be written.
 
-    It must come before the libraries are imported. What the user has named stays, and Numba's is left to
-    `import_librosa`. Where nothing can be written at all, they are left to their own ways.
+    Call this before the libraries are imported. Folders that the user has chosen by environment variables
+    stay. Numba's folder is set by `import_librosa`. If no folder can be written at all, nothing is set.
     """
     _name_cache_home()
     home = _home()
@@ -47,17 +47,19 @@ def set_cache_folders() -> None:
 
 
 def import_librosa() -> ModuleType:
-    """librosa, whose functions Numba compiles on their first use and keeps: it stops where it cannot.
+    """Import librosa and return it, after making sure that Numba has a cache folder it can write to.
+
+    Numba compiles librosa's functions on first use and caches them; without a writable folder it fails.
 
     Raises:
-        SingeridError: no folder can be written, or not the one that NUMBA_CACHE_DIR names.
+        SingeridError: no folder can be written, or the one named by NUMBA_CACHE_DIR cannot.
     """
     _name_cache_home()
     named = os.environ.get("NUMBA_CACHE_DIR")
     if named:
         if not _can_write(Path(named)):
             raise SingeridError(
-                f"{printable(named)}: cannot be written, and Numba is to keep there what it compiles; set "
+                f"{printable(named)}: cannot be written, and Numba needs it to cache compiled code; set "
                 "NUMBA_CACHE_DIR to a folder that you may write to"
             )
     elif "numba" not in sys.modules or not sys.modules["numba"].config.CACHE_DIR:
@@ -69,14 +71,14 @@ def import_librosa() -> ModuleType:
 
 
 def _name_cache_home() -> None:
-    """Name a folder for caches to who has no home folder: without either, librosa cannot be imported."""
+    """Set XDG_CACHE_HOME if there is no home folder: without either, librosa cannot be imported."""
     if _home() == _NOWHERE and not os.environ.get("XDG_CACHE_HOME"):
         with suppress(OSError):
             os.environ["XDG_CACHE_HOME"] = _own_folder("cache")
 
 
 def _name_numba_cache() -> None:
-    """Name a folder where Numba finds none by itself: beside the code, else in the user's cache folder."""
+    """Set NUMBA_CACHE_DIR unless Numba can write beside librosa's code or in the user's cache folder."""
     package = importlib.util.find_spec("librosa")
     code = Path(package.origin or ".").parent if package else Path()
     beside = {file.parent / "__pycache__" for file in code.rglob("*.py")} if package else set()
@@ -86,10 +88,11 @@ def _name_numba_cache() -> None:
         folder = _own_folder("numba")
     except OSError as error:
         raise SingeridError(
-            "no folder can be written in which Numba could keep what it compiles; set NUMBA_CACHE_DIR to one"
+            "Numba needs a folder for compiled code, and none can be written; set NUMBA_CACHE_DIR to a "
+            "folder that you may write to"
         ) from error
-    os.environ["NUMBA_CACHE_DIR"] = folder  # for the processes that this one starts, too
-    if "numba" in sys.modules:  # it has read the environment already
+    os.environ["NUMBA_CACHE_DIR"] = folder  # child processes read it too
+    if "numba" in sys.modules:  # Numba has read the environment already
         sys.modules["numba"].config.CACHE_DIR = folder
 
 
@@ -102,7 +105,7 @@ def _numba_user_folder() -> Path:
 
 
 def _home() -> Path:
-    """The home folder; `_NOWHERE` where none is known."""
+    """The home folder, or `_NOWHERE` if there is none."""
     try:
         return Path.home()
     except RuntimeError:
@@ -110,14 +113,14 @@ def _home() -> Path:
 
 
 def _may_write(folder: Path) -> bool:
-    """Whether a folder may be made or written; nothing is made."""
+    """Whether a folder could be made or written to; nothing is made."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a folder can be written; it is made, as Numba does."""
+    """Whether a folder can be written to; it is made if missing, as Numba does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -127,7 +130,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def _own_folder(name: str) -> str:
-    """A folder of this user's in the folder for temporary files, kept from one run to the next."""
+    """A private folder of this user among the temporary files, kept from one run to the next."""
     folder = _own_root() / name
     folder.mkdir(exist_ok=True)
     return str(folder)
@@ -135,9 +138,9 @@ def _own_folder(name: str) -> str:
 
 @cache
 def _own_root() -> Path:
-    """`singerid-USER` among the temporary files or, where that is not this user's alone, a new folder.
+    """`singerid-USER` among the temporary files, or a new folder if other users can access that one.
 
-    What is in these folders is run: nobody else may have put it there.
+    Compiled code in these folders is executed, so nobody else may be able to write there.
     """
     if hasattr(os, "getuid"):
         folder = Path(tempfile.gettempdir()) / f"singerid-{os.getuid()}"

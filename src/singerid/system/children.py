@@ -1,6 +1,7 @@
-"""A process that does one thing after another for this one, with limits: whatever ends it ends it alone.
+"""A child process that does one task after another, with limits on memory and time.
 
-What decodes strangers' files may crash, hang, or want all memory. It does that here, and is started again.
+Decoding untrusted files may crash, hang or take all memory. In a child process it ends that process alone,
+and a new one is started for the next task.
 """
 
 import os
@@ -19,54 +20,57 @@ from singerid.system.messages import MOST_BYTES, packed, unpacked
 from singerid.system.streams import guard_streams
 
 Beat = Callable[[], None]
-"""What work calls again and again, to say that it goes on."""
+"""Called by the work again and again, to report that it still makes progress."""
 Work = Callable[[Any, Beat], Any]
 
 _LOOK_SECONDS = 0.2
-_BEGIN_SECONDS = 600.0  # until it can work: libraries and models are loaded, and no stranger's file
+_BEGIN_SECONDS = 600.0  # until the child is ready: it loads libraries and models, but no untrusted file
 _STATM = Path("/proc/self/statm")
 
 
 class ChildEndedError(Exception):
-    """The process was ended by what it worked on; the message says how, as the end of a sentence."""
+    """The item that the process worked on ended it; the message says how, as the end of a sentence."""
 
 
 class StoppedError(Exception):
-    """Nobody wants the result any more, or nothing more is to be made."""
+    """The caller no longer wants the result, or the child was closed."""
 
 
 class Child:
-    """A process that works on what it is asked, one thing at a time; it is started when it is needed.
+    """A process that works on one item at a time; it is started when the first item comes.
 
-    What it sends is read as plain data (`messages`): whoever takes it over gains nothing here.
+    Its answers are read as plain data (see `messages`): an attacker who takes over the child cannot run code
+    in this process.
 
     Args:
-        begin: gives, in the process, what works there; it can be pickled or found by name. What works gives
-            None, numbers, text, bytes, arrays, or lists and dicts of such.
-        memory_bytes: that may be taken beside what it has when it begins; only Linux enforces that.
-        quiet_seconds: for how long work may go on without a beat.
+        begin: called in the child, returns the function that does the work there. `begin` can be pickled or
+            found by name. The work returns None, numbers, text, bytes, arrays, or lists and dicts of these.
+        memory_bytes: memory that the work may take beyond what the child has when it is ready; enforced on
+            Linux only.
+        quiet_seconds: longest time that the work may go on without a beat.
     """
 
     def __init__(self, begin: Callable[[], Work], memory_bytes: int, quiet_seconds: float) -> None:
         self._begin, self._memory, self._quiet = begin, memory_bytes, quiet_seconds
-        self._asking = threading.Lock()  # one thing at a time
-        self._changing = threading.Lock()  # which process there is
+        self._asking = threading.Lock()  # held while an item is worked on: one at a time
+        self._changing = threading.Lock()  # held while `_process` is replaced
         self._closed = threading.Event()
         self._process: Any = None
         self._connection: Any = None
         self._is_ready = False
 
     def ask(self, item: Any, go_on: Callable[[], bool] = lambda: True) -> Any:
-        """What the work gives for an item; tuples come as lists.
+        """The result of the work on an item; tuples come back as lists.
 
         Args:
             item: can be pickled.
-            go_on: is asked again and again; when it says no, the process is ended.
+            go_on: called again and again while waiting; if it returns False, the process is ended.
 
         Raises:
-            ChildEndedError: the process died, or was ended for it took too long; the next item has a new one.
-            StoppedError: it was not to go on, or was closed.
-            SingeridError: that the work raised; its message alone is known.
+            ChildEndedError: the process died, or took too long and was ended. The next item gets a new
+                process.
+            StoppedError: `go_on` returned False, or the child was closed.
+            SingeridError: the work raised it; only its message is known here.
         """
         with self._asking:
             try:
@@ -81,18 +85,18 @@ class Child:
             except ValueError as error:
                 self._end()
                 raise ChildEndedError("its process gave no answer that can be read") from error
-            except SingeridError:  # which the process has told, and works on
+            except SingeridError:  # reported by the process, which is still ready for the next item
                 raise
             except BaseException:
                 self._end()
                 raise
 
     def close(self) -> None:
-        """End the process for good: what is being asked is stopped, and nothing is asked any more."""
+        """End the process for good: a running `ask` is stopped, and later ones raise StoppedError."""
         self._closed.set()
         with self._changing:
             if self._process is not None:
-                self._process.kill()  # whoever waits for its answer waits no more
+                self._process.kill()  # wakes a thread that waits for an answer
         with self._asking:
             self._end()
 
@@ -102,10 +106,10 @@ class Child:
 
     def _start(self) -> None:
         self._end()
-        # "spawn", for a process that has used torch's threads cannot be forked safely.
+        # "spawn", because a process that has used torch's threads cannot be forked safely.
         context = get_context("spawn")
         connection, theirs = context.Pipe()
-        # A daemon: should it still be there when this process ends, it is ended and not waited for.
+        # A daemon: if it still runs when this process ends, it is killed instead of waited for.
         process = context.Process(target=_serve, args=(theirs, self._begin, self._memory), daemon=True)
         try:
             with self._changing:
@@ -136,7 +140,7 @@ class Child:
                     return value
                 if kind == "failed":
                     raise SingeridError(str(value))
-                if kind == "unable":  # the next one that is started may find it otherwise
+                if kind == "unable":  # `begin` failed; it may succeed in the next process
                     self._end()
                     raise SingeridError(str(value))
                 if kind == "memory":
@@ -155,7 +159,10 @@ class Child:
                 raise StoppedError
 
     def _message(self) -> tuple[str, Any]:
-        """The message that has begun to come; ValueError: it is none. One that stops ends the process."""
+        """Read a message whose first bytes have arrived; raises ValueError if it is malformed.
+
+        If the rest does not arrive in time, the process is killed.
+        """
         stalled = threading.Timer(self._quiet, self._process.kill)
         stalled.daemon = True
         stalled.start()
@@ -164,12 +171,12 @@ class Child:
         finally:
             stalled.cancel()
         if not isinstance(found, list) or len(found) != 2 or not isinstance(found[0], str):
-            raise ValueError("that is no message")
+            raise ValueError("not a message")
         return found[0], found[1]
 
 
 class _Beats:
-    """Tells that work goes on, a few times a second at most: each is a message."""
+    """Sends a beat to the parent process, a few times a second at most."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._next = connection, 0.0
@@ -182,7 +189,7 @@ class _Beats:
 
 def _serve(connection: Connection, begin: Callable[[], Work], memory: int) -> None:
     guard_streams()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent process ends this one
     threading.Thread(target=end_with_parent, daemon=True).start()
     failure = ""
     try:
@@ -224,7 +231,7 @@ def _limit(memory: int) -> None:
         import resource
 
         pages = int(_STATM.read_text().split()[5])
-    except (ImportError, OSError, ValueError):  # no Linux
+    except (ImportError, OSError, ValueError):  # not Linux
         return
     own = pages * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -236,7 +243,7 @@ def _limit(memory: int) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it has ended, however; else it would wait for ever."""
+    """Wait until the parent process has ended for any reason, then end this one; else it would never end."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""What a person sees of a command: a progress bar, and at the end what failed, on standard error."""
+"""Progress bars, and the list of failures at a command's end; both on standard error."""
 
 import os
 import sys
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 T = TypeVar("T")
-_NO_TERMINAL = 200  # columns of what is printed on no terminal
+_NO_TERMINAL = 200  # columns where the output is not a terminal
 _NARROWEST = 20  # a terminal of fewer columns breaks lines by itself
 
 
 def progress(
     items: Iterable[T], description: str, total: int | None = None, show: bool = True
 ) -> Iterator[T]:
-    """Yield `items` while a progress bar with the time left is drawn on standard error.
+    """Yield `items` and show a progress bar with the remaining time on standard error.
 
     Args:
-        items: what to go through.
+        items: what to iterate over.
         description: what is being done, for example "Extracting features".
-        total: number of items where `len(items)` does not tell.
-        show: draw the bar; it is never drawn when standard error is no terminal.
+        total: number of items, if `items` has no length.
+        show: draw the bar; it is never drawn if standard error is not a terminal.
     """
     from rich.progress import MofNCompleteColumn
 
@@ -38,7 +38,7 @@ def progress(
 
 @contextmanager
 def stepping(description: str, total: int | None = None, show: bool = True) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, as `progress`; gives what is called for each that is done."""
+    """A bar on standard error, as in `progress`; yields a function to call after each finished item."""
     from rich.progress import MofNCompleteColumn
 
     with progress_bar(MofNCompleteColumn(), show=show) as bar:
@@ -48,11 +48,11 @@ def stepping(description: str, total: int | None = None, show: bool = True) -> I
 
 @contextmanager
 def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error for bytes; gives what is called with the number of those that were added.
+    """A bar on standard error that counts bytes; yields a function to call with the number of new bytes.
 
     Args:
         description: what is being done.
-        total: bytes, where they are known.
+        total: number of bytes, or None if unknown.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn
@@ -65,12 +65,12 @@ def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[in
 
 
 def progress_bar(measures: "ProgressColumn", show: bool, time_left: bool = True) -> "Progress":
-    """A bar on standard error, with a description before it and measures behind; its texts fold.
+    """A bar on standard error, with a description to its left and measures to its right; its texts fold.
 
     Args:
-        measures: what stands behind the bar.
-        show: draw it; it is never drawn when standard error is no terminal.
-        time_left: the time that is left stands at the end, as the bar finds it.
+        measures: the column to the right of the bar.
+        show: draw the bar; it is never drawn if standard error is not a terminal.
+        time_left: show the estimated remaining time at the end.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TimeRemainingColumn
@@ -83,7 +83,7 @@ def progress_bar(measures: "ProgressColumn", show: bool, time_left: bool = True)
 
 
 def folding_text(field: str) -> "ProgressColumn":
-    """A text of a bar, `{task.FIELD}`, that folds where it has no room."""
+    """A text column of a bar, `{task.FIELD}`, that folds if it is too long."""
     from rich.progress import TextColumn
     from rich.table import Column
 
@@ -91,9 +91,9 @@ def folding_text(field: str) -> "ProgressColumn":
 
 
 def print_rich(renderable: object, file: IO[str] | None = None) -> None:
-    """Print for a person on a file, by default standard output.
+    """Print with Rich to a file, by default standard output.
 
-    It is as wide as the terminal or, where it is none, as COLUMNS says, else wide enough for most.
+    The width is that of the terminal; without a terminal it is COLUMNS, or else 200 columns.
     """
     from rich.console import Console
 
@@ -105,12 +105,12 @@ def print_rich(renderable: object, file: IO[str] | None = None) -> None:
 
 
 def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failure] = ()) -> ExitCode:
-    """List what failed and what was used with a warning, sorted, and give the command's exit code.
+    """List warnings and failures, sorted, on standard error, and return the command's exit code.
 
     Args:
-        usable: number of inputs that were of use.
-        failures: those that were not.
-        warnings: those that were, but not as they should be.
+        usable: number of inputs that could be used.
+        failures: inputs that could not be used.
+        warnings: inputs that were used although something is wrong with them.
     """
     for warning in sorted(warnings):
         complain(f"warning: {warning}")
@@ -118,7 +118,7 @@ def conclude(usable: int, failures: Iterable[Failure], warnings: Iterable[Failur
     for failure in failed:
         complain(str(failure))
     if not usable:
-        complain("nothing of that can be used")
+        complain("none of the inputs can be used")
         return ExitCode.UNUSABLE
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
@@ -127,14 +127,14 @@ Display = Literal["auto", "lines", "none"]
 
 
 class TrainingDisplay:
-    """What training shows: a bar on a terminal, else a line an epoch; on standard error.
+    """Shows the progress of training on standard error: a bar on a terminal, else one line per epoch.
 
     Args:
         title: what is trained.
-        epochs: epochs of the whole run.
-        steps: batches of an epoch.
-        done: epochs done by an earlier call.
-        display: "lines" also on a terminal, or nothing at all.
+        epochs: number of epochs of the whole run.
+        steps: number of batches per epoch.
+        done: number of epochs done by an earlier call.
+        display: "auto"; "lines": one line per epoch on a terminal too; or "none".
     """
 
     def __init__(self, title: str, epochs: int, steps: int, done: int, display: Display) -> None:
@@ -154,11 +154,11 @@ class TrainingDisplay:
         self._bar.stop()
 
     def step(self) -> None:
-        """A batch is done."""
+        """Record that a batch is done."""
         self._bar.advance(self._task)
 
     def epoch(self, number: int, loss: float, valid_loss: float, valid_f1: float) -> None:
-        """An epoch is done."""
+        """Record that an epoch is done, and show its measures."""
         measures = f"loss {loss:.3f}  validation: loss {valid_loss:.3f}, F1 {valid_f1:.3f}"
         self._bar.update(self._task, description=self._title(number + 1), measures=measures)
         if self._lines:

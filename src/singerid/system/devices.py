@@ -17,10 +17,10 @@ CPU = torch.device("cpu")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of a name: "cpu", "cuda", "cuda:1", or "auto", a CUDA device where there is one.
+    """The device with a name: "cpu", "cuda", "cuda:1", or "auto" (a CUDA device if there is one, else CPU).
 
     Raises:
-        SingeridError: the name is unknown or this machine has no such device, or SINGERID_FGNL asks for a
+        SingeridError: the name is unknown, this machine has no such device, or SINGERID_FGNL asks for a
             form of the FGNL operation that the GPU cannot use.
     """
     device = _device_named(name)
@@ -34,13 +34,13 @@ def _device_named(name: str) -> torch.device:
         return torch.device("cuda", 0) if torch.cuda.is_available() else CPU
     match = re.fullmatch(r"(cpu)|cuda(?::(\d+))?", name)
     if not match:
-        raise SingeridError(f"--device {name!r} is unknown; use auto, cpu, cuda or cuda:0, cuda:1, ...")
+        raise SingeridError(f"`device={name!r}` is unknown; use auto, cpu, cuda or cuda:0, cuda:1, ...")
     if match[1]:
         return CPU
     number, count = int(match[2] or 0), torch.cuda.device_count()
     if number >= count:
         have = f"has {count} CUDA device(s)" if count else "has no CUDA device that PyTorch can use"
-        raise SingeridError(f"--device {name}: this machine {have}; use --device auto or cpu")
+        raise SingeridError(f"`device={name!r}`: this machine {have}; use `device='auto'` or `device='cpu'`")
     return torch.device("cuda", number)
 
 
@@ -52,22 +52,22 @@ def _check_fgnl_form(form: str | None) -> None:
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch compute with this many CPU threads; None: as many as it likes and this process may use.
+    """Let torch compute with this many CPU threads; None: torch's choice, limited to the usable processors.
 
     Raises:
-        SingeridError: not a positive number.
+        SingeridError: the number is not positive.
     """
     if threads is None:
         threads = usable_processors()
         if torch.get_num_threads() <= threads:
             return
     if threads < 1:
-        raise SingeridError(f"--threads must be at least 1, not {threads}")
+        raise SingeridError(f"`threads` must be at least 1, not {threads}")
     torch.set_num_threads(threads)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device; from pinned memory a GPU copies it while the host goes on."""
+    """The tensor on the device; a GPU copies it from pinned memory while the CPU continues."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
@@ -78,13 +78,13 @@ def has_tf32(device: torch.device) -> bool:
 
 @contextmanager
 def gpu_arithmetic(tf32: bool = False, fixed_sizes: bool = False) -> Iterator[None]:
-    """How NVIDIA GPUs compute inside; outside it is as before. A CPU is not concerned.
+    """Set how NVIDIA GPUs compute inside this context; afterwards the old settings return. CPUs ignore it.
 
     Args:
-        tf32: multiply float32 numbers in TF32, several times faster, with 10 of the 23 bits of their
+        tf32: multiply float32 numbers in TF32: several times faster, but with 10 of the 23 bits of their
             fractions. Otherwise they are multiplied exactly. (PyTorch's own default is exact for matrix
             products and TF32 for convolutions and recurrent layers.)
-        fixed_sizes: try which algorithm is the fastest for each size of a convolution, when it comes first.
+        fixed_sizes: when a convolution meets a new input size, try all algorithms and keep the fastest.
     """
     switches = _tf32_switches()
     before = [getattr(place, name) for place, name, *_ in switches]
@@ -101,7 +101,7 @@ def gpu_arithmetic(tf32: bool = False, fixed_sizes: bool = False) -> Iterator[No
 
 
 def _tf32_switches() -> list[tuple[Any, str, Any, Any]]:
-    """Place, name, exact and fast value of each switch; PyTorch refuses to mix its old and new ones."""
+    """Object, attribute, exact and fast value of each switch; PyTorch forbids mixing old and new switches."""
     products, library = torch.backends.cuda.matmul, torch.backends.cudnn
     if hasattr(library, "conv"):  # since torch 2.9
         places = (products, library.conv, library.rnn)

@@ -1,4 +1,7 @@
-"""Files fetched from an address or out of an archive, never more than asked for, and where they are kept."""
+"""Downloading files, unpacking single files from archives, and the cache folder.
+
+All sizes are limited: nothing larger than announced is read.
+"""
 
 import os
 import tarfile
@@ -19,22 +22,22 @@ from singerid.system.files import file_hash
 from singerid.text import printable
 from singerid.version import __version__
 
-LARGEST = 2**31  # bytes of a file whose size is not known beforehand
-_TIMEOUT = 30.0  # seconds without a byte
+LARGEST = 2**31  # bytes allowed for a file whose size is not known beforehand
+_TIMEOUT = 30.0  # seconds to wait for the next byte
 _PIECE = 2**18  # bytes
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 ANOTHER_FOLDER = "set SINGERID_CACHE to a folder that you may write to"
 
 
 class DownloadError(Exception):
-    """Why a file cannot be had from one of its sources: a reason that goes into brackets."""
+    """A file cannot be fetched from one of its sources; the message is a reason to put into parentheses."""
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the folder named in SINGERID_CACHE, or ~/.cache/singerid.
+    """The folder where downloads are kept: the one named in SINGERID_CACHE, or ~/.cache/singerid.
 
     Raises:
-        SingeridError: neither is named, nor is there a home folder.
+        SingeridError: SINGERID_CACHE is not set and there is no home folder.
     """
     named = os.environ.get("SINGERID_CACHE")
     if named:
@@ -46,25 +49,25 @@ def cache_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """Whether nothing may be fetched: SINGERID_OFFLINE is 1."""
+    """Whether downloads are forbidden, by SINGERID_OFFLINE=1."""
     return os.environ.get("SINGERID_OFFLINE", "") not in ("", "0")
 
 
 def download(url: str, path: Path, announce: Callable[[int | None], None], size: int | None = None) -> None:
-    """Write what is at an address to a file; on a terminal a bar shows how far it is.
+    """Download a file; on a terminal a progress bar is shown.
 
     Args:
-        url: http or https.
-        path: the file, in a folder that nobody else looks at: a part of it stays there where it fails.
-        announce: is called with the size in bytes, where it is known, before anything of it is fetched.
-        size: of the file in bytes; no more is read. None: as the server says.
+        url: an http or https address.
+        path: the file to write. Use a private folder: if the download fails, a partial file stays there.
+        announce: called with the size in bytes, or None if unknown, before the content is read.
+        size: expected size in bytes; no more is read. None: the size that the server states.
 
     Raises:
-        DownloadError: there is no network, no such file, or it breaks off.
+        DownloadError: there is no network or no such file, or the download breaks off.
     """
     try:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise DownloadError("is no http address")
+            raise DownloadError("is not an http address")
         request = Request(url, headers={"User-Agent": f"singerid/{__version__}"})
         with urlopen(request, timeout=_TIMEOUT) as answer, path.open("wb") as file:
             said = answer.headers.get("Content-Length")
@@ -73,7 +76,7 @@ def download(url: str, path: Path, announce: Callable[[int | None], None], size:
             with bytes_progress("Downloading", length) as advance:
                 copied = _copy(answer, file, LARGEST if size is None else size, advance)
     except (OSError, HTTPException, ValueError) as error:
-        # URLError's own text is no text for people; its subclass HTTPError's is.
+        # The text of a URLError is not readable, but that of its subclass HTTPError is.
         reason = error.reason if type(error) is URLError else error
         raise DownloadError(str(reason)) from error
     if length is not None and copied != length:
@@ -84,13 +87,13 @@ def unpack_member(archive: Path, member: str, path: Path, size: int | None = Non
     """Write one member of a zip (a wheel is one) or tar archive to a file; nothing else is unpacked.
 
     Args:
-        archive: its name tells its kind; no suffix of a tar: a zip.
-        member: its whole name in the archive.
-        path: the file; the member's own path is not followed.
-        size: of the member in bytes; no more is unpacked.
+        archive: the archive; without the suffix of a tar file it is read as a zip.
+        member: full name of the member in the archive.
+        path: the file to write; the member's own path is ignored.
+        size: expected size of the member in bytes; no more is unpacked.
 
     Raises:
-        DownloadError: the archive cannot be read, or holds no such member, or one of another size.
+        DownloadError: the archive cannot be read, holds no such member, or the member is too large.
     """
     limit = LARGEST if size is None else size
     try:
@@ -106,15 +109,15 @@ def unpack_member(archive: Path, member: str, path: Path, size: int | None = Non
         zlib.error,
         NotImplementedError,
     ) as error:
-        raise DownloadError(f"is no whole archive: {error}") from error
+        raise DownloadError(f"is not a complete archive: {error}") from error
 
 
 @contextmanager
 def _opened_member(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
-    """A member of an archive to read, and its size in bytes; raises DownloadError where there is none."""
+    """Open a member of an archive; yields it and its size in bytes. Raises DownloadError if it is missing."""
     if archive.name.endswith(TAR_SUFFIXES):
         with tarfile.open(archive) as tar:
-            # As a path: some who pack a folder's files call one "./model".
+            # Compared as paths: some archives name a member "./model" instead of "model".
             entries = (entry for entry in tar if PurePosixPath(entry.name) == PurePosixPath(member))
             entry = next((entry for entry in entries if entry.isfile()), None)
             packed = tar.extractfile(entry) if entry else None
@@ -132,27 +135,27 @@ def _opened_member(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]
 def _copy(
     source: IO[bytes], target: IO[bytes], limit: int, advance: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Copy to the source's end and give the number of bytes; raises DownloadError beyond the limit."""
+    """Copy the whole source and return the number of bytes; raises DownloadError if it exceeds the limit."""
     copied = 0
     while piece := source.read(_PIECE):
         copied += len(piece)
         if copied > limit:
-            raise DownloadError(f"has more than the {limit:,} bytes that it should have")
+            raise DownloadError(f"is longer than the expected {limit:,} bytes")
         target.write(piece)
         advance(len(piece))
     return copied
 
 
 def has_digest(path: Path, sha256: str) -> bool:
-    """Whether the SHA-256 of a file begins with these hexadecimal digits; OSError where it cannot be read."""
+    """Whether the SHA-256 of a file begins with these hexadecimal digits; raises OSError if unreadable."""
     return file_hash(path).startswith(sha256.lower())
 
 
 def check_file(path: Path, sha256: str, remedy: str) -> Path:
-    """The path itself, of a file whose SHA-256 begins with the hexadecimal digits `sha256`.
+    """Check that the SHA-256 of a file begins with the hexadecimal digits `sha256`, and return its path.
 
     Raises:
-        SingeridError: the file cannot be read or is another one; the message ends with `remedy`.
+        SingeridError: the file cannot be read or has another SHA-256; the message ends with `remedy`.
     """
     try:
         if has_digest(path, sha256):

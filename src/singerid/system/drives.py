@@ -1,10 +1,10 @@
-"""Which drive a folder lies on."""
+"""Telling network drives from local ones."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-# Of file systems whose other side is another machine, as Linux and macOS call them.
+# Names that Linux and macOS give to network file systems.
 _NETWORK = (
     *("nfs", "cifs", "smb", "afp", "webdav", "davfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ncpfs"),
     *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs", "fuse.davfs", "vboxsf", "drvfs"),
@@ -12,9 +12,9 @@ _NETWORK = (
 
 
 def is_network_drive(path: Path) -> bool:
-    """Whether a folder lies on a drive of another machine, as far as the system tells.
+    """Whether a folder lies on a network drive, as far as the system tells.
 
-    There, two machines share no memory and often no locks.
+    Machines that share a network drive do not share memory, and often not even file locks.
     """
     path = path.resolve()
     if sys.platform == "win32":
@@ -27,7 +27,7 @@ def is_network_drive(path: Path) -> bool:
 
 
 def _kind_of(path: Path) -> str:
-    """The name of the file system that a folder lies on; "" where the system does not tell."""
+    """The name of the file system that a folder lies on; "" if the system does not tell."""
     mounts = _mounts()
     for folder in (path, *path.parents):
         if str(folder) in mounts:
@@ -36,7 +36,7 @@ def _kind_of(path: Path) -> str:
 
 
 def _mounts() -> dict[str, str]:
-    """Kinds of file systems by the folders at which they are mounted; the last of several counts."""
+    """The kind of file system of each mount point; if one occurs several times, the last one counts."""
     try:
         with Path("/proc/self/mounts").open(encoding="utf-8", errors="surrogateescape") as file:
             rows = [line.split(" ") for line in file]
@@ -56,7 +56,7 @@ def _mounts() -> dict[str, str]:
 
 
 def _unescaped(place: str) -> str:
-    """Blanks, tabs and backslashes stand in /proc/self/mounts as three octal digits each."""
+    """Undo the escapes of /proc/self/mounts, where spaces, tabs, newlines and backslashes are octal."""
     for code in ("040", "011", "012", "134"):
         place = place.replace(f"\\{code}", chr(int(code, 8)))
     return place

@@ -1,4 +1,4 @@
-"""Names of files made from names of songs and people, which may hold anything."""
+"""File names made from names of songs and people, which may contain any character."""
 
 import hashlib
 import os
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from singerid.text import printable
 
-# What Windows, and programs everywhere, take for something else in a file's name.
+# Characters with a special meaning in paths, on Windows or in common programs.
 _SPECIAL = re.compile(r'[<>:"/\\|?*\ufffe\uffff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
-_MOST_BYTES = 150  # of 255 that most file systems allow: there is an ending, and room for more
+_MOST_BYTES = 150  # most file systems allow 255; the rest is for a mark, an ending and more
 _MARK_DIGITS = 8
 
 
 def absolute(path: Path | str) -> Path:
-    """The whole path of a file, dots taken out; links are not followed, as `Path.resolve` would."""
+    """The absolute path of a file without "." and ".."; unlike `Path.resolve`, it does not follow links."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def file_stem(name: str) -> str:
-    """A name as the first part of a file's name that every system takes; two names may become one.
+    """A file name, without ending, that every system accepts. Two different names may give the same one.
 
     >>> file_stem("AC/DC"), file_stem("..")
     ('AC_DC', '_')
@@ -37,12 +37,13 @@ def file_stem(name: str) -> str:
 
 
 def distinct_stems(wanted: Mapping[str, str]) -> dict[str, str]:
-    """A stem for each key that no other key has, on systems that do not tell case apart either.
+    """A distinct file name, without ending, for each key; names also differ where case is ignored.
 
-    Those that would share one get a mark that follows from the key alone, whatever others there are.
+    Keys whose names would collide get a mark at the end. The mark depends on the key alone, not on the other
+    keys.
 
     Args:
-        wanted: key (a path, say) -> what its file is to be called, without an ending.
+        wanted: key (for example a path) -> wanted file name, without an ending.
 
     >>> distinct_stems({"a/song.mp3": "song", "b/song.mp3": "song", "c.mp3": "c"})
     {'a/song.mp3': 'song 6e1223ae', 'b/song.mp3': 'song aa3777c5', 'c.mp3': 'c'}
@@ -57,5 +58,5 @@ def _folded(stem: str) -> str:
 
 
 def _mark(key: str) -> str:
-    # Two surrogates of a pair and the character they make are told apart.
+    # "surrogatepass": a pair of surrogates and the character it encodes give different marks.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_DIGITS]

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a kill never leaves a half-written one."""
+"""Writing files so that a crash, a full disk or a kill never leaves a half-written file."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from singerid.text import printable
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write `path` (read-only, full disk, ...) into a SingeridError of one line."""
+    """Turn an error while writing `path` (read-only, full disk, ...) into a SingeridError of one line."""
     try:
         yield
     except OSError as error:
@@ -29,12 +29,12 @@ def writing(path: Path) -> Iterator[None]:
 def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; on success flush, fsync and rename it over `path`.
 
-    Readers see the old file or the whole new one, never a part. On an error or an interrupt the
-    temporary file is removed and `path` is untouched; after a kill a `.tmp-*` file may stay, which
-    no reader looks at.
+    Readers see the old file or the complete new one, never a part. On an error or an interrupt the
+    temporary file is removed and `path` is unchanged. After a kill a `.tmp-*` file may stay; no reader
+    looks at it.
 
     Args:
-        path: the file to write; its folder is made when missing.
+        path: the file to write; its folder is made if missing.
         mode: "wb" or "w" (UTF-8, newlines as written).
 
     Raises:
@@ -48,7 +48,7 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             with temporary.open(
                 mode,
                 encoding=None if binary else "utf-8",
-                # File names that are no UTF-8 are read as lone surrogates; \udc80 is their JSON escape too.
+                # File names that are not UTF-8 contain lone surrogates; \udc80 is also their JSON escape.
                 errors=None if binary else "backslashreplace",
                 newline=None if binary else "",
             ) as file:
@@ -62,12 +62,12 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk: a file that was renamed stays so, whatever happens."""
-    if os.name == "nt":  # which syncs no folders
+    """Flush a folder's file names to the disk, so that a rename survives a power failure."""
+    if os.name == "nt":  # Windows cannot sync folders
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # nor do some network drives
+        with suppress(OSError):  # some network drives cannot either
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -75,10 +75,10 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def scratch_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that is thrown away soon after: nothing is flushed to the disk.
+    """Open a temporary file for writing; it is not flushed to the disk, as it will be deleted soon.
 
     Args:
-        path: the file to write; its folder is made when missing.
+        path: the file to write; its folder is made if missing.
 
     Raises:
         SingeridError: the folder or file cannot be written (read-only, full disk, ...).
@@ -91,14 +91,14 @@ def scratch_write(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def locked(path: Path, busy: str) -> Iterator[None]:
-    """Keep a second process out of a folder; the system gives the lock back however this one ends.
+    """Lock a folder against other processes; the system releases the lock if this process dies.
 
     Args:
-        path: the folder; made when missing.
-        busy: what to say of it where another process has it, with the remedy.
+        path: the folder; made if missing.
+        busy: error message if another process holds the lock, with the remedy.
 
     Raises:
-        SingeridError: another process has it, or it cannot be made.
+        SingeridError: another process holds the lock, or the folder cannot be made.
     """
     from filelock import FileLock, Timeout
 
@@ -117,7 +117,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal; OSError where it cannot be read."""
+    """SHA-256 of a file's bytes, hexadecimal; raises OSError if the file cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,8 +1,8 @@
-"""Processes that compute together, started and watched: when one of them dies, all end.
+"""Starting and watching processes that compute together: when one of them dies, all are ended.
 
-Each is started anew ("spawn"), joins the group of `torch.distributed` and does its work. The process that
-starts them computes nothing itself: it hears what they tell, and sees at once when one of them is gone, which
-the others would wait for. On several machines each has such a process, see `singerid.system.nodes`.
+Each process is started with "spawn", joins the group of `torch.distributed` and does its work. The process
+that starts them does not compute. It receives their messages and notices at once when one of them dies; the
+others would wait for it. Each of several machines has one such process, see `singerid.system.nodes`.
 """
 
 import os
@@ -31,23 +31,24 @@ from singerid.system.streams import guard_streams
 from singerid.text import one_line
 
 Tell = Callable[[Any], None]
-"""Tells the process that started this one something; what it is told can be pickled."""
+"""Sends a message to the process that started this one; the message can be pickled."""
 Work = Callable[[Any, Ranks, Tell], None]
 
 _LOOK_SECONDS = 1.0
 _GRACE_SECONDS = (
     1.0,
     5.0,
-)  # one machine, several: for which a better reason is waited for than a lost connection
-_GROUP_TIMEOUT = timedelta(hours=1)  # whoever lives may take so long: who is gone is seen otherwise
+)  # on one machine, on several: how long to wait for a better explanation than a lost connection
+_GROUP_TIMEOUT = timedelta(hours=1)  # generous, because dead processes are noticed in another way
 
-# Why a process failed, the best reason first: a lost connection is what another one's end looks like.
+# Why a process failed, the best explanation first. "lost", a lost connection, only means that another process
+# has ended.
 _KINDS = ("ended", "failed", "broken", "lost")
 
 
 @dataclass
 class _Member:
-    """One of the processes, seen by the one that started it."""
+    """One of the processes, as seen by the process that started it."""
 
     number: int
     process: Any
@@ -60,18 +61,18 @@ class _Member:
 def in_ranks(
     work: Work, job: Any, devices: int, device: torch.device, met: Meeting, on_told: Callable[[Any], None]
 ) -> None:
-    """Do work in as many processes as there are devices, together with those of other machines.
+    """Run work in one process per device, together with the processes of other machines.
 
     Args:
-        work: `work(job, ranks, tell)`, a function that is found by name, in each process.
+        work: called as `work(job, ranks, tell)` in each process; a function that can be imported by name.
         job: can be pickled.
-        devices: processes on this machine.
-        device: where they compute: its kind alone.
-        met: the other machines.
-        on_told: is called here with what the processes of this machine tell.
+        devices: number of processes on this machine.
+        device: kind of device where they compute; its number is ignored.
+        met: the meeting with the other machines.
+        on_told: called here with each message from the processes of this machine.
 
     Raises:
-        SingeridError: what one of them raised, or that one of them was ended; all are ended then.
+        SingeridError: a process raised it, or a process was killed. All processes have been ended then.
     """
     node = met.node
     crew: list[_Member] = []
@@ -91,7 +92,7 @@ def in_ranks(
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Processes that are started within never see Ctrl-C: whoever starts them does."""
+    """Processes started inside this context ignore Ctrl-C: only the process that starts them handles it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -103,7 +104,7 @@ def _no_interrupt() -> Iterator[None]:
 
 
 def _started(work: Work, job: Any, ranks: Ranks, kind: str, place: Place) -> _Member:
-    # "spawn", for a process that has used torch's threads, or a GPU, cannot be forked safely.
+    # "spawn", because a process that has used torch's threads, or a GPU, cannot be forked safely.
     context = get_context("spawn")
     connection, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(work, job, ranks, kind, place, theirs), daemon=True)
@@ -115,7 +116,7 @@ def _started(work: Work, job: Any, ranks: Ranks, kind: str, place: Place) -> _Me
 
 
 def _watch(crew: Sequence[_Member], met: Meeting, on_told: Callable[[Any], None]) -> None:
-    """Hear what they tell until all are done, or one has failed."""
+    """Receive the processes' messages until all are done or one has failed."""
     until = float("inf")
     while not all(member.is_done for member in crew):
         met.beat()
@@ -151,14 +152,14 @@ def _reason_elsewhere(met: Meeting, until: float) -> str:
 
 def _said(kind: str, number: int, count: int, message: str) -> str:
     which = f"process {number + 1} of the {count} that work together"
-    go_on = "what was kept stays; run the same command again to go on"
+    go_on = "what was saved is kept; run the same command again to continue"
     if kind == "ended":
-        return f"{which} was ended ({message}), and the others with it: {go_on}"
+        return f"{which} was ended ({message}), so the others were ended too: {go_on}"
     if kind == "failed":
         return message
     if kind == "lost":
         return f"{which} lost the connection to the others ({message.partition(':')[0]}): {go_on}"
-    return f"{which} failed: unexpected {message}; --debug shows where"
+    return f"{which} failed: unexpected {message}; `debug=True` shows where"
 
 
 def _hear(member: _Member, on_told: Callable[[Any], None]) -> None:
@@ -185,15 +186,15 @@ def _end_of(code: int | None) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    return f"{name}, as when memory runs out" if name == "SIGKILL" else name
+    return f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
 
 
 def _serve(work: Work, job: Any, ranks: Ranks, kind: str, place: Place, connection: Connection) -> None:
     guard_streams()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent process ends this one
     threading.Thread(target=end_with_parent, daemon=True).start()
     if ranks.number:
-        warnings.simplefilter("ignore")  # the first process warns for all
+        warnings.simplefilter("ignore")  # only the first process shows warnings
     try:
         _join(ranks, kind, place)
         work(job, ranks, lambda value: connection.send(("told", value)))
@@ -206,13 +207,13 @@ def _serve(work: Work, job: Any, ranks: Ranks, kind: str, place: Place, connecti
         answer = "lost" if _is_lost(error) else "broken", f"{type(error).__name__}: {one_line(error)}"
     with suppress(OSError):
         connection.send(answer)
-    # What is left of the group would wait for the others, or complain.
+    # A normal exit would take the group apart, which waits for the other processes or prints errors.
     os._exit(0 if answer[0] == "done" else 1)
 
 
 def _join(ranks: Ranks, kind: str, place: Place) -> None:
     local = ranks.number % ranks.devices
-    # What Fabric reads: it is in the group already, and starts nothing.
+    # Fabric reads these: they tell it that the group exists already, so that it starts no processes.
     os.environ |= {"LOCAL_RANK": str(local), "NODE_RANK": str(ranks.number // ranks.devices)}
     own: dict[str, Any] = {}
     backend = "gloo"
@@ -232,14 +233,14 @@ def _join(ranks: Ranks, kind: str, place: Place) -> None:
 
 
 def _loopback() -> str | None:
-    """The network of this machine with itself: a host name that cannot be looked up does no harm then."""
+    """Name of the loopback network interface; with it the host name need not be resolved."""
     with suppress(OSError, AttributeError):
         return next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), None)
     return None
 
 
 def _is_lost(error: Exception) -> bool:
-    """Whether another process is gone: gloo's errors have no class of their own."""
+    """Whether the error means that another process is gone; gloo's errors have no class of their own."""
     return isinstance(error, distributed.DistError) or (
         isinstance(error, RuntimeError) and "gloo" in str(error)
     )

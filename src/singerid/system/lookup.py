@@ -1,4 +1,4 @@
-"""Finding files and tracks by paths that were written on another system or by hand."""
+"""Finding files and tracks by paths that were written by hand or on another system."""
 
 import unicodedata
 from abc import ABC, abstractmethod
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class _Lookup(ABC):
-    """Finds paths by written ones.
+    """Finds the existing path that a written path means.
 
-    Tried are, in this order: the path as it is; backslashes as separators; other Unicode forms (a table holds
-    "é" as one character, a Mac's disk as two); and at last other cases, where only one path answers. What a
-    folder holds is asked once.
+    It tries, in this order: the path as written; with backslashes as separators; in other Unicode forms (a
+    table may store "é" as one character and a Mac's disk as two); and last in other upper and lower case, if
+    only one path matches. Each folder is listed only once.
     """
 
     def __init__(self) -> None:
@@ -20,18 +20,18 @@ class _Lookup(ABC):
 
     @abstractmethod
     def _is_there(self, path: str) -> bool:
-        """Whether it is a path that may be found."""
+        """Whether this path exists."""
 
     @abstractmethod
     def _names(self, folder: str) -> Iterable[str]:
-        """What a folder holds, in any order; "" is the root."""
+        """The names in a folder, in any order; "" is the root."""
 
     def find(self, path: str) -> str | None:
-        """The path that is meant, separated by "/"; None: there is none, or more than one."""
+        """The existing path that is meant, separated by "/"; None if there is none or more than one."""
         return path if self._is_there(path) else self.find_listed(path)
 
     def find_listed(self, path: str) -> str | None:
-        """As `find`, without asking for the path itself first: what no folder holds costs no access."""
+        """As `find`, but from folder listings alone: a path that no folder lists costs no disk access."""
         parts = path.replace("\\", "/").split("/")
         if ".." in parts or "\0" in path:
             return None
@@ -42,7 +42,7 @@ class _Lookup(ABC):
         return None
 
     def _matches(self, folder: str, parts: list[str], alike: Callable[[str], str]) -> list[str]:
-        """Paths below a folder, which begin with it."""
+        """Matching paths below a folder; each begins with the folder's path."""
         found = []
         for name in self._alike(folder, alike).get(alike(parts[0]), ()) if parts else ():
             path = f"{folder}/{name}" if folder else name
@@ -53,7 +53,7 @@ class _Lookup(ABC):
         return found
 
     def _alike(self, folder: str, alike: Callable[[str], str]) -> dict[str, list[str]]:
-        """The names in a folder, by what those that are alike have in common."""
+        """The names in a folder, grouped by their form under `alike`."""
         if (folder, alike) not in self._folders:
             names: dict[str, list[str]] = defaultdict(list)
             for name in sorted(self._names(folder)) if alike is str else self._alike(folder, str):
@@ -63,7 +63,7 @@ class _Lookup(ABC):
 
 
 class FileLookup(_Lookup):
-    """Finds the files below a folder by written paths, see `_Lookup`.
+    """Finds files below a folder by written paths, see `_Lookup`.
 
     Args:
         root: the folder.
@@ -76,7 +76,7 @@ class FileLookup(_Lookup):
     def _is_there(self, path: str) -> bool:
         try:
             return (self._root / path).is_file()
-        except (OSError, ValueError):  # a name too long, a folder that may not be entered; a NUL
+        except (OSError, ValueError):  # OSError: name too long, no access; ValueError: NUL in the name
             return False
 
     def _names(self, folder: str) -> Iterable[str]:
@@ -87,7 +87,7 @@ class FileLookup(_Lookup):
 
 
 class PathLookup(_Lookup):
-    r"""Finds known paths by written ones, see `_Lookup`.
+    r"""Finds known paths by written paths, see `_Lookup`.
 
     >>> PathLookup(["Ann/x/1.wav"]).find("ann\\x\\1.wav")
     'Ann/x/1.wav'

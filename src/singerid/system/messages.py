@@ -1,6 +1,6 @@
-"""Values as bytes between processes that do not trust each other: what is read is data, and never runs.
+"""Values as bytes, for processes that do not trust each other: a message is plain data and cannot run code.
 
-A message is the length of a head, the head (JSON), and behind it the bytes of arrays and of `bytes`.
+A message consists of the length of a head, the head (JSON), and the raw bytes of all arrays and `bytes`.
 """
 
 import json
@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 
 MOST_BYTES = 512 * 1024**2
-"""Of a message; what is larger is refused before it is read."""
-_MOST_HEAD = 128 * 1024**2  # what is told of 100,000 songs takes a fifth of that
-_MOST_VALUES = 3_000_000  # in a head: small ones take many times in memory what they take as JSON
+"""Largest size of a message; larger ones are refused before they are read."""
+_MOST_HEAD = 128 * 1024**2  # bytes; the results of 100,000 songs take a fifth of that
+_MOST_VALUES = 3_000_000  # in a head: small values take far more memory than their JSON text
 _LENGTH = 4
 _PART = "$part"
 _TYPES = ("<f4", "<f8", "<i8", "|b1")
 
 
 def packed(value: Any) -> bytes:
-    """A value as bytes: None, numbers, text, bytes, arrays, and lists and dicts of such.
+    """A value as a message: None, numbers, text, bytes, arrays, and lists and dicts of these.
 
     Raises:
-        ValueError: it holds anything else.
+        ValueError: the value contains anything else.
     """
     parts: list[bytes] = []
     head = json.dumps(_described(value, parts)).encode("ascii")
@@ -30,24 +30,24 @@ def packed(value: Any) -> bytes:
 
 
 def unpacked(content: bytes) -> Any:
-    """The value of bytes, whoever made them; tuples come as lists.
+    """The value of a message from an untrusted sender; tuples come back as lists.
 
     Raises:
-        ValueError: they are no such message.
+        ValueError: the bytes are not a valid message.
     """
     length = int.from_bytes(content[:_LENGTH], "little")
     if length > min(_MOST_HEAD, len(content) - _LENGTH):
         raise ValueError("the head is too long")
     text = content[_LENGTH : _LENGTH + length].decode("ascii")
     if sum(map(text.count, ",[{")) > _MOST_VALUES:
-        raise ValueError("the head has too much in it")
+        raise ValueError("the head contains too many values")
     try:
         head = json.loads(text)
         value, end = _restored(head, content, _LENGTH + length)
     except (RecursionError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"it is damaged ({type(error).__name__})") from error
     if end != len(content):
-        raise ValueError("something is behind its end")
+        raise ValueError("there are bytes after its end")
     return value
 
 
@@ -71,7 +71,7 @@ def _described(value: Any, parts: list[bytes]) -> Any:
 
 
 def _restored(value: Any, content: bytes, at: int) -> tuple[Any, int]:
-    """A value, and where the bytes of the next one's parts begin."""
+    """A value, and the position where the bytes of the next value's parts begin."""
     if isinstance(value, list):
         found = []
         for one in value:
@@ -94,10 +94,10 @@ def _part(what: Any, content: bytes, at: int) -> tuple[Any, int]:
         return content[at:end], end
     kind, shape = what
     if kind not in _TYPES or len(shape) > 8 or not all(type(size) is int and size >= 0 for size in shape):
-        raise ValueError("that is no array")
+        raise ValueError("not an array")
     dtype = np.dtype(kind)
     end = _end(prod(shape) * dtype.itemsize, content, at)
-    if kind == "|b1":  # any byte but 0 is true; NumPy itself takes 0 and 1 alone
+    if kind == "|b1":  # every byte but 0 is true; NumPy itself is only defined for 0 and 1
         flat = np.frombuffer(content[at:end], np.uint8) != 0
     else:
         flat = np.frombuffer(content[at:end], dtype).astype(dtype.newbyteorder("="))

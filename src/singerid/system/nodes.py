@@ -1,7 +1,8 @@
-"""Machines that compute together: which of them this one is, and how they know of each other.
+"""Machines that compute together: which of them this one is, and how they exchange messages.
 
-The first one keeps a store of a few words (torch's `TCPStore`), which the others reach over the network.
-There they meet, agree on what is to be done, tell that they live, and why one of them ends.
+The first machine keeps a small key-value store (torch's `TCPStore`), which the others reach over the network.
+Through it they meet, check that they were started with the same settings, send signs of life, and tell why
+one of them ends.
 """
 
 import json
@@ -22,14 +23,14 @@ from singerid.errors import SingeridError
 from singerid.text import one_line
 
 JOIN_SECONDS = 300.0
-"""For how long machines wait for each other at the start."""
+"""How long machines wait for each other at the start."""
 QUIET_SECONDS = 60.0
-"""A machine that gives no sign of life for so long is lost."""
+"""A machine without a sign of life for this long is considered lost."""
 _BEAT_SECONDS = 1.0
-_LEAVE_SECONDS = 5.0  # for which the first one waits until the others have read why it ends
+_LEAVE_SECONDS = 5.0  # how long the first machine waits until the others have read why the work ends
 _LOOK_SECONDS = 0.2
 Store = Any  # a `torch.distributed.Store`, which not all builds of torch have
-_LOST = RuntimeError  # of which all errors of torch.distributed are
+_LOST = RuntimeError  # base class of all errors of torch.distributed
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Node:
     """One of the machines that compute together.
 
     Attributes:
-        number: from 0, the first.
-        nodes: how many they are.
-        address: of the first.
-        port: there.
-        kept: the store is there already, kept by the program that started this one (torchrun).
+        number: number of this machine; the first is 0.
+        nodes: number of machines.
+        address: host name or address of the first machine.
+        port: port of the store on the first machine.
+        kept: the program that started this one (torchrun) keeps the store already.
     """
 
     number: int = 0
@@ -52,25 +53,25 @@ class Node:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the machine that keeps what is made."""
+        """Whether this is the first machine, which keeps the results."""
         return self.number == 0
 
 
 def this_node(nodes: int, environment: Mapping[str, str] = os.environ) -> Node:
-    """Which of the machines this one is: said by MASTER_ADDR, MASTER_PORT and NODE_RANK, or by SLURM.
+    """Which of the machines this one is, read from MASTER_ADDR, MASTER_PORT and NODE_RANK, or from SLURM.
 
     Args:
-        nodes: how many they are.
-        environment: what there is; torchrun says the same in its own words.
+        nodes: number of machines.
+        environment: the environment variables; those of torchrun are understood too.
 
     Raises:
-        SingeridError: it is not said, or in a way that cannot be.
+        SingeridError: the variables are missing or impossible.
     """
     if nodes < 1:
-        raise SingeridError(f"--nodes must be at least 1, not {nodes}")
+        raise SingeridError(f"`nodes` must be at least 1, not {nodes}")
     if nodes == 1:
         return Node()
-    how = f"set MASTER_ADDR, MASTER_PORT and NODE_RANK (0 to {nodes - 1}) on each, or start it with srun"
+    how = f"set MASTER_ADDR, MASTER_PORT and NODE_RANK (0 to {nodes - 1}) on each machine, or use srun"
     said = dict(environment)
     if "NODE_RANK" not in said and "GROUP_RANK" in said:
         said["NODE_RANK"] = said["GROUP_RANK"]
@@ -79,23 +80,23 @@ def this_node(nodes: int, environment: Mapping[str, str] = os.environ) -> Node:
     several = int(said.get("LOCAL_WORLD_SIZE") or 1) > 1 or int(said.get("SLURM_LOCALID") or 0) > 0
     if several:
         raise SingeridError(
-            f"--nodes {nodes}: several commands were started on one machine; start one on each (srun "
-            "--ntasks-per-node=1, torchrun --nproc-per-node=1): --devices says how many processes it has"
+            f"`nodes={nodes}`: several commands were started on one machine; start one on each (srun "
+            "--ntasks-per-node=1, torchrun --nproc-per-node=1): `devices` is the number of processes on each"
         )
     missing = [name for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK") if not said.get(name)]
     if missing:
-        raise SingeridError(f"--nodes {nodes}: {', '.join(missing)} is not set; {how}")
+        raise SingeridError(f"`nodes={nodes}`: {', '.join(missing)} is not set; {how}")
     number, port = (_number(said[name], name, how) for name in ("NODE_RANK", "MASTER_PORT"))
     if number >= nodes:
-        raise SingeridError(f"--nodes {nodes}: NODE_RANK={number} is none of them; {how}")
+        raise SingeridError(f"`nodes={nodes}`: NODE_RANK={number} is too large; {how}")
     if not 0 < port < 2**16:
-        raise SingeridError(f"--nodes {nodes}: MASTER_PORT={port} is no port; {how}")
+        raise SingeridError(f"`nodes={nodes}`: MASTER_PORT={port} is not a port; {how}")
     kept = said.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     return Node(number, nodes, said["MASTER_ADDR"], port, kept)
 
 
 def _of_slurm(said: Mapping[str, str]) -> dict[str, str]:
-    """The same words out of those of SLURM: the first machine of the job, and a port made of its number."""
+    """The same variables, taken from SLURM's: the job's first machine, and a port made from the job number."""
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
     names = (
@@ -112,20 +113,20 @@ def _of_slurm(said: Mapping[str, str]) -> dict[str, str]:
 
 def _number(text: str, name: str, how: str) -> int:
     if not text.isdecimal():
-        raise SingeridError(f"{name}={text}: is no number; {how}")
+        raise SingeridError(f"{name}={text}: is not a number; {how}")
     return int(text)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where processes find each other: a file of this machine, or the store of the first."""
+    """Where processes find each other: a file on this machine, or the first machine's store."""
 
     file: str = ""
     address: str = ""
     port: int = 0
 
     def open(self) -> Store:
-        """What they tell each other."""
+        """Open the store through which the processes exchange messages."""
         if self.file:
             return distributed.FileStore(self.file, -1)  # type: ignore[attr-defined]
         return _store_at(self.address, self.port, keeps=False)
@@ -135,30 +136,30 @@ def _store_at(address: str, port: int, keeps: bool) -> Store:
     store = distributed.TCPStore(  # type: ignore[attr-defined]
         address, port, None, keeps, timedelta(seconds=QUIET_SECONDS), wait_for_workers=False
     )
-    # torchrun, which starts a program again that failed, keeps the same store for it.
+    # After a failure torchrun starts the program again with the same store; the prefix keeps the tries apart.
     again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     return distributed.PrefixStore(f"singerid/{again}", store)  # type: ignore[attr-defined]
 
 
 class EndedElsewhereError(SingeridError):
-    """Another machine has ended the work of all; the message says which, and why."""
+    """Another machine has ended the work of all machines; the message says which one, and why."""
 
 
 class Meeting:
-    """What this machine knows of the others, see `meeting`; of one alone there is nothing to know."""
+    """This machine's connection to the others, see `meeting`; on a single machine it does nothing."""
 
     def __init__(self, node: Node, place: Place, store: Store | None) -> None:
         self.node, self.place = node, place
         self._store = store
         self._beats = 0
         self._next = 0.0
-        self._heard: dict[int, tuple[bytes, float]] = {}  # the last beat of each, and when it came
+        self._heard: dict[int, tuple[bytes, float]] = {}  # last beat of each machine, and when it came
 
     def beat(self) -> None:
-        """Tell the others that this machine lives; to be called again and again.
+        """Send a sign of life to the other machines; call this again and again.
 
         Raises:
-            EndedElsewhereError: one of them has ended, or is lost.
+            EndedElsewhereError: another machine has ended the work, or is lost.
         """
         if self._store is None or monotonic() < self._next:
             return
@@ -196,10 +197,10 @@ class Meeting:
             return self._gone()
 
     def _gone(self) -> str:
-        return f"the first machine ({self.node.address}) does not answer any more; see there why"
+        return f"the first machine ({self.node.address}) no longer answers; look there for the reason"
 
     def end(self, message: str) -> None:
-        """Tell the others why the work ends, and wait a little until they know."""
+        """Tell the other machines why the work ends, and wait a short time until they have read it."""
         if self._store is None:
             return
         with suppress(_LOST):
@@ -208,20 +209,20 @@ class Meeting:
         self._wait_until_left(_LEAVE_SECONDS)
 
     def leave(self) -> None:
-        """Say that it is known why the work ends."""
+        """Confirm that this machine has read why the work ends."""
         if self._store is not None:
             with suppress(_LOST):
                 self._store.add("left", 1)
 
     def finish(self) -> None:
-        """Say that this machine's work is done; the first one waits until all have said so."""
+        """Report that this machine's work is done; the first machine waits until all have reported it."""
         if self._store is not None:
             with suppress(_LOST):
                 self._store.add("left", 1)
             self._wait_until_left(QUIET_SECONDS)
 
     def _wait_until_left(self, seconds: float) -> None:
-        """The first one keeps the store: it goes last."""
+        """On the first machine, wait for the others: it keeps the store, so it has to leave last."""
         assert self._store is not None
         until = monotonic() + seconds
         with suppress(_LOST):
@@ -231,15 +232,15 @@ class Meeting:
 
 @contextmanager
 def meeting(node: Node, said: Mapping[str, str], seconds: float = JOIN_SECONDS) -> Iterator[Meeting]:
-    """Meet the other machines; within, all of them work. What ends one of them is told to all.
+    """Meet the other machines, then work inside this context. An error on one machine is sent to all.
 
     Args:
-        node: which one this is.
-        said: what must be the same on all, and how it is called in an error.
-        seconds: for which they wait for each other.
+        node: which machine this is.
+        said: settings that must be equal on all machines, by the name that an error calls them.
+        seconds: how long the machines wait for each other.
 
     Raises:
-        SingeridError: they do not come, or are not told the same.
+        SingeridError: not all machines come, or their settings differ.
     """
     with TemporaryDirectory(prefix="singerid-") as folder:
         if node.nodes == 1:
@@ -260,14 +261,16 @@ def meeting(node: Node, said: Mapping[str, str], seconds: float = JOIN_SECONDS) 
 
 
 def _joined(node: Node, said: dict[str, str], seconds: float) -> Store:
-    """The store of the first machine, once all machines are there and were told the same."""
+    """The first machine's store, after all machines have come and their settings were found equal."""
     until = monotonic() + seconds
     at = f"{node.address}:{node.port}"
     try:
         store = _store_of(node, at, seconds, until)
         own = {"host": socket.gethostname(), **said}
         if store.add(f"taken/{node.number}", 1) > 1:
-            raise SingeridError(f"NODE_RANK={node.number}: another machine at {at} has it; give each its own")
+            raise SingeridError(
+                f"NODE_RANK={node.number}: another machine at {at} has the same; give each its own"
+            )
         store.set(f"node/{node.number}", json.dumps(own))
         if node.is_first:
             verdict = _verdict(store, node, own, at, seconds, until)
@@ -278,8 +281,8 @@ def _joined(node: Node, said: dict[str, str], seconds: float) -> Store:
         else:
             if not _wait(store, "verdict", until + _LEAVE_SECONDS):
                 raise SingeridError(
-                    f"--nodes {node.nodes}: not all came to {at} within {seconds:.0f} s; start the same "
-                    f"command on all, with NODE_RANK 0 to {node.nodes - 1}"
+                    f"`nodes={node.nodes}`: not all machines came to {at} within {seconds:.0f} s; start the "
+                    f"same command on all, with NODE_RANK 0 to {node.nodes - 1}"
                 )
             if verdict := store.get("verdict").decode():
                 store.add("left", 1)
@@ -290,7 +293,7 @@ def _joined(node: Node, said: dict[str, str], seconds: float) -> Store:
 
 
 def _store_of(node: Node, at: str, seconds: float, until: float) -> Store:
-    """Opened once it can be: torch would write of each try to standard error."""
+    """Open the store as soon as it can be reached; tried here first, as torch prints each failed try."""
     keeps = node.is_first and not node.kept
     if keeps:
         with socket.socket() as probe:
@@ -300,7 +303,7 @@ def _store_of(node: Node, at: str, seconds: float, until: float) -> Store:
             except OSError as error:
                 raise SingeridError(
                     f"MASTER_PORT={node.port}: cannot be opened on this machine ({error.strerror}); "
-                    "choose another, the same for all"
+                    "choose another port, the same for all machines"
                 ) from error
     while not keeps:
         try:
@@ -310,8 +313,8 @@ def _store_of(node: Node, at: str, seconds: float, until: float) -> Store:
             if monotonic() > until:
                 raise SingeridError(
                     f"{at}: the first machine did not answer within {seconds:.0f} s "
-                    f"({error.strerror or error}); start the same command there with NODE_RANK=0, and see "
-                    "that the port can be reached"
+                    f"({error.strerror or error}); start the same command there with NODE_RANK=0, and make "
+                    "sure that the port can be reached"
                 ) from error
             sleep(_LOOK_SECONDS)
     return _store_at(node.address, node.port, keeps)
@@ -323,9 +326,9 @@ def _verdict(store: Store, node: Node, own: dict[str, str], at: str, seconds: fl
         if not _wait(store, f"node/{number}", until):
             missing = [n for n in range(1, node.nodes) if not store.check([f"node/{n}"])]
             return (
-                f"--nodes {node.nodes}: {node.nodes - len(missing)} came to {at} within {seconds:.0f} s; "
-                f"start the same command with NODE_RANK={', '.join(map(str, missing))} too, and see that the "
-                "port can be reached"
+                f"`nodes={node.nodes}`: {node.nodes - len(missing)} came to {at} within {seconds:.0f} s; "
+                f"start the same command with NODE_RANK={', '.join(map(str, missing))} too, and make sure "
+                "that the port can be reached"
             )
         other = json.loads(store.get(f"node/{number}"))
         for name, value in own.items():

@@ -1,8 +1,9 @@
-"""Work on many items, spread over a Ray cluster by Ray Data: loads of items, and workers that stay.
+"""Work on many items, spread over a Ray cluster by Ray Data.
 
-A worker is an actor that opens what it needs once. Ray replaces one that dies, and gives its load to another;
-an item at which workers died again and again is given up alone. What a load gives back must be small; what it
-leaves behind (a file) must be the same when the load is done twice.
+The items are packed into loads. A worker is an actor that loads its networks once and then works on one load
+after another. Ray replaces a worker that dies and gives its load to another worker. If workers die at the
+same item again and again, only this item is given up. The result of a load must be small; files that a load
+writes must be the same when the load is done twice.
 """
 
 import platform
@@ -25,32 +26,32 @@ R = TypeVar("R")
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
-# Of workers at one item, until it is given up: one or two may have been killed for something else.
+# Deaths of workers at one item before it is given up: one or two may have had another cause.
 _DEATHS = 3
-_LOADS_A_WORKER = 16  # so that none works alone for long at the end
-_LEAST, _MOST = 30.0, 3600.0  # of weight in a load: seconds of sound
-_MOST_RETURNED = 600.0  # where nothing is kept before a load comes back
-_MOST_ITEMS = 500
+_LOADS_A_WORKER = 16  # so many that at the end no worker has to finish alone for long
+_LEAST, _MOST = 30.0, 3600.0  # weight of a load: seconds of sound
+_MOST_RETURNED = 600.0  # most weight of a load whose results exist only once it has come back
+_MOST_ITEMS = 500  # in a load
 
 
 class Work(Protocol[T_contra, R, S_co]):
-    """What a worker does, with what it has opened for it."""
+    """The work of a worker, with everything that it has opened for it."""
 
     def __call__(self, item: T_contra, /) -> R:
-        """Do one item; a SingeridError ends all of the work."""
+        """Work on one item and return its result; a SingeridError ends all of the work."""
 
     def end(self, done: Sequence[tuple[T_contra, R | WorkerDied]], /) -> S_co:
-        """What a load that is done gives back."""
+        """Finish a load and return its result, given its items and their results."""
 
 
 def packed(items: Sequence[T], weights: Sequence[float], workers: int, most: float = _MOST) -> list[list[T]]:
-    """Items in loads of about the same weight, the heaviest items first.
+    """Items packed into loads of about equal weight, the heaviest items first.
 
     Args:
         items: what to pack.
-        weights: of each: seconds of sound, or what goes with them.
-        workers: how many will share the loads.
-        most: weight that no load goes on beyond: so much is lost with a worker.
+        weights: weight of each item: seconds of sound, or a number proportional to it.
+        workers: number of workers that share the loads.
+        most: a load that has reached this weight is closed; so much work is lost when a worker dies.
     """
     wanted = min(max(sum(weights) / (workers * _LOADS_A_WORKER), _LEAST), most)
     loads: list[list[T]] = []
@@ -67,16 +68,16 @@ def packed(items: Sequence[T], weights: Sequence[float], workers: int, most: flo
 def each_load(
     ray: Any, open_work: Callable[[], Work[T, R, S]], loads: Sequence[Sequence[T]], spread: Spread
 ) -> Iterator[S]:
-    """Yield what each load gives back, as they are ready.
+    """Yield the result of each load, in the order in which the loads are done.
 
     Args:
         ray: the package, connected to a cluster.
-        open_work: called once in each worker; it can be pickled.
-        loads: items, which can be pickled.
-        spread: over how many workers, and what each of them has.
+        open_work: called once in each worker, returns its work; can be pickled.
+        loads: lists of items that can be pickled.
+        spread: number of workers, and the resources of each.
 
     Raises:
-        SingeridError: from a worker, which is named; loads that are done stay done.
+        SingeridError: raised in a worker; the message names its machine. Finished loads keep their effects.
     """
     if not loads:
         return
@@ -107,7 +108,8 @@ def each_load(
             yield made
     except ray.exceptions.RayError as error:
         raise SingeridError(
-            f"--ray {spread.address}: the cluster failed ({one_line(error)}); run the command again to go on"
+            f"`ray={spread.address!r}`: the cluster failed ({one_line(error)}); run the command again to "
+            "continue"
         ) from error
 
 
@@ -118,17 +120,17 @@ def each_on_ray(
     weights: Sequence[float],
     spread: Spread,
 ) -> Iterator[tuple[T, R | WorkerDied]]:
-    """Yield each item with what is made of it, in the order in which they are ready.
+    """Yield each item with its result, in the order in which the loads are done.
 
     Args:
         ray: the package, connected to a cluster.
-        open_work: called once in each worker, gives what is called for each item; it can be pickled.
-        items: what to work on; they and what is made of them can be pickled.
-        weights: of each, see `packed`.
-        spread: over how many workers, and what each of them has.
+        open_work: called once in each worker, returns the function to call for each item; can be pickled.
+        items: what to work on; items and results can be pickled.
+        weights: weight of each item, see `packed`.
+        spread: number of workers, and the resources of each.
 
     Raises:
-        SingeridError: from a worker, which is named.
+        SingeridError: raised in a worker; the message names its machine.
     """
     if items:
         loads = packed(items, weights, room_for(ray, spread), _MOST_RETURNED)
@@ -137,7 +139,7 @@ def each_on_ray(
 
 
 class _Opening(Generic[T, R]):
-    """Opens work of which all that is made comes back."""
+    """Opens work that returns the results of all items of a load."""
 
     def __init__(self, open_work: Callable[[], Callable[[T], R]]) -> None:
         self._open = open_work
@@ -158,34 +160,34 @@ class _Returning(Generic[T, R]):
 
 
 class _Load(Generic[T]):
-    """What goes to a worker at once: items, each with the key by which it is counted."""
+    """The items that a worker gets at once, each with the key under which the ledger counts it."""
 
     def __init__(self, items: list[tuple[str, T]]) -> None:
         self.items = items
 
 
 class _Made(Generic[S]):
-    """What comes back."""
+    """Wraps the result of a load, so that Ray Data does not look into it."""
 
     def __init__(self, content: S) -> None:
         self.content = content
 
 
 class _Stopped:
-    """Comes back in place of what a load gives: all of the work ends."""
+    """Returned in place of a load's result: all of the work ends with this message."""
 
     def __init__(self, message: str) -> None:
         self.message = message
 
 
 class _Ledger:
-    """An actor that counts how often each item was begun and not ended."""
+    """An actor that counts how often the work on each item was begun but not finished."""
 
     def __init__(self) -> None:
         self._begun: dict[str, int] = {}
 
     def begin(self, key: str) -> int:
-        """How often its workers died before."""
+        """Count a try, and return how often workers died at this item before."""
         self._begun[key] = self._begun.get(key, 0) + 1
         return self._begun[key] - 1
 
@@ -194,7 +196,7 @@ class _Ledger:
 
 
 class _Worker(Generic[T, R, S]):
-    """An actor of Ray Data."""
+    """The actor that Ray Data runs for each worker."""
 
     def __init__(
         self, open_work: Callable[[], Work[T, R, S]], ledger: Any, threads: int, plugins: tuple[Path, ...]
@@ -230,5 +232,5 @@ class _Worker(Generic[T, R, S]):
             return self._work.end(done)
         except SingeridError as error:
             return _Stopped(f"{where}: {error}")
-        except Exception as error:  # of whatever kind: it would be told in a page of Ray's own
+        except Exception as error:  # of any kind: Ray would print a page of text about it
             return _Stopped(f"{where}: unexpected {type(error).__name__}: {one_line(error)}")

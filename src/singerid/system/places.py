@@ -1,7 +1,7 @@
 """Folders on this machine or in an object store (`s3://`, `gs://`), through pyarrow and fsspec.
 
-Files are written whole or not at all: of an object store an object is there when it was sent to its end, on
-a disk a file takes its name when it is on it.
+Files are written completely or not at all. An object store shows an object only after it was sent completely;
+on a disk a file gets its final name only after its content is on the disk.
 """
 
 import os
@@ -20,22 +20,22 @@ from singerid.text import one_line, printable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # one letter before the colon is a drive of Windows
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a single letter before the colon is a Windows drive
 
 
 def is_url(address: Path | str) -> bool:
-    """Whether it is the address of a folder in an object store."""
+    """Whether an address is that of a folder in an object store, not a path."""
     return bool(_URL.match(str(address)))
 
 
 class Place:
-    """A folder, by its path or its URL.
+    """A folder, given by its path or its URL.
 
     Args:
-        address: of the folder; a path is taken from the folder in which the program was started.
+        address: path or URL of the folder; a relative path is resolved against the current folder.
 
     Raises:
-        SingeridError: pyarrow is missing, or it is no address that pyarrow and fsspec know.
+        SingeridError: pyarrow is missing, or neither pyarrow nor fsspec knows this kind of address.
     """
 
     def __init__(self, address: str | Path) -> None:
@@ -47,7 +47,7 @@ class Place:
         return printable(self.address)
 
     def files(self, ending: str) -> list[str]:
-        """Names of the files below it with that ending, sorted, without hidden ones; none where it is not."""
+        """Names of the files below it with this ending, sorted, without hidden files; [] if it is missing."""
         from pyarrow import fs
 
         with self._told("cannot be listed"):
@@ -58,7 +58,7 @@ class Place:
         return sorted(name for name in names if name.endswith(ending) and not _is_hidden(name))
 
     def require_folder(self) -> None:
-        """Raise SingeridError where it is not there, or is a file."""
+        """Raise SingeridError if the folder does not exist or is a file."""
         from pyarrow import fs
 
         with self._told("cannot be listed"):
@@ -69,18 +69,18 @@ class Place:
             raise SingeridError(f"{self}: is a file; give the folder that it lies in")
 
     def shown(self, name: str) -> str:
-        """A file of it as a person knows it."""
+        """The full address of one of its files, to show to a person."""
         return f"{self.address}/{name}"
 
     def open(self, name: str) -> Any:
-        """A file of it, to be read by pyarrow; raises what pyarrow raises."""
+        """Open one of its files for reading with pyarrow; pyarrow's exceptions are passed on."""
         return self._system.open_input_file(f"{self._root}/{name}")
 
     def write(self, name: str, table: "pa.Table") -> None:
-        """Write a Parquet file, whole or not at all, in place of one that is there.
+        """Write a Parquet file, completely or not at all; an existing file is replaced.
 
         Raises:
-            SingeridError: it cannot be written.
+            SingeridError: the file cannot be written.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -89,7 +89,7 @@ class Place:
         with self._told("cannot be written"):
             self._system.create_dir(path.rpartition("/")[0], recursive=True)
         if not self.is_local:
-            # Made here first: a stream that is left by an error would end as half a file.
+            # Made in memory first: if an error interrupted the stream, half a file would be stored.
             made = pa.BufferOutputStream()
             pq.write_table(table, made)
             with self._told("cannot be written"), self._system.open_output_stream(path) as stream:
@@ -108,11 +108,11 @@ class Place:
                 Path(passing).unlink(missing_ok=True)
 
     def read(self, name: str, columns: list[str] | None = None) -> "pa.Table":
-        """A Parquet file; raises SingeridError where it cannot be read or is damaged.
+        """The content of a Parquet file; raises SingeridError if it cannot be read or is damaged.
 
         Args:
-            name: as `files` gives it.
-            columns: those that are wanted; None: all.
+            name: name as returned by `files`.
+            columns: names of the columns to read; None: all.
         """
         import pyarrow.parquet as pq
 
@@ -127,12 +127,12 @@ class Place:
             return pq.read_schema(file)
 
     def remove(self, name: str) -> None:
-        """Remove a file that may be there."""
+        """Remove a file if it exists."""
         with self._told("cannot be written"), suppress(FileNotFoundError):
             self._system.delete_file(f"{self._root}/{name}")
 
     def require_writable(self) -> None:
-        """Raise SingeridError where no file can be made: before much is heard for nothing."""
+        """Raise SingeridError if no file can be made here; checked before long work is done in vain."""
         name = f"{self._root}/{secrets.token_hex(8)}.probe"
         with self._told("cannot be written"):
             self._system.create_dir(self._root, recursive=True)
@@ -142,7 +142,7 @@ class Place:
 
     @contextmanager
     def _told(self, what: str, name: str = "") -> Iterator[None]:
-        """Tell of a folder that cannot be used, and of a damaged file, in one line."""
+        """Turn errors of an unusable folder or a damaged file into a SingeridError of one line."""
         import pyarrow as pa
 
         try:
@@ -150,22 +150,22 @@ class Place:
         except (OSError, pa.ArrowException) as error:
             where = f"{self}/{printable(name)}" if name else str(self)
             remedy = (
-                "remove that file, and what was in it is heard again"
+                "remove that file; its recordings are then listened to again"
                 if name and isinstance(error, pa.ArrowException)
                 else "give a folder that can be written to"
                 if self.is_local
-                else "see to your rights there and to the network"
+                else "check your access rights there, and the network"
             )
             raise SingeridError(f"{where}: {what} ({one_line(error)}); {remedy}") from error
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether other programs, too, pass it over."""
+    """Whether a file, or a folder that it lies in, is hidden by the usual convention."""
     return any(part.startswith((".", "_")) for part in name.split("/"))
 
 
 def _opened(address: str, is_local: bool) -> tuple[Any, str]:
-    """A file system of pyarrow, and the folder's path in it."""
+    """A pyarrow file system, and the folder's path in it."""
     try:
         from pyarrow import fs
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Work spread over processes, where a process that dies takes only its own item with it."""
+"""Work spread over several processes; when a process dies, only the item that it worked on is lost."""
 
 import signal
 import threading
@@ -18,19 +18,19 @@ R = TypeVar("R")
 
 
 class WorkerDied(Exception):
-    """The process that worked on an item died of it: a crash in a decoder, or no memory left."""
+    """An item crashed the process that worked on it: an error in a decoder, or no memory left."""
 
 
 def each_in_processes(
     work: Callable[[T], R], items: Sequence[T], workers: int
 ) -> Iterator[tuple[T, R | WorkerDied]]:
-    """Yield each item with the result of `work`, in the order in which they are ready.
+    """Yield each item with the result of `work`, in the order in which the results are ready.
 
     Args:
-        work: a function that can be pickled; what it raises is raised here. Each process gets it once, so
-            what it loads for its first item it has for the next.
+        work: a function that can be pickled; its exceptions are raised here. Each process receives it once,
+            so data that it loads for its first item is there for the next ones.
         items: what to work on.
-        workers: processes; 1: this process, which then dies with an item that it dies of.
+        workers: number of processes. With 1 the work runs in this process, and a crash ends it.
     """
     if workers <= 1 or len(items) == 0:
         for item in items:
@@ -49,7 +49,7 @@ def each_in_processes(
                         result = future.result()
                         yield running.pop(future), result
         except BrokenProcessPool:
-            # One of these killed its process, and the pool with it: each gets a pool of its own.
+            # One of these items killed its process, and with it the pool: each is tried in a pool of its own.
             for item in running.values():
                 yield item, _alone(work, item)
 
@@ -65,8 +65,8 @@ def _alone(work: Callable[[T], R], item: T) -> R | WorkerDied:
 
 @contextmanager
 def _pool(work: Callable[[Any], Any], workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool that starts nothing more once the caller has left it, by an error too."""
-    # "spawn", for a process that has used torch's threads cannot be forked safely.
+    """A process pool that starts no further work once the caller leaves the context, even by an error."""
+    # "spawn", because a process that has used torch's threads cannot be forked safely.
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_prepare_worker, initargs=(work,)
     )
@@ -76,14 +76,14 @@ def _pool(work: Callable[[Any], Any], workers: int) -> Iterator[ProcessPoolExecu
         pool.shutdown(cancel_futures=True)
 
 
-_work: Callable[[Any], Any]  # in a worker: what it does
+_work: Callable[[Any], Any]  # in a worker process: the function it runs
 
 
 def _prepare_worker(work: Callable[[Any], Any]) -> None:
     global _work
     _work = work
     guard_streams()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends this process without a traceback
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 

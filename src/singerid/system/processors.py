@@ -1,4 +1,4 @@
-"""How many processors this process may use: a container or `taskset` may give it fewer than there are."""
+"""How many processors this process may use: a container or `taskset` may allow fewer than the machine has."""
 
 import math
 import os
@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 
 def usable_processors(root: Path = Path("/")) -> int:
-    """Processors that this process may use, at least 1.
+    """Number of processors that this process may use, at least 1.
 
-    Those it may run on, and no more than its control groups let it use of their time: half a processor is
-    one to start a worker on, and one and a half are two.
+    It counts the processors that the process may run on, limited by the processor time that its control
+    groups allow, rounded up: 0.5 processors count as one, 1.5 as two.
 
     Args:
-        root: the folder that holds /proc and /sys.
+        root: the folder that contains proc and sys.
     """
     if hasattr(os, "process_cpu_count"):  # since Python 3.13; heeds PYTHON_CPU_COUNT too
         allowed = os.process_cpu_count()
@@ -25,7 +25,7 @@ def usable_processors(root: Path = Path("/")) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """The processors' time that this process's control groups allow, in processors; of each that has a limit.
+    """For each control group of this process that has a limit: the allowed processor time, in processors.
 
     Linux, both versions: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max) and
     https://docs.kernel.org/scheduler/sched-bwc.html (cpu.cfs_quota_us).
@@ -35,7 +35,7 @@ def _quotas(root: Path) -> Iterator[float]:
         if kind not in own:
             continue
         place = PurePosixPath(own[kind])
-        # A container may see the name that its group has outside, though its own is all that is mounted.
+        # In a container, the group may have its outside path although only the group itself is mounted.
         below = place.relative_to(group) if place.is_relative_to(group) else PurePosixPath()
         folder = root / mounted.lstrip("/") / below
         if not folder.is_dir():
@@ -43,14 +43,14 @@ def _quotas(root: Path) -> Iterator[float]:
         for each in [
             folder,
             *list(folder.parents)[: len(below.parts)],
-        ]:  # a group has no more than those above
+        ]:  # the limits of the groups above hold too
             quota = _quota(each, kind)
             if quota is not None:
                 yield quota
 
 
 def _groups(root: Path) -> Iterator[tuple[str, str]]:
-    """("cgroup" or "cgroup2", path) of the groups of this process that concern processors."""
+    """("cgroup" or "cgroup2", path) of each control group of this process that limits processor time."""
     for line in _lines(root / "proc/self/cgroup"):
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
         if number == "0" and not controllers:
@@ -60,7 +60,7 @@ def _groups(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _hierarchies(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Kind, group at its root, and folder of each mounted tree of groups that concern processors."""
+    """Kind, group at the root, and mount folder of each mounted tree of groups that limit processor time."""
     for line in _lines(root / "proc/self/mountinfo"):
         before, _, after = line.partition(" - ")
         fields, (kind, _, options, *_) = before.split(), [*after.split(), "", "", ""]
@@ -69,7 +69,7 @@ def _hierarchies(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _quota(folder: Path, kind: str) -> float | None:
-    """Processors' time that one group allows; None: as much as there is, or nothing is said."""
+    """Processor time that one group allows, in processors; None: no limit."""
     if kind == "cgroup2":
         numbers = " ".join(_lines(folder / "cpu.max")).split()
     else:

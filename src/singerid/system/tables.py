@@ -1,7 +1,7 @@
-"""Tables for the terminal in which nothing is ever cut: what is too long folds, however narrow it is.
+"""Tables for the terminal that never cut text: long text folds, however narrow the terminal is.
 
-A table takes the first form that has room for it: with rules between its columns, with blanks between them,
-or a list, in which every row is a block of lines "head  cell".
+A table is drawn in the first form that fits: with rules between its columns, with blanks between them, or as
+a list, in which every row is a block of lines "head  cell".
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -17,17 +17,17 @@ from rich.text import Text
 from singerid.text import carried
 
 FOLDED = 12
-"""Cells that a column of names keeps at least; shorter names are never broken, longer ones may be."""
+"""Least width of a column of names, in cells: names up to this length are never broken."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A cell that is drawn as wide as there is room.
+    """A table cell that is drawn as wide as there is room for.
 
     Attributes:
-        draw: number of cells -> a line of that many.
-        least: cells without which it says nothing.
-        most: cells that it has a use for.
+        draw: takes a width in cells, returns a line of that width.
+        least: least useful width.
+        most: largest useful width.
     """
 
     draw: Callable[[int], str]
@@ -48,14 +48,13 @@ class _Row:
 class Table:
     """Rows of cells under heads, for `print_rich`.
 
-    Cells are text as it is, without markup. Lengths are counted in cells of the terminal, two for each
-    Chinese character.
+    Cells are plain text without markup. Widths are counted in cells of the terminal; a Chinese character
+    takes two.
 
     Args:
-        heads: of the columns; none: the columns have no heads.
-        right: numbers of the columns whose cells are numbers: they stand on the right, and fold between words
-            only.
-        box: the rules, where there is room for them.
+        heads: the column heads; none: the table has no heads.
+        right: indices of the columns of numbers: they are aligned right and fold between words only.
+        box: the rules, drawn if there is room for them.
     """
 
     def __init__(self, *heads: str, right: Container[int] = (), box: Box = HEAVY_HEAD) -> None:
@@ -65,22 +64,22 @@ class Table:
         self._rows: list[_Row] = []
 
     def add_row(self, *cells: Cell, style: str = "") -> None:
-        """Add a row; cells that are missing at its end are empty."""
+        """Add a row; missing cells at its end are empty."""
         self._rows.append(_Row(cells, style))
 
     def add_section(self) -> None:
-        """Draw a line below the row that was added last."""
+        """Draw a line below the last row."""
         if self._rows:
             self._rows[-1] = replace(self._rows[-1], ends_section=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """What Rich asks for."""
+        """Render the table; called by Rich."""
         heads = [carried(head, options.encoding) for head in self._heads]
         rows = [self._carried(row, options.encoding) for row in self._rows]
         count = max([len(heads), *(len(row.cells) for row in rows)], default=0)
         cells = [[row.cells[number] for row in rows if number < len(row.cells)] for number in range(count)]
         for ruled, between in ((True, 3 * count + 1), (False, 2 * (count - 1))):
-            for longest in (options.max_width, FOLDED):  # names whole, if they can be
+            for longest in (options.max_width, FOLDED):  # first try without breaking names
                 columns = [self._column(number, heads, cells[number], longest) for number in range(count)]
                 widths = shared_out(options.max_width - between, columns)
                 if widths is not None:
@@ -99,7 +98,7 @@ class Table:
     def _column(
         self, number: int, heads: Sequence[str], cells: Sequence[Cell], longest: int
     ) -> tuple[int, int]:
-        """The least cells that a column takes, where words longer than `longest` break, and the most."""
+        """Least and largest useful width of a column; words longer than `longest` may be broken."""
         least, most = 1, 1
         if number < len(heads):
             least, most = _longest_word(heads[number]), _longest_line(heads[number])
@@ -146,14 +145,14 @@ class Table:
 
 
 def shared_out(width: int, columns: Sequence[tuple[int, int]]) -> list[int] | None:
-    """Widths of columns that are as wide as `width` together at most; None where that is too little.
+    """Column widths whose sum is at most `width`; None if that is too little.
 
-    Each gets its least; what is left goes to the narrowest that have a use for more, so that one long
-    column leaves the others whole.
+    Each column gets its least width. The rest goes, cell by cell, to the narrowest column that can use more,
+    so that one long column does not squeeze the others.
 
     Args:
-        width: cells for all of them.
-        columns: the least cells of each, and the most that it has a use for.
+        width: cells for all columns together.
+        columns: least and largest useful width of each column.
 
     >>> shared_out(30, [(3, 5), (8, 60), (4, 4)])
     [5, 21, 4]

@@ -1,8 +1,8 @@
 """Reading other people's TensorFlow checkpoints (version 2), without TensorFlow.
 
-A checkpoint is two files: NAME.index says where each variable lies in NAME.data-00000-of-00001, which holds
-their bytes one after the other. Sources: LevelDB's doc/table_format.md for the layout of the index, and
-TensorFlow's tensor_bundle.proto, tensor_shape.proto and types.proto for the messages in it.
+A checkpoint consists of two files: NAME.data-00000-of-00001 holds the bytes of all variables, one after the
+other, and NAME.index says where each variable lies in it. Sources: LevelDB's doc/table_format.md for the
+layout of the index; TensorFlow's tensor_bundle.proto, tensor_shape.proto and types.proto for its messages.
 """
 
 import math
@@ -20,9 +20,9 @@ from singerid.system.crc32c import CRC32C
 from singerid.text import printable
 
 _MAGIC = 0xDB47_7524_8B80_FB57
-_FOOTER = 48  # bytes: two places, zeros up to 40, the magic number
-_TRAILER = 5  # bytes behind a block: how it is compressed, its checksum
-# types.proto. Others hold no numbers (strings), or none that NumPy has.
+_FOOTER = 48  # bytes: two block handles, zeros up to byte 40, the magic number
+_TRAILER = 5  # bytes after a block: the kind of compression, the checksum
+# types.proto. The other types are not numbers (strings), or numbers that NumPy lacks.
 _KINDS = {
     1: "<f4",
     2: "<f8",
@@ -40,12 +40,12 @@ _KINDS = {
 
 
 class _Damaged(ValueError):
-    """The bytes are not those of a checkpoint; the message says why."""
+    """The bytes are not a valid checkpoint; the message says why."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where a variable lies in the file of data (BundleEntryProto); `kind` is None if it is not numbers."""
+    """Where a variable lies in the data file (BundleEntryProto); `kind` is None if it is not numeric."""
 
     kind: str | None
     shape: tuple[int, ...]
@@ -57,14 +57,14 @@ class _Entry:
 def read_tensorflow_checkpoint(index: Path | str, data: Path | str) -> dict[str, NDArray[Any]]:
     """The variables of a checkpoint by name, in the order of their names.
 
-    Entries that are not numbers, such as TensorFlow's graph of objects, are left out.
+    Entries that are not numeric, such as TensorFlow's object graph, are left out.
 
     Args:
         index: the file NAME.index.
-        data: the file NAME.data-00000-of-00001; a checkpoint in several such files is refused.
+        data: the file NAME.data-00000-of-00001; a checkpoint with several data files is refused.
 
     Raises:
-        SingeridError: a file cannot be read or is damaged, or they do not belong together.
+        SingeridError: a file cannot be read or is damaged, or the two files do not belong together.
     """
     index, data = Path(index), Path(data)
     remedy = "fetch it again, or give another file"
@@ -83,9 +83,9 @@ def read_tensorflow_checkpoint(index: Path | str, data: Path | str) -> dict[str,
         reason = error.strerror or error
         raise SingeridError(f"{printable(reading)}: cannot be read ({reason}); give another file") from error
     except _Damaged as error:
-        what = "index" if reading == index else "data"
+        what = "index" if reading == index else "data file"
         raise SingeridError(
-            f"{printable(reading)}: is no whole {what} of a TensorFlow checkpoint ({error}); {remedy}"
+            f"{printable(reading)}: is not a complete {what} of a TensorFlow checkpoint ({error}); {remedy}"
         ) from error
 
 
@@ -95,19 +95,19 @@ def _variable(name: str, entry: _Entry, content: memoryview, checksum: CRC32C) -
         raise _Damaged(f"{name} lies beyond its end")
     own = content[entry.offset : entry.offset + entry.size]
     if _masked(checksum(own)) != entry.checksum:
-        raise _Damaged(f"the checksum of {name} is another")
+        raise _Damaged(f"the checksum of {name} does not match")
     return np.frombuffer(own, entry.kind).reshape(entry.shape).copy()
 
 
 def _entries(content: bytes, checksum: CRC32C) -> dict[str, _Entry]:
-    """What an index says: entries by name."""
+    """The entries of an index by name."""
     table = dict(_table(content, checksum))
     header = _message(table.pop(b"", None), "header")
-    # BundleHeaderProto: 1 number of files, 2 order of bytes (0: little end first).
+    # BundleHeaderProto: 1 number of files, 2 byte order (0: little-endian).
     if _number(header, 1) != 1:
-        raise _Damaged(f"its data lie in {_number(header, 1)} files; one is read here")
+        raise _Damaged(f"it has {_number(header, 1)} data files; only one is supported")
     if _number(header, 2) != 0:
-        raise _Damaged("its numbers have the big end first")
+        raise _Damaged("its numbers are big-endian")
     try:
         return {key.decode(): _entry(key, value) for key, value in table.items()}
     except UnicodeDecodeError as error:
@@ -121,7 +121,7 @@ def _entry(key: bytes, value: bytes) -> _Entry:
     if 7 in message:
         raise _Damaged(f"{name} is stored in slices")
     if _number(message, 3) != 0:
-        raise _Damaged(f"{name} lies in a file that there is not")
+        raise _Damaged(f"{name} lies in a file that does not exist")
     # TensorShapeProto: 2 dimensions, 3 whether their number is unknown. Dim: 1 size.
     sizes = _message(_last_bytes(message, 2), name)
     if _number(sizes, 3):
@@ -135,28 +135,29 @@ def _entry(key: bytes, value: bytes) -> _Entry:
         checksum=_number(message, 6),
     )
     if entry.kind is not None and math.prod(shape) * np.dtype(entry.kind).itemsize != entry.size:
-        raise _Damaged(f"{name} has {entry.size} bytes, which its shape {shape} does not")
+        raise _Damaged(f"{name} has {entry.size} bytes, which does not fit its shape {shape}")
     return entry
 
 
-# LevelDB's table: blocks of sorted keys and values, a block with the place of each, and a footer.
+# LevelDB's table: blocks of sorted keys and values, a block with the handle (offset, size) of each of these
+# blocks, and a footer.
 
 
 def _table(content: bytes, checksum: CRC32C) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a table, sorted by key."""
     if len(content) < _FOOTER or struct.unpack_from("<Q", content, len(content) - 8)[0] != _MAGIC:
-        raise _Damaged("it does not end as one")
+        raise _Damaged("its last bytes are wrong")
     footer = content[-_FOOTER:-8]
     other, position = _place(footer, 0)
     blocks, position = _place(footer, position)
     if any(footer[position:]):
-        raise _Damaged("its footer holds more than two places")
-    list(_block(content, *other, checksum))  # other tables' names: none here, but it must be whole
+        raise _Damaged("its footer holds more than two block handles")
+    list(_block(content, *other, checksum))  # the metaindex block: not needed, but it must be intact
     last: bytes | None = None
     for _, handle in _block(content, *blocks, checksum):
         place, end = _place(handle, 0)
         if end != len(handle):
-            raise _Damaged("the place of a block is followed by more")
+            raise _Damaged("there are bytes after the handle of a block")
         for key, value in _block(content, *place, checksum):
             if last is not None and key <= last:
                 raise _Damaged("its names are not sorted")
@@ -171,7 +172,7 @@ def _block(content: bytes, offset: int, size: int, checksum: CRC32C) -> Iterator
         raise _Damaged("a block lies beyond its end")
     compression, expected = struct.unpack_from("<BI", content, end)
     if _masked(checksum(content[offset : end + 1])) != expected:
-        raise _Damaged("the checksum of a block is another")
+        raise _Damaged("the checksum of a block does not match")
     if compression:
         raise _Damaged("it is compressed")
     if size < 4:
@@ -186,7 +187,7 @@ def _block(content: bytes, offset: int, size: int, checksum: CRC32C) -> Iterator
         own, position = _varint(entries, position)
         length, position = _varint(entries, position)
         if shared > len(key):
-            raise _Damaged("a name begins as none before it")
+            raise _Damaged("a name shares more characters with the previous name than that name has")
         rest, position = _cut(entries, position, own)
         key = key[:shared] + rest
         value, position = _cut(entries, position, length)
@@ -194,21 +195,21 @@ def _block(content: bytes, offset: int, size: int, checksum: CRC32C) -> Iterator
 
 
 def _place(data: bytes, position: int) -> tuple[tuple[int, int], int]:
-    """Offset and size of a block, and the position behind them."""
+    """Offset and size of a block, and the position after them."""
     offset, position = _varint(data, position)
     size, position = _varint(data, position)
     return (offset, size), position
 
 
 def _cut(data: bytes, position: int, length: int) -> tuple[bytes, int]:
-    """The next `length` bytes, and the position behind them."""
+    """The next `length` bytes, and the position after them."""
     if position + length > len(data):
         raise _Damaged("it is cut short")
     return data[position : position + length], position + length
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number of up to 64 bits, seven to a byte, the lowest first; and the position behind it."""
+    """A number of up to 64 bits, stored as seven bits per byte, lowest first; and the position after it."""
     number = 0
     for shift in range(0, 70, 7):
         byte, position = _cut(data, position, 1)
@@ -221,7 +222,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _masked(checksum: int) -> int:
-    """A checksum as it is stored: turned and moved, lest a checksum of checksums be always the same."""
+    """A checksum as it is stored: rotated and offset, because a CRC over data that contains CRCs is weak."""
     turned = (checksum >> 15) | (checksum << 17)
     return (turned + 0xA282_EAD8) & 0xFFFF_FFFF
 
@@ -247,16 +248,16 @@ def _message(data: bytes | None, name: str) -> Mapping[int, list[int | bytes]]:
                 length, position = _varint(data, position)
                 value, position = _cut(data, position, length)
             case _:
-                raise _Damaged(f"{name} is no message")
+                raise _Damaged(f"{name} is not a message")
         fields.setdefault(tag >> 3, []).append(value)
     return fields
 
 
 def _number(fields: Mapping[int, list[int | bytes]], number: int) -> int:
-    """A field's number, the last where there are several; 0, its default, where there is none."""
+    """A field's number: the last one if there are several, 0 (the default) if there is none."""
     value = fields.get(number, [0])[-1]
     if not isinstance(value, int):
-        raise _Damaged("a field that should be a number is none")
+        raise _Damaged("a field should be a number but is not")
     return value
 
 
@@ -265,10 +266,10 @@ def _all_bytes(fields: Mapping[int, list[int | bytes]], number: int) -> list[byt
     values = fields.get(number, [])
     found = [value for value in values if isinstance(value, bytes)]
     if len(found) != len(values):
-        raise _Damaged("a field that should be bytes is none")
+        raise _Damaged("a field should be bytes but is not")
     return found
 
 
 def _last_bytes(fields: Mapping[int, list[int | bytes]], number: int) -> bytes:
-    """A field's bytes, the last where there are several; none, its default, where there is none."""
+    """A field's bytes: the last ones if there are several, b"" (the default) if there are none."""
     return (_all_bytes(fields, number) or [b""])[-1]

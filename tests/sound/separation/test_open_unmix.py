@@ -208,10 +208,13 @@ FAULTS = {
         r"bass-01234567\.pth: is damaged or another file",
     ),
     "no folder": (lambda folder: folder.rename(folder.with_name("x")), "damaged: cannot be listed"),
-    "text": (lambda folder: (folder / "drums.pth").write_text("x"), r"drums\.pth: is no whole PyTorch file"),
+    "text": (
+        lambda folder: (folder / "drums.pth").write_text("x"),
+        r"drums\.pth: is not a complete PyTorch file",
+    ),
     "cut short": (
         lambda folder: (folder / "drums.pth").write_bytes((folder / "drums.pth").read_bytes()[:999]),
-        r"drums\.pth: is no whole PyTorch file",
+        r"drums\.pth: is not a complete PyTorch file",
     ),
     "no dict": (lambda folder: torch.save([1], folder / "drums.pth"), r"drums\.pth: holds no weights of"),
     "other network": (
