@@ -64,8 +64,8 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(sm
     words = " ".join(page.split())
     for text in ("crnn_fgnl", "never chosen on it", "Try yours", "singerid demo MUSIC", "the band alone"):
         assert text in page
-    assert re.search(r"A library came to know 3 of them by \d songs", words)
-    assert "by singer-04, whom it does not know" in words
+    assert re.search(r"3 of these singers were enrolled in a library, with \d songs", words)
+    assert "by singer-04, who is not enrolled" in words
     assert "learned from 8 songs of all 4 singers" in words
     assert "crnn_square" not in page
     assert len(re.findall("<svg", page)) == 3  # a timeline, a pair of matrices, a pair of curves
@@ -74,7 +74,7 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(sm
     assert needs_nothing_else(page)
     told = "\n".join(lines)
     for heard in ("mixture", "separated vocals", "true vocals"):
-        pattern = rf"{heard} \(known by \d of 6 songs\): of 3 songs .*; of 1 by strangers .*; of 4 bands"
+        pattern = rf"{heard} \(enrolled with \d of 6 songs\): of 3 songs .*; of 1 by strangers .*; of 4 bands"
         assert re.search(pattern, told)
 
 
@@ -118,7 +118,7 @@ def test_ones_own_music_is_asked_about_and_stays_as_it_is(corpus, tmp_path):
     path, failures = run_on_music(music, tmp_path / "demo", CPU, on_line=lines.append)
     page = path.read_text(encoding="utf-8")
     assert lines[0].startswith(
-        "3 singers enrolled by 4 songs; asked about 3 songs on hidden albums and 1 song"
+        "3 singers enrolled with 4 songs; asked about 3 songs on hidden albums and 1 song"
     )
     assert lines[1].startswith("of 3 songs by enrolled singers ")
     assert "of 1 by strangers" in lines[1]

@@ -176,8 +176,8 @@ def test_command_replaces_the_file_and_tells_of_vocals(singerid, trained, tmp_pa
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"{path}: ")
     assert result.stderr == (
-        f"singerid: warning: {path}: the network learned on separated vocals and hears what it is given: "
-        "give it vocals\n"
+        f"singerid: warning: {path}: the network was trained on separated vocals, and the file separates "
+        "nothing: give it vocals\n"
     )
     assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
     assert probabilities(path, voice(200.0, 2.5, 1)).shape == (2, 3)
@@ -306,7 +306,7 @@ def test_of_a_run_on_vectors_what_cannot_be_exported_is_named(encoded, tmp_path)
     store = Store.open(encoded.store)
     split, how = make_split(store, SplitConfig())
     encoder = open_encoder(encoded.encoder)
-    for audio, reason in (("both", "takes one sound"), ("mixture", "can make filter banks, which")):
+    for audio, reason in (("both", "takes one sound"), ("mixture", "can make filter banks only")):
         config = configure(store, split, how, "centroids", TrainingConfig(), audio=audio, encoder=encoder)
         train(store, tmp_path / audio, config, split)
         with pytest.raises(SingeridError, match=reason):

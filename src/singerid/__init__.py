@@ -1,7 +1,7 @@
 """singerid: know who is singing.
 
 Singer identification with the fully generalized non-local (FGNL) network of Kuo, Wei and Lin
-(AAAI 2021). Importing this package is cheap: torch is loaded when a name that needs it is used.
+(AAAI 2021). Importing this package is fast: torch is loaded only when a name that needs it is used.
 """
 
 from importlib import import_module
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from singerid.store.reader import Store as Store
     from singerid.training.loop import train as train
 
-# The public names by the module that defines them.
+# Module -> the public names that it defines.
 _MODULES = {
     "analysis.audit.audit": ("audit",),
     "config": ("FeatureConfig", "TrainingConfig"),

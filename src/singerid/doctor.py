@@ -1,6 +1,6 @@
-"""`singerid doctor`: is this machine ready, and is a store whole?
+"""`singerid doctor`: is this machine ready, and is a store complete and undamaged?
 
-What can be tried is tried: every library is imported, every format encoded and decoded again.
+Everything is really tried: each library is imported, each sound format is encoded and decoded.
 """
 
 import importlib
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "absent", "broken"]
 
-_MODULES = {"scikit-learn": "sklearn"}  # where a package's module is not named as the package
-# What the formats are called in libsndfile (format, subtype) and in FFmpeg (container, codec).
+_MODULES = {"scikit-learn": "sklearn"}  # package -> module, where the names differ
+# Names of the formats in libsndfile (format, subtype) and in FFmpeg (container, codec).
 _SNDFILE = {
     "wav": ("WAV", "PCM_16"),
     "flac": ("FLAC", "PCM_16"),
@@ -49,19 +49,19 @@ _FFMPEG = {
     "video (Matroska)": ("matroska", "aac"),
 }
 _TONE_HZ = 1000.0
-_RATE = 48_000  # Hz; Opus knows no 44,100
+_RATE = 48_000  # Hz; Opus does not support 44,100
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         group: "versions", "devices", "formats" or "extras".
-        name: what was looked at.
-        state: "ok", "absent" (works without) or "broken" (needed).
+        name: what was checked.
+        state: "ok", "absent" (singerid works without it) or "broken" (singerid needs it).
         detail: version, size, or what is wrong.
-        remedy: how to get it; "" where nothing is to be done.
+        remedy: how to install or repair it; "" if nothing needs to be done.
     """
 
     group: str
@@ -73,15 +73,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """What a store holds and whether it is whole.
+    """The content of a store, and its problems.
 
     Attributes:
         path: the store's folder.
-        tracks, singers, albums: how many.
-        hours: of sound.
-        arrays: number of tracks that have an array, by its name.
-        problems: files that are missing, damaged or not finite.
-        leftovers: files that no line of the index tells of. They do no harm: nothing reads them.
+        tracks, singers, albums: their numbers.
+        hours: total length of the sound.
+        arrays: name of an array -> number of tracks that have it.
+        problems: files that are missing or damaged, or contain values that are not finite.
+        leftovers: files that are not in the index. They do no harm, as nothing reads them.
     """
 
     path: str
@@ -99,15 +99,15 @@ class StoreCheck:
 
 
 def check_machine() -> tuple[Finding, ...]:
-    """Look at versions, devices, sound formats and optional extras."""
+    """Check versions, devices, sound formats and optional extras."""
     return (*_versions(), *_devices(), *_formats(), *_extras())
 
 
 def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
-    """Read every array of a store and compare it with what the index says.
+    """Read every array of a store and compare it with the index.
 
     Raises:
-        SingeridError: it is no store, of a newer version, or its index is damaged.
+        SingeridError: the folder is not a store, is of a newer version, or its index is damaged.
     """
     store = Store.open(path)
     problems: list[Failure] = []
@@ -126,7 +126,7 @@ def check_store(path: Path, show_progress: bool = False) -> StoreCheck:
 
 
 def machine_table(findings: Iterable[Finding]) -> "Table":
-    """The findings for a person to read."""
+    """The findings as a table for the terminal."""
     from rich.text import Text
 
     from singerid.system.tables import Table
@@ -145,7 +145,7 @@ def machine_table(findings: Iterable[Finding]) -> "Table":
 
 
 def store_table(check: StoreCheck) -> "Table":
-    """A store's contents and troubles for a person to read."""
+    """A store's content and problems as a table for the terminal."""
     from rich.text import Text
 
     from singerid.system.tables import Table
@@ -181,7 +181,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _package(group: str, package: str, state: State, remedy: str) -> Finding:
-    """A package's version; `state` is what its absence means."""
+    """Check a package; `state` is the finding's state if it is not installed."""
     try:
         version = metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -247,7 +247,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _formats() -> Iterator[Finding]:
-    """Encode a second of a tone in every format, decode it as singerid does, and look for the tone."""
+    """For every format: encode one second of a tone, decode it as singerid does, and compare."""
     with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
         for name in (*_SNDFILE, *_FFMPEG):
             yield _format(name, Path(folder) / "tone")
@@ -262,7 +262,8 @@ def _format(name: str, path: Path) -> Finding:
     try:
         _encode_tone(path, name)
     except (av.FFmpegError, soundfile.SoundFileError, ValueError) as error:
-        return Finding("formats", name, "absent", f"not tried, for it cannot be encoded: {_one_line(error)}")
+        detail = f"not tested, because it cannot be encoded here: {_one_line(error)}"
+        return Finding("formats", name, "absent", detail)
     try:
         samples = load(path, _RATE)
     except SingeridError as error:
@@ -290,7 +291,7 @@ def _encode_tone(path: Path, name: str) -> None:
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=_RATE, layout="mono", bit_rate=128_000)
         assert isinstance(stream, av.AudioStream)
-        for piece in (frame, None):  # None: what the encoder still holds
+        for piece in (frame, None):  # None: flush the encoder
             output.mux(stream.encode(piece))
 
 
@@ -303,7 +304,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
-    """What is wrong with the arrays of a track."""
+    """Problems with the arrays of a track."""
     for name, checksum in sorted(track.arrays.items()):
         path, kind = store.path_of(track, name), kind_of(name)
         what = f"its {name.partition('/')[2]} {kind.what}"
@@ -313,13 +314,13 @@ def _problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
                 yield Failure(track.path, f"{what} {'are' if kind.plural else 'is'} not finite; {remedy}")
             elif file_hash(path) != checksum:
                 were = "were" if kind.plural else "was"
-                yield Failure(track.path, f"{what} {were} changed since; {remedy}")
+                yield Failure(track.path, f"{what} {were} changed since it was prepared; {remedy}")
         except (SingeridError, OSError) as error:
             yield Failure(track.path, _one_line(error))
 
 
 def _leftovers(store: Store) -> list[str]:
-    """Files in the store that the index does not tell of, relative to the store, sorted."""
+    """Files in the store that are not in the index, relative to the store, sorted."""
     listed = {store.path_of(track, name) for track in store.tracks for name in track.arrays}
     found = [path for path in store.path.rglob(".tmp-*") if path.is_file()]
     for kind in KINDS:

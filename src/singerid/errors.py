@@ -1,4 +1,4 @@
-"""What goes wrong, said once: errors for people, files that failed, exit codes."""
+"""Errors for users, inputs that failed, and exit codes."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -7,10 +7,10 @@ from singerid.text import printable
 
 
 class SingeridError(Exception):
-    """Something a user can mend.
+    """An error that the user can correct.
 
-    The message is one line that names the thing and the remedy; the command line prints it
-    without a traceback. Whatever names it holds, it is made to stay on one line.
+    The message is one line that names what is wrong and the remedy; the command line prints it without a
+    traceback. Line breaks and control characters in names are escaped, so that it stays one line.
     """
 
     def __init__(self, message: str) -> None:
@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, order=True)
 class Failure:
-    """One input that could not be used, while the rest was done."""
+    """An input that could not be used; the other inputs were processed all the same."""
 
     path: str
     reason: str

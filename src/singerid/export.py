@@ -1,8 +1,8 @@
-"""A run as one ONNX file: waveform in, probabilities of all clips out, spectrogram included.
+"""Exporting a run as one ONNX file: waveform in, probabilities of all clips out, spectrogram included.
 
-The graph has two parts. The first makes the log-mel spectrogram of the whole waveform, floored below its
-own maximum, and cuts it into clips; the second is the network, which a `Loop` runs clip by clip: memory
-does not grow with the length of the sound beyond its spectrogram, and all shapes within are fixed.
+The graph has two parts. The first makes the log-mel spectrogram of the whole waveform, limits its range below
+the maximum, and cuts it into clips. The second is the network, which a `Loop` runs clip by clip. So only the
+spectrogram grows with the length of the sound, and all shapes inside the loop are fixed.
 
 ONNX operators: https://onnx.ai/onnx/operators/ (STFT needs opset 17).
 """
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 17
-TOLERANCE = 1e-4  # largest difference of a probability from torch's
+TOLERANCE = 1e-4  # largest allowed difference between probabilities of ONNX Runtime and of torch
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The result of an export.
 
     Attributes:
         path: the ONNX file.
         size: its size in bytes.
-        difference: largest difference between a probability in ONNX Runtime and in torch, on noise.
-        notice: what whoever uses the file must know; "" if nothing.
+        difference: largest difference between probabilities of ONNX Runtime and of torch, on noise.
+        notice: what users of the file must know; "" if nothing.
     """
 
     path: Path
@@ -57,12 +57,12 @@ class Exported:
 
 
 def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE) -> Exported:
-    """Write the network of a run as an ONNX file, checked in ONNX Runtime against torch.
+    """Write the network of a run as an ONNX file, and check its results in ONNX Runtime against torch.
 
     The graph takes `waveform`, (1, samples) float32 at the run's sample rate, at least one clip long, and
-    gives `probabilities`, (clips, singers) float32; the metadata of the file say the rest: "singers" (JSON
-    list), "sample_rate", "clip_seconds", "clip_frames", "hop_frames", "features" (JSON), "model", "options"
-    (JSON), "audio" and "singerid_version". The encoder whose vectors a run reads is in it, with its weights.
+    returns `probabilities`, (clips, singers) float32. The file's metadata are "singers" (JSON list),
+    "sample_rate", "clip_seconds", "clip_frames", "hop_frames", "features" (JSON), "model", "options" (JSON),
+    "audio" and "singerid_version". If the run reads vectors, their encoder is included with its weights.
 
     Args:
         run: the run's folder.
@@ -82,7 +82,7 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
     spec = config.spec
     if spec.encoder is None and spec.inputs != ("mel",):
         raise SingeridError(
-            f"{run}: {config.model} reads {' and '.join(spec.inputs)}, and the graph can make mel "
+            f"{run}: {config.model} reads {' and '.join(spec.inputs)}, but the graph can make mel "
             "spectrograms only (it holds no melody tracker); export a run of another model"
         )
     model = opened.network(state=state)
@@ -113,7 +113,7 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         file.write(content)
     notice = ""
     if spec.audio == "vocals":
-        notice = "the network learned on separated vocals and hears what it is given: give it vocals"
+        notice = "the network was trained on separated vocals, and the file separates nothing: give it vocals"
     return Exported(path, len(content), difference, notice)
 
 
@@ -124,7 +124,7 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
     Args:
         model: a network that reads log-mel clips or windows of a filter bank, in evaluation mode, on
             the CPU.
-        spec: what it must be given.
+        spec: the input that the network needs.
 
     Raises:
         SingeridError: the network has an operator that ONNX lacks.
@@ -169,28 +169,28 @@ def build_graph(model: nn.Module, spec: InputSpec) -> "ModelProto":
 
 
 def _behind_encoder(run: Run, head: nn.Module) -> tuple[nn.Module, InputSpec]:
-    """The head of a run behind its encoder, and what that must be given.
+    """A run's encoder followed by its head as one network, and the input that it needs.
 
     Raises:
-        SingeridError: the run hears two sounds, or its encoder is not one of torch that reads a filter bank.
+        SingeridError: the run reads two sounds, or its encoder is not a torch network on a filter bank.
     """
     if len(run.config.spec.sounds) > 1:
         raise SingeridError(
-            f"{run.path}: hears mixture and vocals, and the graph takes one sound; export a run on one"
+            f"{run.path}: reads mixture and vocals, but the graph takes one sound; export a run on one only"
         )
     encoder = encoder_of(run)
     spec = replace(encoder.spec, audio=run.config.spec.audio)
     network = encoder.plain() if encoder.plain else encoder.network
     if not isinstance(spec.features, FilterBankConfig) or not isinstance(network, nn.Module):
         raise SingeridError(
-            f"{run.path}: the graph can make filter banks, which {encoder.name} does not read; export a "
+            f"{run.path}: the graph can make filter banks only, which {encoder.name} does not read; export a "
             "run on vectors of campplus"
         )
     return OnVectors(replace(encoder, network=network), head).eval(), spec
 
 
 class _GraphFilterBank(FilterBank):
-    """`FilterBank` of sounds of one length: frames by index, spectra by one product with a matrix."""
+    """`FilterBank` with operators of ONNX: frames by index, spectra by multiplication with one matrix."""
 
     parts: Tensor
 
@@ -213,7 +213,7 @@ class _GraphFilterBank(FilterBank):
 
 
 class _NameOne(nn.Module):
-    """A clip (n_mels, W), or the sound of a window (samples,), -> its probabilities (singers,)."""
+    """A clip (n_mels, W), or the samples of a window (samples,) -> its probabilities (singers,)."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class _NameOne(nn.Module):
 
 
 class _GraphLogMel(LogMel):
-    """`LogMel` with the operator STFT: ONNX knows no complex numbers, and torch's exporter no STFT."""
+    """`LogMel` with ONNX's operator STFT: ONNX lacks complex numbers, and torch's exporter lacks STFT."""
 
     def power(self, padded: Tensor) -> Tensor:
         parts: Tensor = _STFT.apply(padded, self.window, self.config.hop_length)  # type: ignore[no-untyped-call]
@@ -233,7 +233,7 @@ class _GraphLogMel(LogMel):
 
 
 class _STFT(torch.autograd.Function):
-    """(1, samples) -> real and imaginary parts (1, W, 1 + n_fft // 2, 2), as ONNX lays them out."""
+    """(1, samples) -> real and imaginary parts (1, W, 1 + n_fft // 2, 2), in ONNX's layout."""
 
     @staticmethod
     def forward(_: Any, padded: Tensor, window: Tensor, hop_length: int) -> Tensor:
@@ -252,14 +252,15 @@ class _STFT(torch.autograd.Function):
 def _trace(
     module: nn.Module, example: Tensor, takes: str, gives: str, varying: dict[int, str]
 ) -> "ModelProto":
-    """The graph of a module: the names of its input and output, and of the input's axes of any length."""
+    """The graph of a module; `varying` names the axes of the input that may have any length."""
     import onnx
 
     buffer = io.BytesIO()
     try:
         with warnings.catch_warnings():
-            # It warns of checks of shapes, which a graph has no use for, and that it is torch's older
-            # exporter, which is wanted: it makes a recurrent layer one operator, and needs no other package.
+            # Two kinds of warnings do not matter here: those about shape checks, and the one that this is
+            # torch's older exporter. We want that one: it exports a recurrent layer as a single operator,
+            # and it needs no other package.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module.eval(),
@@ -274,7 +275,7 @@ def _trace(
     except RuntimeError as error:
         raise SingeridError(
             f"this network cannot be exported ({str(error).splitlines()[0]}); "
-            "build it of operators that ONNX has, or export a run of another model"
+            "build it from operators that ONNX has, or export a run of another model"
         ) from error
     return onnx.load_from_string(buffer.getvalue())
 
@@ -287,13 +288,13 @@ def _describe(graph: "ModelProto", **metadata: str) -> None:
 
 
 def _difference(content: bytes, model: nn.Module, spec: InputSpec) -> float:
-    """Largest difference of ONNX Runtime's probabilities from torch's, on two clips and a half of noise."""
+    """Largest difference between probabilities of ONNX Runtime and of torch, on 2.5 clips of noise."""
     import onnxruntime
 
     samples = 5 * spec.window_frames * spec.features.hop_length // 2
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, samples), dtype=np.float32)
     options = onnxruntime.SessionOptions()
-    # It would bind a thread to every processor, and complain of those that this process may not use.
+    # By default it binds a thread to every processor and prints errors for those this process may not use.
     options.intra_op_num_threads = usable_processors()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (found,) = session.run(["probabilities"], {"waveform": noise})

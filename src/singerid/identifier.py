@@ -1,6 +1,6 @@
-"""Who is singing in a file: a listener cuts it into windows, scores are given for each, and one decides.
+"""Who is singing in a file: a listener cuts it into windows, a scorer scores each window, a decision follows.
 
-Memory does not grow with the length of a file beyond one number per singer and window.
+The only memory that grows with the length of a file is one number per singer and window.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.files import AudioError, one_warning
 from singerid.text import printable
 
-# (what the sound is called, what was said of it, what is wrong with its file) -> the answer
+# (name of the sound, scores of its windows, warning about its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]
 
 
@@ -37,14 +37,13 @@ class Identifier:
 
     Attributes:
         listener: cuts sound into windows.
-        scorer: says of each window how much each singer is heard.
-        decide: makes an answer of it.
-        notice: what its user should know; "" if nothing.
-        voices: hears where somebody sings, in sound of which no vocals are taken out; None: nothing does.
-        all_clips: all that sounds is taken to be sung and votes, as in the paper; else windows in which
-            nobody is heard to sing do not.
-        library: of known singers, whose decisions these are; None: a network names one of its classes.
-        prior: of a library: the share of songs by its singers that is expected; None: half.
+        scorer: scores every singer in each window.
+        decide: makes the answer from the scores.
+        notice: what the user should know; "" if nothing.
+        voices: finds the windows with a singing voice, for sound without vocal separation; None: not checked.
+        all_clips: all windows vote, as in the paper; False: only windows in which somebody sings vote.
+        library: the library of known singers that decides; None: a network names one of its classes.
+        prior: for a library: expected share of songs that are by its singers; None: half.
     """
 
     listener: Listener
@@ -70,34 +69,34 @@ class Identifier:
         all_clips: bool = False,
         prior: float | None = None,
     ) -> "Identifier":
-        """An identifier with a library of known singers, the network of a run, or one that others trained.
+        """An identifier with a library of known singers, the network of a run, or a pretrained network.
 
         Args:
-            run: the library's or the run's folder; where there is none, the name of a pretrained network.
+            run: folder of a library or a run; if there is no such folder, the name of a pretrained network.
             device: where to compute.
-            state: which of the kept states.
-            audio: what to listen to; None: to what the run learned on.
-            separator: what takes the vocals out; None: what the run learned on.
-            weights: of the separator, see `open_separator`; None: the published ones.
-            pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
-            all_clips: whether clips vote in which nobody sings, as in the paper and in `evaluate`.
-            prior: of a library: the share of songs by its singers that is expected; None: half.
+            state: which of the kept states to use.
+            audio: what to listen to; None: what the run was trained on.
+            separator: the separator that extracts the vocals; None: the one that the run was trained with.
+            weights: weights of the separator, see `open_separator`; None: the published ones.
+            pretrained_weights: weights of the pretrained network, see `load_pretrained`; None: fetched on
+                first use.
+            all_clips: let clips without singing vote too, as in the paper and in `evaluate`.
+            prior: for a library: expected share of songs that are by its singers; None: half.
 
         Raises:
             SingeridError: the run or its state is missing, damaged or of another version, there is no
-                such pretrained network or it cannot be fetched, or it is not known how to take the
-                vocals out.
+                such pretrained network or it cannot be fetched, or it is unknown how to extract the vocals.
         """
         device = torch.device(device)
         if is_library(Path(run)):
             if all_clips or audio or separator or pretrained_weights:
                 raise SingeridError(
-                    f"{printable(run)}: is a library, which hears as it did when it was made; leave out "
-                    "--all-clips, --audio, --separator and --pretrained-weights"
+                    f"{printable(run)}: is a library, which listens as it did when it was made; leave out "
+                    "`all_clips`, `audio`, `separator` and `pretrained_weights`"
                 )
             return cls._of_library(Library.open(run, device=device, weights=weights), prior)
         if prior is not None:
-            raise SingeridError(f"{printable(run)}: is no library; leave out --prior")
+            raise SingeridError(f"{printable(run)}: is not a library; leave out `prior`")
         network = open_trained(run, device, state, pretrained_weights)
         listener = open_listener(
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights
@@ -119,12 +118,12 @@ class Identifier:
     def identify(self, sound: Sound, name: str | None = None) -> Result:
         """Name the singer of one file of any format and length, or of samples in memory.
 
-        Where nobody is heard to sing, nobody is named. A sound shorter than a window is judged by what
-        there is of it, and marked `short`.
+        If nobody sings, nobody is named. A sound shorter than a window is judged as it is, and the result is
+        marked `short`.
 
         Args:
-            sound: a file; mono samples at `listener.sample_rate`; or how to read them.
-            name: what the result calls it; None: the file's path.
+            sound: a file; mono samples at `listener.sample_rate`; or a function that yields such samples.
+            name: the `path` of the result; None: the file's path.
 
         Raises:
             AudioError: the file cannot be decoded or separated, or the sound is too short for the network.
@@ -142,14 +141,14 @@ class Identifier:
 def identify_files(
     identifier: Identifier, files: Iterable[Path], *, timeline: bool = True
 ) -> Iterator[Result | Failure]:
-    """The result of each file in turn; a file that cannot be used is a `Failure` and stops nothing.
+    """The result of each file in turn; a file that cannot be used gives a `Failure`, and the others go on.
 
-    While the network hears a file, the next one is being decoded, except where vocals are taken out.
+    While the network processes a file, the next one is being decoded, except if vocals are extracted.
 
     Args:
         identifier: names the singers.
         files: what to listen to.
-        timeline: say when who sings; else timelines are empty.
+        timeline: give timelines, which say who sings when; else they are empty.
     """
     for outcome in _outcomes(identifier, files):
         yield outcome if timeline or isinstance(outcome, Failure) else replace(outcome, timeline=())

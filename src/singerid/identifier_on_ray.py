@@ -1,8 +1,8 @@
-"""Asking who sings in files on a Ray cluster: each worker opens the library, or the network, once.
+"""Identifying the singers of files on a Ray cluster: each worker opens the library, or the network, once.
 
-A library goes to the workers as it is when the command starts; a run's folder has to be seen by all machines.
-Answers are kept in Parquet files, with the vectors that they were made of (`library.heard_rows`), and are not
-made twice while neither the file nor the library has changed.
+A library is sent to the workers as it is when the command starts; a run's folder must be visible to all
+machines. Answers are kept in Parquet files, together with the vectors that they were made from
+(`library.heard_rows`). They are reused until the file or the library changes.
 """
 
 import hashlib
@@ -37,15 +37,15 @@ from singerid.text import printable
 
 @dataclass(frozen=True)
 class Question:
-    """What `Identifier.load` is asked for; see there.
+    """The arguments of `Identifier.load`; see there.
 
     Attributes:
-        run: the library's or the run's folder, or the name of a pretrained network.
-        audio: what is listened to.
-        separator: what takes the vocals out.
-        pretrained_weights: of a pretrained network.
-        all_clips: whether clips vote in which nobody sings.
-        prior: of a library: the share of songs by its singers that is expected.
+        run: folder of a library or a run, or the name of a pretrained network.
+        audio: what to listen to.
+        separator: the separator that extracts the vocals.
+        pretrained_weights: weights of a pretrained network.
+        all_clips: let clips without singing vote too.
+        prior: for a library: expected share of songs that are by its singers.
     """
 
     run: Path
@@ -56,7 +56,7 @@ class Question:
     prior: float | None = None
 
     def load(self, device: str, weights: Path | None, library: Path | None = None) -> Identifier:
-        """The identifier; `library`: where a copy of the library is."""
+        """The identifier; `library` is the folder of a copy of the library, if there is one."""
         return Identifier.load(
             library or self.run,
             choose_device(device),
@@ -71,16 +71,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Asking:
-    """Opens in a worker what is asked.
+    """Opens the library or the network in a worker.
 
     Attributes:
-        question: what is asked, with whole paths.
-        library: the library's file as it was at the start; None: a network is asked.
+        question: what to open, with absolute paths.
+        library: content of the library's file when the command started; None: a network answers.
         folder: where answers are kept.
-        device: where workers compute.
-        weights: of the separator; None: the published ones.
-        identity: of the network, as this machine has it.
-        hears_voices: whether a network beside it hears there when somebody sings.
+        device: where the workers compute.
+        weights: weights of the separator; None: the published ones.
+        identity: identity of the network on the machine that asks.
+        hears_voices: whether another network finds the windows in which somebody sings.
     """
 
     question: Question
@@ -92,20 +92,20 @@ class Asking:
     hears_voices: bool
 
     def __call__(self) -> "Answering":
-        """Open it.
+        """Open the identifier in a worker.
 
         Raises:
-            SingeridError: it cannot be opened there, or is another than this machine's.
+            SingeridError: it cannot be opened, or it differs from the one on the machine that asks.
         """
         run, library = printable(self.question.run), self.library
         if library is None:
             identifier = self.question.load(self.device, self.weights)
             if identity_of(identifier) != self.identity:
-                raise SingeridError(f"{run}: is another network there than here; put the same on both")
+                raise SingeridError(f"{run}: is another network there than here; put the same one on both")
             if self.hears_voices and identifier.voices is None:
                 raise SingeridError(f"{run}: {identifier.notice}")
             return Answering(identifier, self.folder)
-        # Voices are in it: where the system allows that, nobody finds the copy while it is open.
+        # The library holds voiceprints: where the system allows it, the copy is deleted while it is open.
         copy = tempfile.TemporaryDirectory(prefix="singerid-", ignore_cleanup_errors=True)
         folder = Path(copy.name)
         with writing(folder):
@@ -114,9 +114,9 @@ class Asking:
             identifier = self.question.load(self.device, self.weights, folder)
         except SingeridError as error:
             raise SingeridError(
-                f"cannot hear as {run} does ({error}); put the weights of the machine that asks there, too"
+                f"cannot listen as {run} does ({error}); put the weights of the machine that asks there, too"
             ) from error
-        identity_of(identifier)  # reads all of it
+        identity_of(identifier)  # reads the whole library into memory
         if os.name == "posix":
             copy.cleanup()
         return Answering(identifier, self.folder, copy)
@@ -124,14 +124,14 @@ class Asking:
 
 @dataclass(frozen=True)
 class Answering:
-    """What a worker does: answers for a file, and keeps what a load gave."""
+    """The work of a worker: it answers for each file, and writes the answers of each load."""
 
     identifier: Identifier
     folder: HeardFolder
     copy: "tempfile.TemporaryDirectory[str] | None" = None
 
     def __call__(self, asked: Asked) -> HeardRow:
-        """The answer for a file; one that cannot be used is a row with its reason."""
+        """The row with the answer for a file, or with the reason why the file cannot be used."""
         row = marked(asked.path)
         if row.reason:
             return row
@@ -157,13 +157,13 @@ class Answering:
         return with_voice(found, heard, warning), result
 
     def end(self, done: Sequence[tuple[Asked, HeardRow | WorkerDied]]) -> int:
-        """Keep the rows of a load; gives their number."""
+        """Write the rows of a load; returns their number."""
         self.folder.write(rows_of(done))
         return len(done)
 
 
 def identity_of(identifier: Identifier) -> str:
-    """Which library or network it is: the same on all machines, or their answers differ."""
+    """The identity of the library or network; it must be equal on all machines, or their answers differ."""
     if identifier.library is not None:
         return identifier.library.state
     network = identifier.scorer
@@ -179,15 +179,15 @@ def answers_elsewhere(
     timeline: bool = True,
     step: OnStep = lambda: None,
 ) -> Iterator[Result | Failure]:
-    """The answer for each file in turn, as `identify_files` gives it, made on a cluster.
+    """The answer for each file in turn, as from `identify_files`, made on a cluster.
 
     Args:
-        identifier: what the question opens on this machine.
-        question: what is asked.
+        identifier: the identifier that the question opens on this machine.
+        question: what the workers open.
         files: what to listen to.
         elsewhere: the cluster, and where answers are kept.
-        timeline: say when who sings; else timelines are empty.
-        step: is called for each file that is done.
+        timeline: give timelines, which say who sings when; else they are empty.
+        step: called after each file.
 
     Raises:
         SingeridError: as `library.on_ray.hear`.
@@ -213,7 +213,7 @@ def answers_elsewhere(
 
 
 def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) -> Asking:
-    """What workers open, for this identifier."""
+    """The object that opens this identifier in the workers."""
     identity, library = identity_of(identifier), identifier.library
     if library is None:
         spec = identifier.listener.spec
@@ -240,7 +240,7 @@ def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) ->
 
 
 def _answers(heard: Heard, asked: Iterable[str]) -> dict[str, HeardRow | str]:
-    """Of each file that was asked about its row, as the file is now, or why it has none, by the path."""
+    """By path: the row of each file in its current version, or the reason why there is none."""
     now = {clean(path): marked(path) for path in asked}
     found: dict[str, HeardRow | str] = {}
     for row in heard.rows():

@@ -1,7 +1,7 @@
-"""What goes by name: models, encoders, separators, trackers, data sets, output formats.
+"""Registries of entries by name: models, encoders, separators, trackers, data sets, output formats.
 
-A new entry is one file and one line. The line may be "package.module:name": such an entry is imported when
-it is asked for, so that listing names costs nothing.
+A new entry takes one file and one line in its registry. An entry given as "package.module:name" is imported
+only when it is used, so that listing the names is fast.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,16 @@ T = TypeVar("T")
 
 
 class UnknownNameError(SingeridError):
-    """A name that a registry does not know; the message lists the nearest ones."""
+    """A name that a registry does not have; the message lists similar names."""
 
 
 class Registry(Generic[T]):
     """Entries by name, in the order in which they were registered.
 
     Args:
-        what: what an entry is, in the singular: "model".
-        entries: names and entries, or where an entry is defined: "package.module:name".
-        remedy: what else can be done about an unknown name; ends the error.
+        what: the kind of entry, in the singular, for example "model".
+        entries: name -> entry, or "package.module:name" where the entry is defined.
+        remedy: what else a user can do about an unknown name; the last part of the error.
 
     >>> shapes = Registry("shape", {"circle": 1, "square": 4})
     >>> shapes["circle"], list(shapes)
@@ -41,7 +41,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T | str] = dict(entries)
 
     def __getitem__(self, name: str) -> T:
-        """The entry of a name; raises UnknownNameError."""
+        """The entry with this name; raises UnknownNameError."""
         self.require(name)
         entry = self._entries[name]
         if isinstance(entry, str):
@@ -60,7 +60,7 @@ class Registry(Generic[T]):
         return len(self._entries)
 
     def require(self, name: str) -> None:
-        """Raise UnknownNameError unless the name is known; no entry is imported for it."""
+        """Raise UnknownNameError unless the name is known; imports no entry."""
         if name not in self._entries:
             remedy = f"; {self._remedy}" if self._remedy else ""
             raise UnknownNameError(
@@ -68,18 +68,18 @@ class Registry(Generic[T]):
             )
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Names and entries; all entries are imported for it."""
+        """Names and entries; imports all entries."""
         return ((name, self[name]) for name in self)
 
     def register(self, name: str, entry: T) -> None:
-        """Make an entry known by a name; raises ValueError where the name is taken."""
+        """Add an entry under a name; raises ValueError if the name is taken."""
         if name in self._entries:
             raise ValueError(f"a {self.what} named {name!r} exists already; choose another name")
         self._entries[name] = entry
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Within, entries may be registered; afterwards the registry is as before."""
+        """Context at whose end the registry is restored: entries added inside it are removed."""
         before = dict(self._entries)
         try:
             yield

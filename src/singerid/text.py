@@ -1,4 +1,4 @@
-"""Text for people: names on one line, near names, numbers, times, and what an output can carry."""
+"""Text for people: names on one line, similar names, numbers, times, and characters an output lacks."""
 
 import codecs
 import difflib
@@ -8,17 +8,17 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePath
 
-# Control characters, line and paragraph separators, and lone surrogates (bytes that are no UTF-8).
+# Control characters, line and paragraph separators, and lone surrogates (bytes that are not UTF-8).
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def printable(name: str | PurePath) -> str:
-    """`name` on one line and fit for any UTF-8 output: what is neither is written as an escape."""
+    """`name` on one line, printable in UTF-8: line breaks, control characters and surrogates are escaped."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
 
 
 def in_utf8(text: str) -> str:
-    r"""A text that UTF-8 can carry: lone surrogates are written as escapes, which JSON reads as such.
+    r"""`text` with lone surrogates written as escapes, so that UTF-8 can encode it; JSON reads the escapes.
 
     >>> print(in_utf8("caf\udce9"))
     caf\udce9
@@ -27,7 +27,7 @@ def in_utf8(text: str) -> str:
 
 
 def shell_word(path: str | PurePath) -> str:
-    """A path as it is typed on a command line: quoted where it must be, and no option where it begins so.
+    """A path as typed on a command line: quoted if needed, and with "./" if it would look like an option.
 
     >>> print("singerid evaluate", shell_word("my run (1)"))
     singerid evaluate 'my run (1)'
@@ -41,24 +41,24 @@ def shell_word(path: str | PurePath) -> str:
         return list2cmdline([text])
     if printable(text) == text:
         return shlex.quote(text)
-    # The quotes of bash and zsh that know escapes; bytes that are no UTF-8 are read as lone surrogates.
+    # The $'...' quotes of bash and zsh allow escapes. Lone surrogates stand for bytes that are not UTF-8.
     escaped = text.replace("\\", r"\\").replace("'", r"\'")
     return "$'" + _UNPRINTABLE.sub(lambda found: _bytes_escaped(found[0]), escaped) + "'"
 
 
 def bytes_of(character: str) -> bytes:
-    """The bytes of a character in UTF-8; a lone surrogate of PEP 383 is the byte that it stands for."""
+    """A character's bytes in UTF-8; for a lone surrogate of PEP 383, the byte that it stands for."""
     is_byte = "\udc80" <= character <= "\udcff"
     return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
 
 
 def _bytes_escaped(character: str) -> str:
-    # Three octal digits: hexadecimal ones would go on into what follows.
+    # Three octal digits: a hexadecimal escape could swallow the characters after it.
     return "".join(f"\\{byte:03o}" for byte in bytes_of(character))
 
 
 PLAIN = "singerid-plain"
-"""Name of how output is written whose encoding cannot carry it: in plain characters, else in escapes."""
+"""Name of the error handler that replaces characters the encoding lacks by plain ones, or else by escapes."""
 
 _PLAIN = {"█": "#", "·": ".", "✓": "+", "…": "~", "\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " "}
 
@@ -78,7 +78,7 @@ codecs.register_error(PLAIN, _in_plain_characters)
 
 
 def carried(text: str, encoding: str) -> str:
-    r"""A text as an output of this encoding shows it.
+    r"""A text as an output with this encoding shows it.
 
     >>> carried("Beyoncé █", "ascii")
     'Beyonc\\xe9 #'
@@ -87,13 +87,13 @@ def carried(text: str, encoding: str) -> str:
 
 
 def near_names(name: str, known: Iterable[str]) -> str:
-    """Known names that resemble `name`, comma-separated, the most alike first; all of them if none does."""
+    """Known names similar to `name`, comma-separated, the most similar first; all known names if none is."""
     known = sorted(known)
     return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known)
 
 
 def names_text(names: Iterable[str], most: int = 5) -> str:
-    """Names on one line, of many the first few: "a, b, c and 7 more".
+    """Names on one line; if there are many, the first few: "a, b, c and 7 more".
 
     >>> names_text("abcdefgh", most=3)
     'a, b, c and 5 more'
@@ -104,7 +104,7 @@ def names_text(names: Iterable[str], most: int = 5) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things, in singular where it is one.
+    """A number with its noun, in the singular or plural.
 
     >>> counted(1, "track"), counted(1234, "track")
     ('1 track', '1,234 tracks')
@@ -120,12 +120,12 @@ def clock(seconds: float) -> str:
 
 
 def interval_text(value: float, low: float, high: float) -> str:
-    """A value with its interval: .83 (.71-.92)."""
+    """A value with its interval, for example ".83 (.71-.92)"."""
     return f"{decimal_text(value)} ({decimal_text(low)}-{decimal_text(high)})"
 
 
 def decimal_text(value: float) -> str:
-    """A share between 0 and 1 with two decimals: .83, 1.00."""
+    """A share between 0 and 1 with two decimals: ".83", "1.00"."""
     return f"{value:.2f}".removeprefix("0") if value < 0.995 else f"{value:.2f}"
 
 

@@ -91,7 +91,7 @@ def test_scores_come_with_intervals_and_go_with_their_weights(run, evaluation):
     torch.nn.init.zeros_(other.output.bias)
     save_model(other, run.state_path())
     run = Run.open(run.path)
-    assert "Not evaluated with the weights that it has now" in card(run)
+    assert "Not evaluated with its current weights" in card(run)
     record_evaluation(
         run, replace(evaluation, audio="vocals")
     )  # what was scored before is of other weights: it goes

@@ -32,7 +32,7 @@ def test_every_format_has_the_same_bytes_for_the_same_data(ending, magic, tmp_pa
 
 def test_other_endings_are_refused(tmp_path):
     for name in ("curves", "curves.jpg", "curves.svg.txt"):
-        with pytest.raises(SingeridError, match="end its name so"):
+        with pytest.raises(SingeridError, match="give it such an ending"):
             save_figure(draw_curves([]), tmp_path / name)
 
 

@@ -1,6 +1,6 @@
-"""The demo: from nothing to singers who are named or called unknown, on a page that shows it, in minutes.
+"""The demo: in minutes, it enrolls singers, identifies songs, and writes a page that shows the results.
 
-It runs on songs that it makes itself (`run_demo`), or on somebody's own music (`run_on_music`).
+It runs on songs that it makes itself (`run_demo`), or on the user's own music (`run_on_music`).
 """
 
 from singerid.demo.config import DemoConfig

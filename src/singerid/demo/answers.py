@@ -1,4 +1,4 @@
-"""What a library is asked, what it says, and whether that is right."""
+"""Questions to a library, its answers, and whether they are right."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ class Question:
     Attributes:
         path: the file.
         title: what the page calls it.
-        kind: an enrolled singer sings, or somebody else, or nobody.
-        singer: who sings; "": nobody.
+        kind: who sings: "enrolled", an enrolled singer; "stranger", another person; "band", nobody.
+        singer: name of the singer; "" if nobody sings.
     """
 
     path: Path
@@ -33,31 +33,31 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a library says of a song."""
+    """A library's answer for one song."""
 
     question: Question
     result: Result
 
     @property
     def is_named_right(self) -> bool:
-        """Whether it names the singer."""
+        """Whether the answer names the right singer."""
         named = self.result.singer
         return named is not None and folded_name(named) == folded_name(self.question.singer)
 
     @property
     def is_guessed_right(self) -> bool:
-        """Whether it leaves open who sings, and finds the singer likeliest."""
+        """Whether the answer is "ambiguous" and its most likely singer is right."""
         first = self.result.candidates[0].singer if self.result.candidates else ""
         return self.result.decision == "ambiguous" and folded_name(first) == folded_name(self.question.singer)
 
     @property
     def text(self) -> str:
-        """The answer in a word: a name, or why there is none."""
+        """The answer as a text: a name, or the decision if nobody is named."""
         return printable(self.result.singer or self.result.decision.replace("_", " "))
 
     @property
     def verdict(self) -> tuple[Mark, str]:
-        """Whether it is right, and that in words."""
+        """Whether the answer is right, as a mark and in words."""
         decision, singer = self.result.decision, printable(self.question.singer)
         if self.question.kind == "enrolled":
             if decision == "known":
@@ -79,16 +79,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Counts:
-    """Answers to questions of one kind, counted.
+    """Counts of the answers to questions of one kind.
 
     Attributes:
-        songs: all of them.
-        right: the singer is named.
-        wrong: somebody else is named.
-        ambiguous: it is left open.
-        guessed: of those, the singer is found likeliest.
-        unknown: it is said to be nobody known.
-        no_voice: nobody is heard to sing.
+        songs: all songs of the kind.
+        right: answers that name the right singer.
+        wrong: answers that name somebody else.
+        ambiguous: answers that leave open who sings.
+        guessed: ambiguous answers whose most likely singer is right.
+        unknown: answers that say that nobody known sings.
+        no_voice: answers that say that nobody sings.
     """
 
     songs: int
@@ -101,7 +101,7 @@ class Counts:
 
 
 def count(answers: Iterable[Answer], kind: Kind) -> Counts:
-    """Count the answers to questions of a kind."""
+    """Count the answers to questions of one kind."""
     own = [answer for answer in answers if answer.question.kind == kind]
     decisions = Counter(answer.result.decision for answer in own)
     right = sum(answer.is_named_right for answer in own)
@@ -117,7 +117,7 @@ def count(answers: Iterable[Answer], kind: Kind) -> Counts:
 
 
 def in_words(answers: Iterable[Answer]) -> str:
-    """The counts of all kinds in one line."""
+    """The counts of all kinds as one line of text."""
     answers = tuple(answers)
     ours, strangers, bands = (count(answers, kind) for kind in ("enrolled", "stranger", "band"))
     told = []

@@ -1,4 +1,4 @@
-"""Libraries of the demo: singers are enrolled, the library is calibrated, and it is asked."""
+"""The demo's libraries: enroll singers, calibrate the library, and identify songs with it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ OnAnswer = Callable[[Answer], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a library was made of and what it said.
+    """A library's content and its answers.
 
     Attributes:
-        folder: of the library.
-        singers: how many it knows.
-        recordings: by how many recordings.
-        answers: to the questions that could be heard.
+        folder: folder of the library.
+        singers: number of singers it knows.
+        recordings: number of recordings that they were enrolled with.
+        answers: answers to the questions whose files could be read.
         failures: files that could not be used.
-        worth: what its calibration says, in plain words; why there is none where there is none.
-        is_promised: whether what is enrolled is enough for the promise that hardly any stranger is named.
+        worth: the calibration's result in plain sentences, or why the library is not calibrated.
+        is_promised: whether the recordings suffice to promise that hardly any stranger is named.
     """
 
     folder: Path
@@ -52,17 +52,19 @@ def ask_library(
     show_progress: bool = False,
     on_answer: OnAnswer = lambda _: None,
 ) -> Asked:
-    """Make a library, calibrate it on what was enrolled, and ask it. What it knows is not heard again.
+    """Make a library, calibrate it on its own recordings, and identify songs with it.
+
+    Recordings that are enrolled already are not processed again.
 
     Args:
-        folder: of the library.
-        entrants: whom it is to know.
-        questions: songs that are not among those.
+        folder: folder of the library.
+        entrants: recordings to enroll.
+        questions: songs to identify, none of them enrolled.
         device: where networks compute.
-        audio: what it listens to; None: the default.
-        separator: takes the vocals out, where they are heard.
-        show_progress: draw bars.
-        on_answer: is called with each answer as it comes.
+        audio: what the library listens to; None: the default.
+        separator: the separator that extracts the vocals, if the library listens to them.
+        show_progress: draw progress bars.
+        on_answer: called with each answer as it comes.
 
     Raises:
         SingeridError: no network can be opened, or the folder holds another library.
@@ -78,8 +80,8 @@ def ask_library(
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             elif outcome.said:
-                # Known by its sound, not by its voice: the same recording on two albums, say.
-                failures.append(Failure(outcome.path, "is enrolled too, from another place; not asked about"))
+                # Recognised as an enrolled recording, not by its voice: for example a song on two albums.
+                failures.append(Failure(outcome.path, "the same recording is enrolled; not asked about"))
             else:
                 answers.append(Answer(question, outcome))
                 on_answer(answers[-1])
@@ -96,7 +98,7 @@ def ask_library(
 
 
 def _calibrated(library: Library) -> tuple[str, ...]:
-    """Calibrate, where that was not done for what is enrolled; gives what that is worth in words."""
+    """Calibrate the library unless its calibration is up to date; returns the result in sentences."""
     has = library.calibration
     if has is None or any(has.drift(library.core.contents)):
         try:

@@ -1,4 +1,4 @@
-"""How large the demo is, and how long it trains."""
+"""Settings of the demo: its size, and how long it trains."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,18 @@ from singerid.config import CorpusConfig, TrainingConfig
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Settings that learn in minutes. Batch norm's statistics follow faster than in 300 epochs.
+    """Settings with which networks learn in minutes.
+
+    The batch norm statistics adapt faster than in the paper's 300 epochs.
 
     Attributes:
-        corpus: the songs that are made.
-        strangers: singers of it who are not enrolled.
-        enrolled_songs: of each album by which a singer is enrolled.
-        separator: takes the vocals out of the mixtures.
-        width: of the networks.
-        batch_norm_momentum: of the networks.
-        training: how they learn.
+        corpus: the synthetic corpus.
+        strangers: number of its singers who are not enrolled.
+        enrolled_songs: number of songs enrolled from each training album.
+        separator: the separator that extracts the vocals from the mixtures.
+        width: width of the networks.
+        batch_norm_momentum: batch norm momentum of the networks.
+        training: training settings of the networks.
     """
 
     corpus: CorpusConfig = field(default_factory=lambda: CorpusConfig(songs=3))

@@ -1,4 +1,4 @@
-"""The demo on somebody's own music: an album of each singer is hidden, the rest enrolled, and it is asked."""
+"""The demo on the user's own music: it hides an album of each singer, enrolls the rest, and asks about it."""
 
 import hashlib
 from collections import defaultdict
@@ -21,7 +21,7 @@ from singerid.system.files import atomic_write
 from singerid.text import counted, printable, shell_word
 
 OnLine = Callable[[str], None]
-_ENOUGH = 3  # singers who are known before others may be strangers
+_ENOUGH = 3  # with at least so many enrolled singers, others can serve as strangers
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class HiddenAlbums:
     """Which tracks are enrolled, and which are asked about.
 
     Attributes:
-        enrolled: tracks that make singers known.
-        hidden: tracks of an album of each singer with several.
+        enrolled: tracks to enroll.
+        hidden: one album's tracks of each singer with several albums.
         strangers: tracks of singers who are not enrolled.
     """
 
@@ -40,13 +40,16 @@ class HiddenAlbums:
 
     @property
     def digest(self) -> str:
-        """Another one for every other choice: what a library must not know is never in it."""
+        """A digest of the choice; a library of another choice could know the hidden songs."""
         content = "\0".join(f"{track.path}\0{track.singer}\0{track.album}" for track in self.enrolled)
         return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def hide_albums(tracks: Sequence[Track]) -> HiddenAlbums:
-    """Hide the last album of each singer with several; of one album are strangers, or enrolled where few are.
+    """Hide the last album of each singer with several albums.
+
+    Singers with one album are strangers if at least three singers have several albums; else they are
+    enrolled.
 
     Raises:
         SingeridError: no singer has two albums.
@@ -82,17 +85,17 @@ def run_on_music(
     on_line: OnLine = lambda _: None,
     on_failure: OnFailure | None = None,
 ) -> tuple[Path, tuple[Failure, ...]]:
-    """Hide an album of each singer, enroll the rest, ask about what is hidden. The music stays as it is.
+    """Hide an album of each singer, enroll the rest, ask about the hidden songs. The music is not changed.
 
-    Interrupted and called again it goes on where it stopped.
+    If it is interrupted and called again, it continues where it stopped.
 
     Args:
         music: a folder, laid out SINGER/ALBUM/TRACK.
         out: folder for the library and the page.
         device: where networks run.
         show_progress: draw progress bars on standard error.
-        on_line: is called with each line of what was found, as it is found.
-        on_failure: is called with what `scan_tree` passes on; None: that is raised.
+        on_line: called with each line of the results, as soon as it is known.
+        on_failure: called with each failure of `scan_tree`; None: the first one is raised.
 
     Returns:
         The page, `out`/music.html, and the files that could not be used.
@@ -103,12 +106,12 @@ def run_on_music(
     if out.resolve().is_relative_to(music.resolve()):
         raise SingeridError(
             f"{printable(out)}: lies in {printable(music)}, where the demo writes nothing; give another "
-            "folder with --out"
+            "folder with `out`"
         )
     plan = hide_albums(scan_tree(music, on_failure))
     folder = out / f"library-{plan.digest}"
     on_line(
-        f"{counted(len({t.singer for t in plan.enrolled}), 'singer')} enrolled by "
+        f"{counted(len({t.singer for t in plan.enrolled}), 'singer')} enrolled with "
         f"{counted(len(plan.enrolled), 'song')}; asked about {counted(len(plan.hidden), 'song')} on hidden "
         f"albums and {counted(len(plan.strangers), 'song')} by strangers"
     )
@@ -122,7 +125,7 @@ def run_on_music(
         device,
         show_progress=show_progress,
     )
-    on_line(in_words(asked.answers) or "none of the songs could be heard")
+    on_line(in_words(asked.answers) or "none of the songs could be used")
     page = render_page(
         "demo_music.html.j2",
         music=printable(music),

@@ -1,4 +1,4 @@
-"""The trained part of the demo: networks that learn the same songs, and what they say of unheard albums."""
+"""The trained part of the demo: networks that are trained on the same songs and tested on other albums."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -50,7 +50,7 @@ WHAT = {
 
 @dataclass(frozen=True, eq=False)
 class _Outcome:
-    """One system on the test clips."""
+    """Results of one system on the test clips."""
 
     probabilities: NDArray[np.floating[Any]]  # (clips, singers)
     scores: LevelScores
@@ -61,7 +61,7 @@ def train_networks(
 ) -> dict[str, Run]:
     """Train the paper's network and, if `full`, its control.
 
-    On a CPU side by side with half the threads each, which is faster than in turn.
+    On a CPU they are trained at the same time with half the threads each, which is faster than in turn.
     """
     threads = torch.get_num_threads()
     names = (CONTROL, FGNL) if full else (FGNL,)
@@ -77,7 +77,7 @@ def train_networks(
     )
     for name, outcome in each_in_processes(work, names, workers):
         if isinstance(outcome, WorkerDied):
-            raise SingeridError(f"training {name} ended without a word; is there too little memory?")
+            raise SingeridError(f"the training of {name} died without a message; is there enough memory?")
     return {name: Run.open(runs / name) for name in names}
 
 
@@ -104,12 +104,12 @@ def _outcome(probabilities: NDArray[np.floating[Any]], part: Part) -> _Outcome:
 
 @dataclass(frozen=True)
 class NetworkPart:
-    """What a page tells of the networks.
+    """The part of the page about the networks.
 
     Attributes:
-        seconds: that the paper's network learned for.
-        findings: sentences.
-        values: for the template.
+        seconds: training time of the paper's network.
+        findings: the results in sentences.
+        values: values for the template.
     """
 
     seconds: float
@@ -120,14 +120,14 @@ class NetworkPart:
 def network_part(
     config: DemoConfig, corpus: Path, runs: dict[str, Run], device: torch.device, full: bool
 ) -> NetworkPart:
-    """Test the networks on the albums that they never heard.
+    """Test the networks on albums that they were not trained on.
 
     Args:
-        config: of the demo.
+        config: settings of the demo.
         corpus: folder of the songs.
-        runs: the networks by name.
-        device: where they run.
-        full: compare them with a classical system, too.
+        runs: runs of the networks by name.
+        device: where the networks run.
+        full: compare the networks with a classical system, too.
     """
     test = runs[FGNL].part("test")
     outcomes = {}
@@ -136,7 +136,7 @@ def network_part(
         outcomes[BASELINE] = _outcome(baseline_probabilities(learned, test), test)
     for name, run in runs.items():
         outcomes[name] = _outcome(run.predict(test, device), test)
-    # All its clips vote, as in the paper: nothing is fetched for it.
+    # All clips vote, as in the paper; so the network that finds voices need not be fetched.
     identifier = Identifier.load(runs[FGNL].path, device, all_clips=True)
     findings = _findings(outcomes, test)
     split = runs[FGNL].split
@@ -193,7 +193,7 @@ def _result_row(name: str, outcomes: dict[str, _Outcome], runs: dict[str, Run]) 
 
 
 def _findings(outcomes: dict[str, _Outcome], test: Part) -> list[str]:
-    """What the numbers say, each difference with what its interval allows to say."""
+    """The results in sentences; a difference that may be chance is called so."""
     chance = 1 / len(test.singers)
     fgnl = outcomes[FGNL].scores.track
     right = round(fgnl.accuracy * fgnl.count)
@@ -235,7 +235,7 @@ def _in_words(comparison: Comparison) -> str:
 
 
 def _worst_pair(confusion: Confusion) -> tuple[int, int, int] | None:
-    """Who was taken for whom most often, the first such pair, and how often; None: nobody ever was."""
+    """The most frequent confusion: true singer, named singer, count; None if there was no mistake."""
     mistakes = np.where(confusion.true != confusion.named, confusion.count, 0)
     if not mistakes.any():
         return None
@@ -268,7 +268,7 @@ def _song_row(identifier: Identifier, corpus: Path, track: StoredTrack) -> dict[
 
 
 def _song(identifier: Identifier, corpus: Path, test: Part) -> dict[str, Any]:
-    """The song that stands for the others: of median confidence, so neither the best nor the worst."""
+    """The song shown in detail: the one with median confidence, so neither the best nor the worst."""
     songs = _one_song_of_each(test.tracks)
     path = {track: corpus / "mixture" / track.path for track in songs}
     by_confidence = sorted(songs, key=lambda track: identifier.identify(path[track]).confidence)

@@ -1,4 +1,4 @@
-"""Sound on a page: MP3 in the page itself."""
+"""Sound for a page: MP3 that is embedded in the page."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ EXCERPT_SECONDS = 8.0
 
 
 def mp3(samples: NDArray[np.float32], sample_rate: int) -> str:
-    """Samples as the MP3 of a data URL."""
+    """Samples as MP3, encoded in Base64 for a data URL."""
     import soundfile
 
     buffer = io.BytesIO()
@@ -22,7 +22,7 @@ def mp3(samples: NDArray[np.float32], sample_rate: int) -> str:
 
 
 def excerpt(path: Path, seconds: float, sample_rate: int = 16_000) -> str:
-    """The middle of a file, as `mp3`.
+    """The middle `EXCERPT_SECONDS` of a file, as from `mp3`.
 
     Args:
         path: the file.

@@ -9,11 +9,11 @@ from singerid.demo.players import excerpt
 from singerid.identify.report import evidence_text
 from singerid.text import printable
 
-_PLAYERS = 60  # rows with sound: of 35 kB each a page stays small
+_PLAYERS = 60  # rows with sound: at 35 kB each the page stays small
 
 
 def song_rows(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """One row an answer; the first ones have a player."""
+    """One row per answer; the first rows have a player."""
     return [_row(answer, at < _PLAYERS) for at, answer in enumerate(answers)]
 
 
@@ -26,7 +26,7 @@ def _row(answer: Answer, has_player: bool) -> dict[str, Any]:
         "kind": answer.question.kind,
         "answer": answer.text,
         "sure": "" if result.probability is None else f"{result.probability:.0%}",
-        # Not the recording that is most alike: its path is long, and says little here.
+        # Without the most similar recording: its path is long and not helpful here.
         "evidence": evidence_text(replace(result, nearest=())),
         "mark": mark,
         "verdict": words,
@@ -35,7 +35,7 @@ def _row(answer: Answer, has_player: bool) -> dict[str, Any]:
 
 
 def count_row(name: str, what: str, answers: Sequence[Answer]) -> dict[str, Any]:
-    """One row a library: its answers, counted."""
+    """The row of one library: counts of its answers."""
     ours, strangers, bands = (count(answers, kind) for kind in ("enrolled", "stranger", "band"))
     return {
         "name": name,

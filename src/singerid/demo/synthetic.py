@@ -1,4 +1,4 @@
-"""The demo on songs that it makes: a library knows most of the singers, a network learns all."""
+"""The demo on synthetic songs: a library knows most of the singers, a network is trained on all of them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -32,14 +32,14 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Condition:
-    """A library of one sound of the corpus.
+    """A library for one of the corpus's sounds: mixture, separated vocals or true vocals.
 
     Attributes:
-        name: what the page calls it.
-        what: in a few words.
-        folder: of the library.
-        tree: which recordings of the corpus it is made of and asked about.
-        audio: what it listens to in them.
+        name: its name on the page.
+        what: a short description.
+        folder: folder of the library.
+        tree: the corpus's folder with the recordings that are enrolled and asked about.
+        audio: what the library listens to in them.
     """
 
     name: str
@@ -49,23 +49,23 @@ class _Condition:
     audio: AudioCondition = "mixture"
 
 
-_MIXTURE = _Condition("mixture", "voice and band as they are", "library", "mixture")
+_MIXTURE = _Condition("mixture", "voice and band together", "library", "mixture")
 _SEPARATED = _Condition(
-    "separated vocals", "taken out of the mixture by {}", "library-vocals", "mixture", "vocals"
+    "separated vocals", "extracted from the mixture by {}", "library-vocals", "mixture", "vocals"
 )
-_TRUE = _Condition("true vocals", "the voice alone, as it was made", "library-true-vocals", "vocals")
+_TRUE = _Condition("true vocals", "the voice alone, as synthesised", "library-true-vocals", "vocals")
 
 
 @dataclass(frozen=True)
 class _Cast:
-    """Who is enrolled, and what is asked.
+    """Which tracks are enrolled, and which are asked about.
 
     Attributes:
         strangers: singers who are not enrolled.
         twins: (stranger, enrolled singer) pairs that were made to be hard to tell apart.
-        learned: tracks of the enrolled singers that make them known.
-        asked: tracks of all singers on albums that nobody heard.
-        bands: of those, one of each singer, whose bands are asked about without the singer.
+        learned: tracks to enroll.
+        asked: tracks of all singers, from albums that are neither enrolled nor trained on.
+        bands: one of the `asked` tracks of each singer; its band is asked about without the voice.
     """
 
     strangers: tuple[str, ...]
@@ -92,16 +92,16 @@ def run_demo(
 ) -> Path:
     """Make a corpus; enroll, calibrate and ask libraries; train a network; write a self-contained page.
 
-    Interrupted and called again it goes on where it stopped.
+    If it is interrupted and called again, it continues where it stopped.
 
     Args:
-        out: folder for everything.
-        config: how large and how long.
+        out: folder for everything that the demo makes.
+        config: settings of the demo.
         device: where networks run.
-        workers: processes for making songs and features; by default one a core.
+        workers: processes for making songs and features; by default one per core.
         full: train the control, too, and compare both with a classical system.
         show_progress: draw progress bars on standard error.
-        on_line: is called with each line of what was found, as it is found.
+        on_line: called with each line of the results, as soon as it is known.
 
     Returns:
         The page, `out`/report.html.
@@ -138,7 +138,7 @@ def run_demo(
         counts=[
             count_row(
                 where.name,
-                f"{where.what.format(config.separator)}; enrolled by {found.recordings} of "
+                f"{where.what.format(config.separator)}; enrolled with {found.recordings} of "
                 f"{counted(len(cast.learned), 'song')}",
                 found.answers,
             )
@@ -159,11 +159,11 @@ def run_demo(
 
 
 def _cast(tracks: Sequence[Track], config: DemoConfig) -> _Cast:
-    """Strangers are the last singer and some before: of two among eight, one has an enrolled near twin."""
+    """Choose strangers and tracks. Of two strangers among eight singers, one has an enrolled near twin."""
     singers, count = singers_of(tracks), config.strangers
     away = {singers[len(singers) * at // count] for at in range(1, count)} | {singers[-1]}
     twins = {song.singer.name: song.singer.near_twin for song in draw_corpus(config.corpus).songs}
-    split = album_split(tracks, config.training.seed)  # that of the networks, too
+    split = album_split(tracks, config.training.seed)  # the same split as for the networks
     train, tested = set(split.train), set(split.test)
     albums: dict[tuple[str, str], list[Track]] = defaultdict(list)
     for track in tracks:
@@ -185,17 +185,17 @@ def _cast(tracks: Sequence[Track], config: DemoConfig) -> _Cast:
 def _libraries(
     out: Path, cast: _Cast, config: DemoConfig, device: torch.device, show_progress: bool, on_line: OnLine
 ) -> tuple[dict[_Condition, Asked], str]:
-    """The libraries' answers, and why there is none of separated vocals; "": there is one."""
+    """The libraries' answers, and the reason if there is no library of separated vocals, else ""."""
     on_line(
-        f"a library of {counted(len(cast.enrolled), 'singer')} by {counted(len(cast.learned), 'song')}, "
-        f"asked about {counted(len(cast.asked), 'song')} on albums that it never heard and "
-        f"{counted(len(cast.bands), 'band')} alone:"
+        f"a library of {counted(len(cast.enrolled), 'singer')}, enrolled with "
+        f"{counted(len(cast.learned), 'song')}; asked about {counted(len(cast.asked), 'song')} on other "
+        f"albums and {counted(len(cast.bands), 'band')} alone:"
     )
     no_vocals = _why_not(lambda: open_separator(config.separator, device=device))
     told: set[str] = set()
 
     def first_answers(answer: Answer) -> None:
-        """The first of each kind: there is something to see while the rest is heard."""
+        """Print the first answer of each kind, to show something while the rest is processed."""
         question = answer.question
         if question.kind not in told:
             told.add(question.kind)
@@ -217,7 +217,7 @@ def _libraries(
             show_progress=show_progress,
             on_answer=first_answers if where is _MIXTURE else lambda _: None,
         )
-        known_by = f"known by {asked[where].recordings} of {counted(len(cast.learned), 'song')}"
+        known_by = f"enrolled with {asked[where].recordings} of {counted(len(cast.learned), 'song')}"
         on_line(f"  {where.name} ({known_by}): {in_words(asked[where].answers)}")
     return asked, no_vocals
 
@@ -241,7 +241,7 @@ def _title(track: Track) -> str:
 
 
 def _findings(asked: dict[_Condition, Asked]) -> list[str]:
-    """What the counts say, plainly."""
+    """The counts in plain sentences."""
     if not asked:
         return []
     ours = {where: count(heard.answers, "enrolled") for where, heard in asked.items()}
@@ -258,14 +258,14 @@ def _findings(asked: dict[_Condition, Asked]) -> list[str]:
     )
     if not asked[_MIXTURE].is_promised:
         told.append(
-            "So few singers are not enough to promise that hardly any stranger is named. A name then needs a "
-            "very high score, and much is left open."
+            "With so few singers, the library cannot promise that hardly any stranger is named. So it names "
+            "a singer only at a very high score, and leaves many songs open."
         )
     return told
 
 
 def _why_not(attempt: Callable[[], object]) -> str:
-    """Why something cannot be opened, in one line; "": it can."""
+    """The error of an attempt to open something, in one line; "" if it succeeds."""
     try:
         attempt()
     except SingeridError as error:

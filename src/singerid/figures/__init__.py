@@ -1,4 +1,4 @@
-"""Pictures: matplotlib figures and how they are saved. Nothing here touches matplotlib's global state."""
+"""Pictures: matplotlib figures, and how they are saved. Matplotlib's global state is not changed."""
 
 from singerid.figures.attention import AttentionPicture, draw_attention
 from singerid.figures.audit import EstimateGroup, EstimateKind, EstimateRow, draw_estimates

@@ -1,4 +1,4 @@
-"""What the responses of an FGNL block attend to, over the spectrogram of a clip."""
+"""Figure: what the responses of an FGNL block attend to, drawn over the spectrogram of a clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from singerid.figures.style import label_hertz, shortened
 Array = NDArray[np.floating[Any]]
 COLUMNS = 4
 QUERY_COLOUR = "#0072B2"
-# From nothing to vermilion, so that the spectrogram shows where nobody looks.
+# From transparent to vermilion, so that the spectrogram stays visible where there is no attention.
 _HEAT = LinearSegmentedColormap.from_list("attention", [(0.84, 0.37, 0.0, alpha) for alpha in (0.0, 0.95)])
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionPicture:
-    """What `draw_attention` draws.
+    """Input of `draw_attention`.
 
     Attributes:
-        song: its name; with `place` above the picture.
-        place: from where it is looked, in words.
-        mel: (n_mels, frames) of the clip in dB.
+        song: name of the song; part of the title.
+        place: the query position in words; part of the title.
+        mel: (n_mels, frames) spectrogram of the clip in dB.
         frequencies: (n_mels,) centre of each band in Hz.
-        start_s: where the clip starts in the song, in seconds.
+        start_s: start of the clip in the song, in seconds.
         frame_seconds: duration of a frame.
-        query: row and column of the first layer's map from where it is looked.
-        layers: name, weights (M, H, W) with 1 for even attention, and (bands, frames) that one position
-            stands for, of each layer.
-        shares: (layers, M) how much of each response's attention falls on each layer, 0 to 1.
+        query: row and column of the query position X_i in the first layer's map.
+        layers: for each layer: its name, its weights (M, H, W), where 1 is even attention, and the
+            (bands, frames) of the spectrogram that one position covers.
+        shares: (layers, M) share of each response's attention that falls on each layer, 0 to 1.
         excitation: (clips, M) weight of each response in every clip of the song, or None.
         clip: number of the clip.
     """
@@ -53,10 +53,10 @@ class AttentionPicture:
 
 
 def draw_attention(picture: AttentionPicture) -> Figure:
-    """The clip, the excitation weights over the song, and a panel for each response and layer.
+    """A figure of the clip, the excitation weights over the song, and a panel per response and layer.
 
-    All panels share one colour scale. It is logarithmic and starts at even attention: what gets less
-    than its even share is not coloured.
+    All panels share one colour scale. It is logarithmic and starts at even attention: positions with less
+    than an even share are not coloured.
     """
     responses = len(picture.layers[0][1])
     columns = min(responses, COLUMNS)
@@ -125,13 +125,13 @@ def _spectrogram(axes: Axes, picture: AttentionPicture, colours: str, lighten: f
 
 
 def _frame(axes: Axes, picture: AttentionPicture) -> None:
-    """Show the whole clip, also where a map ends before it."""
+    """Set the axes' limits to the whole clip, even if a map ends earlier."""
     end = picture.start_s + picture.mel.shape[1] * picture.frame_seconds
     axes.set(xlim=(picture.start_s, end), ylim=(0, picture.mel.shape[0]))
 
 
 def _mark(axes: Axes, picture: AttentionPicture, colour: str) -> None:
-    """Frame what the position that looks stands for."""
+    """Draw a frame around the part of the spectrogram that the query position covers."""
     bands, frames = picture.layers[0][2]
     band, frame = picture.query
     width = frames * picture.frame_seconds
@@ -142,7 +142,7 @@ def _mark(axes: Axes, picture: AttentionPicture, colour: str) -> None:
 def _draw_excitation(axes: Axes, picture: AttentionPicture) -> None:
     if picture.excitation is None:
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "no excitation:\nall responses count alike", ha="center", va="center")
+        axes.text(0.5, 0.5, "no excitation:\nall responses have equal weight", ha="center", va="center")
         return
     clips, responses = picture.excitation.shape
     length = picture.mel.shape[1] * picture.frame_seconds

@@ -1,4 +1,4 @@
-"""Estimates with their intervals, in groups: what an audit found."""
+"""Figure: the results of an audit, as groups of estimates with their intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ _ROW_INCHES = 0.27
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """One line of `draw_estimates`.
+    """One row of `draw_estimates`.
 
     Attributes:
         label: what was measured.
-        value: the figure, 0 to 1.
-        low: lower end of its interval; None: it has none.
-        high: upper end.
-        kind: what it speaks of: the voice, the accompaniment, or both; gives the colour.
-        chance: ends of the interval that chance gives, drawn behind; None: nothing.
+        value: the estimate, 0 to 1.
+        low: lower end of its interval; None: there is no interval.
+        high: upper end of its interval.
+        kind: what it measures: the voice, the accompaniment, or both; sets the colour.
+        chance: lower and upper end of the chance level, drawn behind the row; None: not drawn.
     """
 
     label: str
@@ -38,7 +38,7 @@ class EstimateRow:
 
 @dataclass(frozen=True)
 class EstimateGroup:
-    """Rows under one title, and what their axis measures."""
+    """Rows under one title, and the label of their axis."""
 
     title: str
     measure: str
@@ -46,12 +46,12 @@ class EstimateGroup:
 
 
 def draw_estimates(groups: Sequence[EstimateGroup], title: str, caption: str) -> Figure:
-    """Groups of estimates one above the other: points, 95 % intervals, and chance in grey.
+    """A figure with groups of estimates below each other: points, 95 % intervals, and chance in grey.
 
     Args:
-        groups: each with a row at least.
-        title: above them.
-        caption: below them, in small type; it is wrapped.
+        groups: groups of at least one row.
+        title: title of the figure.
+        caption: small text below the groups; it is wrapped.
     """
     heights = [len(group.rows) + 2.4 for group in groups]
     text = fill(caption, 118, break_on_hyphens=False)

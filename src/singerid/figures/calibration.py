@@ -1,4 +1,4 @@
-"""What a library's threshold does to enrolled singers and to strangers, and what another one would do."""
+"""Figure: what a library's threshold means for enrolled singers and strangers, and what others would."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,13 @@ _TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8)
 def draw_calibration(
     right: Sequence[float], wrong: Sequence[float], strangers: Sequence[float], threshold: float
 ) -> Figure:
-    """Histograms of log-odds, and the detection error trade-off, with the threshold in both.
+    """A figure with histograms of log-odds and the detection error trade-off, both with the threshold.
 
     Args:
-        right: log-odds of songs by enrolled singers that sound most like themselves.
-        wrong: of those that sound more like others.
-        strangers: of songs by strangers.
-        threshold: from which on a singer is named.
+        right: log-odds of songs by enrolled singers whose best score is the right singer.
+        wrong: log-odds of songs by enrolled singers whose best score is another singer.
+        strangers: log-odds of songs by strangers.
+        threshold: log-odds from which on a singer is named.
     """
     figure = Figure(figsize=(10, 4))
     first, second = figure.subplots(1, 2)
@@ -57,7 +57,7 @@ def _histograms(
 def _trade_off(
     axes: Axes, right: NDArray[np.float64], strangers: NDArray[np.float64], enrolled: int, threshold: float
 ) -> None:
-    """Both axes as the quantiles of a normal distribution: there, two normal distributions give a line."""
+    """DET curve. Both axes are scaled by normal quantiles, so that normal distributions give a line."""
     from scipy.stats import norm
 
     cuts = np.sort(np.concatenate((right, strangers, [threshold])))

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Figure: the learning curves of a training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from singerid.figures.style import TRAIN_COLOUR, VALID_COLOUR
 def draw_curves(
     history: Sequence[Mapping[str, Any]], kept: int | None = None, title: str = "", what: str = "epoch"
 ) -> Figure:
-    """Losses, and validation accuracy and F1, over epochs.
+    """A figure of losses, and of validation accuracy and F1, over epochs.
 
     Args:
         history: rows of metrics.csv.
-        kept: number of the epoch whose state is reported; marked.
-        title: above the picture.
-        what: name of what is counted: of a fitted model that are settings.
+        kept: number of the epoch whose state is reported; it is marked.
+        title: title of the figure.
+        what: label of the x axis: "epoch", or "setting" for a fitted model.
     """
     figure = Figure(figsize=(8, 3))
     losses, scores = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""Fonts for names in any script: of those installed, the ones that have a figure's characters."""
+"""Fonts for names in any script: finds installed fonts that have a figure's characters."""
 
 import logging
 import unicodedata
@@ -11,16 +11,16 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-_SHOWN = 12  # characters that a message names
-# Fonts that draw a box, or nothing, for every character there is.
+_SHOWN = 12  # most characters that a message lists
+# Fonts that claim to have every character but draw a box, or nothing.
 _PLACEHOLDERS = ("last resort", ".lastresort", "adobe blank", "adobe notdef")
 
 
 def give_fonts(figure: Figure) -> str:
-    """Let texts fall back on installed fonts for characters that their own font lacks.
+    """Add fallback fonts to the figure's texts for characters that their own font lacks.
 
     Args:
-        figure: whose texts may be changed; those whose font has all their characters stay as they are.
+        figure: the figure; texts whose font has all their characters are not changed.
 
     Returns:
         The characters that no installed font has, sorted.
@@ -38,7 +38,7 @@ def give_fonts(figure: Figure) -> str:
 
 
 def lay_out(figure: Figure) -> None:
-    """Make room for a figure's labels, measured in the fonts that they will be drawn in."""
+    """Make room for a figure's labels, measured in the fonts that will draw them."""
     give_fonts(figure)
     with boxes_accepted():
         figure.tight_layout()
@@ -46,7 +46,7 @@ def lay_out(figure: Figure) -> None:
 
 @contextmanager
 def boxes_accepted() -> Iterator[None]:
-    """Draw a box for a character that no font has, and a fallback in the weights it has, without a word."""
+    """Inside this context, Matplotlib does not warn about missing characters or font weights."""
     log = logging.getLogger("matplotlib.font_manager")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -59,7 +59,7 @@ def boxes_accepted() -> Iterator[None]:
 
 
 def boxes_text(missing: str) -> str:
-    """What to say of characters that no installed font has, with the remedy."""
+    """A message about characters that no installed font has, with the remedy."""
     shown = " ".join(missing[:_SHOWN]) + (" ..." if len(missing) > _SHOWN else "")
     return (
         f"boxes stand for characters that no installed font has ({shown}); install one that has them, for "
@@ -70,7 +70,7 @@ def boxes_text(missing: str) -> str:
 def _texts(figure: Figure) -> Iterator[Text]:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            axis.get_ticklabels()  # writes them
+            axis.get_ticklabels()  # creates the labels' texts
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         if text.get_text():
@@ -78,7 +78,7 @@ def _texts(figure: Figure) -> Iterator[Text]:
 
 
 def _missing(text: Text) -> set[str]:
-    """Characters of a text that its fonts lack; what is never drawn is not among them."""
+    """Characters of a text that its fonts lack, without those that are never drawn."""
     wanted = {each for each in text.get_text() if unicodedata.category(each) not in ("Cc", "Cf")}
     wanted = {
         each for each in wanted if not "\N{VARIATION SELECTOR-1}" <= each <= "\N{VARIATION SELECTOR-16}"
@@ -88,22 +88,22 @@ def _missing(text: Text) -> set[str]:
             break
         properties = text.get_fontproperties().copy()
         properties.set_family(family)
-        with suppress(ValueError):  # there is no such font
+        with suppress(ValueError):  # the font does not exist
             wanted -= _had(font_manager.findfont(properties, fallback_to_default=False), wanted)
     return wanted
 
 
 def _families_for(wanted: Iterable[str]) -> tuple[list[str], set[str]]:
-    """Families that have the characters between them, the most useful first; and what none of them has."""
+    """Font families that together have the characters, best first; and the characters that none has."""
     left = set(wanted)
-    faces: dict[str, Any] = {}  # of each family the plainest
+    faces: dict[str, Any] = {}  # the plainest face of each family
     for entry in sorted(font_manager.fontManager.ttflist, key=_plainness):
         faces.setdefault(entry.name, entry)
     has = {name: found for name, entry in sorted(faces.items()) if (found := _had(_file_of(entry), left))}
     region = _region(left)
     chosen = []
     while left and has:
-        # For each its share, then the plainest: "Noto Sans CJK JP" before "Noto Serif CJK JP".
+        # First the number of characters, then the style: "Noto Sans CJK JP" before "Noto Serif CJK JP".
         best = max(has, key=lambda name: (len(has[name] & left), "Sans" in name, region in name, -len(name)))
         if not has[best] & left:
             break
@@ -113,7 +113,7 @@ def _families_for(wanted: Iterable[str]) -> tuple[list[str], set[str]]:
 
 
 def _region(characters: Iterable[str]) -> str:
-    """How fonts name the region whose forms of Chinese characters go with these."""
+    """The region code in font names ("JP", "KR", "SC") whose Chinese characters suit these characters."""
     names = " ".join(unicodedata.name(each, "") for each in characters)
     if "HIRAGANA" in names or "KATAKANA" in names:
         return "JP"
@@ -128,30 +128,30 @@ def _plainness(entry: Any) -> tuple[bool, int, str]:
 
 
 def _file_of(entry: Any) -> Any:
-    """The file of a font, with the number of the face in it where this Matplotlib knows such."""
+    """The file of a font, with the index of the face in it if this version of Matplotlib supports it."""
     index = getattr(entry, "index", 0)
     return font_manager.FontPath(entry.fname, index) if index else entry.fname
 
 
 def _had(file: Any, wanted: Iterable[str]) -> set[str]:
-    """Those of the characters that a font has."""
+    """The characters among `wanted` that a font has."""
     try:
         font = font_manager.get_font(file)
         if font.family_name.lower().startswith(_PLACEHOLDERS):
             return set()
         has = font.get_charmap()
-    except (OSError, RuntimeError):  # it cannot be read
+    except (OSError, RuntimeError):  # the font cannot be read
         return set()
     return {each for each in wanted if ord(each) in has}
 
 
 def _add_new_fonts() -> bool:
-    """Make known what was installed since Matplotlib listed the fonts; whether there is any."""
+    """Add fonts installed since Matplotlib made its list of fonts; returns whether there are any."""
     manager = font_manager.fontManager
     known = {entry.fname for entry in manager.ttflist}
     before = len(manager.ttflist)
     for file in font_manager.findSystemFonts():
         if file not in known:
-            with suppress(Exception):  # whatever a file may be that is called a font
+            with suppress(Exception):  # the file may not be a font at all
                 manager.addfont(file)
     return len(manager.ttflist) > before

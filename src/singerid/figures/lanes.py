@@ -1,4 +1,4 @@
-"""Who sings when: a song's spectrogram, and beneath it a lane for each voice."""
+"""Figure: who sings when, as a song's spectrogram with a lane for each voice below it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from singerid.figures.style import COLOURS, folded, label_hertz
 from singerid.text import clock, printable
 
 _MOST_TICKS = 11
-_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two
+_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two ticks
 _DARK = "#333333"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A voice.
+    """One voice of a song.
 
     Attributes:
-        label: whose.
-        stretches: (start, end) in seconds of each stretch in which it sings.
-        is_known: it has a name; what has none is hatched.
+        label: name of the voice.
+        stretches: (start, end) in seconds of each stretch in which the voice sings.
+        is_known: whether the voice has a singer's name; other voices are drawn hatched.
     """
 
     label: str
@@ -43,16 +43,16 @@ def draw_lanes(
     title: str = "",
     without: str = "nobody sings",
 ) -> Figure:
-    """A song over time: its log-mel spectrogram, and beneath it a lane for each voice.
+    """A figure of a song over time: its log-mel spectrogram, and below it a lane for each voice.
 
     Args:
-        mel: (n_mels, columns) in dB.
+        mel: (n_mels, columns) spectrogram in dB.
         column_seconds: duration of a column.
         frequencies: (n_mels,) centre of each band in Hz.
         seconds: length of the song.
-        lanes: from top to bottom; labels fold and are not cut.
-        title: stands above.
-        without: stands in place of lanes where there are none.
+        lanes: the voices from top to bottom; long labels fold and are not cut.
+        title: title of the figure.
+        without: text shown if there are no lanes.
     """
     labels = [folded(printable(lane.label)) for lane in lanes]
     lines = [1 + label.count("\n") for label in labels] or [1]
@@ -77,7 +77,7 @@ def draw_lanes(
 
 
 def _draw_voices(axes: Axes, lanes: Sequence[Lane], labels: Sequence[str], lines: Sequence[int]) -> None:
-    """Lanes as high as their labels have lines."""
+    """Draw the lanes; the height of a lane depends on the number of lines of its label."""
     heights = np.array([0.16 * count + 0.18 for count in lines])
     bottoms = np.cumsum(heights)
     middles = bottoms - heights / 2

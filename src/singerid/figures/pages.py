@@ -1,4 +1,4 @@
-"""Pages from the templates of the package."""
+"""HTML and Markdown pages from the package's templates."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render_page(template: str, **values: object) -> str:
-    """A page of `templates/`; in HTML, values are escaped unless the template says `| safe`."""
+    """The page of a template in `templates/`; HTML escapes values unless the template says `| safe`."""
     return _environment().get_template(template).render(**values)
 
 

@@ -1,4 +1,4 @@
-"""Clips as points of a plane, runs side by side (Figure 4 of the paper)."""
+"""Figure: clips as points in a plane, with several runs side by side (Figure 4 of the paper)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Plane:
     """One panel.
 
     Attributes:
-        title: above it, for example the name of the network.
-        points: (clips, 2).
+        title: title of the panel, for example the name of the network.
+        points: (clips, 2) coordinates.
         labels: (clips,) class of each clip.
-        caption: below it.
+        caption: text below the panel.
     """
 
     title: str
@@ -31,9 +31,9 @@ class Plane:
 
 
 def draw_planes(planes: Sequence[Plane], singers: Sequence[str], title: str = "") -> Figure:
-    """Scatter plots side by side, a colour and a shape for each singer, and one legend.
+    """A figure of scatter plots side by side, with a colour and a shape for each singer, and one legend.
 
-    The axes have no ticks: neither the directions nor the units of t-SNE mean anything.
+    The axes have no ticks, because the directions and units of t-SNE have no meaning.
     """
     columns = min(len(planes), PANELS_A_ROW)
     rows = -(-len(planes) // columns)

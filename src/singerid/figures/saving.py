@@ -1,4 +1,4 @@
-"""Saving figures: the same bytes for the same data, and text that stays text."""
+"""Saving figures: the same data give the same bytes, and text stays text."""
 
 import io
 import warnings
@@ -25,7 +25,7 @@ _STYLE: Any = {
 
 
 def figure_svg(figure: Figure) -> str:
-    """A figure as an SVG element, to stand in a page; who shows it chooses the fonts."""
+    """A figure as an SVG element for an HTML page; the viewer chooses the fonts."""
     buffer = io.StringIO()
     give_fonts(figure)
     with rc_context(_STYLE), boxes_accepted():
@@ -35,17 +35,17 @@ def figure_svg(figure: Figure) -> str:
 
 
 def svg_document(figure: Figure) -> str:
-    """A figure as an SVG file's text."""
+    """A figure as the text of an SVG file."""
     return '<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure) + "\n"
 
 
 def figure_bytes(figure: Figure, ending: str, on_warning: Callable[[str], None]) -> bytes:
-    """A figure as a PNG or PDF file's bytes.
+    """A figure as the bytes of a PNG or PDF file.
 
     Args:
-        figure: a figure; its texts fall back on installed fonts that have their characters.
+        figure: the figure; fallback fonts are added to its texts, see `give_fonts`.
         ending: ".png" or ".pdf".
-        on_warning: told of characters that no font has, in one line.
+        on_warning: called with one line if no font has some of the characters.
     """
     missing = give_fonts(figure)
     if missing:
@@ -60,19 +60,20 @@ def figure_bytes(figure: Figure, ending: str, on_warning: Callable[[str], None])
 def check_figure_name(path: Path) -> None:
     """Raise SingeridError unless the name ends in one of `FORMATS`."""
     if path.suffix not in FORMATS:
-        raise SingeridError(f"{path}: a picture is saved as .svg, .png or .pdf; end its name so")
+        raise SingeridError(f"{path}: a picture is saved as .svg, .png or .pdf; give it such an ending")
 
 
 def save_figure(figure: Figure, path: Path, on_warning: Callable[[str], None] = warnings.warn) -> None:
-    """Write a figure atomically as what its name ends in: SVG, PNG or PDF.
+    """Write a figure atomically as SVG, PNG or PDF, depending on the file's ending.
 
     Args:
-        figure: a figure; its texts fall back on installed fonts that have their characters.
-        path: the file.
-        on_warning: told of characters that no font has, in one line; in an SVG they stay text.
+        figure: the figure; fallback fonts are added to its texts, see `give_fonts`.
+        path: the file to write.
+        on_warning: called with one line if no font has some of the characters; not for SVG, which keeps
+            texts as text.
 
     Raises:
-        SingeridError: its name ends otherwise, or it cannot be written.
+        SingeridError: the file has another ending, or it cannot be written.
     """
     check_figure_name(path)
     if path.suffix == ".svg":

@@ -1,4 +1,4 @@
-"""How well singers were named."""
+"""Figures: confusion matrices, and F1 by singer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from singerid.figures.style import marker_of, shortened, width_of
 
 
 def draw_confusions(clips: ArrayLike, tracks: ArrayLike, singers: Sequence[str], title: str = "") -> Figure:
-    """Confusion matrices of clips and of tracks: rows are true singers, columns named ones.
+    """A figure with confusion matrices of clips and of tracks: rows are true singers, columns named singers.
 
-    Cells hold counts and are shaded by their share of the row.
+    Cells show counts and are shaded by their share of the row.
     """
     labels = [shortened(name) for name in singers]
     room = max(1.8, 0.9 + 0.09 * max(map(width_of, labels), default=0))  # for titles and the longest label
@@ -48,9 +48,9 @@ class RivalLevel:
     """One row of `draw_rivals`: clips, or tracks.
 
     Attributes:
-        name: of the level.
-        confusions: counts of either system; rows are true singers, columns named ones.
-        f1: of every singer, by either system; NaN: nothing is drawn.
+        name: name of the level, "clips" or "tracks".
+        confusions: each system's counts; rows are true singers, columns named singers.
+        f1: each system's F1 of every singer; NaN is not drawn.
     """
 
     name: str
@@ -59,7 +59,7 @@ class RivalLevel:
 
 
 def draw_rivals(levels: Sequence[RivalLevel], singers: Sequence[str], names: Sequence[str]) -> Figure:
-    """Two systems side by side: confusion matrices, and each singer's F1 by either, one row a level."""
+    """A figure comparing two systems: confusion matrices and F1 of every singer, one row per level."""
     labels = [shortened(name, 18) for name in singers]
     room = max(1.2, 0.3 + 0.09 * max(map(width_of, labels), default=0))
     size = max(3.2, 0.32 * max(5, len(singers)) + room)
@@ -80,7 +80,7 @@ def _draw_f1(axes: Axes, level: RivalLevel, names: Sequence[str], singers: int) 
     axes.hlines(rows, first, second, color="#bbbbbb", linewidth=2, zorder=1)
     for index, (values, name) in enumerate(zip(level.f1, names, strict=True)):
         style = marker_of(index)
-        # The first larger and open, so that both are seen where they are equal.
+        # The first system's marker is larger and hollow, so that both are visible if they are equal.
         if index == 0:
             axes.scatter(
                 values, rows, s=60, facecolors="none", edgecolors=style["color"], label=shortened(name)

@@ -1,16 +1,16 @@
-"""The mean spectrum of a voice as a small picture, from low to high, in the colour of the text around it."""
+"""The mean spectrum of a voice as a small picture, in the colour of the text around it."""
 
 from collections.abc import Sequence
 
 WIDTH, HEIGHT = 240, 80
-_EDGE = 2  # that the line is not cut
+_EDGE = 2  # margin, so that the line is not cut off
 
 
 def spectrum_svg(levels: Sequence[float]) -> str:
-    """An SVG document of WIDTH by HEIGHT that takes its colour from `currentColor`.
+    """An SVG document of WIDTH by HEIGHT, drawn in `currentColor`.
 
     Args:
-        levels: in dB, band by band from low to high; two at least.
+        levels: level of each band in dB, from low to high; at least two.
 
     >>> spectrum_svg([-80.0, 0.0]).count("<path")
     2

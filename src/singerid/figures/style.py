@@ -1,4 +1,4 @@
-"""What the pictures share: colours, markers, names and axes."""
+"""Shared by all figures: colours, markers, names and axes."""
 
 import re
 import unicodedata
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 TRAIN_COLOUR, VALID_COLOUR = "#888888", "#1b6ca8"
 
-# Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/: told apart with every
-# common form of colour blindness. Grey stands in for their yellow, which is hard to see on white.
+# Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/: distinguishable with all
+# common forms of colour blindness. Grey replaces their yellow, which is hard to see on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-# Eight and seven have no common divisor: the pairs repeat after 56, and neighbours differ in both.
+# Eight colours and seven markers: the pairs repeat only after 56 classes, and neighbours differ in both.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -23,13 +23,13 @@ def marker_of(index: int) -> dict[str, Any]:
 
 
 def shortened(name: str, length: int = 24) -> str:
-    """A name cut to so many characters, the last of which says so; `$` stays itself in a figure."""
+    """A name cut to `length` characters, with "…" at the end if it is cut; `$` is escaped for Matplotlib."""
     cut = name if len(name) <= length else name[: length - 1] + "…"
     return cut.replace("$", r"\$")
 
 
 def folded(name: str, letters: int = 28) -> str:
-    r"""A name on lines of so many letters at most, broken at blanks if it can be; nothing is cut.
+    r"""A name on several lines of at most `letters` letters, broken at spaces if possible; nothing is cut.
 
     >>> folded("Nina Simone", 6)
     'Nina\nSimone'
@@ -38,7 +38,7 @@ def folded(name: str, letters: int = 28) -> str:
     for word in re.findall(r"\S+\s*|\s+", name):
         if lines[-1] and width_of(lines[-1] + word.rstrip()) > letters:
             lines.append("")
-        for letter in word:  # what is longer than a line breaks anywhere
+        for letter in word:  # a word longer than a line is broken anywhere
             if not letter.isspace() and width_of(lines[-1] + letter) > letters:
                 lines.append("")
             lines[-1] += letter
@@ -46,15 +46,15 @@ def folded(name: str, letters: int = 28) -> str:
 
 
 def width_of(text: str) -> int:
-    """About how wide a text is, in letters: a Chinese character counts for two."""
+    """Approximate width of a text in letters; a Chinese character counts as two."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def label_hertz(axes: Axes, frequencies: NDArray[np.floating[Any]]) -> None:
-    """Label the y axis of a spectrogram, whose band b fills [b, b + 1], in kHz.
+    """Label the y axis of a spectrogram in kHz; band b is drawn from b to b + 1.
 
     Args:
-        axes: with mel bands on y.
+        axes: axes with mel bands on y.
         frequencies: (n_mels,) centre of each band in Hz.
     """
     ticks = [tick for tick in (500.0, 1000.0, 2000.0, 4000.0, 8000.0) if tick < frequencies[-1]]

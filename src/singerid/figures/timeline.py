@@ -1,4 +1,4 @@
-"""A song over time."""
+"""Figure: a song over time, with each singer's probability."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +19,15 @@ def draw_timeline(
     singers: Sequence[str],
     truth: str = "",
 ) -> Figure:
-    """A song over time: its log-mel spectrogram, and below it every singer's probability in each clip.
+    """A figure of a song over time: its log-mel spectrogram, and below it each singer's probability per clip.
 
     Args:
-        mel: (n_mels, frames) in dB.
+        mel: (n_mels, frames) spectrogram in dB.
         probabilities: (clips, singers).
-        clip_frames: frames of a clip.
+        clip_frames: number of frames of a clip.
         frame_seconds: duration of a frame.
         singers: names, in the order of the probabilities.
-        truth: the true singer, where known; marked.
+        truth: the true singer, if known; the name is marked.
     """
     figure = Figure(figsize=(9, 2.2 + 0.28 * len(singers)))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1, max(1.0, len(singers) / 7)])

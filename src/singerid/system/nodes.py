@@ -96,7 +96,7 @@ def this_node(nodes: int, environment: Mapping[str, str] = os.environ) -> Node:
 
 
 def _of_slurm(said: Mapping[str, str]) -> dict[str, str]:
-    """The same variables, taken from SLURM's: the job's first machine, and a port made from the job number."""
+    """The same variables, taken from SLURM's: the job's first machine, and a port based on the job number."""
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
     names = (

@@ -200,7 +200,7 @@ class Wheel:
 
 
 def _pip(*arguments: str, folder: str) -> None:
-    """Run this environment's pip, with a progress bar on a terminal; raises DownloadError with pip's error."""
+    """Run this environment's pip, with a progress bar on a terminal; raises DownloadError if it fails."""
     seen = sys.stderr is not None and sys.stderr.isatty()
     done = subprocess.run(
         [
