@@ -68,7 +68,7 @@ def test_a_library_from_start_to_end(example) -> None:
     assert "Somebody Else is Somebody New now: 1 recording moved" in said
     assert "taken back: merge" in said
     assert "Somebody Else is forgotten: 1 recording" in said
-    assert said.rstrip().endswith("is whole")
+    assert said.rstrip().endswith("is undamaged")
 
 
 @needs_shell

@@ -115,7 +115,7 @@ def test_debug_shows_the_traceback(tmp_path, singerid):
     [
         (["train", "STORE", "RUN", "--option", "foo"], "write NAME=VALUE"),
         (["train", "STORE", "RUN", "--width", "1", "--option", "width=2"], "give one of them"),
-        (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file says all"),
+        (["train", "STORE", "RUN", "--split-file", "x", "--min-albums", "3"], "--split-file already sets"),
         (["train", "STORE", "RUN", "--split-file", "x"], "x: cannot be read"),
         (["train", "MISSING", "RUN"], "is no store"),
         (["prepare", "TREE", "RUN", "--min-seconds", "inf"], "a finite number of seconds"),

@@ -91,9 +91,9 @@ def test_what_is_here_is_not_fetched_again(singerid):
     ("arguments", "message"),
     [
         (["camplus"], "unknown encoder 'camplus'; near names: campplus"),
-        (["--fetch"], "--fetch: name what to fetch, for example: singerid encoders --fetch campplus"),
-        (["campplus", "--weights", "x"], "--weights: goes with --fetch and one name"),
-        (["campplus", "ge2e", "--fetch", "--weights", "x"], "--weights: goes with --fetch and one name"),
+        (["--fetch"], "--fetch needs a name, for example: singerid encoders --fetch campplus"),
+        (["campplus", "--weights", "x"], "--weights needs --fetch and exactly one name"),
+        (["campplus", "ge2e", "--fetch", "--weights", "x"], "--weights needs --fetch and exactly one name"),
     ],
 )
 def test_wrong_usage_is_one_line(singerid, nowhere, arguments, message):

@@ -115,8 +115,8 @@ def test_a_playlist_moves_with_the_music(ask, songs):
         (["SONGS", "--output", "SONGS/no/x"], "no: there is no such folder; make it, or choose another"),
         (["SONGS", "--format", "jams", "--output", "SONG"], "song.flac: is a file, and several songs have"),
         (["SONG", "--json", "--output", "SONG"], "song.flac: is a recording; write elsewhere"),
-        (["SONG", "--format", "rttm", "--no-timeline"], "--format rttm is about the timeline; leave out"),
-        (["SONG", "--format", "rttm", "--json"], "--format says it all: leave out --json and --csv"),
+        (["SONG", "--format", "rttm", "--no-timeline"], "--format rttm consists of the timeline; leave"),
+        (["SONG", "--format", "rttm", "--json"], "--format sets the format already; leave out"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, message, ask, songs):

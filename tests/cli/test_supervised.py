@@ -35,12 +35,12 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ray": "local"}, "--ray: say where what is heard is kept: --parquet FOLDER"),
+        ({"ray": "local"}, "--ray needs a place for its results: --parquet FOLDER"),
         ({"ray": "local", "parquet": "P", "gpus": 1.0, "device": "cpu"}, "choose one"),
-        ({"ray": "local", "parquet": "P", "device": "cuda"}, "say how much of a GPU a worker has"),
-        ({"parquet": "P"}, "--parquet goes with --ray"),
-        ({"workers": 2}, "--workers goes with --ray"),
-        ({"gpus": 1.0}, "--gpus-per-worker is of a cluster's workers"),
+        ({"ray": "local", "parquet": "P", "device": "cuda"}, "give the number of GPUs per worker"),
+        ({"parquet": "P"}, "--parquet works with --ray only"),
+        ({"workers": 2}, "--workers works with --ray only"),
+        ({"gpus": 1.0}, "--gpus-per-worker works with --ray only"),
     ],
 )
 def test_what_does_not_go_together_is_told(options, message):

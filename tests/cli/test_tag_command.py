@@ -61,7 +61,7 @@ def test_write_again_and_undo(run, tag_library, music):
     undone = run(tag_library, "--undo")
     assert undone.returncode == 0, undone.stderr
     assert undone.stdout.count("taken back: ") == 2
-    assert "2 files as before" in undone.stdout
+    assert "2 files restored" in undone.stdout
     assert "performer" not in mutagen.File(music / "a.flac")
     nothing = run(tag_library, "--undo", "--all")
     assert nothing.returncode == 2
@@ -140,9 +140,9 @@ def test_sidecars(run, tag_library, music, kind):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give files or folders to listen to, or --undo"),
-        (["MUSIC", "--all"], "--all belongs to --undo"),
-        (["MUSIC", "--undo", "--all"], "choose one"),
+        ([], "give files or folders to tag, or --undo"),
+        (["MUSIC", "--all"], "--all works with --undo only"),
+        (["MUSIC", "--undo", "--all"], "either files or --all"),
         (["MUSIC", "--undo", "--write"], "--undo: leave out"),
         (["MUSIC", "--prior", "1"], "--prior: give a share"),
         (["MUSIC", "--sidecar", "xml"], "xml"),

@@ -286,7 +286,7 @@ def test_absurd_numbers_are_refused_before_anything_is_written(
 
 def test_the_command_refuses_before_it_makes_the_solo_songs(singerid: Program, tmp_path: Path) -> None:
     for words, says in (
-        (("--overlap", 0.2), "--overlap 0.2: is of duets; say how many with --duets"),
+        (("--overlap", 0.2), "--overlap 0.2 is for duets only; give their number with --duets"),
         (("--duets", 4, "--overlap", 2), "--overlap 2: choose 0 (turns only) to 0.6"),
         (("--duets", 4, "--seconds", 6), "--seconds 6: choose 15 or more"),
     ):

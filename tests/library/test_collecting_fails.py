@@ -348,7 +348,7 @@ def test_the_commands_collect_and_find(singerid, songs, sung, tmp_path):
     done = singerid("library", "collect", songs, tmp_path / "c")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"{tmp_path}/c: 9 recordings; 9 added, 0 known already, 0 without a voice or not to be used",
+        f"{tmp_path}/c: 9 recordings; 9 added, 0 known already, 0 without a voice or unusable",
         "Search: every recording is compared",
     ]
     again = json.loads(singerid("library", "collect", songs, tmp_path / "c", "--json").stdout)

@@ -112,7 +112,7 @@ def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, 
     if which == "the head":
         assert process.returncode == 2, errors
         assert "Traceback" not in errors
-        assert errors.splitlines()[-1].endswith("see to its head; run the command again to go on")
+        assert errors.splitlines()[-1].endswith("check its head, then run the command again to go on")
         kept = heard_so_far(parquet)
         assert kept >= 3
         again = subprocess.run(far, capture_output=True, text=True)

@@ -482,7 +482,7 @@ def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Progr
         (course / "train_val" / song).write_text("no sound")
     (store / "split.json").unlink()
     without = singerid("prepare", "--dataset", "artist20-course", course, store)
-    assert f"{store}/split.json: is not written, for the store lacks a whole part" in without.stderr
+    assert f"{store}/split.json: is not written, as the store lacks a whole part" in without.stderr
     assert not (store / "split.json").exists()
 
 

@@ -43,7 +43,7 @@ def test_who_was_killed_is_named_though_the_others_complain_first():
     message = error_of([lost], [], exits=(1, -9))
     assert message == (
         "process 2 of the 2 that work together was ended (SIGKILL, perhaps because memory ran out), so the "
-        "others were ended too: what was saved is kept; run the same command again to continue"
+        "others were ended too: what was saved is kept; run the same command again to go on"
     )
     assert "was ended (exit code 3)" in error_of([lost], [], exits=(None, 3))
 

@@ -172,7 +172,7 @@ def test_two_machines_are_as_two_devices(singerid, recordings, tmp_path):
     (first, errors), (second, others) = (process.communicate() for process in begun)
     assert [process.returncode for process in begun] == [0, 0], errors + others
     assert "best validation F1" in first
-    assert second == f"{runs[1]}: is trained; it is kept where the first machine (127.0.0.1) keeps it\n"
+    assert second == f"{runs[1]}: is trained; the run is saved on the first machine (127.0.0.1)\n"
     assert [line for line in (errors + others).splitlines() if ": epoch 1/1" not in line] == []
     assert not runs[1].exists()
     assert json.loads((runs[0] / "config.json").read_text())["devices"] == 2

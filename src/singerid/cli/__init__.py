@@ -1,6 +1,6 @@
-"""The command line. Each command is a few lines: it reads options, calls one function and prints.
+"""The command line. Each command is short: it reads its options, calls one function and prints the result.
 
-Heavy imports (torch, librosa, ...) stay inside the commands, so that `singerid --help` answers at once.
+Slow imports (torch, librosa, ...) are inside the commands, so that `singerid --help` answers at once.
 """
 
 from singerid.cli.app import app, main
@@ -28,7 +28,7 @@ from singerid.cli.train import train
 
 __all__ = ["app", "main"]
 
-_PANELS = {  # of --help, in its order
+_PANELS = {  # the panels of --help, in order
     "Your music": (enroll, identify, discover, tag, serve),
     "Networks": (prepare, train, evaluate, export, models, encoders),
     "Research": (reproduce, audit, embed, attention, synth),

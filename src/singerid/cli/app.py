@@ -1,4 +1,4 @@
-"""The program: its global options, and how it ends."""
+"""The program `singerid`: its global options, its error messages and exit codes."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from singerid.system.streams import complain, drop_output, guard_streams, output
 from singerid.text import printable
 from singerid.version import __version__
 
-NAME = "singerid"  # however it was started
+NAME = "singerid"  # shown in --help, even if started as `python -m singerid`
 
 app = typer.Typer(
     name=NAME,
@@ -39,7 +39,9 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     plugin: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.py", help="Run a Python file first, which registers models or data sets."),
+        typer.Option(
+            metavar="FILE.py", help="First run a Python file that registers your own models or data sets."
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -57,7 +59,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: errors in one line on standard error, exit codes as `ExitCode` says."""
+    """Run the command line. Errors are one line on standard error; exit codes are those of `ExitCode`."""
     guard_streams()
     set_cache_folders()
     try:
@@ -82,23 +84,23 @@ def _run() -> int | None:
         complain(str(error))
         code = ExitCode.UNUSABLE
     except Exception as error:
-        # Typer's own errors of usage; their class moved between its versions, their method did not.
+        # Typer's usage errors. Their class has moved between versions, so they are recognised by a method.
         explain = getattr(error, "format_message", None)
         if os.environ.get("SINGERID_DEBUG"):
             raise
         complain(f"{explain()} See --help." if explain else _unexpected(error))
         code = ExitCode.UNUSABLE
-    if code == ExitCode.INTERRUPTED:  # Typer, too, makes this code of Ctrl-C
+    if code == ExitCode.INTERRUPTED:  # Typer, too, returns this code after Ctrl-C
         complain("interrupted; run the same command again to go on")
     return code
 
 
 def _ended(error: OSError | SystemExit) -> int:
-    """The exit code where standard output cannot be written, or something has ended the program.
+    """The exit code if standard output cannot be written, or if some code has ended the program.
 
-    Whoever reads no more, as in `singerid ... | head`, has seen enough: that is no failure. Typer and Rich
-    make a SystemExit of it. After any other one no command succeeds, whatever its code: something gave up
-    before the end.
+    If the reader has closed the pipe, as in `singerid ... | head`, that is not a failure; Typer and Rich
+    raise SystemExit then. Any other SystemExit means that the command did not finish, so it counts as a
+    failure, whatever its code.
     """
     failure = output_failure()
     if isinstance(failure, BrokenPipeError):

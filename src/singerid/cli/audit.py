@@ -15,15 +15,19 @@ def audit(
     run: RunFolder,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="Also train the network anew on the split that is not its own."),
+        typer.Option(
+            "--retrain", help="Also train the network again on the other kind of split (album or track)."
+        ),
     ] = False,
     store: StoreNow = None,
-    figure: Annotated[Path | None, typer.Option(help="Where to draw it; RUN/audit.svg.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="File for the picture; by default RUN/audit.svg.")
+    ] = None,
     json_output: Json = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Singer or album? Score a run on vocals, accompaniment, remixes, shuffled albums, other splits."""
+    """Does a run know the singer or the album? Score it on vocals, accompaniment, remixes, other splits."""
     from singerid.analysis.audit.audit import audit
     from singerid.analysis.audit.report import audit_json, audit_tables, draw_audit
     from singerid.figures import check_figure_name, save_figure

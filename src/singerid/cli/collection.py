@@ -1,4 +1,4 @@
-"""singerid library collect, and similar --collection: collections of millions of recordings."""
+"""singerid library collect, and library similar --collection: collections of millions of recordings."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,21 +20,22 @@ def collect(
         str,
         typer.Argument(
             metavar="PARQUET",
-            help="Folder of Parquet files of heard recordings, or its s3:// or gs:// address.",
+            help="Folder of Parquet files, written by a command with --ray and --parquet; or its s3:// or "
+            "gs:// address.",
         ),
     ],
     where: Annotated[
         str,
         typer.Argument(
-            metavar="FOLDER", help="The collection, or its address; made when missing, else added to."
+            metavar="FOLDER", help="Folder or address of the collection; made if missing, else extended."
         ),
     ],
     ray: Ray = None,
     json_output: Json = False,
 ) -> None:
-    """Make a collection of recordings that were heard into Parquet, to find in it who sounds alike.
+    """Make a searchable collection from Parquet files, to find recordings with similar voices in it.
 
-    Run again, it adds what is new alone; interrupted, it goes on.
+    If it is run again, it adds only new recordings; after an interruption it goes on.
     """
     from singerid.library.collecting import collect as fill
     from singerid.library.collection_index import told
@@ -56,7 +57,7 @@ def collect(
     else:
         tell_person(
             f"{printable(where)}: {counted(report.count, 'recording')}; {report.added:,} added, "
-            f"{report.known:,} known already, {report.unused:,} without a voice or not to be used"
+            f"{report.known:,} known already, {report.unused:,} without a voice or unusable"
         )
         tell_person(f"Search: {told(report.index)}")
     raise typer.Exit(conclude(report.count, report.failures))

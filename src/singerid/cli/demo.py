@@ -17,22 +17,26 @@ def demo(
         Path | None,
         typer.Argument(
             metavar="MUSIC",
-            help="Your own folder, SINGER/ALBUM/TRACK: an album of each singer is hidden and asked about.",
+            help="Folder of your own music, laid out SINGER/ALBUM/TRACK: one album of each singer is hidden, "
+            "and its songs are identified. By default the demo makes synthetic songs.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
     full: Annotated[
-        bool, typer.Option("--full", help="Train a control, too, and compare with a classical system.")
+        bool,
+        typer.Option(
+            "--full", help="Also train a network without attention, and compare with a classical system."
+        ),
     ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """See it work on songs that it makes, or on yours: name singers, call strangers unknown, train."""
+    """Try singerid on synthetic songs or on your own: enroll singers, identify songs, train a network."""
     from singerid.demo import DemoConfig, run_demo, run_on_music
     from singerid.system.devices import choose_device, use_threads
 
     if music is not None and full:
-        raise SingeridError("--full: is for the songs that the demo makes; leave out the folder")
+        raise SingeridError("--full works on the demo's own songs only; leave out MUSIC, or --full")
     use_threads(threads)
     where = choose_device(device)
     failures: list[Failure] = []

@@ -20,7 +20,8 @@ def discover(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE_OR_FOLDER...]", help="What to listen to; by default what was heard before."
+            metavar="[FILE_OR_FOLDER...]",
+            help="Recordings to group; by default those that the library has listened to before.",
         ),
     ] = None,
     json_output: Json = False,
@@ -32,9 +33,10 @@ def discover(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Group recordings of nobody known by voice: "voice 1", "voice 2", biggest first.
+    """Group recordings by unknown singers by voice: "voice 1", "voice 2", ..., largest group first.
 
-    `singerid library say LIBRARY "voice 1" --is NAME` gives a voice a name. Run again, it hears what is new.
+    `singerid library say LIBRARY "voice 1" --is NAME` gives a voice a name. If it is run again, it listens
+    only to new recordings.
     """
     from singerid.library.library import Library
     from singerid.system.allocator import one_heap
@@ -75,9 +77,12 @@ def discover(
             table.add_row("like no other", str(len(single)), "\n".join(map(printable, single)))
         print_rich(table)
         if report.voiceless:
-            say(f"{counted(len(report.voiceless), 'recording')} have no voice")
+            say(f"{counted(len(report.voiceless), 'recording')} without a voice")
         if found.known:
-            say(f"{counted(len(found.known), 'recording')} are by singers of the library: ask identify")
+            say(
+                f"{counted(len(found.known), 'recording')} by singers of the library: "
+                "`singerid identify` names them"
+            )
         if found.voices:
             first = found.voices[0].name
             say(f'Next: singerid library say {shell_word(library)} "{first}" --is NAME')

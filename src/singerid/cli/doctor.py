@@ -14,11 +14,11 @@ from singerid.system.console import print_rich
 
 def doctor(
     store: Annotated[
-        Path | None, typer.Argument(metavar="STORE", help="Check this store in place of the machine.")
+        Path | None, typer.Argument(metavar="STORE", help="Check this store instead of the machine.")
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Check this machine (versions, devices, sound formats, extras), or whether a store is whole."""
+    """Check this machine (versions, devices, sound formats, extras), or a store for damage."""
     from singerid import doctor as check
 
     if store is None:

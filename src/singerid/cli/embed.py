@@ -15,20 +15,22 @@ def embed(
         list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, trained on the same split.")
     ],
     part: Annotated[
-        Literal["test", "valid", "train", "all"], typer.Option(help="Which part of the split.")
+        Literal["test", "valid", "train", "all"], typer.Option(help="Part of the split to use.")
     ] = "test",
     audio: Audio = None,
     store: StoreNow = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to: RUN/embeddings; ./embeddings where there are several runs."),
+        typer.Option(help="Folder to write to; by default RUN/embeddings, or ./embeddings for several runs."),
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Where to draw them; embeddings.svg in --out.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="File for the picture; by default embeddings.svg in the folder --out.")
+    ] = None,
     json_output: Json = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Write embeddings of clips and tracks (npz, CSV) and draw them: t-SNE, runs side by side."""
+    """Write embeddings of clips and tracks (npz, CSV) and draw them with t-SNE, runs side by side."""
     from singerid.analysis import embedding
     from singerid.analysis.report import embedding_table
     from singerid.figures import check_figure_name, save_figure

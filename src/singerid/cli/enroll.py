@@ -27,26 +27,38 @@ def enroll(
         ),
     ] = None,
     singer: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who sings in all of these.")
+        str | None, typer.Option("--as", metavar="NAME", help="The singer of all these recordings.")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="CSV file path,singer,album; its paths are relative to the folder.")
+        Path | None,
+        typer.Option(
+            help="CSV file with the columns path,singer,album instead of the folder's layout; its paths are "
+            "relative to the folder."
+        ),
     ] = None,
     store: Annotated[
         Path | None,
-        typer.Option(metavar="STORE", help="Take the vectors of `singerid prepare --encoder`; hear nothing."),
+        typer.Option(
+            metavar="STORE",
+            help="Enroll the vectors in this store, made by `singerid prepare --encoder`, instead of files.",
+        ),
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of a new library: what makes its vectors; by default campplus."),
+        typer.Option(
+            metavar="NAME", help="For a new library: the encoder that makes its vectors; by default campplus."
+        ),
     ] = None,
     audio: Annotated[
         AudioCondition | None,
-        typer.Option(help="Of a new library: what it hears; by default the mixture."),
+        typer.Option(help="For a new library: the part of the sound it listens to; by default the mixture."),
     ] = None,
     separator: Annotated[
         str | None,
-        one_of(SEPARATORS, "Of a new library that hears vocals: what takes them out; by default spleeter."),
+        one_of(
+            SEPARATORS,
+            "For a new library of vocals: the separator that extracts them; by default spleeter.",
+        ),
     ] = None,
     weights: SeparatorWeights = None,
     ray: Ray = None,
@@ -56,7 +68,10 @@ def enroll(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Make singers known by recordings of theirs. Nothing is trained; run again, it hears what is new."""
+    """Add singers to a library, from recordings of their voices. Nothing is trained.
+
+    If it is run again, it listens only to new or changed recordings.
+    """
     from singerid.library.entrants import entrants_of_files, entrants_of_tree
     from singerid.library.library import Library
     from singerid.store.reader import Store
@@ -68,18 +83,18 @@ def enroll(
     failures: list[Failure] = []
     given = paths or []
     if (store is not None) and (given or singer or manifest):
-        raise SingeridError("--store says who sings: leave out files, --as and --manifest")
+        raise SingeridError("--store already says who sings; leave out files, --as and --manifest")
     if singer is not None and not clean_name(singer):
-        raise SingeridError("--as: give a name that can be seen")
+        raise SingeridError("--as: the name is empty; give a visible name")
     if singer is not None and manifest is not None:
         raise SingeridError("--as and --manifest: give one of them")
     if store is None and not given:
-        raise SingeridError("nothing to enroll: name files with --as NAME, or a folder SINGER/[ALBUM/]TRACK")
+        raise SingeridError("nothing to enroll: give files with --as NAME, or a folder SINGER/[ALBUM/]TRACK")
     if store is None and singer is None and len(given) != 1:
-        raise SingeridError("who sings in these? Say --as NAME, or give one folder SINGER/[ALBUM/]TRACK")
+        raise SingeridError("who sings in these? Add --as NAME, or give one folder SINGER/[ALBUM/]TRACK")
     elsewhere = elsewhere_of(ray, parquet, workers, gpus_per_worker, threads, device, weights)
     if elsewhere is not None and store is not None:
-        raise SingeridError("--store has been heard already; leave out --ray")
+        raise SingeridError("--store has its vectors already; leave out --ray")
     where = choose_device(device if elsewhere is None else "cpu")
     entrants = []
     if store is not None:

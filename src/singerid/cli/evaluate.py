@@ -15,32 +15,37 @@ from singerid.text import printable
 def evaluate(
     run: RunFolder,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="Also fit and score the classical baseline.")
+        bool,
+        typer.Option("--baseline", help="Also fit and score the baseline: logistic regression on MFCCs."),
     ] = False,
     all_states: Annotated[
-        bool, typer.Option("--all-states", help="Score all four kept states, not the reported one alone.")
+        bool, typer.Option("--all-states", help="Score all four saved states, not only the reported one.")
     ] = False,
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER_RUN", help="Compare with another run of the same split.")
+        Path | None,
+        typer.Option(metavar="OTHER_RUN", help="Compare with another run, trained on the same split."),
     ] = None,
     audio: Audio = None,
     store: StoreNow = None,
     figure: Annotated[
         Path | None,
-        typer.Option(help="Where to draw the confusion matrices; RUN/confusion.svg or RUN/comparison.svg."),
+        typer.Option(
+            help="File for the picture of the confusion matrices; by default RUN/confusion.svg, or "
+            "RUN/comparison.svg with --against."
+        ),
     ] = None,
     json_output: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print JSON in place of tables. Of more than 1,000 singers it has `confusion_cells`, [true, "
-            "named, count] each, in place of the rows of `confusion`.",
+            help="Print JSON instead of tables. With more than 1,000 singers, a list `confusion_cells` of "
+            "[true, named, count] replaces the matrix `confusion`.",
         ),
     ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Score a run on its test tracks: F1, accuracy, intervals, confusion matrix, singer by singer."""
+    """Score a run on its test tracks: F1 and accuracy with intervals, confusion matrix, each singer's F1."""
     from singerid.evaluation.confusion import drawn_matrix, drawn_names, drawn_singers, drawn_text
     from singerid.evaluation.evaluate import evaluate
     from singerid.evaluation.report import evaluation_tables

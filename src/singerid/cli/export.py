@@ -13,9 +13,11 @@ from singerid.text import printable
 
 def export(
     run: RunFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="File to write, or to replace.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.onnx", help="File to write; an existing file is replaced.")
+    ],
 ) -> None:
-    """Write a run's network as one ONNX file, sound in and singers out, for browsers and other programs."""
+    """Write a run's network as one ONNX file, from sound to singers, for browsers and other programs."""
     from singerid.export import export
 
     exported = export(run, file)

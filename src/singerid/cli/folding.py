@@ -1,6 +1,6 @@
 """A command whose help cuts no name and whose messages name its flags.
 
-Typer's tables fold here, however narrow the terminal is.
+The tables of `--help` fold, however narrow the terminal is.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ class FoldingCommand(TyperCommand):
 
 
 class FoldingGroup(TyperGroup):
-    """The program, whose help folds."""
+    """A program, or a group of commands, whose help folds."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -36,7 +36,7 @@ class FoldingGroup(TyperGroup):
 
 
 def _fold() -> None:
-    """Let Typer make its tables of columns that fold; they end names with an ellipsis otherwise."""
+    """Make the columns of Typer's tables fold; by default they cut names with an ellipsis."""
     from rich.columns import Columns
     from rich.table import Table
     from typer import rich_utils

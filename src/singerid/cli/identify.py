@@ -23,51 +23,63 @@ def identify(
         Path,
         typer.Argument(
             metavar="WHO",
-            help="Folder of a library or a run, or a name that `singerid models --pretrained` lists.",
+            help="Folder of a library or of a run, or the name of a pretrained network (listed by "
+            "`singerid models --pretrained`).",
         ),
     ],
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="Recordings to identify.")],
     format: Annotated[
         str,
-        one_of(FORMATS, "How answers are written."),
+        one_of(FORMATS, "Format of the answers."),
     ] = "table",
     output: Annotated[
         str | None,
         typer.Option(
             metavar="FILE_OR_FOLDER",
-            help="Where they are written: a file; or a folder, for formats of a file a song, and for "
-            "playlists of a singer each.",
+            help="Write the answers to this file; or to this folder, if the format has one file per song or "
+            "(playlists) one file per singer.",
         ),
     ] = None,
     timeline: Annotated[
         bool | None,
         typer.Option(
             "--timeline/--no-timeline",
-            help="Say when who sings; by default of a single file, and where the format is about that.",
+            help="Tell who sings when; by default for a single file, and for formats that consist of it.",
         ),
     ] = None,
     singer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only songs in which NAME is named; of several, any of them."),
+        typer.Option(
+            metavar="NAME",
+            help="Only report songs in which this singer is named. May be given several times: then songs "
+            "with any of these singers.",
+        ),
     ] = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="--format json: JSON Lines, an object a file.")
+        bool, typer.Option("--json", help="Short for --format json: JSON Lines, one object per file.")
     ] = False,
-    csv_output: Annotated[bool, typer.Option("--csv", help="--format csv: a row a file.")] = False,
+    csv_output: Annotated[
+        bool, typer.Option("--csv", help="Short for --format csv: one row per file.")
+    ] = False,
     audio: Audio = None,
     separator: Annotated[
         str | None,
-        one_of(SEPARATORS, "What takes the vocals out; by default what the run learned on."),
+        one_of(
+            SEPARATORS,
+            "The separator that extracts the vocals; by default the one that the run was trained with.",
+        ),
     ] = None,
     weights: SeparatorWeights = None,
     pretrained_weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Of a pretrained network; by default they are downloaded."),
+        typer.Option(
+            metavar="FILE", help="File with the weights of the pretrained network; by default downloaded."
+        ),
     ] = None,
     all_clips: Annotated[
         bool,
         typer.Option(
-            "--all-clips", help="Let clips vote in which nobody sings, too, as the paper and evaluate do."
+            "--all-clips", help="Let clips without singing vote too, as in the paper and in `evaluate`."
         ),
     ] = False,
     prior: Annotated[
@@ -75,7 +87,7 @@ def identify(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Of a library: share of songs by its singers that you expect; by default .5.",
+            help="For a library: the share of songs that you expect to be by its singers; by default .5.",
         ),
     ] = None,
     ray: Ray = None,
@@ -85,10 +97,11 @@ def identify(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Name the singer of recordings in any format: who, how sure, and when; or say that nobody sings.
+    """Name the singers of recordings in any format: who sings, how certain that is, and when.
 
-    A library says "unknown" where it is nobody enrolled. A network knows the singers alone that it learned
-    from, and names one of them whoever sings.
+    A library answers "unknown" if the singer is not enrolled, and "no voice" if nobody sings. A network (of a
+    run, or a pretrained one) always names one of the singers that it was trained on, even if somebody else
+    sings.
     """
     from singerid.identifier import identify_files
     from singerid.identifier_on_ray import Question, answers_elsewhere
@@ -104,11 +117,11 @@ def identify(
         raise SingeridError(
             "--json and --csv: choose one"
             if format == "table"
-            else "--format says it all: leave out --json and --csv"
+            else "--format sets the format already; leave out --json and --csv"
         )
     form = "json" if json_output else "csv" if csv_output else format
     if timeline is False and FORMATS[form].needs_timeline:
-        raise SingeridError(f"--format {form} is about the timeline; leave out --no-timeline")
+        raise SingeridError(f"--format {form} consists of the timeline; leave out --no-timeline")
     if prior is not None and not 0 < prior < 1:
         raise SingeridError("--prior: give a share above 0 and below 1")
     place = Output.choose(form, output, many=len(paths) > 1 or paths[0].is_dir())
@@ -126,7 +139,7 @@ def identify(
     if passed_over:
         warn(passed_over_text(passed_over))
     shown = FORMATS[form].needs_timeline or len(files) == 1 if timeline is None else timeline
-    # A network's timeline costs nothing: it is the votes of its clips.
+    # A network's timeline takes no extra time: it is made from the votes of the clips.
     wanted = shown or (timeline is None and identifier.library is None)
     outcomes: list[Result | Failure] = []
 

@@ -1,4 +1,4 @@
-"""singerid library: look at a library, correct it, trust it."""
+"""singerid library: commands to inspect, correct and calibrate a library."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 library = typer.Typer(
     cls=FoldingGroup,
-    help="Look at a library of singers, correct it, and find out what its decisions are worth.",
+    help="Inspect and correct a library of singers, and measure how reliable its decisions are.",
     no_args_is_help=True,
 )
 
@@ -43,7 +43,7 @@ def _open(
 
 @library.command("list", cls=FoldingCommand)
 def list_(folder: LibraryFolder, json_output: Json = False) -> None:
-    """List the singers: how many recordings and minutes of voice of each there are."""
+    """List the singers of a library, with the number of recordings and minutes of voice of each."""
     from singerid.system.tables import Table
 
     with _open(folder) as opened:
@@ -63,7 +63,7 @@ def list_(folder: LibraryFolder, json_output: Json = False) -> None:
 
 @library.command(cls=FoldingCommand)
 def info(folder: LibraryFolder, name: Name, json_output: Json = False) -> None:
-    """Show the recordings of a singer, and what people said of them."""
+    """List the recordings of a singer, and which of them were confirmed by a person."""
     from singerid.system.tables import Table
 
     with _open(folder) as opened:
@@ -82,24 +82,26 @@ def info(folder: LibraryFolder, name: Name, json_output: Json = False) -> None:
 
 @library.command(cls=FoldingCommand)
 def rename(
-    folder: LibraryFolder, name: Name, new: Annotated[str, typer.Argument(metavar="NEW_NAME")]
+    folder: LibraryFolder,
+    name: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The new name.")],
 ) -> None:
-    """Call a singer by another name."""
+    """Rename a singer."""
     with _open(folder) as opened:
         opened.rename(name, new)
-    tell_person(f"{printable(name)} is called {printable(new)} now")
+    tell_person(f"{printable(name)} is now called {printable(new)}")
 
 
 @library.command(cls=FoldingCommand)
 def merge(
     folder: LibraryFolder,
     name: Name,
-    into: Annotated[str, typer.Argument(metavar="INTO", help="Name of the singer that stays.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Name of the singer who keeps the name.")],
 ) -> None:
-    """Make two singers one."""
+    """Merge a singer into another one."""
     with _open(folder) as opened:
         moved = opened.merge(name, into)
-    tell_person(f"{printable(name)} is {printable(into)} now: {counted(moved, 'recording')} moved")
+    tell_person(f"{printable(name)} is now {printable(into)}: {counted(moved, 'recording')} moved")
 
 
 @library.command(cls=FoldingCommand)
@@ -108,13 +110,18 @@ def split(
     name: Name,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="The new singer's; by default the smaller group by voice."),
+        typer.Argument(
+            metavar="[FILE...]",
+            help="Recordings of the new singer; by default the recordings are split into two groups by "
+            "voice, and the smaller group is moved.",
+        ),
     ] = None,
     into: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the new singer; by default the same with (2).")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the new singer; by default the old name with (2)."),
     ] = None,
 ) -> None:
-    """Make two singers of one: of the files, or of two groups by voice."""
+    """Split a singer in two: move some recordings to a new singer."""
     with _open(folder) as opened:
         done = opened.split(name, into, files)
     for path in done.moved:
@@ -127,18 +134,26 @@ def split(
 def say(
     folder: LibraryFolder,
     what: Annotated[
-        str, typer.Argument(metavar="FILE_OR_VOICE", help='A recording, or a voice of discover: "voice 3".')
+        str,
+        typer.Argument(
+            metavar="FILE_OR_VOICE",
+            help='A recording, or a voice found by `singerid discover`: "voice 3".',
+        ),
     ],
-    is_: Annotated[str | None, typer.Option("--is", metavar="NAME", help="Who sings.")] = None,
+    is_: Annotated[str | None, typer.Option("--is", metavar="NAME", help="The singer who sings.")] = None,
     is_not: Annotated[
-        str | None, typer.Option("--is-not", metavar="NAME", help="Who does not; also an unnamed voice.")
+        str | None,
+        typer.Option("--is-not", metavar="NAME", help="A singer who does not sing, or an unnamed voice."),
     ] = None,
     nobody: Annotated[bool, typer.Option("--nobody", help="Nobody sings.")] = False,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Say who sings in a recording, who does not, or that nobody does. It outweighs every score, for ever."""
+    """Correct the library: say who sings in a recording, who does not, or that nobody sings.
+
+    A correction outweighs every score, and stays until it is undone.
+    """
     if nobody and (is_ is not None or is_not is not None):
         raise SingeridError("--nobody: leave out --is and --is-not")
     with _open(folder, device, threads, weights) as opened:
@@ -152,12 +167,12 @@ def say(
 def verify(
     folder: LibraryFolder,
     file: File,
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Whether it is this singer.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="The singer to check.")],
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Say whether a singer sings in a recording: exit code 0 yes, 1 no. It is no login."""
+    """Check whether a singer sings in a recording: exit code 0 for yes, 1 for no. Not secure for logins."""
     with _open(folder, device, threads, weights) as opened:
         yes, score, needs = opened.verify(name, file)
     tell_person(f"{'yes' if yes else 'no'} (score {score:.2f}, needs {needs:.2f})")
@@ -169,20 +184,24 @@ def similar(
     places: Annotated[
         list[Path],
         typer.Argument(
-            metavar="[LIBRARY] FILE", help="A library, and a recording; of a collection FILE alone."
+            metavar="[LIBRARY] FILE",
+            help="Folder of a library, and a recording; with --collection the recording alone.",
         ),
     ],
     collection: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Ask what `library collect` made, and no library."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Search this collection, made by `singerid library collect`, instead of a library.",
+        ),
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    most: Annotated[int, typer.Option(min=1, help="Largest number of recordings to list.")] = 10,
     json_output: Json = False,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """List the recordings of a library or a collection whose voices are most like that of a recording."""
+    """List the recordings in a library or a collection with the most similar voices to a given recording."""
     from singerid.system.tables import Table
 
     *folders, file = places
@@ -211,12 +230,18 @@ library.command(cls=RayCommand)(collect)
 def calibrate(
     folder: LibraryFolder,
     fpir: Annotated[
-        str, typer.Option(help="Share of strangers' songs that may be given a name; 1% before writing tags.")
+        str,
+        typer.Option(
+            help="Largest allowed share of strangers' songs that are given a name (false positive "
+            "identification rate); `singerid tag` needs 1%."
+        ),
     ] = "5%",
     strangers: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FOLDER", help="Songs by people who are not in the library; a folder for each of them."
+            metavar="FOLDER",
+            help="Folder of songs by people who are not in the library, with a subfolder for each person; "
+            "makes the estimate better.",
         ),
     ] = None,
     json_output: Json = False,
@@ -224,7 +249,11 @@ def calibrate(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Find the threshold that keeps a promise on the library's own recordings, and say what it is worth."""
+    """Set the score that a song needs for a name, and tell how reliable the library's decisions then are.
+
+    The threshold is chosen on the library's own recordings, so that hardly any stranger is given a name
+    (--fpir).
+    """
     from singerid.library.entrants import strangers_of
     from singerid.library.pages import sentences
 
@@ -253,10 +282,10 @@ def _share(text: str) -> float:
 @library.command(cls=FoldingCommand)
 def undo(
     folder: LibraryFolder,
-    count: Annotated[int, typer.Argument(metavar="[N]", min=1, help="How many commands.")] = 1,
-    show: Annotated[bool, typer.Option("--list", help="Only list what can be taken back.")] = False,
+    count: Annotated[int, typer.Argument(metavar="[N]", min=1, help="Number of commands to undo.")] = 1,
+    show: Annotated[bool, typer.Option("--list", help="Only list the commands; undo nothing.")] = False,
 ) -> None:
-    """Take back the latest commands, one after the other."""
+    """Undo the latest commands that changed the library, the last one first."""
     with _open(folder) as opened:
         if show:
             for entry in opened.journal():
@@ -270,52 +299,63 @@ def undo(
 def forget(
     folder: LibraryFolder,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove a singer and all that was made of that voice, for ever. It cannot be undone."""
+    """Delete a singer and all data made from the singer's voice. This cannot be undone."""
     with _open(folder) as opened:
         opened.core.contents.require(name)
         if not yes:
             if not sys.stdin.isatty():
-                raise SingeridError("forget cannot be undone: say --yes")
+                raise SingeridError("forget cannot be undone; confirm it with --yes")
             typer.confirm(f"Forget {printable(name)} for ever?", abort=True)
         count = opened.forget(name)
         pending = opened.core.database.setting("scrub_pending") is not None
     tell_person(
-        f"{printable(name)} is forgotten: {counted(count, 'recording')}, and back end, calibration, "
-        "groups and undo records with them. Not reached: exports, stores, Parquet files, tags and backups"
+        f"{printable(name)} is forgotten: {counted(count, 'recording')} deleted, and with them the back end, "
+        "calibration, groups and undo records. Not deleted: exports, stores, Parquet files, tags and backups"
     )
     if pending:
-        warn("another program holds the library open: the rest of its log is emptied at the next command")
+        warn("another program has the library open: the rest of its log is erased at the next command")
 
 
 @library.command(cls=FoldingCommand)
 def check(folder: LibraryFolder) -> None:
-    """Look whether a library is whole, and mend what is not."""
+    """Check a library for damage, and repair it."""
     from singerid.library.check import check as look
 
     told = look(folder)
     for sentence in told:
         tell_person(sentence)
     if not told:
-        tell_person(f"{printable(folder)}: is whole")
+        tell_person(f"{printable(folder)}: is undamaged")
 
 
 @library.command(cls=FoldingCommand)
 def migrate(
     folder: LibraryFolder,
     encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What makes the vectors; by default the same as now.")
+        str | None,
+        typer.Option(metavar="NAME", help="The encoder that makes the vectors; by default the same as now."),
     ] = None,
-    audio: Annotated[AudioCondition | None, typer.Option(help="What is heard; by default as now.")] = None,
+    audio: Annotated[
+        AudioCondition | None,
+        typer.Option(help="The part of the sound to listen to; by default the same as now."),
+    ] = None,
     separator: Annotated[
-        str | None, one_of(SEPARATORS, "What takes the vocals out; by default as now, or spleeter.")
+        str | None,
+        one_of(
+            SEPARATORS,
+            "The separator that extracts the vocals; by default the same as now, or else spleeter.",
+        ),
     ] = None,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Make all vectors anew from the sound. Names, and what people said, stay; it cannot be undone."""
+    """Make all vectors of a library anew from its recordings, for example with another encoder.
+
+    Names and corrections are kept. This cannot be undone.
+    """
     with (
         _open(folder, device, threads, weights) as opened,
         stepping("Listening", len(opened.core.contents.recordings)) as step,
@@ -324,14 +364,17 @@ def migrate(
     for one in report.changed:
         tell_person(f"{printable(one.path)}: {printable(one.before)} -> {printable(one.after)}")
     tell_person(
-        f"{counted(report.made, 'recording')} heard anew, {len(report.changed)} decisions are others; "
+        f"{counted(report.made, 'recording')} processed again, {len(report.changed)} decisions changed; "
         "calibrate next"
     )
     raise typer.Exit(conclude(report.made, report.failures))
 
 
 @library.command(cls=FoldingCommand)
-def export(folder: LibraryFolder, target: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:
+def export(
+    folder: LibraryFolder,
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
+) -> None:
     """Write a library as JSON and npz, for other programs and machines. Voiceprints are biometric data."""
     with _open(folder) as opened:
         count = opened.export(target)
@@ -345,11 +388,12 @@ def import_(
         str,
         typer.Argument(
             metavar="FOLDER",
-            help="What `singerid library export` wrote, or the Parquet files of commands with --ray.",
+            help="Folder written by `singerid library export`, or the folder of Parquet files (--parquet) of "
+            "a command with --ray.",
         ),
     ],
 ) -> None:
-    """Read into a library what `export` wrote, or what was heard on a cluster."""
+    """Add to a library the recordings of an export, or those processed on a cluster."""
     from singerid.library.library import Library
 
     with Library.open(folder, create=True) as opened:

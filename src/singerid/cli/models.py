@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def models(
     pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="List networks that others trained, ready for `identify`.")
+        bool, typer.Option("--pretrained", help="List pretrained networks, ready for `singerid identify`.")
     ] = False,
     json_output: Json = False,
 ) -> None:
-    """List the networks: parameters as the paper counts them (20 singers), and the tables they are in."""
+    """List the networks to train, with their parameters (for 20 singers, as in the paper) and tables."""
     from singerid.models.pretrained import describe_pretrained
     from singerid.models.registry import describe_models
 

@@ -24,62 +24,82 @@ def prepare(
     tree: Annotated[
         Path, typer.Argument(metavar="TREE", help="Folder of recordings, laid out SINGER/ALBUM/TRACK.")
     ],
-    store: Annotated[
-        Path, typer.Argument(metavar="STORE", help="Folder for the features; made when missing.")
-    ],
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Folder for the features; made if missing.")],
     manifest: Annotated[
-        Path | None, typer.Option(help="CSV file path,singer,album; its paths are relative to TREE.")
+        Path | None,
+        typer.Option(
+            help="CSV file with the columns path,singer,album instead of TREE's layout; its paths are "
+            "relative to TREE."
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
-        one_of(DATASETS, "A known data set: tell how TREE deviates from it, write its own split."),
+        one_of(
+            DATASETS,
+            "TREE is this known data set: report how it differs from the original, and write its own split "
+            "into STORE.",
+        ),
     ] = None,
     pad_mode: Annotated[
-        PadMode, typer.Option(help="Beyond the ends of a recording: its mirror image, or zeros.")
+        PadMode,
+        typer.Option(
+            help="Padding at the ends of a recording: reflect (its mirror image) or constant (zeros)."
+        ),
     ] = FeatureConfig.pad_mode,
     min_seconds: Annotated[
-        float, typer.Option(min=0.0, help="Leave out what is shorter than a clip of this length.")
+        float, typer.Option(min=0.0, help="Leave out recordings shorter than this many seconds.")
     ] = MIN_SECONDS,
     vocals: Annotated[
         str | None,
-        one_of(SEPARATORS, "Also take the vocals out: by a network, by repetition, or from true stems."),
+        one_of(
+            SEPARATORS,
+            "Also extract the vocals: with a network, with REPET (repet), or from your own stems (stems).",
+        ),
     ] = None,
     stems_dir: Annotated[
         Path | None,
         typer.Option(
-            help="For --vocals stems: folder with vocals/ and accompaniment/, each laid out as TREE."
+            help="For --vocals stems: folder with vocals/ and accompaniment/, each laid out like TREE."
         ),
     ] = None,
     weights: SeparatorWeights = None,
     melody: Annotated[
         str | None,
-        one_of(TRACKERS, "Also follow the melody, of the mixture and of the vocals."),
+        one_of(TRACKERS, "Also extract the melody (F0) of the mixture and of the vocals, with this tracker."),
     ] = None,
     encoder: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Also keep its vectors, of the mixture and of the vocals; `singerid encoders` lists them.",
+            help="Also store this encoder's vectors of the mixture and of the vocals (`singerid encoders` "
+            "lists the names). May be given several times.",
         ),
     ] = None,
     waveform: Annotated[
         bool,
         typer.Option(
-            "--waveform", help="Also keep the waveform: networks read it (wavenet), audits of vectors mix it."
+            "--waveform",
+            help="Also store the waveform; needed by the network wavenet and for audits of vectors.",
         ),
     ] = False,
     check_contents: Annotated[
-        bool, typer.Option("--check-contents", help="Read also what has the size and time it had.")
+        bool,
+        typer.Option(
+            "--check-contents", help="Also read files whose size and time of change are the same as before."
+        ),
     ] = False,
     workers: Workers = None,
     ray: Ray = None,
     gpus_per_worker: GpusPerWorker = None,
     device: Annotated[
         str | None,
-        typer.Option(help="Where spectrograms, vocals, melody and vectors are made; by default on the CPU."),
+        typer.Option(
+            help="Where to compute spectrograms, vocals, melody and vectors: cpu (the default), cuda, cuda:N "
+            "or auto."
+        ),
     ] = None,
 ) -> None:
-    """Extract features from recordings into a store. Run again, it does what is new or changed."""
+    """Extract features from recordings into a store. If run again, only new or changed files are processed."""
     from singerid.preparation.on_ray import Elsewhere
     from singerid.preparation.prepare import find_tracks, prepare
     from singerid.preparation.tools import Tools
@@ -89,7 +109,7 @@ def prepare(
     if (stems_dir is not None) != (vocals is not None and SEPARATORS[vocals].stems):
         raise SingeridError("--vocals stems and --stems-dir go together")
     if weights is not None and vocals is None:
-        raise SingeridError("--weights are those of a separator; choose one with --vocals")
+        raise SingeridError("--weights are the weights of a separator; choose one with --vocals")
     found = find_tracks(tree, manifest, dataset)
     for notice in found.notices:
         warn(notice)
@@ -126,10 +146,10 @@ def prepare(
 
 
 def _write_split(file: Path, split: Split) -> None:
-    """Write the split that comes with a data set, so far as its tracks are in the store, and tell its use."""
+    """Write the data set's own split, limited to the tracks in the store, and tell how to use it."""
     parts = {part: len(getattr(split, part)) for part in PARTS}
     if not all(parts.values()):
-        warn(f"{printable(file)}: is not written, for the store lacks a whole part of the data set's split")
+        warn(f"{printable(file)}: is not written, as the store lacks a whole part of the data set's split")
         return
     write_json(file, split.to_json())
     counts = ", ".join(f"{part} {count:,}" for part, count in parts.items())

@@ -1,4 +1,4 @@
-"""How commands print."""
+"""Printing of results and warnings, shared by the commands."""
 
 import json
 from collections.abc import Callable
@@ -15,24 +15,24 @@ def warn(message: str) -> None:
 
 
 def warn_of(place: Path) -> Callable[[str], None]:
-    """Prints warnings of a run, a store or a file on standard error."""
+    """A function that prints warnings about a run, a store or a file on standard error."""
     return lambda message: warn(f"{printable(place)}: {message}")
 
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON on standard output."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    # File names that are no UTF-8 hold lone surrogates, which cannot be printed but escaped, as JSON allows.
+    # File names that are not UTF-8 contain lone surrogates; they are printed as escapes, as JSON allows.
     print(in_utf8(text), flush=True)
 
 
 def print_kept(found: object, as_json: bool, kept: str) -> None:
-    """Print what was found, and is kept in files: it stays done where it cannot be printed, see `closing`.
+    """Print results that are saved in files; an error of printing is not a failure, see `closing`.
 
     Args:
-        found: a value for JSON, else what Rich prints.
-        as_json: which of both.
-        kept: where the files are, in one line, which follows the tables.
+        found: a value for JSON, or an object for Rich.
+        as_json: print it as JSON.
+        kept: a line that says where the files are; printed after the tables.
     """
     with closing(kept):
         if as_json:

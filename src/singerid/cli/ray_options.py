@@ -1,4 +1,4 @@
-"""Options of commands that can hand their work to a Ray cluster."""
+"""Options of the commands that can run on a Ray cluster."""
 
 import re
 from importlib.util import find_spec
@@ -22,33 +22,40 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="[ADDRESS]",
-        help="Hand the work to a Ray cluster: local (the default), auto, HOST:PORT. See docs/scale.md.",
+        help="Run on a Ray cluster: local (a new one on this machine; the default), auto (one that runs here "
+        "already), or HOST:PORT. See docs/scale.md.",
     ),
 ]
 GpusPerWorker = Annotated[
     float | None,
-    typer.Option(min=0.0, metavar="N", help="With --ray: GPUs of each worker; .5: two share one."),
+    typer.Option(
+        min=0.0, metavar="N", help="With --ray: number of GPUs per worker; with .5 two workers share a GPU."
+    ),
 ]
 RayWorkers = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, metavar="N", help="With --ray: most workers; by default all there is room for."
+        "--workers",
+        min=1,
+        metavar="N",
+        help="With --ray: largest number of workers; by default as many as the cluster has room for.",
     ),
 ]
 Parquet = Annotated[
     str | None,
     typer.Option(
         metavar="FOLDER",
-        help="With --ray: where what is heard is kept, and found again: a folder, or s3://BUCKET/FOLDER.",
+        help="With --ray: where the results are kept as Parquet files, and reused: a folder that all "
+        "machines see, or s3://BUCKET/FOLDER.",
     ),
 ]
 
 
 class RayCommand(FoldingCommand):
-    """A command with --ray, which may stand without an address: Typer's options cannot."""
+    """A command whose option --ray may be given without an address, which Typer does not support."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a --ray that no address follows the one of this machine."""
+        """Insert the address "local" after a --ray that is not followed by an address."""
         given: list[str] = []
         for position, argument in enumerate(args):
             given.append(argument)
@@ -57,34 +64,34 @@ class RayCommand(FoldingCommand):
         return super().parse_args(ctx, given)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; with --ray in a process of its own."""
+        """Run the command; with --ray, run it in a separate process."""
         if ctx.params.get("ray") is not None and find_spec("ray") is not None and not is_supervised():
             raise typer.Exit(supervise())
         return super().invoke(ctx)
 
 
 def _is_address(text: str) -> bool:
-    """Whether what follows --ray is an address, and not already what the command is about."""
+    """Whether the word after --ray is an address, not an argument of the command."""
     return text in (LOCAL, "auto") or bool(_ADDRESS.fullmatch(text) and not Path(text).exists())
 
 
 def spread_of(
     ray: str | None, workers: int | None, gpus: float | None, threads: int | None, device: str
 ) -> Spread | None:
-    """How work is spread; None: it is not.
+    """How the work is spread over a cluster; None without --ray.
 
     Raises:
-        SingeridError: options do not go together.
+        SingeridError: the options contradict each other.
     """
     if ray is None:
         if gpus is not None:
-            raise SingeridError("--gpus-per-worker is of a cluster's workers; add --ray, or leave it out")
+            raise SingeridError("--gpus-per-worker works with --ray only; add --ray, or leave it out")
         return None
     if gpus and device == "cpu":
         raise SingeridError("--gpus-per-worker and --device cpu: choose one")
     if device.startswith("cuda") and not gpus:
         raise SingeridError(
-            "--device cuda with --ray: say how much of a GPU a worker has: --gpus-per-worker 1"
+            "--device cuda with --ray: give the number of GPUs per worker, for example --gpus-per-worker 1"
         )
     return Spread(ray, workers, threads or 1, gpus or 0.0)
 
@@ -98,10 +105,10 @@ def elsewhere_of(
     device: str,
     weights: Path | None,
 ) -> "Elsewhere | None":
-    """Where recordings are heard, and where that is kept; None: here.
+    """The cluster that processes the recordings, and where its results are kept; None without --ray.
 
     Raises:
-        SingeridError: options do not go together.
+        SingeridError: the options contradict each other.
     """
     from singerid.library.on_ray import Elsewhere
 
@@ -109,10 +116,11 @@ def elsewhere_of(
     if spread is None:
         for value, option in ((parquet, "--parquet"), (workers, "--workers")):
             if value is not None:
-                raise SingeridError(f"{option} goes with --ray; add that, or leave it out")
+                raise SingeridError(f"{option} works with --ray only; add --ray, or leave it out")
         return None
     if parquet is None:
         raise SingeridError(
-            "--ray: say where what is heard is kept: --parquet FOLDER, which all machines see, or s3://BUCKET/FOLDER"
+            "--ray needs a place for its results: --parquet FOLDER, which all machines see, or "
+            "--parquet s3://BUCKET/FOLDER"
         )
     return Elsewhere(spread, parquet, device, None if weights is None else weights.absolute())

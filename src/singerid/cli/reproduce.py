@@ -32,44 +32,68 @@ def reproduce(
         typer.Argument(metavar="STORE", help="Store made by `singerid prepare`; with --smoke leave it out."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help="Folder for runs and tables; made when missing.")
+        Path | None, typer.Argument(metavar="OUT", help="Folder for runs and tables; made if missing.")
     ] = None,
     table: Annotated[
         str,
         typer.Option(
-            help="Numbers of tables, with commas: 1-3 the paper's, 4-6 its repository's, 7 and 8 ours; "
-            "all: 1-7, as 8 wants vectors and waveforms in STORE."
+            help="Numbers of tables, separated by commas. 1-3 are in the paper, 4-6 in its repository, 7 and "
+            "8 are ours. all: 1 to 7, because 8 needs vectors and waveforms in STORE."
         ),
     ] = "all",
-    audio: Annotated[Literal["mixture", "vocals", "both"], typer.Option(help="What to hear.")] = "both",
+    audio: Annotated[
+        Literal["mixture", "vocals", "both"],
+        typer.Option(help="Train on the mixture, on the vocals, or on each of them in turn (both)."),
+    ] = "both",
     clip_seconds: Annotated[
-        str | None, typer.Option(help="Lengths of clips, with commas; the paper's are 3,5,10.")
+        str | None,
+        typer.Option(
+            help="Clip lengths in seconds, separated by commas; by default 3,5,10, as in the paper."
+        ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="With commas; the paper's are 0,21,42.")] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Random seeds, separated by commas; by default 0,21,42, as in the paper."),
+    ] = None,
     protocol: Annotated[
-        Protocol, typer.Option(help="What the paper says, or what its authors' program does.")
+        Protocol,
+        typer.Option(help="Train and score as the paper says, or as its authors' program does."),
     ] = _DEFAULT.protocol,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="The paper's are 300; more than before prolong the runs in OUT.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Epochs of training; by default 300, as in the paper. A larger number continues the "
+            "runs in OUT.",
+        ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Clips per step of training.")
+        int, typer.Option(min=1, help="Number of clips per training step.")
     ] = _DEFAULT.training.batch_size,
-    learning_rate: Annotated[float, typer.Option(min=1e-12)] = _DEFAULT.training.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-12, help="Learning rate of Adam.")
+    ] = _DEFAULT.training.learning_rate,
     width: Annotated[
-        float | None, typer.Option(help="Scale the networks' channels; 1 is the paper's.")
+        float | None,
+        typer.Option(help="Factor for the number of channels of the networks; 1 is the paper's size."),
     ] = None,
-    augment: Annotated[AugmentMode, typer.Option(help="Against the album effect.")] = (
-        _DEFAULT.training.augment
-    ),
+    augment: Annotated[
+        AugmentMode, typer.Option(help="Augmentation of training clips, against the album effect.")
+    ] = (_DEFAULT.training.augment),
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Check the plumbing on a tiny corpus of its own, in minutes.")
+        bool,
+        typer.Option(
+            "--smoke", help="Only check that everything runs: on a tiny synthetic corpus, in minutes."
+        ),
     ] = False,
     ray: Ray = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Run the paper's tables beside its published values. Interrupted, the same command goes on."""
+    """Reproduce the paper's tables, and compare them with the published values.
+
+    After an interruption, run the same command again to go on.
+    """
     start = SMOKE if smoke else _DEFAULT
     config = ReproduceConfig(
         tables=_tables(table),
@@ -101,13 +125,13 @@ def reproduce(
         plumbing=smoke,
         show_progress=True,
     )
-    pages = f"{printable(made.page)}: open it in a browser; the same as .md and .csv beside it"
+    pages = f"{printable(made.page)}: open it in a browser; the same tables are beside it as .md and .csv"
     print_kept(terminal_tables(made.report), False, pages)
     raise typer.Exit(conclude(len(made.results), made.report.failures))
 
 
 def _places(store: Path | None, out: Path | None, smoke: bool) -> tuple[Path | None, Path]:
-    """STORE, None with --smoke, and OUT."""
+    """The folders STORE (None with --smoke) and OUT."""
     if smoke and store is not None and out is None:
         return None, store
     if smoke or store is None or out is None:
@@ -123,25 +147,25 @@ def _tables(text: str) -> tuple[int, ...]:
         return _DEFAULT.tables
     chosen = _parsed("--table", text, int)
     if not set(chosen) <= set(ALL_TABLES):
-        raise SingeridError(f"--table {text}: choose of {', '.join(map(str, ALL_TABLES))}, or all")
+        raise SingeridError(f"--table {text}: choose from {', '.join(map(str, ALL_TABLES))}, or all")
     return tuple(sorted(chosen))
 
 
 def _numbers(
     option: str, text: str | None, default: tuple[Number, ...], kind: Callable[[str], Number], least: Number
 ) -> tuple[Number, ...]:
-    """Those of an option, or its default; none less than the least."""
+    """The numbers of an option, or its default; raises SingeridError if one is less than `least`."""
     if text is None:
         return default
     numbers = _parsed(option, text, kind)
     if not all(math.isfinite(number) and number >= least for number in numbers):
-        raise SingeridError(f"{option} {text!r}: {least:g} is the least that makes sense")
+        raise SingeridError(f"{option} {text!r}: the numbers must be at least {least:g}")
     return numbers
 
 
 def _parsed(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
-    """Numbers with commas between them, each once."""
+    """Numbers separated by commas, without duplicates."""
     try:
         return tuple(dict.fromkeys(kind(part) for part in text.split(",")))
     except ValueError as error:
-        raise SingeridError(f"{option} {text!r}: write numbers with commas, for example 3,5,10") from error
+        raise SingeridError(f"{option} {text!r}: separate numbers by commas, for example 3,5,10") from error

@@ -16,28 +16,36 @@ def serve(
     folder: LibraryFolder,
     root: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Whose recordings may be heard; may be given again."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of recordings that the page may play and identify. May be given several times.",
+        ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free port.")] = 0,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where it listens; by default for this machine alone.")
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen on; by default only this machine can open the page.",
+        ),
     ] = "127.0.0.1",
     token: Annotated[
         str | None,
         typer.Option(
             envvar="SINGERID_TOKEN",
-            help="What lets a browser in, time and again; by default one that is made up and used once.",
+            help="Secret that lets browsers open the page, any number of times; by default a new secret that "
+            "works once.",
         ),
     ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
     upload_limit: Annotated[
-        int, typer.Option(metavar="MB", min=1, help="Size of a file that may be dropped on the page.")
+        int, typer.Option(metavar="MB", min=1, help="Largest size of a file that may be dropped on the page.")
     ] = 2000,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Open a page to look, listen and correct: a library in the browser, and nothing leaves the machine."""
+    """Open a library in the browser, to see, listen to and correct answers. Nothing leaves this machine."""
     try:
         import fastapi  # noqa: F401
         import python_multipart  # noqa: F401
@@ -58,13 +66,15 @@ def serve(
         pass
     if not is_local(host):
         if token is None:
-            raise SingeridError(f"--host {host}: others can reach it; give --token, which lets them in")
+            raise SingeridError(
+                f"--host {host}: other machines can reach the page; give a secret with --token"
+            )
         warn(
-            f"--host {host}: whoever reaches this machine and has the token can hear your music and change "
-            "your library, and what is sent is not encrypted"
+            f"--host {host}: anybody who can reach this machine and has the token can listen to your music "
+            "and change your library, and the connection is not encrypted"
         )
     if token is not None and len(token) < 16:
-        raise SingeridError("--token: is easy to guess; give 16 characters or more")
+        raise SingeridError("--token is easy to guess; give at least 16 characters")
     limits = Limits(upload_bytes=upload_limit * 1_000_000)
     settings = Settings(folder.absolute(), roots, device, threads, weights, tuple(LOADED), limits)
     run(settings, host, port, token, open_browser=not no_browser and sys.stdout.isatty())
@@ -72,5 +82,5 @@ def serve(
 
 def _root(folder: Path) -> Path:
     if not folder.is_dir():
-        raise SingeridError(f"--root {printable(folder)}: is no folder; give one that holds recordings")
+        raise SingeridError(f"--root {printable(folder)}: is not a folder; give a folder of recordings")
     return folder.absolute()

@@ -1,6 +1,6 @@
-"""A command in a process of its own, whose end is told in one line however it comes.
+"""Running a command in a child process, so that its end is always reported in one line.
 
-Ray ends the process that is connected to a cluster, at once and without a word, when its head is gone.
+When the head of a Ray cluster is gone, Ray ends the connected process at once and without a message.
 """
 
 import os
@@ -16,15 +16,15 @@ from singerid.errors import ExitCode
 from singerid.system.streams import complain
 
 _MARK = "SINGERID_SUPERVISED"
-"""In the environment of that process: the number of the one that waits for it."""
+"""Environment variable of the child process: the process ID of the parent that waits for it."""
 _LOOK_SECONDS = 1.0
 
 
-_here: list[int] = []  # that number, in that process
+_here: list[int] = []  # in the child process: the parent's process ID
 
 
 def is_supervised() -> bool:
-    """Whether this is that process; it then ends with the one that waits for it."""
+    """Whether this is the child process; if so, it will end when its parent ends."""
     parent = os.environ.pop(_MARK, None)
     if parent is None:
         return False
@@ -34,7 +34,10 @@ def is_supervised() -> bool:
 
 
 def end_at_once(code: int) -> None:
-    """End that process with all written; any other goes on. Ray, taken apart after Ctrl-C, may crash."""
+    """In the child process, flush the output and exit without cleanup: after Ctrl-C, Ray's may crash.
+
+    In any other process this does nothing.
+    """
     if _here:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
@@ -43,8 +46,8 @@ def end_at_once(code: int) -> None:
 
 
 def supervise() -> int:
-    """Run this very command in a process of its own; gives its exit code."""
-    # A session of its own: Ctrl-C reaches this process alone, which hands it on once.
+    """Run this same command in a child process; returns its exit code."""
+    # In a new session, so that Ctrl-C reaches only this process, which passes it on once.
     child = subprocess.Popen(
         [sys.executable, "-m", "singerid", *sys.argv[1:]],
         env={**os.environ, _MARK: str(os.getpid())},
@@ -52,7 +55,7 @@ def supervise() -> int:
     )
 
     def hand_on(_: int, __: FrameType | None) -> None:
-        child.send_signal(signal.SIGINT)  # for others Ray has an ending of its own, with a page of text
+        child.send_signal(signal.SIGINT)  # at other signals Ray itself would end it, with a page of text
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -61,13 +64,16 @@ def supervise() -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     if code == ExitCode.INTERRUPTED:
-        os._exit(code)  # that process has told so
+        os._exit(code)  # the child process has reported it
     if code in set(ExitCode):
         return code
-    if code == 1:  # so Ray ends the process
-        complain("the Ray cluster is gone, see to its head; run the command again to go on")
+    if code == 1:  # the exit code when Ray ends the process
+        complain("the Ray cluster is gone; check its head, then run the command again to go on")
     else:
-        complain(f"ended before it was done ({code}); is memory too small? Run the command again to go on")
+        complain(
+            f"the command died before it was done ({code}), perhaps because memory ran out; "
+            "run it again to go on"
+        )
     return ExitCode.UNUSABLE
 
 

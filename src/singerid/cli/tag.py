@@ -25,76 +25,92 @@ if TYPE_CHECKING:
 def tag(
     folder: LibraryFolder,
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE_OR_FOLDER...", help="What to listen to.")
+        list[Path] | None, typer.Argument(metavar="FILE_OR_FOLDER...", help="Recordings to tag.")
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write; without it only what would change is shown.")
+        bool, typer.Option("--write", help="Write the tags; without it the changes are only shown.")
     ] = False,
     undo: Annotated[
         bool,
         typer.Option(
-            "--undo", help="Take back what the latest --write wrote; with files, all of these; see --all."
+            "--undo",
+            help="Undo the latest --write. With files: undo everything that was written to these files. See "
+            "also --all.",
         ),
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --undo: all that was ever written by this library.")
+        bool, typer.Option("--all", help="With --undo: undo everything that this library ever wrote.")
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Write although the library is not calibrated to 1 %, and names that somebody took out.",
+            help="Also write if the library is not calibrated to 1 %, and names that somebody has removed "
+            "from a file.",
         ),
     ] = False,
     break_hard_links: Annotated[
         bool,
         typer.Option(
-            "--break-hard-links", help="Tag files that have several names under the given name alone."
+            "--break-hard-links",
+            help="Also tag files with several hard links; only the given name gets the tagged file.",
         ),
     ] = False,
     sidecar: Annotated[
         Literal["json", "nfo"] | None,
-        typer.Option(help="Write a file beside each recording, which itself stays as it is."),
+        typer.Option(
+            help="Write the singers to a file beside each recording, and do not change the recording."
+        ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with what arrives in the folders, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", help="Keep running, and tag new files in the folders, until Ctrl-C."),
     ] = False,
     nice: Annotated[
         int | None,
-        typer.Option(min=0, max=19, metavar="N", help="Leave other programs the processor: 0 to 19."),
+        typer.Option(
+            min=0,
+            max=19,
+            metavar="N",
+            help="Give other programs priority, as the program `nice` does: 0 (no change) to 19 (most).",
+        ),
     ] = None,
     json_output: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines, an object a file, in place of a table.")
+        bool, typer.Option("--json", help="Print JSON Lines, one object per file, instead of a table.")
     ] = False,
     prior: Annotated[
-        float | None, typer.Option(help="Share of songs by its singers that you expect; by default .5.")
+        float | None,
+        typer.Option(
+            help="The share of songs that you expect to be by the library's singers; by default .5."
+        ),
     ] = None,
     weights: SeparatorWeights = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Write who sings into recordings, as a performer with the part "vocals"; ARTIST is never touched.
+    """Write who sings into the tags of recordings, as a performer with the role "vocals".
 
-    Shows what would change; --write does it, on a copy that replaces the file once its sound is compared, and
-    --undo takes it back. Written is what a library is sure of that is calibrated to 1 %.
+    By default it only shows the changes; --write makes them, and --undo takes them back. The tag ARTIST is
+    never changed. Tags are written to a copy, which replaces the file only if its sound is identical. Only
+    decisions of a library that is calibrated to 1 % are written.
     """
     given = list(paths or ())
     if undo:
         if write or watch or sidecar or json_output:
             raise SingeridError("--undo: leave out --write, --watch, --sidecar and --json")
         if everything and given:
-            raise SingeridError("--undo takes back those of files or --all: choose one")
+            raise SingeridError("--undo: give either files or --all, not both")
         raise typer.Exit(_undo(folder, given, everything, break_hard_links))
     if everything:
-        raise SingeridError("--all belongs to --undo")
+        raise SingeridError("--all works with --undo only")
     if not given:
-        raise SingeridError("give files or folders to listen to, or --undo")
+        raise SingeridError("give files or folders to tag, or --undo")
     if prior is not None and not 0 < prior < 1:
         raise SingeridError("--prior: give a share above 0 and below 1")
     require_output()
     if nice is not None:
         if not hasattr(os, "nice"):
-            raise SingeridError("--nice: this system has no such thing; leave it out")
+            raise SingeridError("--nice: this system does not support it; leave it out")
         os.nice(nice)
 
     from singerid.library.library import Library
@@ -129,7 +145,7 @@ def tag(
             if watch:
                 raise
             failures.append(error.failure)
-            tagger = make(write=False)  # what would be written is shown all the same
+            tagger = make(write=False)  # still show the changes
         with tagger:
             if watch:
                 for some in watched(given, failures.append):
@@ -164,7 +180,7 @@ def _print(
 
 
 def _print_arrived(outcomes: "Iterable[Outcome]", as_json: bool) -> None:
-    """Only what happens, a line a file, at once."""
+    """Print one line for each file that is or would be changed, or that failed, at once."""
     from singerid.tags.report import change_line
 
     for outcome in outcomes:
@@ -191,7 +207,7 @@ def _undo(folder: Path, files: list[Path], everything: bool, break_hard_links: b
     from singerid.tags.undo import take_back
 
     if not is_library(folder):
-        raise SingeridError(f"{printable(folder)}: is no library; give the one that wrote the tags")
+        raise SingeridError(f"{printable(folder)}: is not a library; give the one that wrote the tags")
     failures: list[Failure] = []
     found = find_files(files, failures.append)[0]
     done: set[str] = set()
@@ -203,5 +219,5 @@ def _undo(folder: Path, files: list[Path], everything: bool, break_hard_links: b
                 done.add(outcome)
                 tell_person(f"taken back: {printable(outcome)}")
     if done:
-        tell_person(f"{counted(len(done), 'file')} as before")
+        tell_person(f"{counted(len(done), 'file')} restored")
     return conclude(len(done), failures)

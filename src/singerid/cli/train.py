@@ -29,70 +29,110 @@ _TRAINING = TrainingConfig()
 
 def train(
     store: Annotated[Path, typer.Argument(metavar="STORE", help="Store made by `singerid prepare`.")],
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; made when missing.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; made if missing.")],
     model: Annotated[
-        str, typer.Option(help="Name of a network; `singerid models` lists them.")
+        str, typer.Option(help="Name of the network; `singerid models` lists them.")
     ] = "crnn_fgnl",
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="For --model probe or centroids: whose vectors; `singerid prepare --encoder` keeps them."
+            help="For --model probe or centroids: the encoder whose vectors are read; `singerid prepare "
+            "--encoder` stores them."
         ),
     ] = None,
-    clip_seconds: Annotated[float, typer.Option(min=0.1, help="Length of a clip.")] = _TRAINING.clip_seconds,
+    clip_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Length of a clip in seconds.")
+    ] = _TRAINING.clip_seconds,
     split: Annotated[
-        SplitKind, typer.Option(help="Keep albums whole (the paper's split), or mix tracks.")
+        SplitKind,
+        typer.Option(
+            help="Split the tracks by album (an album is never in two parts, as in the paper), or by track."
+        ),
     ] = "album",
     split_file: Annotated[
         Path | None,
-        typer.Option(help='Your own split: JSON {"train": [...], "valid": [...], "test": [...]}.'),
+        typer.Option(
+            help='Your own split: a JSON file with lists of track paths, {"train": [...], "valid": [...], '
+            '"test": [...]}.'
+        ),
     ] = None,
     min_albums: Annotated[
-        int | None, typer.Option(min=1, help="Leave out singers with fewer albums.")
+        int | None, typer.Option(min=1, help="Leave out singers with fewer albums than this.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split and of all that training draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split and of the training.")] = 0,
     split_seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the split alone; by default as --seed.")
+        int | None, typer.Option(min=0, help="Random seed of the split; by default the same as --seed.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = _TRAINING.epochs,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = _TRAINING.epochs,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation F1.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Stop after this many epochs without a better validation F1; by default never stop early.",
+        ),
     ] = _TRAINING.patience,
-    batch_size: Annotated[int, typer.Option(min=1)] = _TRAINING.batch_size,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = _TRAINING.learning_rate,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Number of clips per training step.")
+    ] = _TRAINING.batch_size,
+    learning_rate: Annotated[
+        float, typer.Option(min=0.0, help="Learning rate of Adam.")
+    ] = _TRAINING.learning_rate,
     width: Annotated[
-        float | None, typer.Option(help="Scale the network's channels; 0.25 trains well on a laptop.")
+        float | None,
+        typer.Option(
+            help="Factor for the number of channels of the network; a network of 0.25 can be trained on a "
+            "laptop."
+        ),
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other option of the network.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Any other option of the network. May be given several times."
+        ),
     ] = None,
     augment: Annotated[
-        AugmentMode, typer.Option(help="Against the album effect; `all` is best for real music.")
+        AugmentMode,
+        typer.Option(
+            help="Augmentation of training clips, against the album effect; `all` is best for real music."
+        ),
     ] = _TRAINING.augment,
     augment_option: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A strength of --augment: time_share=0.2, for example."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A strength of the augmentation, for example time_share=0.2. May be given several times.",
+        ),
     ] = None,
     audio: Annotated[
         AudioCondition,
         typer.Option(
-            help="What to learn from: all that sounds, the vocals alone, or (vectors) both side by side."
+            help="Train on the mixture, on the vocals, or (probe and centroids only) on both side by side."
         ),
     ] = "mixture",
     melody: Annotated[
         str | None,
-        one_of(TRACKERS, "Whose melody a crnnm network reads; by default the best that the store has."),
+        one_of(
+            TRACKERS,
+            "For networks that read a melody (crnnm...): its tracker; by default the best one in the store.",
+        ),
     ] = None,
     drop_last_clip: Annotated[
-        bool, typer.Option("--drop-last-clip", help="Leave out each track's last clip, as the authors do.")
+        bool,
+        typer.Option(
+            "--drop-last-clip", help="Leave out the last clip of each track, as the authors' program does."
+        ),
     ] = _TRAINING.drop_last_clip,
     precision: Annotated[
         Precision,
-        typer.Option(help="Of the arithmetic: exact, or on a GPU tf32 or bf16-mixed, which are faster."),
+        typer.Option(
+            help="Precision of the arithmetic: 32-true is exact; tf32 and bf16-mixed are faster on GPUs."
+        ),
     ] = _TRAINING.precision,
     compiling: Annotated[
         CompileChoice,
-        typer.Option("--compile", help="Compile the network first; auto: for long runs on a GPU."),
+        typer.Option(
+            "--compile", help="Compile the network before the training; auto: for long runs on a GPU."
+        ),
     ] = "auto",
     device: Device = "auto",
     devices: Annotated[
@@ -100,8 +140,8 @@ def train(
         typer.Option(
             min=1,
             metavar="N",
-            help="GPUs that share each batch, or processes on the CPU, which share its threads. On GPUs "
-            "batch norm is of the whole batch; on a CPU each process normalises its own part.",
+            help="Number of GPUs that share each batch; on a CPU, number of processes that share its "
+            "threads. On GPUs batch norm uses the whole batch; on a CPU each process normalises its part.",
         ),
     ] = 1,
     nodes: Annotated[
@@ -109,14 +149,14 @@ def train(
         typer.Option(
             min=1,
             metavar="M",
-            help="Machines with --devices each: give all the same command, with MASTER_ADDR, MASTER_PORT "
-            "and NODE_RANK set, or start it with srun.",
+            help="Number of machines, each with --devices processes. Start the same command on all of them, "
+            "with MASTER_ADDR, MASTER_PORT and NODE_RANK set, or with srun.",
         ),
     ] = 1,
     threads: Threads = None,
 ) -> None:
-    """Train a network. Interrupted, the same command goes on where it stopped."""
-    if nodes > 1:  # torch reads it once; its own warnings would stand between our lines
+    """Train a network on a store. After an interruption, run the same command again to go on."""
+    if nodes > 1:  # torch reads it once; its warnings would mix with our messages
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from singerid.encoders.registry import open_encoder
     from singerid.models.registry import MODELS
@@ -130,7 +170,7 @@ def train(
 
     use_threads(threads)
     if split_file and (min_albums is not None or split_seed is not None):
-        raise SingeridError("--split-file says all of the split; leave out --min-albums and --split-seed")
+        raise SingeridError("--split-file already sets the split; leave out --min-albums and --split-seed")
     opened = Store.open(store)
     by = SplitConfig(split, seed if split_seed is None else split_seed, min_albums)
     parts, how = make_split(opened, by, split_file)
@@ -172,7 +212,7 @@ def train(
         nodes=nodes,
     )
     if not (node := this_node(nodes)).is_first:
-        say(f"{printable(run)}: is trained; it is kept where the first machine ({node.address}) keeps it")
+        say(f"{printable(run)}: is trained; the run is saved on the first machine ({node.address})")
         return
     history = read_history(trained)
     best = best_epoch(history)
@@ -191,14 +231,15 @@ def _require_defaults(
     devices: int,
     nodes: int,
 ) -> None:
-    """Refuse options that have no say where nothing is trained step by step."""
+    """Refuse options that have no effect on a model that is fitted, not trained step by step."""
     values, defaults = asdict(training), asdict(_TRAINING)
     given = [name for name, value in values.items() if value != defaults[name] and name != "seed"]
     given += ["width"] * (width is not None) + ["compile"] * (compiling != "auto")
     given += ["devices"] * (devices > 1) + ["nodes"] * (nodes > 1)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise SingeridError(f"model {model} is fitted, not trained: {options} would do nothing; leave it out")
+        effect = "has no effect; leave it out" if len(given) == 1 else "have no effect; leave them out"
+        raise SingeridError(f"model {model} is fitted, not trained: {options} {effect}")
 
 
 def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
@@ -211,12 +252,12 @@ def _options_of(texts: list[str], width: float | None) -> dict[str, object]:
 
 
 def _strengths_of(texts: list[str], mode: AugmentMode) -> AugmentConfig:
-    """The strengths of augmentation."""
+    """The strengths of the augmentation."""
     if not texts:
         return AugmentConfig()
     if mode == "none":
         raise SingeridError(
-            "--augment-option: nothing is changed without --augment; choose equalizer, masking or all"
+            "--augment-option has no effect without --augment; choose equalizer, masking or all"
         )
     from singerid.data.augment import augment_strengths
 
@@ -227,7 +268,7 @@ def _strengths_of(texts: list[str], mode: AugmentMode) -> AugmentConfig:
 
 
 def _pairs(option: str, texts: list[str], example: str) -> dict[str, object]:
-    """NAME=VALUE pairs: values are JSON where they can be, else text."""
+    """The NAME=VALUE pairs of an option; values are parsed as JSON if possible, else they are text."""
     pairs: dict[str, object] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -152,7 +152,7 @@ def _reason_elsewhere(met: Meeting, until: float) -> str:
 
 def _said(kind: str, number: int, count: int, message: str) -> str:
     which = f"process {number + 1} of the {count} that work together"
-    go_on = "what was saved is kept; run the same command again to continue"
+    go_on = "what was saved is kept; run the same command again to go on"
     if kind == "ended":
         return f"{which} was ended ({message}), so the others were ended too: {go_on}"
     if kind == "failed":

@@ -109,7 +109,7 @@ def each_load(
     except ray.exceptions.RayError as error:
         raise SingeridError(
             f"`ray={spread.address!r}`: the cluster failed ({one_line(error)}); run the command again to "
-            "continue"
+            "go on"
         ) from error
 
 
