@@ -106,7 +106,7 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
         run_demo(tmp_path / "demo", other, CPU, workers=1)
 
 
-def test_ones_own_music_is_asked_about_and_stays_as_it_is(corpus, tmp_path):
+def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
     require_weights("campplus")
     music = tmp_path / "music"
     shutil.copytree(corpus / "vocals", music)
@@ -143,7 +143,7 @@ def tracks(*paths: str) -> list[Track]:
     return [Track(path, *path.split("/")[:2]) for path in paths]
 
 
-def test_hides_the_last_album_of_each_and_makes_strangers_of_others_where_three_are_known():
+def test_hides_the_last_album_of_each_and_has_strangers_if_three_singers_are_known():
     several = tracks(*(f"{singer}/{album}/song" for singer in "abc" for album in "xyz"))
     plan = hide_albums([*several, *tracks("d/x/song", "d/x/other")])
     assert [track.path for track in plan.hidden] == ["a/z/song", "b/z/song", "c/z/song"]

@@ -28,7 +28,7 @@ def name_of(path: Path) -> str:
 
 @pytest.fixture
 def place(own_library, trained, recordings, tmp_path, monkeypatch):
-    """A folder with what guides take as there: a library, a run, songs, a tree of music."""
+    """A folder with everything that the guides use: a library, a run, songs, a tree of music."""
     own_library.rename(tmp_path / "my-singers")
     (tmp_path / "run").symlink_to(trained.path)
     (tmp_path / "MUSIC").symlink_to(recordings.tree)
@@ -112,7 +112,7 @@ def test_every_public_name_is_in_the_reference():
 
 
 def parse(command, arguments, whole):
-    """Raise what the command line says of arguments that it does not take; nothing is done.
+    """Raise the command line's error for wrong arguments; the command itself is not run.
 
     Args:
         command: a command or a group of them.
@@ -134,7 +134,7 @@ def parse(command, arguments, whole):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_command_that_is_shown_is_one(page):
+def test_every_command_that_is_shown_is_valid(page):
     command = typer.main.get_command(app)
     for arguments in command_lines(page):
         try:
@@ -148,7 +148,7 @@ def test_every_command_that_is_shown_is_one(page):
             pytest.fail(f"`singerid {' '.join(arguments)}`: {type(error).__name__} {error}")
 
 
-def test_commands_that_are_none_are_found():
+def test_invalid_commands_are_found():
     command = typer.main.get_command(app)
     for wrong in (
         "identfy my-singers a.mp3",

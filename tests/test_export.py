@@ -39,14 +39,14 @@ from test_docs import run_blocks  # noqa: E402
 
 
 def probabilities(model, waveform):
-    """What an exported graph, in a file or in memory, says of a waveform (samples,)."""
+    """The probabilities that an exported graph, in a file or in memory, gives for a waveform (samples,)."""
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     return session.run(["probabilities"], {"waveform": waveform[np.newaxis].astype(np.float32)})[0]
 
 
 def expected(tmp_path, waveform, model, spec):
-    """What `Identifier` says of the same sound in a file."""
+    """The probabilities that `Identifier` gives for the same sound in a file."""
     path = tmp_path / "sound.wav"
     soundfile.write(path, waveform, SAMPLE_RATE, subtype="FLOAT")
     return hear(Listener(spec, torch.device("cpu")), Scores(model), path).scores
@@ -85,7 +85,7 @@ def test_a_run_gives_what_identify_gives(exported, trained, recordings):
 
 
 def lively(name, **options):
-    """A network with random weights whose batch norm knows such sounds: its clips get unlike answers."""
+    """A network with random weights; batch norm has seen such sounds, so that clips get different answers."""
     torch.manual_seed(3)
     model = build_model(name, 3, batch_norm_momentum=1.0, **options)
     sounds = torch.from_numpy(np.stack([changing(1.1, seed) for seed in range(8)]))
@@ -200,7 +200,7 @@ def test_what_cannot_be_exported_is_named(trained, tmp_path):
 
 
 class Bessel(nn.Module):
-    """A network with a function that no version of ONNX has."""
+    """A network with an operator that no version of ONNX has."""
 
     def forward(self, mel):
         return torch.special.bessel_j0(mel.mean(-1))[:, :3]
@@ -236,7 +236,7 @@ ort.env.wasm.numThreads = 1;
 
 @pytest.fixture(scope="module")
 def node():
-    """Node with onnxruntime-web, where the caller has both (NODE_PATH names its node_modules)."""
+    """Node with onnxruntime-web, if both are installed (NODE_PATH names the folder node_modules)."""
     found = shutil.which("node")
     if not found:
         pytest.skip("node is not installed")
@@ -275,7 +275,7 @@ def test_the_documentation_runs(exported, recordings, tmp_path, monkeypatch, cap
 
 
 class OnBands(nn.Module):
-    """A network on a filter bank, as speaker networks are: their front end is what is exported with them."""
+    """A network on a filter bank, like speaker networks; the filter bank is exported with it."""
 
     def __init__(self):
         super().__init__()
@@ -302,7 +302,7 @@ def test_windows_of_a_filter_bank_overlap_in_the_graph_as_they_do_elsewhere(tmp_
         assert len(found) == 1 + (1 + (samples - 400) // 160 - 98) // 50
 
 
-def test_of_a_run_on_vectors_what_cannot_be_exported_is_named(encoded, tmp_path):
+def test_runs_on_vectors_that_cannot_be_exported_are_named(encoded, tmp_path):
     store = Store.open(encoded.store)
     split, how = make_split(store, SplitConfig())
     encoder = open_encoder(encoded.encoder)

@@ -1,4 +1,4 @@
-"""The house: a folder imports only folders above it in the list, and `singerid.nn` knows torch alone."""
+"""Layering: a folder imports only folders above it in the list, and `singerid.nn` imports torch alone."""
 
 import ast
 import subprocess

@@ -37,12 +37,12 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def identifier(trained):
-    """Hears everything: the buzzes of these recordings are no voices."""
+    """An identifier in which all clips vote, because the buzzes of these recordings are not voices."""
     return Identifier.load(trained.path, all_clips=True)
 
 
 class Rounding:
-    """The scores of what is rounded as the store rounds it."""
+    """A scorer whose input is rounded as in the store."""
 
     def __init__(self, scores):
         self.scores, self.singers = scores, scores.singers
@@ -108,7 +108,7 @@ def test_names_the_singers_and_counts_the_votes(identifier, trained, recordings)
 
 
 class Scripted:
-    """Scores that says what it is told, clip by clip: the vote and the timeline are then known."""
+    """A scorer that returns given scores, clip by clip, so that the vote and the timeline are known."""
 
     singers = ("alto", "bass", "tenor")
 
@@ -198,7 +198,7 @@ def test_silence_within_a_song_votes_for_nobody(identifier, tmp_path):
     assert len(bar.rstrip()) == 29  # of 30 cells: 9 clips are heard of 9.4
 
 
-def test_samples_in_memory_at_the_scale_of_integers_are_told_of(identifier):
+def test_samples_at_the_scale_of_integers_give_a_warning(identifier):
     samples = voice(330.0, 5.0, 3)
     expected = identifier.identify(samples)
     result = identifier.identify(samples * np.float32(32_768))
@@ -208,7 +208,7 @@ def test_samples_in_memory_at_the_scale_of_integers_are_told_of(identifier):
 
 
 def test_clips_of_a_long_file_are_those_of_its_features(identifier, tmp_path):
-    """Batches and chunks are cut at other places than clips: nothing may be lost, doubled or shifted."""
+    """Batches and chunks do not end where clips end: nothing may be lost, doubled or shifted."""
     import librosa
 
     path = write(tmp_path / "long.flac", 80.0)

@@ -1,4 +1,4 @@
-"""Registries: names are listed for nothing, entries come when asked for, wrong names get near ones."""
+"""Registries: listing names imports nothing, entries are imported on use, wrong names get similar ones."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ def test_every_registry_keeps_the_contract(registry):
             registry[f"{name}x"]
 
 
-def test_what_is_registered_is_forgotten_where_that_was_asked_for():
+def test_restored_removes_registered_entries():
     registry = Registry("shape", {"circle": 1})
     with registry.restored():
         registry.register("square", 4)

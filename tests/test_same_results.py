@@ -1,4 +1,4 @@
-"""The golden script can fail: what differs is found and named, what is intended is allowed and no more."""
+"""The golden script finds and names every difference, and allows only the intended ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Text: paths that a shell takes back, and what an output that is no UTF-8 shows."""
+"""Text: paths quoted for a shell, and output in encodings other than UTF-8."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def test_windows_has_quotes_of_its_own(monkeypatch):
         ("cp437", "Beyoncé ██·+ \\u5b87 \\udcff"),
     ],
 )
-def test_plain_characters_where_the_encoding_has_no_others(encoding, expected):
+def test_plain_characters_replace_those_that_the_encoding_lacks(encoding, expected):
     assert carried("Beyoncé ██·✓ 宇 \udcff", encoding) == expected
 
 
@@ -66,5 +66,5 @@ def test_the_handler_is_for_writing_alone():
 
 
 def test_what_is_drawn_stays_in_line():
-    """Each plain character is one, as what it stands for."""
+    """Each plain character is as wide as the one it replaces."""
     assert len(carried("█·✓…", "ascii")) == 4

@@ -182,7 +182,7 @@ def test_what_is_drawn_on_an_ascii_terminal(command, singerid):
 
 
 def test_python_m_runs_the_same_program(tmp_path):
-    """By the same name, wherever Python was started."""
+    """It shows the same program name, whatever the current folder is."""
 
     def run(*arguments):
         command = [sys.executable, "-m", "singerid", *arguments]
@@ -222,7 +222,7 @@ def test_the_next_command_can_be_pasted(name, singerid, recordings, tmp_path, mo
     [("sys.exit()", 2), ("sys.exit(0)", 2), ("sys.exit(7)", 7), ("raise BrokenPipeError", 2)],
 )
 def test_no_command_succeeds_because_something_in_it_ends_the_program(ending, code, tmp_path, singerid):
-    """The plugin itself is refused where it is run; here what it registered gives up later."""
+    """A plugin that ends the program at once is refused; here an entry that it registered does so later."""
     (tmp_path / "mine.py").write_text(
         "import sys\n"
         "from singerid import ModelEntry, register_model\n"

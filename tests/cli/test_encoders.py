@@ -1,4 +1,4 @@
-"""singerid encoders: what there is, whose it is, and fetching it."""
+"""singerid encoders: listing encoders and fetching their weights."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from singerid.sound.separation.separators import SEPARATORS
 
 @pytest.fixture
 def nowhere(tmp_path):
-    """An empty cache, and no way to anything else."""
+    """An empty cache, and no network."""
     return {
         "SINGERID_CACHE": str(tmp_path / "cache"),
         "PIP_CONFIG_FILE": os.devnull,

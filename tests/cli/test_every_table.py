@@ -38,7 +38,7 @@ ALBUMS = ("first", "second", "third")
 
 @pytest.fixture(scope="module")
 def registered():
-    """Networks of long names, forgotten after the tests."""
+    """Register networks with long names; they are removed after the tests."""
     with MODELS.restored(), PRETRAINED.restored():
         entry = MODELS["crnn_fgnl"]
         MODELS.register(MODEL, ModelEntry(entry.build, "crnn_fgnl by another name"))
@@ -69,7 +69,7 @@ def folder(registered, tmp_path_factory):
 
 
 def command(*arguments, capsys, monkeypatch, columns, code=0):
-    """What a command prints on so many columns."""
+    """The output of a command on a terminal with this many columns."""
     monkeypatch.setenv("COLUMNS", str(columns))
     capsys.readouterr()
     assert (app([*map(str, arguments)], standalone_mode=False) or 0) == code
@@ -127,7 +127,7 @@ def test_comparison(folder, run, columns):
 
 
 def test_disagreements(columns, monkeypatch, capsys):
-    """Whether the runs of the fixture disagree is chance."""
+    """Made-up disagreements, because the runs of the fixture may agree by chance."""
     from singerid.evaluation.comparison import Disagreement, RunComparison
     from singerid.evaluation.outcome import LevelScores
     from singerid.evaluation.report import comparison_tables

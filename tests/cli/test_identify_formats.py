@@ -13,7 +13,7 @@ from singerid.identify.formats import FORMATS
 
 @pytest.fixture
 def songs(recordings, tmp_path):
-    """Two songs that the network names right, of one file name, and one that is broken."""
+    """Two songs with the same file name that the network names right, and a broken file."""
     folder = tmp_path / "my music"
     for singer in ("tenor", "alto"):
         (folder / singer).mkdir(parents=True)
@@ -23,7 +23,7 @@ def songs(recordings, tmp_path):
 
 @pytest.fixture
 def ask(singerid, trained):
-    """Asks the network; these buzzes are no voices."""
+    """Runs `singerid identify` with all clips voting, because these buzzes are not voices."""
     return lambda *arguments, **environment: singerid(
         "identify", trained.path, *arguments, "--all-clips", **environment
     )

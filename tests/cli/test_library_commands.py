@@ -14,7 +14,7 @@ EARS = Path(__file__).parent.parent / "small_ears.py"
 
 @pytest.fixture
 def run(singerid):
-    """Runs the program with small ears."""
+    """Runs the program with the encoder `small`, from the plugin small_ears.py."""
 
     def start(*arguments, **options):
         return singerid("--plugin", EARS, *arguments, **options)
@@ -31,7 +31,7 @@ def _one_error(done, message, code=2):
     assert message in done.stderr
 
 
-def test_a_folder_of_singers_is_enrolled_and_again_nothing_is_new(run, sung, tmp_path):
+def test_a_folder_of_singers_is_enrolled_and_a_second_time_nothing_is_new(run, sung, tmp_path):
     library = tmp_path / "library"
     done = run("enroll", library, sung.tree, "--encoder", "small")
     assert done.returncode == 0, done.stderr
@@ -149,7 +149,7 @@ def test_verify_ends_with_yes_or_no(run, own_library, tmp_path):
     assert gone.returncode == 2
 
 
-def test_a_life_of_corrections(run, own_library, sung, tmp_path):
+def test_all_corrections_one_after_the_other(run, own_library, sung, tmp_path):
     song = made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
     for arguments in (
         ["say", own_library, song, "--is", "Newcomer"],

@@ -1,4 +1,4 @@
-"""singerid identify LIBRARY in formats beside tables and JSON."""
+"""singerid identify LIBRARY in other formats than tables and JSON."""
 
 import re
 import shlex
@@ -61,7 +61,7 @@ def test_a_picture_a_song_whatever_the_decision(ask, music):
 
 
 def test_the_commands_of_the_page_work(singerid, own_library, music, tmp_path, monkeypatch):
-    """As they stand, in a folder with such songs and such a library."""
+    """The commands run unchanged, in a folder with such songs and such a library."""
     page = (Path(__file__).parent.parent.parent / "docs/formats.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
     commands = [shlex.split(line, comments=True) for line in block.splitlines()]

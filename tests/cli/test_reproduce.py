@@ -64,7 +64,7 @@ def test_ray_takes_an_address_or_none(arguments, places, ray, tmp_path, monkeypa
         ("STORE OUT --clip-seconds nan", "--clip-seconds 'nan': the numbers must be at least 0.1"),
         ("STORE OUT --audio voice", "--audio"),
         ("STORE OUT --protocol mine", "--protocol"),
-        ("STORE OUT --device gpu", "--device 'gpu' is unknown"),
+        ("STORE OUT --device gpu", "--device gpu is unknown"),
         ("STORE OUT", "STORE: is no store"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or read no more: processes of their own, started by a shell."""
+"""Standard streams that are closed, full or no longer read; tested with processes started by a shell."""
 
 import json
 import os
@@ -71,14 +71,14 @@ def test_without_an_output_it_is_one_line_and_exit_code_2(shell, command, redire
         pytest.param(f">&- 2>{FULL}", marks=full),
     ],
 )
-def test_where_nothing_can_be_said_the_exit_code_still_does(shell, command, redirected):
+def test_if_nothing_can_be_printed_the_exit_code_still_tells(shell, command, redirected):
     ended = shell(command, redirected)
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "")
 
 
 @pytest.mark.parametrize("redirected", ["2>&-", pytest.param(f"2>{FULL}", marks=full)])
-def test_without_standard_error_the_output_is_as_ever(shell, redirected):
-    """Above all what would have stood on standard error is not in it."""
+def test_without_standard_error_the_output_is_the_same(shell, redirected):
+    """In particular, messages for standard error do not appear in it."""
     assert re.fullmatch(r"singerid \d+\.\d+\.\d+\n", shell("--version", redirected).stdout)
     assert json.loads(shell("models --json", redirected).stdout)
     wrong = shell("modls", redirected)
@@ -87,7 +87,7 @@ def test_without_standard_error_the_output_is_as_ever(shell, redirected):
 
 @pytest.mark.parametrize("command", LIGHT)
 @pytest.mark.parametrize("reader", ["true", "head -n 1"])
-def test_whoever_reads_no_more_has_seen_enough(shell, command, reader):
+def test_a_reader_that_closes_the_pipe_is_not_an_error(shell, command, reader):
     ended = shell(command, f"| {reader}")
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -106,8 +106,8 @@ def test_identify(shell, option, redirected, trained, recordings):
     assert "unexpected" not in ended.stderr
 
 
-def test_identify_does_not_listen_for_nothing(shell, trained, tmp_path):
-    """It is known before that nothing can be printed: no missing file is told of."""
+def test_identify_does_not_listen_if_it_cannot_print(shell, trained, tmp_path):
+    """The closed output is noticed first, so the missing file is not reported."""
     ended = shell(f"identify {trained.path} {tmp_path / 'missing.mp3'}", ">&-")
     assert ended.stderr.startswith("singerid: standard output is closed")
     assert ended.stderr.count("\n") == 1
@@ -151,8 +151,8 @@ def fgnl(trained, tmp_path_factory):
         ("attention FGNL alto/first/0.flac", ">&-"),
     ],
 )
-def test_what_is_kept_in_files_is_done_and_said(shell, command, redirected, own_run, fgnl, tmp_path):
-    """Nothing failed of the work itself: where its files are goes to standard error."""
+def test_results_in_files_are_written_and_reported(shell, command, redirected, own_run, fgnl, tmp_path):
+    """The work itself did not fail: the line about its files goes to standard error."""
     figure = tmp_path / "figure.svg"
     places = {"RUN": own_run, "FGNL": fgnl, "FOLDER": tmp_path}
     words = (str(places.get(word, word)) for word in command.split())
@@ -177,7 +177,7 @@ def test_what_is_kept_in_files_is_done_and_said(shell, command, redirected, own_
 def test_work_is_done_and_its_closing_line_goes_to_standard_error(
     shell, redirected, told, workers, recordings, tmp_path
 ):
-    """With workers too: no file may have fallen on the number of a closed stream, which they write to."""
+    """With workers too: no file may get the number of a closed stream, to which workers write."""
     ended = shell(f"prepare {recordings.tree} {tmp_path / 'store'} --workers {workers}", redirected)
     assert ended.returncode == 0
     assert ended.stdout == ""
@@ -208,7 +208,7 @@ say("done")
 """
 
 
-def test_no_file_falls_on_the_number_of_a_closed_stream(tmp_path):
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     script, file = tmp_path / "script.py", tmp_path / "precious"
     script.write_text(NOBODY, encoding="utf-8")
     ended = subprocess.run(["bash", "-c", f'"$0" {script} {file} >&- 2>&- <&-', sys.executable], check=False)
@@ -216,8 +216,8 @@ def test_no_file_falls_on_the_number_of_a_closed_stream(tmp_path):
     assert file.read_bytes() == b""
 
 
-def test_without_standard_error_nothing_falls_on_the_output(monkeypatch, capsys):
-    """In a program of another's, too: Python prints on standard output what has no other place."""
+def test_without_standard_error_no_message_goes_to_the_output(monkeypatch, capsys):
+    """Also in a program that embeds singerid: `print(file=None)` would write to standard output."""
     monkeypatch.setattr(sys, "stderr", None)
     complain("a warning")
     assert capsys.readouterr().out == ""

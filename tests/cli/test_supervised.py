@@ -1,4 +1,4 @@
-"""With --ray a command is a process of its own: its exit code and its interruption come through."""
+"""With --ray a command runs in a child process: its exit code and interruptions are passed on."""
 
 import signal
 import subprocess
@@ -43,13 +43,13 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         ({"gpus": 1.0}, "--gpus-per-worker works with --ray only"),
     ],
 )
-def test_what_does_not_go_together_is_told(options, message):
+def test_contradicting_options_are_refused(options, message):
     given = dict.fromkeys(("ray", "parquet", "workers", "gpus", "threads", "weights")) | {"device": "auto"}
     with pytest.raises(SingeridError, match=message):
         elsewhere_of(**given | options)
 
 
-def test_what_workers_are_told_holds_in_their_folders(tmp_path, monkeypatch):
+def test_paths_for_workers_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     far = elsewhere_of("local", "heard", None, None, None, "auto", Path("weights"))
     assert (far.parquet, far.weights) == (str(tmp_path / "heard"), tmp_path / "weights")
@@ -57,7 +57,7 @@ def test_what_workers_are_told_holds_in_their_folders(tmp_path, monkeypatch):
     assert elsewhere_of("local", "s3://b/heard", None, 1.0, None, "auto", None).device == "auto"
 
 
-def test_an_error_comes_through(tmp_path):
+def test_an_error_is_passed_on(tmp_path):
     tree = write_singers(tmp_path / "tree", takes=1)
     where = ("--ray", "127.0.0.1:9", "--parquet", tmp_path / "P")
     done = run("enroll", tmp_path / "library", tree, "--encoder", "small", *where)
@@ -86,7 +86,7 @@ def test_ctrl_c_is_one_line(tmp_path):
 
 
 @needs_proc
-def test_it_ends_with_the_one_that_waits_for_it(tmp_path):
+def test_the_child_process_ends_with_its_parent(tmp_path):
     process = subprocess.Popen(far_from(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (own := _children(process.pid)):
         time.sleep(0.05)

@@ -16,7 +16,7 @@ EARS = Path(__file__).parent.parent / "small_ears.py"
 
 @pytest.fixture
 def run(singerid):
-    """Runs the program with small ears."""
+    """Runs the program with the encoder `small`, from the plugin small_ears.py."""
 
     def start(*arguments, **options):
         return singerid("--plugin", EARS, "tag", *arguments, **options)
@@ -26,7 +26,7 @@ def run(singerid):
 
 @pytest.fixture
 def music(tmp_path):
-    """A folder of songs by two known singers, a stranger, and a text."""
+    """A folder of songs by two known singers and a stranger, and a text file."""
     folder = tmp_path / "music"
     for name, pitch in (("a.flac", "Ada"), ("b.mp3", "Bea")):
         music_files.write_song(folder / name, made_voices.PITCHES[pitch], title="A title", artist="The Band")

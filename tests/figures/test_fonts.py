@@ -21,7 +21,7 @@ NAME, OTHER, NOBODYS = "\U0010f1a0\U0010f1a1\U0010f1a2", "\U0010f2a0\U0010f2a1",
 
 
 def make_font(path: Path, family: str, characters: str, style: str = "Regular") -> Path:
-    """A font whose glyphs, of these characters, are full squares."""
+    """A font that draws each of these characters as a full square."""
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))
     for point in ((0, 1000), (1000, 1000), (1000, 0)):
@@ -44,7 +44,7 @@ def make_font(path: Path, family: str, characters: str, style: str = "Regular") 
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Makes a font of some characters and lets Matplotlib know it, for one test."""
+    """Makes a font with some characters and registers it with Matplotlib, for one test."""
     monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda *_: [])
     clear = getattr(font_manager.fontManager, "_findfont_cached", None)
@@ -105,7 +105,7 @@ def test_several_fonts_share_the_work(installed):
     assert give_fonts(with_text(NAME + OTHER + NOBODYS)) == NOBODYS
 
 
-def test_of_equal_fonts_the_plain_one_of_the_region_is_taken(installed):
+def test_among_equal_fonts_the_plain_one_of_the_region_is_taken(installed):
     name = f"ひ{NAME}"  # Hiragana: Japanese; a usual machine may have a font of it, but none of the other
     for family in ("Deco Serif JP", "Plain Sans KR", "Plain Sans JP", "Plain Sans SC"):
         installed(family, name)
@@ -180,7 +180,7 @@ def test_no_message_of_a_family_that_lacks_a_weight(installed, tmp_path, caplog,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fonts are installed elsewhere")
 def test_a_font_installed_since_matplotlib_listed_them_is_found(tmp_path):
-    """As a user installs one whom the warning told to."""
+    """As when a user installs a font because of the warning."""
     home = tmp_path / "home"
     home.mkdir()
     places = {"HOME": str(home), "MPLCONFIGDIR": str(tmp_path / "cache")}

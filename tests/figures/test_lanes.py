@@ -1,4 +1,4 @@
-"""Who sings when, as a picture: a lane a voice, whose label is whole."""
+"""Who sings when, as a picture: one lane per voice, with its full label."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Scatter plots side by side: every point where it belongs, every singer told apart, one legend."""
+"""Scatter plots side by side: every point in its place, singers distinguishable, one legend."""
 
 import numpy as np
 import pytest

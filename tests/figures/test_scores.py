@@ -35,7 +35,7 @@ LONG = ("W" * 40, "宇" * 40, "ab")
 
 @pytest.mark.parametrize("name", LONG)
 @pytest.mark.parametrize("singers", [1, 2, 5])
-def test_there_is_room_for_long_names_without_a_word(name, singers, recwarn):
+def test_there_is_room_for_long_names_without_warnings(name, singers, recwarn):
     counts = np.eye(singers, dtype=int).tolist()
     figure_svg(draw_confusions(counts, counts, [name] * singers, name))
     level = RivalLevel("clips", (counts, counts), ([0.5] * singers,) * 2)

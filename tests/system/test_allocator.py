@@ -54,7 +54,7 @@ def run(script: str) -> None:
     raise AssertionError(done.stderr)
 
 
-def test_freed_memory_is_kept_within_and_handed_back_after():
+def test_freed_memory_is_kept_in_the_context_and_handed_back_after_it():
     run("""
 first = new_pages()
 with memory_kept():
@@ -68,7 +68,7 @@ expect(after < 4 * PAGES, after)
 """)
 
 
-def test_an_error_within_ends_it():
+def test_an_error_ends_the_context():
     run("""
 try:
     with memory_kept():

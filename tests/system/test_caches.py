@@ -1,4 +1,4 @@
-"""Cache folders where the home folder and the environment cannot be written, by mounts that are read-only."""
+"""Cache folders when the home folder and the environment are read-only, which is tested with mounts."""
 
 import hashlib
 import importlib.util
@@ -19,7 +19,7 @@ PACKAGES = Path(importlib.util.find_spec("librosa").origin).parents[1]
 
 @pytest.fixture(scope="module")
 def namespace():
-    """The command that starts a shell in mounts of its own, which it may change."""
+    """The command that starts a shell in a mount namespace of its own, in which it may mount."""
     for options in (["--mount"], ["--mount", "--map-root-user"]):
         command = ["unshare", *options, "sh", "-c"]
         if shutil.which("unshare"):
@@ -31,7 +31,7 @@ def namespace():
 
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory):
-    """The folder for temporary files, with what Numba has compiled already: to do it anew takes minutes."""
+    """The folder for temporary files, with a copy of Numba's cache: compiling again would take minutes."""
     folder = tmp_path_factory.mktemp("temporary")
     numba = folder / f"singerid-{os.getuid()}" / "numba"
     numba.mkdir(parents=True)
@@ -44,7 +44,7 @@ def temporary(tmp_path_factory):
 
 @pytest.fixture
 def read_only(namespace, temporary, tmp_path):
-    """Runs Python code, or `singerid` with arguments, where home and installed packages are read-only."""
+    """Runs Python code, or `singerid` with arguments, with a read-only home folder and read-only packages."""
     home = tmp_path / "home"
     home.mkdir()
     mounts = (
@@ -78,7 +78,7 @@ def test_librosas_compiled_functions_are_kept_among_the_temporary_files(read_onl
     assert done.stdout == f"{temporary}/singerid-{os.getuid()}/numba\n"
 
 
-def test_it_would_not_work_without(read_only):
+def test_without_our_cache_folder_librosa_fails(read_only):
     done = read_only(code="import librosa; librosa.note_to_hz('A4')")
     assert "cannot cache function" in done.stderr
 
@@ -92,7 +92,7 @@ def test_melody_and_vocals(read_only, recordings, tmp_path):
     assert "2 new" in done.stdout
 
 
-def test_pictures_are_drawn_without_a_word(read_only, own_run, tmp_path):
+def test_pictures_are_drawn_without_warnings(read_only, own_run, tmp_path):
     done = read_only("evaluate", own_run, "--figure", tmp_path / "a.png", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "a.png").exists()
@@ -107,7 +107,7 @@ def test_downloads_say_how(read_only):
 
 
 def test_without_a_home_folder_there_is_one_for_caches(read_only, tmp_path):
-    """As for a user that only the container's caller knows."""
+    """As in a container whose user has no entry in the password file."""
     code = (
         "import os, pwd, sys; from pathlib import Path\n"
         "pwd.getpwuid = lambda _: (_ for _ in ()).throw(KeyError('no such user'))\n"
@@ -133,7 +133,7 @@ def test_a_folder_that_was_named_and_cannot_be_written_is_one_line(tmp_path, mon
         import_librosa()
 
 
-def test_where_nothing_at_all_can_be_written_it_says_how(monkeypatch):
+def test_if_no_folder_can_be_written_the_error_names_the_remedy(monkeypatch):
     def none(_):
         raise FileNotFoundError(2, "No usable temporary directory found")
 
@@ -146,7 +146,7 @@ def test_where_nothing_at_all_can_be_written_it_says_how(monkeypatch):
         import_librosa()
 
 
-def test_where_all_can_be_written_nothing_is_named(monkeypatch, tmp_path):
+def test_if_all_folders_can_be_written_no_variable_is_set(monkeypatch, tmp_path):
     names = ["MPLCONFIGDIR", "TRITON_CACHE_DIR", "PYTORCH_KERNEL_CACHE_PATH"]
     names += ["XDG_CACHE_HOME", "XDG_CONFIG_HOME"]
     for name in names:
@@ -157,7 +157,7 @@ def test_where_all_can_be_written_nothing_is_named(monkeypatch, tmp_path):
     assert not any(tmp_path.iterdir())  # and nothing is made before it is needed
 
 
-def test_what_was_named_stays(monkeypatch, tmp_path):
+def test_folders_chosen_by_the_user_stay(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "missing"))
     monkeypatch.setenv("MPLCONFIGDIR", "mine")
     set_cache_folders()

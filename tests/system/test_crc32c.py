@@ -21,14 +21,14 @@ def test_the_examples_of_the_standard(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 1023, 1024, 1025, 2047, 2048, 50_001])
-def test_any_length_is_as_bit_by_bit(length: int) -> None:
+def test_any_length_agrees_with_the_loop_over_bits(length: int) -> None:
     data = np.random.default_rng(length).bytes(length)
     assert CRC32C()(data) == bit_by_bit(data)
     assert CRC32C()(memoryview(data)) == bit_by_bit(data)
 
 
-def test_more_stretches_than_go_side_by_side() -> None:
-    """4 MiB and a bit; what a whole loop would take long for, the register's own rule tells."""
+def test_more_stretches_than_are_processed_in_parallel() -> None:
+    """A little over 4 MiB. A loop over all bits would be slow, so a property of the register is tested."""
     data = np.random.default_rng(0).bytes(4 * 2**20 + 3000)
     checksum = CRC32C()
     # Behind its own register (its checksum, turned back), whatever came before leaves the same residue.

@@ -39,7 +39,7 @@ def flags():
     return matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, cudnn.benchmark
 
 
-def test_gpu_arithmetic_is_exact_unless_told_otherwise_and_put_back():
+def test_gpu_arithmetic_is_exact_by_default_and_restored_afterwards():
     before = flags()
     try:
         torch.backends.cudnn.benchmark = False
@@ -59,7 +59,7 @@ def test_gpu_arithmetic_is_exact_unless_told_otherwise_and_put_back():
         torch.backends.cudnn.benchmark = before[3]
 
 
-def test_gpu_arithmetic_bears_what_a_program_has_set():
+def test_gpu_arithmetic_works_with_settings_made_by_the_program():
     script = (
         "import torch\n"
         "from singerid.system.devices import gpu_arithmetic\n"
@@ -72,7 +72,7 @@ def test_gpu_arithmetic_bears_what_a_program_has_set():
 
 
 @pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
-def test_tf32_is_of_gpus_since_ampere(capability, has, monkeypatch):
+def test_gpus_have_tf32_since_ampere(capability, has, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert has_tf32(torch.device("cuda", 0)) == has
     assert not has_tf32(torch.device("cpu"))

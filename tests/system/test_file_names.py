@@ -1,4 +1,4 @@
-"""Names of files made from any name: safe everywhere, and no two alike."""
+"""File names made from any name: valid on every system, and all different."""
 
 import re
 

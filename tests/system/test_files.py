@@ -1,4 +1,4 @@
-"""Files that are thrown away, and what a failure to write one says."""
+"""Temporary files, and the error if a file cannot be written."""
 
 import os
 from pathlib import Path

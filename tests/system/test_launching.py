@@ -1,4 +1,4 @@
-"""What the process that started others makes of what it hears; real ones: tests/training/test_together.py."""
+"""How messages of the started processes are handled; real processes: tests/training/test_together.py."""
 
 from multiprocessing import Pipe
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ ALONE = Meeting(Node(), Place(), None)
 
 
 def crew(*said, exits=(None, None)):
-    """Members that have said something and then ended, where an exit code is given."""
+    """Processes that have sent messages and, if an exit code is given, have ended."""
     members = []
     for number, (messages, code) in enumerate(zip(said, exits, strict=True)):
         connection, theirs = Pipe()
@@ -32,13 +32,13 @@ def error_of(*said, exits=(None, None), met=ALONE):
     return str(caught.value)
 
 
-def test_what_they_tell_is_heard_until_all_are_done():
+def test_messages_are_received_until_all_are_done():
     heard = []
     _watch(crew([("told", 1), ("told", 2), ("done", "")], [("done", "")]), ALONE, heard.append)
     assert heard == [1, 2]
 
 
-def test_who_was_killed_is_named_though_the_others_complain_first():
+def test_the_killed_process_is_named_even_if_others_report_errors_first():
     lost = ("lost", "RuntimeError: [gloo] Connection closed by peer")
     message = error_of([lost], [], exits=(1, -9))
     assert message == (
@@ -48,7 +48,7 @@ def test_who_was_killed_is_named_though_the_others_complain_first():
     assert "was ended (exit code 3)" in error_of([lost], [], exits=(None, 3))
 
 
-def test_an_error_for_people_is_said_as_it_is_and_once():
+def test_a_singerid_error_is_reported_unchanged_and_once():
     failed = ("failed", "run: the loss is not finite")
     assert error_of([failed], [failed]) == "run: the loss is not finite"
     assert error_of([("lost", "DistError: gone")], [failed]) == "run: the loss is not finite"
@@ -60,7 +60,7 @@ def test_an_unexpected_error_is_one_line():
     assert message.endswith("together failed: unexpected ValueError: no such thing; `debug=True` shows where")
 
 
-def test_who_lost_another_machine_says_what_that_one_said():
+def test_a_process_that_lost_another_machine_reports_that_machines_error():
     class Elsewhere(Meeting):
         def ended_elsewhere(self):
             return "mars: a process was ended"

@@ -39,7 +39,7 @@ def test_what_is_not_there_is_not_found(files: Path, written: str) -> None:
     assert PathLookup([ON_DISK, "other"]).find(written) is None
 
 
-def test_a_spelling_that_two_answer_to_is_none(files: Path) -> None:
+def test_a_spelling_that_matches_two_files_finds_none(files: Path) -> None:
     assert PathLookup(["two/a.wav", "two/A.wav"]).find("TWO/a.wav") is None
     assert PathLookup(["two/a.wav", "two/A.wav"]).find("two/a.wav") == "two/a.wav"
     if len(list((files / "two").iterdir())) == 2:  # not so on disks that do not tell cases apart
@@ -64,7 +64,7 @@ def test_each_name_is_looked_at_once_however_many_paths_are_sought(
         assert len(normalized) <= 3 * 2 * len(names)  # one form, then two; of the names and what is sought
 
 
-def test_what_no_folder_holds_costs_no_access(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_no_folder_lists_costs_no_access(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lookup = FileLookup(files)
     assert lookup.find_listed("two/b.wav") is None
     monkeypatch.setattr(Path, "is_file", pytest.fail)

@@ -1,4 +1,4 @@
-"""Machines that compute together: how they are told which they are, and how they meet. All are this one."""
+"""Machines that compute together: how each gets its number, and how they meet. All run on this machine."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ def _quick(monkeypatch):
     monkeypatch.setattr(nodes, "_BEAT_SECONDS", 0.05)
 
 
-def test_alone_it_is_the_first_and_nothing_needs_to_be_said():
+def test_a_single_machine_is_the_first_and_needs_no_variables():
     assert this_node(1, {"NODE_RANK": "nonsense"}) == Node()
     with meeting(Node(), SAID) as met:
         met.beat()
@@ -47,7 +47,7 @@ PLACE = {"MASTER_ADDR": "10.0.0.7", "MASTER_PORT": "29500"}
         (SLURM | PLACE, Node(1, 2, "10.0.0.7", 29500)),
     ],
 )
-def test_which_machine_it_is_stands_in_the_environment(environment, expected):
+def test_the_environment_says_which_machine_it_is(environment, expected):
     assert this_node(2, environment) == expected
 
 
@@ -66,7 +66,7 @@ def test_which_machine_it_is_stands_in_the_environment(environment, expected):
         (SLURM | {"SLURM_LOCALID": "1"}, "several commands were started on one machine"),
     ],
 )
-def test_what_is_missing_or_cannot_be_is_named(environment, message):
+def test_missing_and_impossible_variables_are_named(environment, message):
     with pytest.raises(SingeridError, match=message):
         this_node(2, environment)
     with pytest.raises(SingeridError, match="--nodes must be at least 1"):
@@ -74,7 +74,7 @@ def test_what_is_missing_or_cannot_be_is_named(environment, message):
 
 
 def both(port, first, second, said=(SAID, SAID), seconds=20.0):
-    """What two machines make of what they do while they meet: the errors, or None."""
+    """The error (or None) of each of two machines that meet and run these functions."""
 
     def at(number, do):
         try:
@@ -105,7 +105,7 @@ def until_ended(met):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_why_one_ends_the_other_is_told(port, number):
+def test_the_error_of_one_machine_is_sent_to_the_other(port, number):
     def fail(_):
         raise SingeridError("a process was ended")
 

@@ -1,4 +1,4 @@
-"""Folders and object stores: files are written whole or not at all, and faults are one line."""
+"""Folders and object stores: files are written completely or not at all, and errors are one line."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Work in processes: every result, and a process that dies takes only its own item with it."""
+"""Work in processes: every result arrives, and when a process dies only its own item is lost."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def test_nothing_to_do_starts_nothing() -> None:
     assert list(each_in_processes(double, [], 8)) == []
 
 
-def test_a_process_that_dies_takes_only_its_item_with_it() -> None:
+def test_when_a_process_dies_only_its_item_is_lost() -> None:
     results = dict(each_in_processes(die_of_seven, range(12), 2))
     assert isinstance(results.pop(7), WorkerDied)
     assert results == {item: 2 * item for item in range(12) if item != 7}
@@ -48,7 +48,7 @@ def test_what_the_work_raises_is_raised(workers: int) -> None:
 
 
 class Numbered:
-    """Work that says how often this very object has worked."""
+    """Work that returns how often this object was called."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -58,7 +58,7 @@ class Numbered:
         return self.done
 
 
-def test_a_process_keeps_its_work_and_what_that_has_loaded() -> None:
+def test_a_process_keeps_its_work_object_from_item_to_item() -> None:
     counts = [count for _, count in each_in_processes(Numbered(), range(20), 2)]
     assert max(counts) >= 10
 

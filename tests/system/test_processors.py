@@ -30,7 +30,7 @@ def write(root: Path, **files: str) -> None:
 
 
 def version_2(root: Path, group: str = "/", seen: str = "/") -> Path:
-    """A tree of groups of version 2, the one of this process, and the one whose name the mount has."""
+    """Write a tree of control groups of version 2, with this process's group and the mounted group."""
     write(
         root,
         **{
@@ -81,8 +81,8 @@ def test_no_group_has_more_than_those_above_it(many, tmp_path):
 
 @pytest.mark.parametrize("seen", ["/docker/1234", "/"])
 @pytest.mark.parametrize("version", [version_1, version_2])
-def test_a_container_whose_group_has_its_name_of_outside(version, seen, many, tmp_path):
-    """Its own group alone is mounted, whatever the mount says of itself."""
+def test_a_container_whose_group_has_its_outside_path(version, seen, many, tmp_path):
+    """Only the container's own group is mounted, whatever path the mount shows."""
     tree = version(tmp_path, group="/docker/1234", seen=seen)
     write(tree, **{"cpu.max": "400000 100000", "cpu.cfs_quota_us": "400000", "cpu.cfs_period_us": "100000"})
     assert usable_processors(tmp_path) == 4

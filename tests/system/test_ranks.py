@@ -16,6 +16,6 @@ def test_together_they_have_every_row_once(devices, nodes, count):
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_of_fewer_rows_than_processes_each_has_all():
+def test_if_there_are_fewer_rows_than_processes_each_gets_all_rows():
     assert [Ranks(number, 3).rows(2) for number in range(3)] == [slice(0, 2)] * 3
     assert ALONE.rows(1) == slice(0, 1)

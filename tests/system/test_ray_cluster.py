@@ -1,4 +1,4 @@
-"""What a cluster has is asked before it is given work; what is wrong is one line."""
+"""A cluster is checked before it is given work; errors are one line."""
 
 import socket
 from typing import Any
@@ -69,7 +69,7 @@ def test_an_address_where_nothing_listens_is_one_line():
                 pass
 
 
-def test_versions_are_without_where_torch_computes():
+def test_versions_leave_out_the_build_of_torch():
     assert set(versions()) == {"singerid", "Python", "torch"}
     assert "+" not in versions()["torch"]
 

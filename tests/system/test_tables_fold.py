@@ -1,4 +1,4 @@
-"""Tables: the form that has room, every character of every cell, and nothing wider than the terminal."""
+"""Tables take a form that fits, show every character of every cell, and are never wider than the terminal."""
 
 import ast
 import io
@@ -19,7 +19,7 @@ EMOJI = "ab🎤🎸🥁🎹🎺🎻"
 
 
 class File(io.StringIO):
-    """A file of an encoding; no terminal."""
+    """A text file with this encoding, which is not a terminal."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
         super().__init__()

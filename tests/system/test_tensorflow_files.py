@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints: what a small writer of our own wrote, the real one, and every kind of damage."""
+"""TensorFlow checkpoints: files of our own small writer, a real one, and every kind of damage."""
 
 from functools import partial
 from pathlib import Path

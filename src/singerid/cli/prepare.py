@@ -99,7 +99,7 @@ def prepare(
         ),
     ] = None,
 ) -> None:
-    """Extract features from recordings into a store. If run again, only new or changed files are processed."""
+    """Extract features from recordings into a store. If run again, it processes new or changed files only."""
     from singerid.preparation.on_ray import Elsewhere
     from singerid.preparation.prepare import find_tracks, prepare
     from singerid.preparation.tools import Tools
