@@ -70,7 +70,7 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
     from singerid.system.tables import Table
 
     table = Table(
-        "name", "what it is", "size", "code", "weights", "learned on", "where from", "here", right=(2,)
+        "name", "what it is", "size", "code", "weights", "trained on", "sources", "downloaded", right=(2,)
     )
     for row in rows:
         keys = ("name", "description", "size", "code_licence", "licence", "learned_on")

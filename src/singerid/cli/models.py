@@ -32,7 +32,7 @@ def models(
 def _pretrained_table(rows: list[dict[str, Any]]) -> "Table":
     from singerid.system.tables import Table
 
-    table = Table("name", "what it is", "singers", "licence", "source", "fetched")
+    table = Table("name", "what it is", "singers", "licence", "source", "downloaded")
     for row in rows:
         cells = (row["name"], row["description"], str(len(row["singers"])), row["licence"], row["source"])
         table.add_row(*cells, "yes" if row["cached"] else "no")

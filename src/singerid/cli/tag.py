@@ -197,7 +197,7 @@ def _print_json(outcome: "Outcome") -> None:
         {"path": outcome.path, "error": outcome.reason} if isinstance(outcome, Failure) else outcome.to_json()
     )
     text = json.dumps(fields, ensure_ascii=False)
-    # ASCII escapes carry names that are no UTF-8.
+    # ASCII escapes carry names that are not UTF-8.
     print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
 
 

@@ -198,7 +198,7 @@ def _findings(outcomes: dict[str, _Outcome], test: Part) -> list[str]:
     fgnl = outcomes[FGNL].scores.track
     right = round(fgnl.accuracy * fgnl.count)
     sentences = [
-        f"{FGNL} names the right singer for {right} of {fgnl.count} songs it never heard "
+        f"{FGNL} names the right singer for {right} of {fgnl.count} songs from other albums "
         f"({fgnl.accuracy:.0%}; guessing would name {chance:.0%})."
     ]
     for other, purpose in (
