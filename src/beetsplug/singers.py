@@ -1,16 +1,17 @@
-"""Who sings, in beets: fields of items by which one can ask, and tags by singerid's own careful writer.
+"""singerid in beets: who sings, in fields of items for queries, and in tags, written by singerid itself.
 
 plugins: singers
 singers:
     library: ~/my-singers   # folder of a singerid library, calibrated to 1 %
     auto: yes               # on import
-    force: no               # hear again what is known; write although the library is not calibrated to 1 %
-    quiet: no               # tell only what went wrong
-    threads: 0              # of the processor; 0: as many as there are
+    force: no               # hear items again; write although the library is not calibrated to 1 %
+    quiet: no               # show only errors
+    threads: 0              # CPU threads; 0: all
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ _TOGETHER = 16  # items that are heard before their answers are kept
 
 
 class SingersPlugin(BeetsPlugin):
-    """`beet singers [-p] [-f] [QUERY]`, and the same on import."""
+    """The command `beet singers [-p] [-f] [QUERY]`, and the same on import."""
 
-    item_types = {  # noqa: RUF012 (so beets has it)
+    item_types = {  # noqa: RUF012 (beets wants a class attribute)
         "singers": types.STRING,
         "singers_probability": types.FLOAT,
         "singers_decision": types.STRING,
@@ -39,11 +40,11 @@ class SingersPlugin(BeetsPlugin):
         super().__init__()
         self.config.add({"library": "", "auto": True, "force": False, "quiet": False, "threads": 0})
         self._library: Any = None
-        # The library is opened once, and used and closed by one thread: beets imports in several.
+        # The library is opened, used and closed by one thread, because beets imports in several.
         self._worker = ThreadPoolExecutor(1)
         self.register_listener("cli_exit", self._close)
         if self.config["auto"].get(bool):
-            # By now files lie in their place: what they were copied from is not touched.
+            # By then the files are in their final place: the originals are not touched.
             self.register_listener("import_task_files", self._imported)
 
     def commands(self) -> list[Subcommand]:
@@ -57,7 +58,7 @@ class SingersPlugin(BeetsPlugin):
             "--force",
             action="store_true",
             default=False,
-            help="hear again what is known; write although the library is not calibrated to 1 %",
+            help="hear items again; write although the library is not calibrated to 1 %",
         )
         command.func = self._command
         return [command]
@@ -73,12 +74,12 @@ class SingersPlugin(BeetsPlugin):
     def _imported(self, session: Any, task: Any) -> None:
         try:
             self._deal_with(task.imported_items(), self.config["force"].get(bool), write=should_write())
-        except SingeridError as error:  # an import goes on without
+        except SingeridError as error:  # the import goes on without singers
             self._log.error("{}", error)
 
     def _deal_with(self, items: Sequence[Any], force: bool, write: bool, pretend: bool = False) -> None:
         wanted = [item for item in items if force or "singers_decision" not in item]
-        # The worker knows neither beets' folder of music, to which paths may be relative, nor its database.
+        # Paths may be relative to beets' music folder; the worker knows neither that folder nor the database.
         paths = [Path(item.filepath).absolute() for item in wanted]
         for first in range(0, len(wanted), _TOGETHER):
             some = slice(first, first + _TOGETHER)
@@ -94,23 +95,25 @@ class SingersPlugin(BeetsPlugin):
         library = self._opened()
         with Tagger(library, write=write, force=force) as tagger:
             if tagger.held_back:
-                raise SingeridError(f"{printable(library.path)}: {tagger.held_back}")
+                raise SingeridError(f"{printable(library.path)}: {_in_beets(tagger.held_back)}")
             return list(tagger.outcomes(paths, again=True))
 
     def _tell(self, outcome: Any, pretend: bool) -> None:
         from singerid.tags.report import change_line
 
         if isinstance(outcome, Failure):
-            self._log.error("{}", outcome)
-        elif pretend:
-            print_(change_line(outcome))
+            self._log.error("{}", Failure(outcome.path, _in_beets(outcome.reason)))
+            return
+        line = change_line(replace(outcome, note=_in_beets(outcome.note)))
+        if pretend:
+            print_(line)
         elif not self.config["quiet"].get(bool):
-            self._log.info("{}", change_line(outcome))
+            self._log.info("{}", line)
 
     def _store(self, item: Any, change: Any) -> None:
         """Keep an answer in the fields of an item."""
         named = change.singers if change.decision == "known" else ()
-        # Where a field is missing, beets prints what was to be replaced by it: "$singers".
+        # If a field is missing, beets prints its placeholder: "$singers".
         found = {
             "singers": SEPARATOR.join(one.singer for one in named),
             "singers_decision": change.decision,
@@ -132,7 +135,7 @@ class SingersPlugin(BeetsPlugin):
             folder = self.config["library"].as_filename() if self.config["library"].get() else ""
             if not folder:
                 raise SingeridError(
-                    "singers: tell in beets' configuration where the library is: library: FOLDER"
+                    "singers: name the library's folder in the configuration of beets: library: FOLDER"
                 )
             use_threads(self.config["threads"].get(int) or None)
             self._library = Library.open(folder, device=choose_device("auto"))
@@ -142,3 +145,10 @@ class SingersPlugin(BeetsPlugin):
         if self._library is not None:
             self._worker.submit(self._library.close).result()
         self._worker.shutdown()
+
+
+def _in_beets(message: str) -> str:
+    """A message with settings named as options: this command's own --force, else those of `singerid tag`."""
+    from singerid.tags.report import by_command
+
+    return by_command(message.replace("`force=True`", "--force"))

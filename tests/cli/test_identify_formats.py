@@ -109,11 +109,11 @@ def test_a_playlist_moves_with_the_music(ask, songs):
     ("arguments", "message"),
     [
         (["SONGS", "--format", "webvt"], "unknown format 'webvt'; near names: webvtt"),
-        (["SONGS", "--format", "webvtt"], "--format webvtt makes a file a song; say where the files go"),
-        (["SONG", "SONG", "--format", "png"], "--format png makes a file a song"),
-        (["SONGS", "--json", "--output", "SONGS"], "my music: is a folder, and --format json makes one file"),
+        (["SONGS", "--format", "webvtt"], "--format webvtt writes one file per song; give a folder for them"),
+        (["SONG", "SONG", "--format", "png"], "--format png writes one file per song"),
+        (["SONGS", "--json", "--output", "SONGS"], "my music: is a folder, but --format json writes one file"),
         (["SONGS", "--output", "SONGS/no/x"], "no: there is no such folder; make it, or choose another"),
-        (["SONGS", "--format", "jams", "--output", "SONG"], "song.flac: is a file, and several songs have"),
+        (["SONGS", "--format", "jams", "--output", "SONG"], "song.flac: is a file, but each song gets"),
         (["SONG", "--json", "--output", "SONG"], "song.flac: is a recording; write elsewhere"),
         (["SONG", "--format", "rttm", "--no-timeline"], "--format rttm consists of the timeline; leave"),
         (["SONG", "--format", "rttm", "--json"], "--format sets the format already; leave out"),
@@ -134,7 +134,7 @@ def test_a_picture_is_not_printed_on_a_terminal(singerid, trained, songs):
     command = ("identify", trained.path, song, "--all-clips", "--format", "png")
     with singerid.start(*command, stdout=terminal) as refused:
         os.close(terminal)
-        assert "--format png is no text for a terminal" in refused.stderr.read()
+        assert "--format png is not text that a terminal can show" in refused.stderr.read()
         assert refused.wait() == 2
     os.close(controlling)
 

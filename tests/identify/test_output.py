@@ -131,10 +131,10 @@ def test_bytes_on_standard_output(songs, capfdbinary):
             "webvtt",
             None,
             True,
-            "--format webvtt makes a file a song; say where the files go: --output FOLDER",
+            "`format='webvtt'` writes one file per song; give a folder for them: `output=FOLDER`",
         ),
-        ("json", "FOLDER", True, "is a folder, and --format json makes one file; name it: "),
-        ("json", "FOLDER/new/", True, "is a folder, and --format json makes one file"),
+        ("json", "FOLDER", True, "is a folder, but `format='json'` writes one file; give its name: "),
+        ("json", "FOLDER/new/", True, "is a folder, but `format='json'` writes one file"),
         (
             "json",
             "FOLDER/missing/x.json",
@@ -142,11 +142,11 @@ def test_bytes_on_standard_output(songs, capfdbinary):
             "missing: there is no such folder; make it, or choose another",
         ),
         ("png", "FOLDER/missing/x.png", False, "missing: there is no such folder"),
-        ("jams", "FILE", True, "file.txt: is a file, and several songs have a file each; give a folder"),
-        ("png", "FOLDER/x.png", True, "x.png: several songs have a file each; give a folder, for example"),
-        ("jams", "FILE/", True, "file.txt: is a file, and several songs"),
+        ("jams", "FILE", True, "file.txt: is a file, but each song gets a file of its own; give a folder"),
+        ("png", "FOLDER/x.png", True, "x.png: each song gets a file of its own; give a folder, for example"),
+        ("jams", "FILE/", True, "file.txt: is a file, but each song"),
         ("jams", "FILE/folder", True, "cannot be written"),
-        ("json", "/dev/null", False, "/dev/null: is no regular file; give the name of a file"),
+        ("json", "/dev/null", False, "/dev/null: is not a regular file; give the name of a file"),
     ],
 )
 def test_places_that_cannot_be_are_told_before_anything_is_heard(format, place, many, message, tmp_path):
@@ -161,7 +161,7 @@ def test_places_that_cannot_be_are_told_before_anything_is_heard(format, place, 
 
 def test_bytes_are_refused_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    with pytest.raises(SingeridError, match=r"--format png is no text for a terminal; .* --output FILE"):
+    with pytest.raises(SingeridError, match=r"`format='png'` is not text that .*; give a file: `output=FILE`"):
         Output.choose("png", None, many=False)
     Output.choose("svg", None, many=False)
 

@@ -65,7 +65,7 @@ def test_what_somebody_else_wrote_is_never_replaced(medium, content, song, tag_l
     place.write_text(content)
     [outcome] = _written(tag_library, medium, song)
     assert isinstance(outcome, Failure)
-    assert f"{BESIDE[medium]} beside it is not singerid's" in outcome.reason
+    assert f"singerid did not write {BESIDE[medium]} beside it" in outcome.reason
     assert place.read_text() == content
 
 
@@ -133,5 +133,5 @@ def test_a_folder_that_cannot_be_written_is_told(song, tag_library, monkeypatch)
     monkeypatch.setattr(Path, "replace", refused)
     [outcome] = _written(tag_library, "json", song)
     assert isinstance(outcome, Failure)
-    assert "make file and folder writable" in outcome.reason
+    assert "make the file and its folder writable" in outcome.reason
     assert [path.name for path in song.parent.iterdir()] == ["song.flac"]

@@ -84,7 +84,7 @@ def test_what_somebody_changed_since_is_left_and_told(songs, tag_library):
     outcomes = list(take_back(tag_library, everything=True))
     failed = [one for one in outcomes if isinstance(one, Failure)]
     assert [one.path for one in failed] == [str(songs[1])]
-    assert "changed since by somebody else" in failed[0].reason
+    assert "somebody else has changed what was written" in failed[0].reason
     assert mutagen.File(songs[1])["performer"] == ["Ada (vocals)", "Al (drums)"]
     assert all(_fields(song) == {} for song in songs if song != songs[1])
 

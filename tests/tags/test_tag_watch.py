@@ -129,9 +129,9 @@ def test_a_folder_that_vanishes_is_told_and_ends_it(music):
         watching._thread.join(20)
         assert not watching._thread.is_alive()
     assert [failure.path for failure in watching.failures] == [str(music)]
-    assert "is its drive connected?" in watching.failures[0].reason
+    assert "check that its drive is connected" in watching.failures[0].reason
 
 
 def test_what_is_no_folder_is_told(music):
-    with pytest.raises(SingeridError, match="--watch takes folders"):
+    with pytest.raises(SingeridError, match="`watch` takes folders"):
         next(watched([music / "a.mp3"], lambda _: None))

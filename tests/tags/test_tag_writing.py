@@ -137,7 +137,7 @@ def test_of_a_symbolic_link_the_target_is_written(song, tag_library, tmp_path):
 def test_a_file_with_hard_links_is_refused_unless_they_may_be_broken(song, tag_library):
     other = song.with_name("other name.flac")
     os.link(song, other)
-    _is_refused(tag_library, song, "--break-hard-links")
+    _is_refused(tag_library, song, "`break_hard_links=True`")
     [change] = _tagged(tag_library, song, break_hard_links=True)
     assert change.status == "written"
     assert mutagen.File(song)["performer"] == ["Ada (vocals)"]
@@ -161,7 +161,7 @@ def test_a_file_that_another_program_has_locked_is_refused(song, tag_library):
 
 _SYSTEM = {
     "full disk": (errno.ENOSPC, "free some space"),
-    "read-only folder": (errno.EROFS, "make file and folder writable"),
+    "read-only folder": (errno.EROFS, "make the file and its folder writable"),
     "drive that vanishes": (errno.ENOTCONN, "that its drive is connected"),
     "something else": (errno.EMFILE, "run the command again"),
 }
@@ -264,7 +264,7 @@ def test_what_would_lose_other_fields_is_not_written(song, tag_library, monkeypa
 def test_tags_that_cannot_be_parsed_are_left(tmp_path, tag_library):
     song = music_files.write_song(tmp_path / "music" / "song.mp3", made_voices.PITCHES["Ada"])
     music_files.write_raw(song, b"ID3\x03\x00\x00\xff\xff\xff\xff" + bytes(20))
-    _is_refused(tag_library, song, "mend them with a tag editor")
+    _is_refused(tag_library, song, "repair them with a tag editor")
 
 
 def test_comments_without_a_name_are_left(tmp_path, tag_library):
@@ -274,7 +274,7 @@ def test_comments_without_a_name_are_left(tmp_path, tag_library):
     content = song.read_bytes()
     assert content.count(b"remark=0123456789") == 1
     song.write_bytes(content.replace(b"remark=0123456789", b"remark:0123456789"))
-    _is_refused(tag_library, song, "mend them with a tag editor")
+    _is_refused(tag_library, song, "repair them with a tag editor")
 
 
 def test_a_format_without_an_agreed_field_is_left(tmp_path, tag_library):
@@ -282,7 +282,7 @@ def test_a_format_without_an_agreed_field_is_left(tmp_path, tag_library):
     song = tmp_path / "music" / "song.au"
     song.parent.mkdir()
     soundfile.write(song, *soundfile.read(wav))
-    _is_refused(tag_library, song, "--sidecar json")
+    _is_refused(tag_library, song, "`sidecar='json'`")
 
 
 def test_a_file_that_is_no_sound_stops_nothing(song, tag_library, tmp_path):
@@ -329,7 +329,7 @@ def test_what_somebody_took_out_is_not_put_back(song, tag_library):
     file.save()
     [change] = _tagged(tag_library, song)
     assert change.status == "up to date"
-    assert "somebody took out Ada" in change.note
+    assert change.note == "somebody removed Ada; `force=True` puts it back"
     assert mutagen.File(song).get("performer") is None
     [change] = _tagged(tag_library, song, force=True)
     assert change.status == "written"

@@ -117,7 +117,7 @@ def test_of_whom_it_is_said_must_be_told(page, answer):
     question = page.get("review").json()["question"]
     found = page.post("review", json={"id": question["id"], "answer": answer})
     assert 400 <= found.status_code < 500
-    assert "give the singer" in found.json()["detail"]
+    assert "give the name of the singer" in found.json()["detail"]
 
 
 def test_when_all_are_named_nothing_is_asked(page):

@@ -37,7 +37,7 @@ def test_from_the_address_to_an_answer_and_its_correction(own_library, music, tm
             job = server.hear(music)
             assert (job["state"], job["done"], job["total"]) == ("done", 6, 6)
             assert "4 songs heard; 2 could not be used" in job["message"]
-            assert "link.wav: leads out of the folders" in job["message"]
+            assert "link.wav: a link leads out of the folders" in job["message"]
             seen = b"".join(part for part, _ in zip(events.iter_content(64), range(12), strict=False))
             assert b"event: job" in seen
         songs = {song["name"]: song for song in server.get("/songs")["songs"]}
@@ -93,7 +93,7 @@ def test_all_kinds_of_jobs_are_done(own_library, tmp_path):
         done = [server.done(job["id"]) for job in asked]
         assert [job["state"] for job in done] == ["done"] * 3, done
         assert done[1]["message"] == "0 voices without a name; 1 recording like no other"
-        assert done[2]["message"] == "10 recordings heard anew; calibrate next"
+        assert done[2]["message"] == "10 recordings heard again; calibrate next"
         state = server.get("/state")
         assert (state["library"]["encoder"], state["library"]["calibration"]) == ("other", None)
         assert not server.get("/songs")["songs"][0]["stale"]

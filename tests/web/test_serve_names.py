@@ -146,7 +146,7 @@ def test_a_link_out_of_the_roots_is_neither_played_nor_written_through(linked):
     ):
         changes = server.http.post(f"{API}/tags", json=body).json()["changes"]
         assert [change["status"] for change in changes] == ["failed"] * 2
-        assert all("lies in no folder that may be heard" in change["note"] for change in changes)
+        assert all("is in no folder that may be heard" in change["note"] for change in changes)
     undone = server.http.post(f"{API}/tags/undo", json={"songs": list(songs.values())}).json()
     assert undone["undone"] == []
     assert len(undone["failures"]) == 2

@@ -99,7 +99,7 @@ def test_other_work_that_ends_the_worker_three_times_fails(own_library, music):
             library.jobs.resume()
         job = worked(library, Settings(own_library, (music,)))
         assert job.state == "failed"
-        assert "has ended 3 times in turn at one step" in job.message
+        assert "has ended 3 times in a row at one step" in job.message
         library.jobs.add("discover", {})
         assert worked(library, Settings(own_library, (music,))).state == "done"
 
@@ -120,7 +120,7 @@ def test_while_the_disk_is_full_a_job_waits_and_says_so(own_library, music, here
         assert worked(library, Settings(own_library, (music,))).message == "3 songs heard"
     told = capfd.readouterr().err
     assert told.count("the disk is full; free some space") == 1
-    assert "the job waits for that, and goes on by itself" in told
+    assert "the job waits until then, and goes on by itself" in told
 
 
 def test_where_the_disk_is_full_the_state_says_so(own_library, monkeypatch):
@@ -266,7 +266,7 @@ def test_a_voice_of_another_shape_is_not_kept(own_library, music, here, monkeypa
             library.jobs.add("hear", {"paths": [str(music / "0.wav")]})
             job = worked(library, Settings(own_library, (music,)))
             assert job.state == "failed", harm
-            assert "makes no sense" in job.message
+            assert "the result of listening is invalid" in job.message
             assert made_voices.dump(library) == before
     assert replies.plain_voice is real
 
@@ -337,7 +337,7 @@ def test_more_pages_than_may_listen_are_refused_before_the_stream_begins(own_lib
         assert [stream.status_code for stream in streams] == [200, 200]
         answer = server.http.get(f"{API}/events", stream=True)
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
-        assert "too many pages listen at once" in answer.json()["detail"]
+        assert "too many pages are open at once" in answer.json()["detail"]
         for stream in streams:
             stream.close()
         server.desk.tell("library", {})

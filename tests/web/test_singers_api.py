@@ -71,7 +71,7 @@ def test_of_moved_files_there_is_no_picture_and_no_clip(own_library, tmp_path):
     with made_voices.made(tmp_path / "library"), client(tmp_path / "library") as page:
         answer = page.get("singer/picture.svg", params={"name": "Ada"})
         assert answer.status_code == 404
-        assert "no file of this singer is where it was" in answer.json()["detail"]
+        assert "all files of this singer have moved" in answer.json()["detail"]
         assert page.get("singers").json()["singers"][0]["clip"] is None
 
 

@@ -129,9 +129,23 @@ def test_a_library_without_the_promise_holds_names_back(own_library, song):
         found = page.post("tags", json={"songs": [one], "write": True}).json()
         assert found["changes"][0]["status"] == "held back"
         assert "is not calibrated" in found["held_back"]
+        assert "--" not in found["held_back"]  # the page has buttons in place of options
         assert song.read_bytes() == before
         found = page.post("tags", json={"songs": [one], "write": True, "force": True}).json()
         assert (found["changes"][0]["status"], found["held_back"]) == ("written", "")
+
+
+def test_a_note_names_no_option_that_the_page_has_no_use_for(tag_page, song):
+    tag_page.post("tags", json={"write": True})
+    tagged = open_tagged(song, kind_of(song))
+    tagged.set_performers([])
+    copy = Path(shutil.copy(song, song.with_name("copy.wav")))
+    tagged.save(song, copy)
+    copy.replace(song)
+    with tag_page.desk.library() as library:
+        _keep(library, song)
+    (change,) = tag_page.post("tags", json={"write": False}).json()["changes"]
+    assert change["note"] == "somebody removed Ada"
 
 
 @pytest.mark.parametrize("harm", ["changed", "moved", "said"])

@@ -175,7 +175,8 @@ def _print(
             _print_json(outcome)
     if changes and not as_json:
         print_rich(change_table(changes))
-        tell_person(summary(changes))
+        further = "; --write writes" if any(change.is_due for change in changes) else ""
+        tell_person(summary(changes) + further)
     return changes
 
 

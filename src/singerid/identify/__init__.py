@@ -1,1 +1,1 @@
-"""Who sings in a file: results, and how they are shown."""
+"""Who sings in a file: results, and how they are shown and written."""

@@ -1,4 +1,4 @@
-"""From what is said of windows to an answer."""
+"""From the scores of windows to a result."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from singerid.identify.timeline import spans
 
 
 def by_vote(path: str, heard: Heard, warning: str = "") -> Result:
-    """The singer whom most windows name that are sure enough: the paper's decision, and that of networks.
+    """The result of a vote: the singer whom most of the confident windows name. All networks decide so.
 
-    Windows in which nobody is heard to sing do not vote; where there are no others, nobody sings.
+    This is the paper's decision. Windows in which nobody sings do not vote; if none votes, nobody sings.
     """
     timeline = tuple(spans(heard))
     singers: tuple[Named, ...] = ()

@@ -21,7 +21,7 @@ from singerid.system.file_names import distinct_stems
 from singerid.system.files import atomic_write, writing
 from singerid.text import counted, printable
 
-# What a file of a folder is about, its name without the ending, what is in it.
+# For each file of a folder: its subject (a song or a singer), its name without the suffix, its results.
 Parts = Iterable[tuple[str, str, list[Result]]]
 
 
@@ -31,8 +31,8 @@ class Output:
 
     Attributes:
         format: the name of the format.
-        file: the file; None with no folder either: standard output.
-        folder: the folder of files, one a song or one a singer.
+        file: the file; if `folder` is None too, None is standard output.
+        folder: the folder, with one file per song or per singer.
     """
 
     format: str
@@ -41,12 +41,12 @@ class Output:
 
     @classmethod
     def choose(cls, format: str, place: str | None, many: bool) -> "Output":
-        """Find out where to write, before anything is heard.
+        """Decide where to write, before any file is heard.
 
         Args:
             format: the name of a format.
-            place: a file or a folder, "" at its end: a folder; None: standard output.
-            many: several songs may be asked about, and not just one.
+            place: a file or a folder; with a slash at its end, a folder; None: standard output.
+            many: whether there may be more than one song.
 
         Raises:
             SingeridError: this format cannot be written there.
@@ -55,25 +55,25 @@ class Output:
         if place is None:
             if about == "song" and many:
                 raise SingeridError(
-                    f"--format {format} makes a file a song; say where the files go: --output FOLDER"
+                    f"`format={format!r}` writes one file per song; give a folder for them: `output=FOLDER`"
                 )
             if not FORMATS[format].is_text and sys.stdout.isatty():
                 raise SingeridError(
-                    f"--format {format} is no text for a terminal; say where it goes: --output FILE"
+                    f"`format={format!r}` is not text that a terminal can show; give a file: `output=FILE`"
                 )
             return cls(format)
         path = Path(place)
         is_folder = path.is_dir() or place.endswith(("/", os.sep))
         if about == "everything" and is_folder:
             raise SingeridError(
-                f"{printable(path)}: is a folder, and --format {format} makes one file; name it: "
+                f"{printable(path)}: is a folder, but `format={format!r}` writes one file; give its name: "
                 f"{printable(path / ('singers' + FORMATS[format].suffix))}"
             )
         if is_folder or (about == "song" and many):
             return cls(format, folder=_ready_folder(path, FORMATS[format], is_folder))
         _require_writable(path.parent)
         if path.exists() and not path.is_file():
-            raise SingeridError(f"{printable(path)}: is no regular file; give the name of a file")
+            raise SingeridError(f"{printable(path)}: is not a regular file; give the name of a file")
         return cls(format, file=path)
 
     def write(
@@ -85,14 +85,14 @@ class Output:
         timelines: bool = False,
         warn: Callable[[str], None] = lambda _: None,
     ) -> "Written":
-        """Write answers, each as it comes where the format allows it.
+        """Write results, each as soon as it comes if the format allows it.
 
         Args:
-            outcomes: of the files, as they come.
-            files: what is asked about; none of it is ever written over.
-            singers: only songs in which one of them is named; failures are written anyway.
-            timelines: each of many timelines is wanted, also where the format could leave them out.
-            warn: is told what is wrong with a document that was written, in one line.
+            outcomes: results and failures, as they come.
+            files: the recordings that were asked about; none of them is ever overwritten.
+            singers: if given, only songs in which one of them is named; failures are written anyway.
+            timelines: write all timelines, even if the format would leave them out for many songs.
+            warn: called with what is wrong with a document that was written, in one line.
 
         Raises:
             SingeridError: the one file for everything cannot be written.
@@ -126,12 +126,12 @@ class Output:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of an output.
+    """What was written.
 
     Attributes:
         output: where it was written.
-        count: of files that were written.
-        failures: songs, or singers, whose file could not be.
+        count: number of files that were written.
+        failures: songs, or singers, whose file could not be written.
     """
 
     output: Output
@@ -140,18 +140,18 @@ class Written:
 
     @property
     def text(self) -> str:
-        """What to say of it: "pictures: 12 files written"; "" where it is on standard output."""
+        """A line for the user: "pictures: 12 files written"; "" if the output is standard output."""
         place = self.output.folder or self.output.file
         return "" if place is None else f"{printable(place)}: {counted(self.count, 'file')} written"
 
 
 def _is_about(outcome: Outcome, singers: Container[str]) -> bool:
-    """Whether one of the singers is named; a failure may be about anybody."""
+    """Whether one of the singers is named; True for a failure, which may be about anybody."""
     return isinstance(outcome, Failure) or any(folded_name(one.singer) in singers for one in outcome.singers)
 
 
 def _by_singer(results: Sequence[Result], wanted: Container[str]) -> Parts:
-    """For each singer that is named, and wanted if somebody is: the name, that of a file, the songs."""
+    """For each named singer (of `wanted` only, unless that is empty): the name, a file name, the songs."""
     named = sorted({one.singer for result in results for one in result.singers})
     if wanted:
         named = [singer for singer in named if folded_name(singer) in wanted]
@@ -167,7 +167,7 @@ def _opened(
     warn: Callable[[str], None],
     path: Path | None,
 ) -> Iterator[Document]:
-    """A document, atomically; raises SingeridError where it cannot be written."""
+    """A document, written atomically; raises SingeridError if it cannot be written."""
     sound = _sound if format.needs_sound else None
     if path is None:
         file = sys.stdout if format.is_text else sys.stdout.buffer
@@ -181,12 +181,12 @@ def _opened(
 
 
 def _sound(path: str) -> Read:
-    """A recording's sound; what is wrong with it was told when it was heard."""
+    """A reader of a recording's sound; what is wrong with it was reported when it was heard."""
     return partial(read_blocks, path, warn=lambda _: None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from all others, whatever it is called; None: there is none."""
+    """Device and inode of a file, which are the same under all its names; None if there is no file."""
     try:
         status = path.stat()
     except (OSError, ValueError):  # ValueError: a NUL in the name
@@ -195,7 +195,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _require_writable(folder: Path) -> None:
-    """Raise SingeridError where no file can be made in a folder, before much is heard for nothing."""
+    """Raise SingeridError if no file can be made in a folder: to be called before hours of listening."""
     if not folder.is_dir():
         raise SingeridError(f"{printable(folder)}: there is no such folder; make it, or choose another")
     with writing(folder), tempfile.TemporaryFile(dir=folder):
@@ -203,14 +203,14 @@ def _require_writable(folder: Path) -> None:
 
 
 def _ready_folder(path: Path, format: Format, is_folder: bool) -> Path:
-    """The folder, made when missing."""
+    """The folder, made if it is missing."""
     if path.exists() and not path.is_dir():
         raise SingeridError(
-            f"{printable(path)}: is a file, and several songs have a file each; give a folder"
+            f"{printable(path)}: is a file, but each song gets a file of its own; give a folder"
         )
     if not is_folder and path.suffix == format.suffix:
         raise SingeridError(
-            f"{printable(path)}: several songs have a file each; give a folder, for example "
+            f"{printable(path)}: each song gets a file of its own; give a folder, for example "
             f"{printable(path.with_suffix(''))}"
         )
     with writing(path):

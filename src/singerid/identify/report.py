@@ -1,6 +1,6 @@
-"""What `singerid identify` says of files to a person.
+"""The tables that `singerid identify` shows to a person.
 
-Apart from the tables of scores: an answer needs none of the libraries that those are computed with.
+They are apart from the tables of metrics: showing a result needs none of the libraries that compute metrics.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from singerid.text import clock, decimal_text, printable
 BAR_CELLS = 30  # at most
 _LEAST_CELLS = 10
 NO_VOICE = "(no voice)"
-_WORTH_TELLING = 0.1  # probability of a candidate
+_WORTH_TELLING = 0.1  # least probability of a candidate that is mentioned
 
 
 def identification_table(results: Sequence[Result]) -> Table:
-    """One row a file: who sings, how sure that is, and, of timelines, where the winner is heard."""
+    """A table of one row per file: who sings, how sure this is, and, if known, when the winner sings."""
     has_bars = any(result.timeline for result in results)
     heads = ("file", "singer", "votes", "confidence", "clips")
     table = Table(*heads, *(["from start to end"] if has_bars else []))
@@ -38,7 +38,7 @@ def identification_table(results: Sequence[Result]) -> Table:
 
 
 def decision_table(results: Sequence[Result]) -> Table:
-    """One row a file: a library's decision or whom it names, how sure it is, and what speaks for it."""
+    """A table of one row per file: whom a library names or what it decides, how sure it is, and why."""
     table = Table("file", "decision", "sure", "why", "voice", right=(2, 4))
     for result in results:
         remark = " (short)" if result.short else ""
@@ -55,7 +55,7 @@ def decision_table(results: Sequence[Result]) -> Table:
 
 
 def evidence_text(result: Result) -> str:
-    """What speaks for a library's decision, in one line."""
+    """The reason for a library's decision, in one line."""
     if result.said:
         return "a person said so"
     if not result.candidates:
@@ -76,7 +76,7 @@ def evidence_text(result: Result) -> str:
 
 
 def timeline_table(result: Result) -> Table:
-    """The timeline of one file, a row for every stretch of the same voices: "Ann", "Ann + unknown 1"."""
+    """The timeline of one file, one row per span: "Ann", "Ann + unknown 1"."""
     table = Table("from", "to", "singer", "confidence")
     for span in result.timeline:
         style = "bold" if result.singer in span.singers else ""
@@ -96,5 +96,5 @@ def _cell(span: Span | None, named: str | None) -> str:
 
 
 def _at(timeline: Sequence[Span], seconds: float) -> Span | None:
-    """The span in which a time lies; None: nobody is heard."""
+    """The span that contains a time; None if nobody sings then."""
     return next((span for span in timeline if span.start_s <= seconds < span.end_s), None)

@@ -1,4 +1,4 @@
-"""What is said of one file: who sings, how sure that is, and when; or that nobody does."""
+"""The result for one file: who sings, how sure this is, and when; or that nobody sings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,10 +13,10 @@ class Span:
 
     Attributes:
         start_s: where it starts, in seconds.
-        end_s: where it ends.
-        singers: who sings, by name; empty where only strangers do.
-        probability: how sure that is, 0 to 1; of a vote the mean over the windows.
-        unknown: numbers of strangers who sing: the same voice has the same number within a track, from 1.
+        end_s: where it ends, in seconds.
+        singers: names of the singers; empty if only strangers sing.
+        probability: how sure this is, 0 to 1; for a network, the mean over the windows.
+        unknown: numbers of the strangers who sing, from 1. A voice keeps its number within a track.
     """
 
     start_s: float
@@ -26,18 +26,18 @@ class Span:
     unknown: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """An entry of the timeline in `singerid identify --json`; what says nothing is left out."""
+        """An entry of the timeline in `singerid identify --json`; empty fields are left out."""
         return {name: value for name, value in asdict(self).items() if value != ()}
 
 
 @dataclass(frozen=True)
 class Named:
-    """A singer who is heard in a file.
+    """A singer who is named in a file.
 
     Attributes:
-        singer: who.
-        probability: how sure that is, 0 to 1: the mean over the windows that voted.
-        seconds: for how long the singer is named in the timeline.
+        singer: the name.
+        probability: how sure this is, 0 to 1; for a network, the mean over the windows that voted.
+        seconds: how long the singer sings in the timeline.
     """
 
     singer: str
@@ -47,12 +47,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A singer of a library who may be heard in a file.
+    """A singer of a library who may sing in a file.
 
     Attributes:
-        singer: who.
-        score: how alike the voices are, -1 to 1.
-        probability: that it is this singer, 0 to 1.
+        singer: the name.
+        score: similarity of the voices, -1 to 1.
+        probability: probability that it is this singer, 0 to 1.
     """
 
     singer: str
@@ -62,12 +62,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Nearest:
-    """A recording of a library that sounds like a file.
+    """A recording of a library with a voice similar to that of a file.
 
     Attributes:
-        path: where it was found last; "" where that is not known.
+        path: where it was last seen; "" if that is not known.
         singer: who sings in it.
-        score: how alike the voices are, -1 to 1.
+        score: similarity of the voices, -1 to 1.
     """
 
     path: str
@@ -81,23 +81,23 @@ class Result:
 
     Attributes:
         path: the file.
-        decision: "known": somebody is named; "no_voice": nobody is heard to sing. Of a library besides:
-            "ambiguous": somebody of it is likely, but not sure enough to be named; "unknown": nobody is.
-        singers: who sings, longest first: of a vote its winner; empty where nobody is named.
+        decision: "known": somebody is named; "no_voice": nobody sings. A library has two more:
+            "ambiguous": one of its singers is likely, but not sure enough to be named; "unknown": none is.
+        singers: who sings, the longest first; for a network, the winner of the vote. Empty: nobody is named.
         voice_seconds: length of all windows in which somebody sings.
         seconds: length of the file.
-        timeline: one span for each run of windows that name the same singer. It has gaps: where nothing is
-            heard, and where nobody sings.
+        timeline: one span for each run of windows that name the same singer. It has gaps where the file is
+            silent and where nobody sings.
         vote_share: the winner's votes divided by the number of windows that voted.
         clips: number of windows that voted.
-        short: the file is shorter than one window of the network, so less was heard than it learned on.
-        warning: what was wrong with the file, though it was used; "" if nothing.
-        probability: of a library: that the decision is right; of "ambiguous", that it is one of its singers.
-        candidates: of a library: the likeliest singers, best first.
-        nearest: of a library: the recordings that sound most alike, best first.
-        needs: of a library: the score that the best candidate needs to be named.
+        short: the file is shorter than one window of the network, so the network heard less than in training.
+        warning: what is wrong with the file, although it was used; "" if nothing.
+        probability: library only: that the decision is right; if "ambiguous", that one of its singers sings.
+        candidates: library only: the likeliest singers, best first.
+        nearest: library only: the recordings with the most similar voices, best first.
+        needs: library only: the score that the best candidate needs to be named.
         said: a person said who it is, or that nobody sings.
-        calibrated: of a library: whether its decisions keep a promise that was measured on it.
+        calibrated: library only: whether the library is calibrated, so that its error rates were measured.
     """
 
     path: str
@@ -119,16 +119,16 @@ class Result:
 
     @property
     def singer(self) -> str | None:
-        """Who sings longest; None: nobody is heard to sing."""
+        """The singer who sings longest; None if nobody is named."""
         return self.singers[0].singer if self.singers else None
 
     @property
     def confidence(self) -> float:
-        """How sure the singer is, 0 to 1; 0 where nobody is heard to sing."""
+        """The probability of that singer, 0 to 1; 0 if nobody is named."""
         return self.singers[0].probability if self.singers else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `singerid identify --json`; what says nothing is left out."""
+        """The object of `singerid identify --json`; empty fields are left out."""
         found = {
             name: value
             for name, value in asdict(self).items()
@@ -142,7 +142,7 @@ class Result:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Result":
-        """The answer of which `to_json` made this."""
+        """The result that `to_json` turned into this content."""
         made = dict(content)
         made["singers"] = tuple(Named(**one) for one in content.get("singers", ()))
         made["candidates"] = tuple(Candidate(**one) for one in content.get("candidates", ()))

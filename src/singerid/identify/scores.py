@@ -1,6 +1,6 @@
-"""What is said of the windows of a sound before anything is decided: a number for each singer.
+"""The scores of the windows of a sound, one for each singer, before anything is decided.
 
-Letters in shapes: B windows at a time, N windows of a sound, S singers.
+Letters in shapes: B windows of a batch, N windows of a sound, S singers.
 """
 
 from dataclasses import dataclass
@@ -21,28 +21,28 @@ from singerid.sound.levels import SILENT
 
 
 class Scorer(Protocol):
-    """Says of windows how much each singer is heard: a network, or an encoder with a library of voices."""
+    """Gives each window a score for each singer: a network, or an encoder with a library of voices."""
 
     @property
     def singers(self) -> tuple[str, ...]:
-        """Names, in the order of the numbers."""
+        """Names, in the order of the scores."""
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """(B, S) of windows as the listener makes them."""
+        """Scores (B, S) of windows as the listener makes them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """What was said of one sound.
+    """The scores of one sound.
 
     Attributes:
         singers: names, in the order of the scores.
         scores: (N, S) float32.
         starts_s: (N,) where each window starts, in seconds.
-        voice_share: (N,) float32, which share of a window is sung, see `VoiceCells`.
+        voice_share: (N,) float32, the share of each window in which somebody sings, see `VoiceCells`.
         window_s: length of a window in seconds.
         seconds: length of the sound.
-        short: the sound is shorter than a window of the network, so less was heard than it learned on.
+        short: the sound is shorter than one window of the network, which thus hears less than in training.
     """
 
     singers: tuple[str, ...]
@@ -55,7 +55,7 @@ class Heard:
 
     @property
     def sung(self) -> NDArray[np.bool_]:
-        """(N,) whether somebody sings in a window: another has no say."""
+        """(N,) whether somebody sings in each window; only these windows count."""
         return sung(self.voice_share)
 
 
@@ -68,21 +68,21 @@ def hear(
     *,
     watch: VoiceWatch | None = None,
 ) -> Heard:
-    """Listen to a sound from its start to its end.
+    """The scores of a sound from its start to its end.
 
     Args:
-        listener: cuts it into windows.
-        scorer: says of each who is heard.
-        sound: a file, samples, how to read them, or a track of a store.
-        warn: is called with what is wrong with a file, though it can be used.
-        watch: finds out when somebody sings; None: all that sounds is taken to be sung.
+        listener: cuts the sound into windows.
+        scorer: scores each window.
+        sound: a file, samples, a function that reads them, or a track of a store.
+        warn: called with what is wrong with a file that can still be used.
+        watch: finds out when somebody sings; None: all sound counts as singing.
 
     Raises:
-        AudioError: as `Listener.batches`; or nothing is heard in any window.
+        AudioError: as `Listener.batches` raises it, or if all windows are silent.
     """
     spec = listener.spec
-    # In one piece: kept one by one among the large pieces that come and go, results would keep the
-    # gaps between them from being used again, 0.3 MB a batch.
+    # The results are kept in one block each. Many small arrays between large ones that are freed again
+    # would fragment the memory, by 0.3 MB a batch.
     found, starts, silent = bytearray(), bytearray(), bytearray()
     length = spec.window_frames
     watch = watch or VoiceWatch(None, by_level=False)

@@ -1,4 +1,4 @@
-"""The likeliest way through states: a hidden Markov model over the cells of a sound.
+"""The likeliest path through states: a hidden Markov model over the cells of a sound.
 
 Rabiner, "A Tutorial on Hidden Markov Models and Selected Applications in Speech Recognition", Proceedings
 of the IEEE 77 (2), 1989: Viterbi (Eq. 32 to 35), forward and backward (Eq. 18 to 27).
@@ -14,15 +14,15 @@ Places = NDArray[np.int64]
 
 
 def likeliest(emissions: Floats, change: float, least: int = 1) -> Places:
-    """The state of each cell, (L,), on the likeliest way.
+    """The state of each cell, (L,), on the likeliest path.
 
-    A state is left for any other at the same cost. Whoever enters one stays for some cells, but for the end
-    of the sound: each state is a chain of that length, of which the last link may be stayed in.
+    Each change of state has the same cost. A state lasts at least `least` cells, except at the start and the
+    end of the sound: it is a chain of that many links, and a path may stay only in the last link.
 
     Args:
         emissions: (L, N) log-likelihood of each cell in each state.
-        change: logarithm of what a change costs, 0 or more.
-        least: cells that a state lasts.
+        change: cost of a change, as a logarithm, 0 or more.
+        least: smallest number of cells that a state lasts.
 
     >>> cells = np.array([[0.0, -1], [0, -1], [-1, 0], [0, -2], [-1, 0], [-1, 0], [-1, 0]])
     >>> likeliest(cells, change=1.5).tolist()
@@ -32,14 +32,14 @@ def likeliest(emissions: Floats, change: float, least: int = 1) -> Places:
     if not cells:
         return np.zeros(0, np.int64)
     links = max(1, min(least, cells))
-    # best[n, l]: of ways that end in link l of state n. Where a way begins it may be anywhere in a chain.
+    # best[n, l]: log-likelihood of the best path to link l of state n. A path may begin in any link.
     best = np.repeat(emissions[0][:, None], links, axis=1)
     came = np.zeros((cells, states, links), np.int64)  # state * links + link
     own = np.arange(states)[:, None] * links + np.arange(links)
     for cell in range(1, cells):
         leaving = best[:, -1]
         order = np.argsort(-leaving, kind="stable")
-        # The best other state to come from: of the best state itself, the second best.
+        # The best other state to come from; for the best state itself, that is the second best.
         source = np.full(states, order[0])
         if states > 1:
             source[order[0]] = order[1]
@@ -64,11 +64,11 @@ def likeliest(emissions: Floats, change: float, least: int = 1) -> Places:
 
 
 def certainty(emissions: Floats, change: float) -> Floats:
-    """How likely each cell is in each state, (L, N), of all ways together.
+    """The probability of each state in each cell, (L, N), over all paths.
 
     Args:
         emissions: (L, N) log-likelihood of each cell in each state.
-        change: logarithm of what a change costs.
+        change: cost of a change, as a logarithm.
 
     >>> certainty(np.array([[0.0, -1], [0, -1]]), change=0.0).round(2).tolist()
     [[0.73, 0.27], [0.73, 0.27]]
@@ -77,10 +77,10 @@ def certainty(emissions: Floats, change: float) -> Floats:
     if states == 1 or not cells:
         return np.ones((cells, states))
     stay, move = -np.logaddexp(0, np.log(states - 1) - change), -change
-    move += stay  # of all changes together and of staying the chances are one
+    move += stay  # the probabilities of staying and of all changes add up to one
 
     def step(before: Floats) -> Floats:
-        """Log-sums over where a way comes from."""
+        """Log-sums over the states that a path may come from."""
         top = before.max()
         every = np.exp(before - top)
         return np.asarray(top + np.log(every * np.exp(stay) + (every.sum() - every) * np.exp(move)))

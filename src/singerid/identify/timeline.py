@@ -1,4 +1,4 @@
-"""When who sings: from what is said of windows to the spans of a timeline."""
+"""Who sings when: from the scores of windows to the spans of a timeline."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -9,14 +9,14 @@ from singerid.identify.result import Span
 from singerid.identify.scores import Heard
 from singerid.identify.smoothing import likeliest
 
-_LEAST_PROBABILITY = 1e-3  # that counts: one window that is all too sure does not decide
-_CHANGE = 1.0  # logarithm of what a change costs: a window in doubt sings on with those before it
+_LEAST_PROBABILITY = 1e-3  # smaller ones are raised to this, so that no single window decides alone
+_CHANGE = 1.0  # cost of a change of singer, as a logarithm: a doubtful window stays with those before it
 
 
 def spans(heard: Heard) -> Iterator[Span]:
-    """One span for each run of windows of the same singer on the likeliest way; none where nobody sings.
+    """One span for each run of windows of the same singer on the likeliest path; none where nobody sings.
 
-    Where windows overlap, a window stands for what is nearer to its middle than to another's.
+    Where windows overlap, each moment belongs to the window whose middle is nearest.
     """
     sung = heard.sung
     named = np.zeros(len(sung), np.int64)

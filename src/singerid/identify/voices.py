@@ -1,4 +1,4 @@
-"""Whose voices there are in a timeline, and when each of them is heard."""
+"""The voices of a timeline, and when each of them sings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _TOUCHING = 1e-6  # seconds between spans that follow each other
 
 @dataclass(frozen=True)
 class Voice:
-    """Somebody who is heard in a song: a singer by name, or a stranger by number.
+    """A voice in a song: a singer with a name, or a stranger with a number.
 
     >>> str(Voice("Nina Simone")), str(Voice(unknown=2))
     ('Nina Simone', 'unknown 2')
@@ -25,13 +25,13 @@ class Voice:
 
 @dataclass(frozen=True)
 class Turn:
-    """A voice is heard without a break, alone or with others.
+    """A stretch in which one voice sings without a break, alone or with others.
 
     Attributes:
-        voice: whose.
+        voice: the voice.
         start_s: where it begins, in seconds.
-        end_s: where it ends.
-        probability: how sure that is, 0 to 1.
+        end_s: where it ends, in seconds.
+        probability: how sure this is, 0 to 1.
     """
 
     voice: Voice
@@ -46,7 +46,7 @@ def voices_of(span: Span) -> tuple[Voice, ...]:
 
 
 def turns_of(result: Result) -> list[Turn]:
-    """Every voice's turns by their start; spans that follow each other are one turn of a voice in both.
+    """The turns of all voices, sorted by start; adjacent spans with the same voice are one turn of it.
 
     >>> duet = Span(4, 6, ("Ann", "Bob"), 0.6)
     >>> song = Result("a.mp3", "known", (), 8, 8, (Span(0, 4, ("Ann",), 0.9), duet))
@@ -58,7 +58,7 @@ def turns_of(result: Result) -> list[Turn]:
 
 
 def voices(result: Result) -> tuple[Voice, ...]:
-    """All voices of a song: those it is named by, as they stand there, other singers, strangers by number."""
+    """All voices of a song: `result.singers` in their order, other singers, then strangers by number."""
     return tuple(_voices(result))
 
 

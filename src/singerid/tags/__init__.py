@@ -1,1 +1,1 @@
-"""Names in music files: what would change, written so that no recording is ever harmed, and undone."""
+"""Singers' names in the tags of music files: previewed, written without harm to a recording, and undone."""

@@ -1,4 +1,4 @@
-"""APEv2 tags, of WavPack: Performer=Name (vocals), as MusicBrainz has it."""
+"""APEv2 tags, of WavPack: Performer=Name (vocals), as MusicBrainz writes it."""
 
 import base64
 from pathlib import Path
@@ -12,7 +12,7 @@ _ID3V1 = 128  # bytes
 
 
 class ApeTags(TextTags):
-    """Fields of several texts, binary data or links; names differ not by case."""
+    """Fields of several texts, binary data or links; their names are case-insensitive."""
 
     performers_key = "Performer"
 
@@ -32,7 +32,7 @@ class ApeTags(TextTags):
         self._set(key, APEValue("\0".join(texts), TEXT) if texts else None)
 
     def fields(self) -> Fields:
-        """Values as they stand in the file: kind and bytes."""
+        """Values as they are in the file: kind and bytes."""
         return {
             key: [f"{self._tags[key].kind}:{base64.b64encode(self._tags[key]._write()).decode('ascii')}"]
             for key in self.keys
@@ -40,7 +40,7 @@ class ApeTags(TextTags):
         }
 
     def restore(self, fields: Fields) -> None:
-        """Set values to what they were."""
+        """Set the fields to earlier values."""
         for key in self.keys:
             value = None
             for written in fields.get(key, []):
@@ -55,12 +55,12 @@ class ApeTags(TextTags):
         return {key: bytes(value._write()) for key, value in self._tags.items() if key.lower() not in keys}
 
     def save(self, original: Path, copy: Path) -> None:
-        """Write the tag; one of ID3v1 stays behind it, which mutagen would remove."""
+        """Write the tag, and keep an ID3v1 tag after it, which mutagen would remove."""
         with copy.open("r+b") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _ID3V1 - len(b"APE")))
             end = file.read()
-            # An APEv2 tag of just that length begins with APETAGEX.
+            # "TAG" may also be part of "APETAGEX", the start of an APEv2 tag of that length.
             old = end[3:] if end[3:6] == b"TAG" and end[:8] != b"APETAGEX" else b""
             file.truncate(size - len(old))
         if self._tags:

@@ -1,4 +1,4 @@
-"""Tags of ASF (wma): performers have no agreed field, so the Vorbis text is an attribute PERFORMER."""
+"""ASF tags (wma). There is no agreed field for performers: an attribute PERFORMER holds the Vorbis text."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from singerid.tags.fields import Fields, TextTags
 
 
 class AsfTags(TextTags):
-    """A list of (name, value), of which each name may come several times."""
+    """A list of (name, value) pairs; a name may occur several times."""
 
     own_key = "singerid/{}"
 
@@ -29,17 +29,17 @@ class AsfTags(TextTags):
         self._set(key, [before[text] if text in before else ASFValue(text, UNICODE) for text in texts])
 
     def fields(self) -> Fields:
-        """Values as they stand in the file: type, language, stream and content."""
+        """Values as they are in the file: type, language, stream and content."""
         return {key: [_written(value) for value in self._tags[key]] for key in self.keys if key in self._tags}
 
     def restore(self, fields: Fields) -> None:
-        """Set values to what they were."""
+        """Set the fields to earlier values."""
         for key in self.keys:
             self._set(key, [_read(value) for value in fields.get(key, [])])
 
     def others(self) -> Any:
         """All other fields."""
-        # mutagen gives further values of a name the language and the stream 0, and another place.
+        # If a name has several values, mutagen sets language and stream of all but one to 0, and moves them.
         found = [
             (name, value.TYPE, value.language or 0, value.stream or 0, bytes(value))
             for name, value in self._tags

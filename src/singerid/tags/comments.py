@@ -1,4 +1,4 @@
-"""Vorbis comments: of FLAC, and of Vorbis, Opus and FLAC in Ogg. PERFORMER=Name (vocals) is MusicBrainz's."""
+"""Vorbis comments (FLAC; Vorbis, Opus and FLAC in Ogg): PERFORMER=Name (vocals), as MusicBrainz writes it."""
 
 import re
 from pathlib import Path
@@ -11,12 +11,12 @@ from mutagen.oggvorbis import OggVorbis
 
 from singerid.tags.fields import Fields, TagError, TextTags
 
-# What mutagen makes of comments without a name, and of bytes that are no UTF-8.
+# What mutagen gives for comments without a name, and for bytes that are not UTF-8.
 _NAMELESS, _UNREADABLE = re.compile(r"unknown\d+"), "\N{REPLACEMENT CHARACTER}"
 
 
 class Comments(TextTags):
-    """A list of (name, text), of which each name may come several times; names differ not by case."""
+    """A list of (name, text) pairs; a name may occur several times, and names are case-insensitive."""
 
     file_type: Any = FLAC
 
@@ -26,18 +26,18 @@ class Comments(TextTags):
             self._file.add_tags()
         self._tags = self._file.tags
         if any(_NAMELESS.fullmatch(name) or _UNREADABLE in text for name, text in self._tags):
-            raise TagError("holds comments that are no UTF-8 or have no name; mend them with a tag editor")
+            raise TagError("holds comments that are not UTF-8 or have no name; repair them with a tag editor")
 
     def texts(self, key: str) -> list[str]:
         """The texts of a field."""
         return [text for name, text in self._tags if name.lower() == key.lower()]
 
     def set_texts(self, key: str, texts: list[str]) -> None:
-        """Set a field; what stays, stays where it is, under the name that it has."""
+        """Set a field; comments that stay keep their place and the spelling of their name."""
         self._replace(key, [(None, text) for text in texts])
 
     def fields(self) -> Fields:
-        """Comments as they stand in the file: NAME=TEXT."""
+        """Comments as they are in the file: NAME=TEXT."""
         found = {
             key: [f"{name}={text}" for name, text in self._tags if name.lower() == key.lower()]
             for key in self.keys
@@ -45,7 +45,7 @@ class Comments(TextTags):
         return {key: values for key, values in found.items() if values}
 
     def restore(self, fields: Fields) -> None:
-        """Set comments to what they were."""
+        """Set the fields to earlier comments."""
         for key in self.keys:
             pairs = [value.partition("=") for value in fields.get(key, [])]
             self._replace(key, [(name, text) for name, _, text in pairs])
@@ -73,18 +73,18 @@ class Comments(TextTags):
 
 
 class VorbisComments(Comments):
-    """Of Ogg Vorbis."""
+    """Comments of Ogg Vorbis."""
 
     file_type = OggVorbis
 
 
 class OpusComments(Comments):
-    """Of Ogg Opus."""
+    """Comments of Ogg Opus."""
 
     file_type = OggOpus
 
 
 class OggFlacComments(Comments):
-    """Of FLAC in Ogg."""
+    """Comments of FLAC in Ogg."""
 
     file_type = OggFLAC

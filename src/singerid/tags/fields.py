@@ -1,7 +1,7 @@
-"""What is written into music files, and what every kind of tag can do.
+"""The fields that are written into music files, and the interface of all kinds of tags.
 
-The performers' field is that which other programs read (MusicBrainz Picard's table of tags): "Name (vocals)",
-or a pair of part and name. Beside it stand fields of singerid's own.
+Performers are written where other programs read them (MusicBrainz Picard's table of tags): "Name (vocals)",
+or a pair of part and name. singerid also writes fields of its own.
 """
 
 import re
@@ -23,24 +23,24 @@ ENTRIES, PROBABILITY, LIBRARY, VERSION = (
     "SINGERID_VERSION",
 )
 OWN_FIELDS = (ENTRIES, PROBABILITY, LIBRARY, VERSION)
-"""Singerid's own fields: the names that it wrote, how sure each singer is, by which library, which version.
+"""Singerid's own fields: the names that it wrote, each singer's probability, the library, the version.
 
-A performer that `ENTRIES` does not name is somebody else's, and stays.
+A performer that `ENTRIES` does not list was written by somebody else, and stays.
 """
 
 Fields = dict[str, list[str]]
-"""Fields as they stand in a file, by name: each value in a form that its kind of tag gives back exactly."""
+"""Fields as they are in a file, by name; each value in a form from which it can be restored exactly."""
 
 _WITH_PART = re.compile(r"(.*) \(([^()]*)\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Performer:
-    """Somebody who is heard.
+    """A performer of a recording.
 
     Attributes:
-        name: who.
-        part: an instrument or "vocals"; "" where that is not told.
+        name: the name.
+        part: an instrument or "vocals"; "" if the file does not tell.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Performer:
 
     @classmethod
     def read(cls, text: str) -> "Performer":
-        """The performer of a text as Vorbis comments hold it.
+        """The performer from a text in the form of Vorbis comments.
 
         >>> Performer.read("Nina Simone (lead vocals)")
         Performer(name='Nina Simone', part='lead vocals')
@@ -60,7 +60,7 @@ class Performer:
         return f"{self.name} ({self.part})" if self.part else self.name
 
     def sings_as(self, name: str) -> bool:
-        """Whether this says already that somebody of the name sings, in whatever words."""
+        """Whether this entry already says that somebody of this name sings, in any vocal part."""
         return folded_name(self.name) == folded_name(name) and (not self.part or "vocal" in self.part.lower())
 
 
@@ -72,50 +72,50 @@ class Tagged(ABC):
     """The tags of one file, in memory until they are saved.
 
     Attributes:
-        note: what saving changes beside the fields, for a person; "" if nothing.
+        note: what saving changes besides the fields, as a text for a person; "" if nothing.
     """
 
     note = ""
 
     @abstractmethod
     def performers(self) -> list[Performer]:
-        """All who are named as performers, in their order."""
+        """All performers, in their order."""
 
     @abstractmethod
     def set_performers(self, performers: list[Performer]) -> None:
-        """Name these; entries that stay are not touched."""
+        """Set the performers; entries that stay are not touched."""
 
     @abstractmethod
     def own(self, field: str) -> list[str]:
-        """The values of a field of `OWN_FIELDS`; empty where it is missing."""
+        """The values of a field of `OWN_FIELDS`; empty if it is missing."""
 
     @abstractmethod
     def set_own(self, field: str, values: list[str]) -> None:
-        """Set a field of `OWN_FIELDS`; no values take it out."""
+        """Set a field of `OWN_FIELDS`; no values remove it."""
 
     @abstractmethod
     def fields(self) -> Fields:
-        """All that singerid may change, as it stands in the file; what is missing is left out."""
+        """All fields that singerid may change, as they are in the file; missing fields are left out."""
 
     @abstractmethod
     def restore(self, fields: Fields) -> None:
-        """Set all that singerid may change to what `fields` gave before."""
+        """Set all fields that singerid may change to an earlier result of `fields`."""
 
     @abstractmethod
     def others(self) -> Any:
-        """All other fields, in a form that can be compared: these must be the same after saving."""
+        """All other fields, in a form that can be compared: they must be the same after saving."""
 
     @abstractmethod
     def save(self, original: Path, copy: Path) -> None:
-        """Write into a copy of the file that these were read from; raises mutagen's errors and OSError."""
+        """Write the tags into a copy of the file they were read from; raises mutagen's errors and OSError."""
 
 
 class TextTags(Tagged):
-    """Tags whose fields are texts by a key: all kinds but ID3.
+    """Tags whose fields are texts with a key: all kinds except ID3.
 
     Attributes:
-        performers_key: of the performers' field.
-        own_key: of singerid's own fields, with {} for their name.
+        performers_key: key of the performers' field.
+        own_key: pattern for the keys of singerid's own fields, with {} for the name.
     """
 
     performers_key = "PERFORMER"
@@ -123,18 +123,18 @@ class TextTags(Tagged):
 
     @abstractmethod
     def texts(self, key: str) -> list[str]:
-        """The texts of a field; empty where it is missing."""
+        """The texts of a field; empty if it is missing."""
 
     @abstractmethod
     def set_texts(self, key: str, texts: list[str]) -> None:
-        """Set a field; no texts take it out."""
+        """Set a field; no texts remove it."""
 
     def performers(self) -> list[Performer]:
-        """All who are named as performers."""
+        """All performers."""
         return [Performer.read(text) for text in self.texts(self.performers_key)]
 
     def set_performers(self, performers: list[Performer]) -> None:
-        """Name these."""
+        """Set the performers."""
         self.set_texts(self.performers_key, [str(one) for one in performers])
 
     def own(self, field: str) -> list[str]:
@@ -147,5 +147,5 @@ class TextTags(Tagged):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys of all that singerid may change."""
+        """Keys of all fields that singerid may change."""
         return (self.performers_key, *(self.own_key.format(field) for field in OWN_FIELDS))

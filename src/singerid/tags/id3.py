@@ -1,8 +1,8 @@
-"""ID3 tags: of MP3 before the sound, of WAV and AIFF in a chunk.
+"""ID3 tags: before the sound in MP3, in a chunk in WAV and AIFF.
 
-Only the frames that singerid changes are parsed. All others are carried over as the bytes that they are, for
-mutagen would otherwise translate or drop some of them: IPLS, TDAT, TIME, TRDA, RVAD, EQUA, and what it cannot
-parse. Performers stand in TMCL of ID3v2.4 and in IPLS of v2.3 (id3.org), own fields in TXXX.
+Only the frames that singerid changes are parsed. All others are copied as bytes, because mutagen would
+translate or drop some of them: IPLS, TDAT, TIME, TRDA, RVAD, EQUA, and frames that it cannot parse.
+Performers are in TMCL in ID3v2.4 and in IPLS in v2.3 (id3.org), singerid's own fields in TXXX.
 """
 
 import base64
@@ -29,14 +29,14 @@ class _NoneParsed(dict[str, Any]):
     """Frames that mutagen knows by name but does not parse: it keeps their bytes."""
 
     def __contains__(self, name: object) -> bool:
-        return name in Frames  # asked to find out how the sizes are written
+        return name in Frames  # mutagen asks this to find out how the sizes are written
 
 
 _AS_BYTES: dict[str, Any] = {"known_frames": _NoneParsed(), "translate": False, "load_v1": False}
 
 
 class ID3Tags(Tagged):
-    """Of MP3."""
+    """ID3 tags of MP3."""
 
     def __init__(self, path: Path) -> None:
         tags = self._load(path)
@@ -74,7 +74,7 @@ class ID3Tags(Tagged):
         self._tags.unknown_frames = frames
 
     def performers(self) -> list[Performer]:
-        """All who are named as performers; part and name are a pair."""
+        """All performers; each is stored as a pair of part and name."""
         found = [_parsed(frame, self._version) for frame in self._of(_PEOPLE[self._version])]
         return [
             Performer(str(pair[1]), str(pair[0]))
@@ -85,7 +85,7 @@ class ID3Tags(Tagged):
         ]
 
     def set_performers(self, performers: list[Performer]) -> None:
-        """Name these."""
+        """Set the performers."""
         people = [[one.part, one.name] for one in performers]
         kind = IPLS if self._version == 3 else TMCL
         frames = [kind(encoding=self._encoding, people=people)] if people else []
@@ -101,7 +101,7 @@ class ID3Tags(Tagged):
         self._put(field, [TXXX(encoding=self._encoding, desc=field, text=values)] if values else [])
 
     def fields(self) -> Fields:
-        """Frames as they stand in the file, in base 64."""
+        """Frames as they are in the file, in base 64."""
         found: Fields = {}
         for frame in self._frames:
             name = self._name(frame)
@@ -110,16 +110,16 @@ class ID3Tags(Tagged):
         return found
 
     def restore(self, fields: Fields) -> None:
-        """Set frames to what they were."""
+        """Set the fields to earlier frames."""
         before = [base64.b64decode(value) for values in fields.values() for value in values]
         self._frames = self.others() + before
 
     def others(self) -> list[bytes]:
-        """All other frames, as the bytes that they are."""
+        """All other frames, as bytes."""
         return [frame for frame in self._frames if self._name(frame) is None]
 
     def save(self, original: Path, copy: Path) -> None:
-        """Write the tag, and behind it all that stood behind the old one: sound, APE and ID3v1 tags."""
+        """Write the tag, then everything that followed the old one: sound, APE and ID3v1 tags."""
         tag = _saved(self._tags, self._version) if self._frames else b""
         with original.open("rb") as source, copy.open("wb") as target:
             source.seek(_tag_size(source.read(_HEADER)))
@@ -128,13 +128,13 @@ class ID3Tags(Tagged):
 
     @property
     def _encoding(self) -> int:
-        return 1 if self._version == 3 else 3  # UTF-16, as v2.3 has no other for all scripts; UTF-8
+        return 1 if self._version == 3 else 3  # UTF-16, the only one for all scripts in v2.3; UTF-8
 
     def _of(self, name: str) -> list[bytes]:
         return [frame for frame in self._frames if self._name(frame) == name]
 
     def _name(self, frame: bytes) -> str | None:
-        """The name of a frame that singerid may change; None: of any other."""
+        """The name of a frame that singerid may change; None for any other frame."""
         kind = frame[:4].decode("latin-1")
         if kind == _PEOPLE[self._version]:
             return kind
@@ -142,7 +142,7 @@ class ID3Tags(Tagged):
         return parsed.desc if parsed is not None and parsed.desc in OWN_FIELDS else None
 
     def _put(self, name: str, frames: list[Frame]) -> None:
-        """Put frames in the place of those of a name, or at the end."""
+        """Put frames in place of the frames of this name, or at the end."""
         named = [self._name(frame) == name for frame in self._frames]
         place = named.index(True) if any(named) else len(named)
         kept = [frame for frame, is_old in zip(self._frames, named, strict=True) if not is_old]
@@ -150,7 +150,7 @@ class ID3Tags(Tagged):
 
 
 class WaveTags(ID3Tags):
-    """Of WAV: a chunk `id3 `."""
+    """ID3 tags of WAV, in a chunk `id3 `."""
 
     file_type: Any = WAVE
 
@@ -164,7 +164,7 @@ class WaveTags(ID3Tags):
         )
 
     def save(self, original: Path, copy: Path) -> None:
-        """Write the chunk; without frames there is none."""
+        """Write the chunk, or remove it if there are no frames."""
         file = self.file_type(copy, **_AS_BYTES)
         if file.tags is None:
             file.add_tags()
@@ -176,13 +176,13 @@ class WaveTags(ID3Tags):
 
 
 class AiffTags(WaveTags):
-    """Of AIFF: a chunk `ID3 `."""
+    """ID3 tags of AIFF, in a chunk `ID3 `."""
 
     file_type = AIFF
 
 
 def _as_alone(frame: bytes, is_unsynchronised: bool) -> bytes:
-    """A frame of ID3v2.4 as it may stand in any tag: some programs write sizes as v2.3 has them."""
+    """A frame of ID3v2.4 in a form that any tag may hold: some programs write its size as in v2.3."""
     flags = frame[9] | (_UNSYNCHRONISED if is_unsynchronised else 0)
     return frame[:4] + _size_bytes(len(frame) - _HEADER) + frame[8:9] + bytes([flags]) + frame[_HEADER:]
 
@@ -193,7 +193,7 @@ def _size_bytes(size: int) -> bytes:
 
 
 def _tag_size(header: bytes) -> int:
-    """Bytes of the tag that begins with a header; 0: none does."""
+    """Length in bytes of the tag that begins with this header; 0 if it is not the header of a tag."""
     if header[:3] != b"ID3":
         return 0
     size = sum((byte & 0x7F) << shift for byte, shift in zip(header[6:10], (21, 14, 7, 0), strict=True))

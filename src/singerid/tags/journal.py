@@ -1,7 +1,7 @@
-"""What was written into files, so that it can be taken back: LIBRARY/tags/journal.sqlite3.
+"""The journal of what was written into files, so that it can be taken back: LIBRARY/tags/journal.sqlite3.
 
-It is a file of its own: where it is damaged, the library is not concerned, and where it is lost, files keep
-their tags. What stands in a file before is on the disk before the file is replaced.
+It is a separate file. If it is damaged, the library is not affected; if it is lost, files keep their tags.
+A file's earlier fields are on the disk before the file is replaced.
 """
 
 import json
@@ -55,19 +55,19 @@ _COLUMNS = "id, run, path, kind, fingerprint, stage, temporary, is_ready, before
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that was written, or is being written.
+    """One change of a file, done or still being done.
 
     Attributes:
-        id: of it, ascending.
-        run: the command that wrote it.
+        id: its number, ascending.
+        run: number of the command that wrote it.
         path: the file, absolute.
-        kind: of its tags, or of the file beside it.
-        fingerprint: of its sound.
-        stage: how far it is.
-        temporary: the copy that is to replace the file, while that is not done.
-        is_ready: whether that copy is whole.
-        before: fields as they stood in the file.
-        after: fields as they stand there now.
+        kind: kind of its tags, or of the sidecar file.
+        fingerprint: fingerprint of its sound.
+        stage: how far the change is.
+        temporary: the copy that is to replace the file; "" once that is done.
+        is_ready: whether that copy is complete.
+        before: the file's fields before the change.
+        after: the file's fields after the change.
     """
 
     id: int
@@ -86,7 +86,7 @@ class JournalError(SingeridError):
     """A journal that cannot be used: nothing is written without one.
 
     Attributes:
-        failure: which, and the remedy.
+        failure: the journal's path, with the reason and the remedy.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -112,7 +112,7 @@ class Journal:
             folder.mkdir(mode=0o700, exist_ok=True)
         with self._explained():
             self._connection = sqlite3.connect(self.path, isolation_level=None)
-            # Names that are no UTF-8 stay what they are.
+            # Names that are not UTF-8 stay as they are.
             self._connection.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
             try:
                 self._prepare(is_network_drive(folder))
@@ -133,19 +133,19 @@ class Journal:
     def _prepare(self, is_far: bool) -> None:
         run = self._connection.execute
         if run("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
-            raise sqlite3.DatabaseError("its pages contradict each other")
+            raise sqlite3.DatabaseError("its pages are inconsistent")
         run(f"PRAGMA journal_mode = {'DELETE' if is_far else 'WAL'}").fetchone()
         run("PRAGMA synchronous = FULL")
         found = run("PRAGMA user_version").fetchone()[0]
         if found > _FORMAT:
-            raise JournalError(self.path, "is of a newer singerid; update singerid")
+            raise JournalError(self.path, "was written by a newer singerid; update singerid")
         if found == 0:
             self._connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {_FORMAT};COMMIT;")
 
     # Writing
 
     def new_run(self) -> int:
-        """The number of a command that is going to write."""
+        """A number for a command that is going to write."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         return int(self._run("INSERT INTO runs (at) VALUES (?)", (at,)).lastrowid or 0)
 
@@ -158,7 +158,7 @@ class Journal:
         return Step(self, "taking back", entry.id, ())
 
     def end(self, entry: int, stage: Stage, is_done: bool) -> None:
-        """Bring an entry to its end: what was going on was done, or it was not."""
+        """Conclude an entry whose change was done, or was not done."""
         if is_done == (stage == "writing"):
             sql = "UPDATE entries SET stage = 'written', temporary = '', is_ready = 0 WHERE id = ?"
         else:
@@ -170,12 +170,12 @@ class Journal:
     def entries(
         self, paths: Sequence[Path] | None = None, fingerprint: str | None = None, run: int | None = None
     ) -> list[Entry]:
-        """What was written and not taken back, latest first.
+        """Entries that were written and not taken back, latest first.
 
         Args:
-            paths: of these files; None: of all.
-            fingerprint: of files with this sound.
-            run: by this command.
+            paths: only entries of these files; None: of all files.
+            fingerprint: only entries of files with this sound; None: with any sound.
+            run: only entries of this command; None: of any command.
         """
         found = self._entries("stage = 'written'")
         wanted = None if paths is None else set(paths)
@@ -188,7 +188,7 @@ class Journal:
         ]
 
     def unfinished(self) -> list[Entry]:
-        """What was cut off."""
+        """Entries whose change was cut off."""
         return self._entries("temporary != ''")
 
     def _entries(self, where: str) -> list[Entry]:
@@ -206,7 +206,7 @@ class Journal:
     # Files that are up to date
 
     def is_settled(self, path: Path, medium: str, size: int, changed_ns: int, state: str) -> bool:
-        """Whether a file, as it is, was dealt with already."""
+        """Whether a file was already processed in its present form."""
         rows = self._run(
             "SELECT 1 FROM settled WHERE path = CAST(? AS TEXT) AND medium = ? AND size = ? "
             "AND changed_ns = ? AND state = ?",
@@ -215,14 +215,19 @@ class Journal:
         return rows.fetchone() is not None
 
     def settle(self, path: Path, medium: str, size: int, changed_ns: int, state: str) -> None:
-        """Note that a file, as it is, was dealt with."""
+        """Note that a file was processed in its present form."""
         self._run(
             "INSERT OR REPLACE INTO settled VALUES (CAST(? AS TEXT), ?, ?, ?, ?)",
             (text(str(path)), medium, size, changed_ns, state),
         )
 
     def unsettle(self, path: Path, medium: str | None = None) -> None:
-        """Have a file looked at again; of files beside recordings, whose names tell not whose, all."""
+        """Have a file processed again; for a sidecar file, whose recording its name does not tell, all files.
+
+        Args:
+            path: the file.
+            medium: "json" or "nfo" for a sidecar file; None: `path` is a recording.
+        """
         if medium is not None:
             self._run("DELETE FROM settled WHERE medium = ?", (medium,))
         self._run("DELETE FROM settled WHERE path = CAST(? AS TEXT)", (text(str(path)),))
@@ -235,10 +240,10 @@ class Journal:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, ValueError) as error:  # ValueError: what should be JSON is not
+        except (sqlite3.Error, ValueError) as error:  # ValueError: invalid JSON
             said = one_line(error)
             remedy = (
-                f"is damaged ({said}); move it away: then tags are written again, but what was written "
+                f"is damaged ({said}); move it away: then tags can be written again, but what was written "
                 "before cannot be taken back"
             )
             if isinstance(error, sqlite3.OperationalError):
@@ -247,13 +252,13 @@ class Journal:
 
 
 class Step:
-    """A change of one file, told to the journal as it goes on."""
+    """A change of one file, recorded in the journal step by step."""
 
     def __init__(self, journal: Journal, stage: Stage, entry: int | None, values: tuple[Any, ...]) -> None:
         self._journal, self._stage, self._entry, self._values = journal, stage, entry, values
 
     def begin(self, temporary: Path) -> None:
-        """The copy that is going to be made."""
+        """Record the copy that is going to be made."""
         name = text(str(temporary))
         run = self._journal._run
         if self._entry is None:
@@ -269,7 +274,7 @@ class Step:
             )
 
     def ready(self, before: Fields, after: Fields) -> None:
-        """The copy is whole; from now on it may replace the file."""
+        """Record that the copy is complete; from now on it may replace the file."""
         if self._stage == "writing":
             self._journal._run(
                 "UPDATE entries SET is_ready = 1, before = ?, after = ? WHERE id = ?",
@@ -279,6 +284,6 @@ class Step:
             self._journal._run("UPDATE entries SET is_ready = 1 WHERE id = ?", (self._entry,))
 
     def end(self, is_done: bool) -> None:
-        """The file was replaced, or it was not."""
+        """Record whether the file was replaced."""
         if self._entry is not None:
             self._journal.end(self._entry, self._stage, is_done)

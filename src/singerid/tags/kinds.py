@@ -1,4 +1,4 @@
-"""Which kind of tags a file has: its content decides, and its name where that does not tell."""
+"""Which kind of tags a file has: its content decides, or its name if the content does not tell."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -25,11 +25,11 @@ KINDS: Registry[Callable[[Path], Tagged]] = Registry(
         "ASF": "singerid.tags.asf:AsfTags",
     },
 )
-"""Kinds of tags by mutagen's names of file types."""
+"""Kinds of tags, by mutagen's names of the file types."""
 
 
 def require_mutagen() -> None:
-    """Raise SingeridError where what reads and writes tags is not installed."""
+    """Raise SingeridError if mutagen, which reads and writes tags, is not installed."""
     if find_spec("mutagen") is None:
         raise SingeridError("tags need the package mutagen: pip install 'singerid[tags]'")
 
@@ -46,19 +46,19 @@ def kind_of(path: Path) -> str:
     kind = type(file).__name__
     if file is None or kind not in KINDS:
         raise TagError(
-            "is of a kind without an agreed field for performers; --sidecar json writes beside it instead"
+            "is of a kind without an agreed field for performers; `sidecar='json'` writes a file beside it"
         )
     return kind
 
 
 def open_tagged(path: Path, kind: str) -> Tagged:
-    """The tags of a file of a kind; raises as `kind_of`."""
+    """The tags of a file of this kind; raises the errors of `kind_of`."""
     tagged: Tagged = _parsing(lambda: KINDS[kind](path))
     return tagged
 
 
 def save_tagged(tagged: Tagged, original: Path, copy: Path) -> None:
-    """Write tags into a copy of the file that they were read from; raises as `kind_of`."""
+    """Write tags into a copy of the file that they were read from; raises the errors of `kind_of`."""
     _parsing(lambda: tagged.save(original, copy))
 
 
@@ -69,16 +69,16 @@ def _opened(path: Path) -> Any:
 
 
 def _parsing(work: Callable[[], Any]) -> Any:
-    """What `work` gives; whatever a parser makes of damaged tags is one TagError."""
+    """The result of `work`; any error of a parser on damaged tags becomes a TagError."""
     try:
         return work()
     except (TagError, OSError):
         raise
-    except Exception as error:  # mutagen's own, and of damaged files many more
+    except Exception as error:  # mutagen's own errors, and many others for damaged files
         cause = error.__context__ if isinstance(error.__context__, OSError) else None
-        if cause is not None:  # mutagen wraps what the system says
+        if cause is not None:  # mutagen wraps errors of the system
             raise cause from error
         raise TagError(
-            f"its tags cannot be parsed ({one_line(error)}); mend them with a tag editor, or write beside "
-            "it: --sidecar json"
+            f"its tags cannot be parsed ({one_line(error)}); repair them with a tag editor, or write a file "
+            "beside it: `sidecar='json'`"
         ) from error

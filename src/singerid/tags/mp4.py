@@ -1,6 +1,6 @@
-"""Tags of MP4 (m4a): there is no agreed field for performers, so the Vorbis text stands in a free atom.
+"""MP4 tags (m4a). There is no agreed field for performers, so a free-form atom holds the Vorbis text.
 
-`----:com.apple.iTunes:PERFORMER` is where TagLib, foobar2000 and their kin look for it.
+It is `----:com.apple.iTunes:PERFORMER`, which TagLib, foobar2000 and similar programs read.
 """
 
 import base64
@@ -13,7 +13,7 @@ from singerid.tags.fields import Fields, TextTags
 
 
 class Mp4Tags(TextTags):
-    """Free atoms of several values."""
+    """Free-form atoms of several values."""
 
     performers_key = "----:com.apple.iTunes:PERFORMER"
     own_key = "----:singerid:{}"
@@ -37,7 +37,7 @@ class Mp4Tags(TextTags):
         )
 
     def fields(self) -> Fields:
-        """Values as they stand in the file: type, version and bytes."""
+        """Values as they are in the file: type, version and bytes."""
         return {
             key: [
                 f"{int(value.dataformat)}:{value.version}:{base64.b64encode(value).decode('ascii')}"
@@ -48,7 +48,7 @@ class Mp4Tags(TextTags):
         }
 
     def restore(self, fields: Fields) -> None:
-        """Set values to what they were."""
+        """Set the fields to earlier values."""
         for key in self.keys:
             parts = [value.split(":") for value in fields.get(key, [])]
             self._set(

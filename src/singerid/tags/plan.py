@@ -1,4 +1,4 @@
-"""What would change in a file: who is named there, and what singerid itself wrote before."""
+"""What would change in a file's tags, by the performers there and what singerid itself wrote before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +21,9 @@ from singerid.version import __version__
 
 Status = Literal["would write", "written", "up to date", "nothing to write", "held back"]
 
+PUT_BACK = "; `force=True` puts it back"
+"""The end of a note about a name that a person removed."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -29,10 +32,10 @@ class Change:
     Attributes:
         path: the file.
         status: what happens.
-        decision: of the library; None: the file was not heard, for nothing has changed since it was last.
+        decision: of the library; None: the file was not heard, because nothing has changed since last time.
         singers: who sings in it.
         added: entries that are written.
-        removed: entries that are taken out: singerid had written them.
+        removed: entries that are removed; singerid had written them.
         note: what else changes, or why nothing does; "" if there is nothing to say.
     """
 
@@ -50,7 +53,7 @@ class Change:
         return self.status == "would write"
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `singerid tag --json`; what says nothing is left out."""
+        """The object of `singerid tag --json`; empty fields are left out."""
         found: dict[str, Any] = {"path": self.path, "status": self.status}
         found["decision"] = self.decision or ""
         found["singers"] = [{"singer": one.singer, "probability": one.probability} for one in self.singers]
@@ -58,16 +61,16 @@ class Change:
         return {name: value for name, value in found.items() if value not in ([], "")}
 
     def with_status(self, status: Status, note: str = "") -> "Change":
-        """The same with another status, and a further note."""
+        """The same change with another status, and a further note."""
         return replace(self, status=status, note="; ".join(filter(None, (self.note, note))))
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Performers and own fields as they are to be; called with tags, it sets them.
+    """The new performers and own fields of a file; calling it with the file's tags sets them.
 
     Attributes:
-        performers: all of them.
+        performers: all performers.
         own: values of singerid's own fields.
     """
 
@@ -75,7 +78,7 @@ class Edit:
     own: Mapping[str, Sequence[str]]
 
     def __call__(self, tagged: Tagged) -> None:
-        """Set them."""
+        """Set the fields of these tags."""
         if list(self.performers) != tagged.performers():
             tagged.set_performers(list(self.performers))
         for field, values in self.own.items():
@@ -83,24 +86,25 @@ class Edit:
 
 
 def change_of(result: Result, status: Status, **options: Any) -> Change:
-    """What happens to the file of an answer."""
+    """The change of a result's file."""
     return Change(result.path, status, result.decision, result.singers, **options)
 
 
 def plan(tagged: Tagged, result: Result, library: str, force: bool = False) -> tuple[Change, Edit]:
-    """What an answer changes in the tags of a file.
+    """What a result changes in the tags of a file, and the edit that does so.
 
-    Whom it names is written where it is "known". What singerid wrote before and is not said any more is taken
-    out again, of the same library; a name that a person took out is not put back.
+    The singers are written if the decision is "known". A name that singerid wrote before is removed if the
+    result does not name it; if the result names nobody, only names by the same library are removed. A name
+    that a person removed is not put back.
 
     Args:
         tagged: the tags.
-        result: the answer.
+        result: the result.
         library: the library's name.
-        force: put back, too, what a person took out.
+        force: also put back names that a person removed.
 
     Raises:
-        TagError: a name cannot stand in a tag.
+        TagError: a tag cannot hold a name.
     """
     here, wrote = tagged.performers(), tagged.own(ENTRIES)
     names = names_of(result)
@@ -117,7 +121,7 @@ def plan(tagged: Tagged, result: Result, library: str, force: bool = False) -> t
     if not names and tagged.own(LIBRARY) != [library]:
         return change_of(result, "nothing to write", note=reason_of(result)), edit
     differs = any(tagged.own(field) != values for field, values in edit.own.items() if field != VERSION)
-    note = f"somebody took out {names_text(taken_out)}; --force puts it back" if taken_out else ""
+    note = f"somebody removed {names_text(taken_out)}{PUT_BACK}" if taken_out else ""
     if not (added or removed or differs):
         return change_of(result, "up to date", note=note), edit
     changed = {"added": tuple(map(str, added)), "removed": tuple(map(str, removed))}
@@ -126,16 +130,16 @@ def plan(tagged: Tagged, result: Result, library: str, force: bool = False) -> t
 
 
 def names_of(result: Result) -> list[str]:
-    """Who is to be written, longest heard first; raises TagError where a name cannot stand in a file."""
+    """The names to write, the singer who sings longest first; raises TagError if a tag cannot hold a name."""
     names = [one.singer for one in result.singers] if result.decision == "known" else []
     for name in names:
         if "\0" in name or name != name.encode("utf-8", "ignore").decode("utf-8"):
-            raise TagError(f"'{printable(name)}' is no text that tags can hold; rename the singer first")
+            raise TagError(f"tags cannot hold the name '{printable(name)}'; rename the singer first")
     return names
 
 
 def reason_of(result: Result) -> str:
-    """Why nobody is written."""
+    """Why no name is written."""
     if result.decision == "no_voice":
         return "nobody is heard to sing"
     if result.decision == "ambiguous" and result.candidates:
@@ -144,7 +148,7 @@ def reason_of(result: Result) -> str:
 
 
 def _own_fields(result: Result, wrote: Sequence[str], library: str) -> dict[str, list[str]]:
-    """Singerid's own fields; where nobody is named, none."""
+    """The values of singerid's own fields; empty if nobody is named."""
     if result.decision != "known":
         return {field: [] for field in OWN_FIELDS}
     return {

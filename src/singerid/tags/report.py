@@ -1,5 +1,6 @@
-"""What `singerid tag` says of files to a person."""
+"""What `singerid tag` tells a person about files."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ _ORDER: tuple[Status, ...] = ("would write", "written", "held back", "up to date
 
 
 def change_table(changes: Sequence[Change]) -> Table:
-    """One row a file: who sings, how sure that is, what happens, and what changes."""
+    """A table of one row per file: who sings, how sure this is, what happens, and what changes."""
     table = Table("file", "singer", "sure", "what", "changes", right=(2,))
     for change in changes:
         table.add_row(
@@ -25,13 +26,13 @@ def change_table(changes: Sequence[Change]) -> Table:
 
 
 def change_line(change: Change) -> str:
-    """A file in one line."""
+    """What happens to a file, in one line."""
     told = changes_text(change) or _names(change)
     return ": ".join(filter(None, (printable(change.path), change.status, told)))
 
 
 def changes_text(change: Change) -> str:
-    """What is written and taken out: "+ Nina Simone (vocals)"."""
+    """What is written and removed: "+ Nina Simone (vocals)"."""
     parts = [f"+ {printable(text)}" for text in change.added]
     parts += [f"- {printable(text)}" for text in change.removed]
     if not parts and change.status in ("would write", "written", "held back"):
@@ -44,8 +45,21 @@ def _names(change: Change) -> str:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """How many files of each kind there are, and how to go on."""
+    """The number of files with each status."""
     counts = Counter(change.status for change in changes)
-    told = [f"{counted(counts[status], 'file')} {status}" for status in _ORDER if counts[status]]
-    further = "; --write writes" if counts["would write"] else ""
-    return ", ".join(told) + further
+    return ", ".join(f"{counted(counts[status], 'file')} {status}" for status in _ORDER if counts[status])
+
+
+def by_command(message: str) -> str:
+    """A message in which settings in backticks became options of `singerid tag`, for other programs to show.
+
+    >>> by_command("other fields would change; `sidecar='json'` writes a file beside it")
+    'other fields would change; singerid tag --sidecar json writes a file beside it'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        value = (found[2] or "").strip("'")
+        flag = f"singerid tag --{found[1].replace('_', '-')}"
+        return flag if value in ("", "True") else f"{flag} {value}"
+
+    return re.sub(r"`(\w+)(?:=([^`]*))?`", option, message)

@@ -1,7 +1,8 @@
-"""Files beside recordings, for people who never let a program write to their music.
+"""Sidecar files beside recordings, for people who never let a program write to their music.
 
-NAME.singerid.json holds the object of `singerid identify --json`. The .nfo is what Kodi and its kin read
-beside a music video (https://kodi.wiki/view/NFO_files/Music_videos): its singers are <performer>s here.
+NAME.singerid.json holds the object of `singerid identify --json`. The .nfo file is the kind that Kodi and
+similar programs read beside a music video (https://kodi.wiki/view/NFO_files/Music_videos); each singer is a
+<performer>.
 """
 
 import hashlib
@@ -26,21 +27,21 @@ _CONTENT = "content"
 
 
 def sidecar_of(path: Path, kind: str) -> Path:
-    """Where the file beside a recording lies: song.mp3.singerid.json, song.nfo."""
+    """The path of a recording's sidecar file: song.mp3.singerid.json, song.nfo."""
     return path.with_name(f"{path.name}.singerid.json") if kind == "json" else path.with_suffix(".nfo")
 
 
 def plan_sidecar(path: Path, kind: str, result: Result, library: str) -> tuple[Change, str | None]:
-    """What happens to the file beside a recording, and what it is to hold; None: there is to be none.
+    """What happens to a recording's sidecar file, and its new content; None if there is to be no file.
 
     Raises:
-        TagError: somebody else wrote a file of that name, or it cannot be read.
+        TagError: somebody else wrote a file of this name, or it cannot be read.
     """
     place = sidecar_of(path, kind)
     content = _content(path, kind, result, library) if names_of(result) else None
     now = read_sidecar(place)
     if now is not None and not _is_own(now, path):
-        raise TagError(f"{place.name} beside it is not singerid's for this file; move it away first")
+        raise TagError(f"singerid did not write {place.name} beside it for this file; move it away first")
     if now == content:
         status: Status = "up to date" if content is not None else "nothing to write"
         return change_of(result, status, note="" if content is not None else reason_of(result)), content
@@ -49,7 +50,7 @@ def plan_sidecar(path: Path, kind: str, result: Result, library: str) -> tuple[C
 
 
 def read_sidecar(place: Path) -> str | None:
-    """What a file beside a recording holds; None: there is none."""
+    """The content of a sidecar file; None if there is no file."""
     with explained():
         try:
             return place.read_bytes().decode("utf-8", "surrogateescape")
@@ -58,17 +59,17 @@ def read_sidecar(place: Path) -> str | None:
 
 
 def sidecar_fields(content: str | None) -> Fields:
-    """What the journal keeps of a file beside a recording."""
+    """A sidecar file's content in the form that the journal keeps."""
     return {} if content is None else {_CONTENT: [content]}
 
 
 def content_of(fields: Fields) -> str | None:
-    """What `sidecar_fields` was given."""
+    """The content that `sidecar_fields` was given."""
     return next(iter(fields.get(_CONTENT, [])), None)
 
 
 def replace_sidecar(place: Path, content: str | None, before: Fields, step: Step) -> None:
-    """Write, replace or remove a file beside a recording, at once or not at all.
+    """Write, replace or remove a sidecar file, atomically.
 
     Raises:
         TagError: it cannot be written, or somebody changed it meanwhile.
@@ -102,7 +103,7 @@ def _content(path: Path, kind: str, result: Result, library: str) -> str:
     if kind == "json":
         about = {"singerid": __version__, "library": library}
         found = {"path": path.name} | {key: value for key, value in result.to_json().items() if key != "path"}
-        # Names of files that are no UTF-8 are read as lone surrogates, which JSON can escape.
+        # Python reads file names that are not UTF-8 as lone surrogates, which JSON can escape.
         text = json.dumps({"written_by": about} | found, indent=2, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
     root = ElementTree.Element("musicvideo")
@@ -128,7 +129,7 @@ def _is_own(content: str, path: Path) -> bool:
 
 
 def _digest_of_name(path: Path) -> str:
-    """A file's name, in what a comment of XML can hold."""
+    """A digest of a file's name, because an XML comment cannot hold every name."""
     return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""From recordings to tags: hears files, plans what changes in them and, where that is wanted, writes it."""
+"""From recordings to tags: hears files, plans what changes in them and, if asked to, writes it."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,50 +34,53 @@ Outcome = Change | Failure
 Ask = Callable[[Sequence[Path]], Iterator[Result | Failure]]
 
 PROMISE = 0.01
-"""The share of strangers' songs that may be named by a library whose names are written."""
+"""The largest share of strangers' songs that a library may name if its names are to be written into tags."""
 
 _TOGETHER = 16  # files that are looked at before the first of them is heard
 
 
 def unkept_promise(library: Library) -> str:
-    """Why names of a library are not written, with the remedy; "": they are."""
-    calibration = library.calibration
+    """Why a library's names are not written, with the remedy; "" if they are."""
+    reason = reason_held_back(library)
     command = f"singerid library calibrate {shell_word(library.path)} --fpir 1%"
+    return f"{reason}: {command}, or `force=True`" if reason else ""
+
+
+def reason_held_back(library: Library) -> str:
+    """Why a library's names are not written, without the remedy; "" if they are."""
+    calibration = library.calibration
     if calibration is None:
-        return f"is not calibrated, so names of strangers might be written: {command}, or --force"
+        return "is not calibrated, so names of strangers might be written"
     if calibration.wanted > PROMISE:
-        return (
-            f"is calibrated to name up to {calibration.wanted:.0%} of strangers' songs; tags want 1 %: "
-            f"{command}, or --force"
-        )
+        return f"is calibrated to name up to {calibration.wanted:.0%} of strangers' songs; tags need 1 %"
     return ""
 
 
 def notice_of(library: Library) -> str:
-    """What its user should know before its names are written; "" if nothing."""
+    """A warning for the user before a library's names are written; "" if there is none."""
     calibration = library.calibration
     if library.notice or calibration is None or calibration.is_kept:
         return library.notice
     return (
         f"{printable(library.path)}: has too few singers to prove its promise of {calibration.wanted:.0%}; "
-        f"it is sure that at most {calibration.bound:.0%} of strangers' songs are named"
+        f"what they prove is that at most {calibration.bound:.0%} of strangers' songs are named"
     )
 
 
 class Tagger:
-    """Writes singers into files, or says what it would write. Use it as a context.
+    """Writes singers into files, or says what it would write. Use it as a context manager.
 
     Args:
-        library: who is known.
-        write: write; else nothing is changed anywhere.
-        medium: into tags, or beside the file as JSON or NFO.
-        force: write although the library keeps no promise, and put back what a person took out.
-        break_hard_links: give a file that has several names tags under one name alone.
+        library: the library that knows the singers.
+        write: write; if False, nothing is changed anywhere.
+        medium: where to write: into tags, or into a JSON or NFO file beside the recording.
+        force: write although the library is not calibrated to 1 %, and put back names that a person removed.
+        break_hard_links: tag a file that has several names (hard links) under the given name only.
         prior: see `Library.identify`.
-        ask: gives the answer for each of some files in turn; None: they are heard.
+        ask: gives the result of each of some files, in turn; None: the files are heard.
 
     Attributes:
-        held_back: why nothing is written though something would be; "" where it is.
+        held_back: why the library's names are not written, with the remedy; "" if they are.
 
     Raises:
         SingeridError: mutagen is missing, another command writes tags by this library, or its journal is
@@ -124,15 +127,15 @@ class Tagger:
 
     @property
     def name(self) -> str:
-        """What the library is called in tags: its folder's name."""
+        """The library's name in tags: the name of its folder."""
         return self.library.path.resolve().name
 
     def outcomes(self, files: Sequence[Path], again: bool = False) -> Iterator[Outcome]:
-        """What happens to each file, in turn; one that cannot be dealt with is a `Failure` and stops nothing.
+        """What happens to each file, in turn; a file that fails is a `Failure` and does not stop the others.
 
         Args:
             files: recordings, each once.
-            again: hear those, too, of which nothing has changed since they were dealt with.
+            again: also hear files that have not changed since they were processed.
         """
         state = self._state()
         for first in range(0, len(files), _TOGETHER):
@@ -150,7 +153,7 @@ class Tagger:
             yield answer if isinstance(answer, Failure) else self._dealt_with(path, known, answer, state)
 
     def _looked_at(self, path: Path, state: str, again: bool) -> Outcome | FileState:
-        """The file before it is heard; or what there is to say already."""
+        """The state of a file before it is heard; or its outcome, if that is known already."""
         try:
             with explained():
                 status = path.stat()
@@ -210,7 +213,7 @@ class Tagger:
         return self._run
 
     def _state(self) -> str:
-        """Of all that answers depend on: while it stays, a file that is unchanged need not be heard again."""
+        """A digest of all that results depend on; while it is the same, unchanged files need not be heard."""
         rows = self.library.core.database.rows
         known = [
             rows("SELECT key, value FROM settings ORDER BY key"),
@@ -224,14 +227,14 @@ class Tagger:
 
 
 def open_journal(library: Path, resources: ExitStack) -> Journal:
-    """The journal of a library, for one command at a time; what was cut off is brought to its end.
+    """The journal of a library, for one command at a time; changes that were cut off are settled first.
 
     Args:
         library: the library's folder.
-        resources: closes it.
+        resources: the stack that will close it.
 
     Raises:
-        SingeridError: another command has it, or it is damaged.
+        SingeridError: another command uses it, or it is damaged.
     """
     busy = "another command is writing tags by this library; try again when it has ended"
     resources.enter_context(locked(library / FOLDER, busy))
@@ -241,7 +244,7 @@ def open_journal(library: Path, resources: ExitStack) -> Journal:
 
 
 def current_fields(path: Path, kind: str) -> Fields | None:
-    """What stands in a file, or beside one, that singerid may change; None: it cannot be told."""
+    """The fields of a file, or of a sidecar file, that singerid may change; None if they cannot be read."""
     try:
         if kind in KINDS:
             with explained():

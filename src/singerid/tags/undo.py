@@ -1,4 +1,4 @@
-"""Taking back what was written into files: the fields as they were, byte for byte, latest first."""
+"""Taking back what was written into files: the earlier fields, byte for byte, the latest change first."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,17 +18,18 @@ from singerid.tags.writer import FileState, write_tags
 def take_back(
     library: Path, files: Sequence[Path] = (), everything: bool = False, break_hard_links: bool = False
 ) -> Iterator[str | Failure]:
-    """Take back what was written by a library; gives the path of each file where that was done.
+    """Take back what was written by a library; yields the path of each file for which this was done.
 
     Args:
         library: the library's folder.
-        files: take back all that was written into these, wherever they lay then.
-        everything: take back all that was ever written. Without either: what the latest command wrote.
+        files: take back all that was written into these files, even if they have moved since.
+        everything: take back all that was ever written. Without `files` and `everything`: what the latest
+            command wrote.
         break_hard_links: see `Tagger`.
 
     Raises:
-        SingeridError: another command writes tags by this library, its journal is damaged, or nothing was
-            written that could be taken back.
+        SingeridError: another command writes tags by this library, its journal is damaged, or there is
+            nothing to take back.
     """
     require_mutagen()
     with ExitStack() as resources:
@@ -54,7 +55,7 @@ def _of_files(
         own = [entry for entry in found if entry.path in (place, beside.get(entry.kind))]
         if not own:
             try:
-                # It was moved: its sound tells.
+                # It may have been moved: its sound identifies it.
                 fingerprint = sound_fingerprint(file)
             except AudioError as error:
                 yield Failure(str(file), error.reason)
@@ -70,11 +71,11 @@ def _of_files(
 def _taken_back(journal: Journal, entry: Entry, path: Path, break_hard_links: bool) -> str | Failure:
     try:
         if entry.kind in KINDS and not path.exists():
-            raise TagError("is not there any more; if it was moved, name it: --undo FILE")
+            raise TagError("is not there any more; if it was moved, give its new path: `undo=FILE`")
         now = current_fields(path, entry.kind)
         if now != entry.after:
-            raise TagError("what was written was changed since by somebody else; it is left as it is")
-        # First, for whoever is killed right after: a file as it was is not up to date.
+            raise TagError("somebody else has changed what was written; it is left as it is")
+        # First, in case the process is killed right after: a file that is as before is not up to date.
         journal.unsettle(path, entry.kind if entry.kind in SIDECARS else None)
         step = journal.begin_undo(entry)
         if entry.kind in KINDS:

@@ -1,4 +1,4 @@
-"""Watching folders: gives each recording that arrives, once it is complete."""
+"""Watching folders: yields each recording that arrives, once it is complete."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,8 @@ from singerid.system.file_names import absolute
 from singerid.text import printable
 
 COMPLETE_SECONDS = 3.0
-"""A file is complete when size and time of change have stayed for so long."""
-_LOOK_MS = 1000  # how often is looked whether files are complete
+"""A file is complete if its size and time of change have stayed the same for this long."""
+_LOOK_MS = 1000  # how often files are checked for completeness
 
 
 @dataclass
@@ -23,14 +23,14 @@ class Arrivals:
     """Files that have arrived and may still be written, in the order in which they came.
 
     Attributes:
-        seconds: for how long a complete file has not changed.
+        seconds: how long a file must stay unchanged to be complete.
     """
 
     seconds: float = COMPLETE_SECONDS
     _waiting: dict[Path, tuple[int, int, float]] = field(default_factory=dict)
 
     def add(self, path: Path, now: float) -> None:
-        """A file has arrived, or was changed."""
+        """Note that a file has arrived or changed."""
         seen = _seen(path)
         if seen is None:
             self._waiting.pop(path, None)
@@ -38,7 +38,7 @@ class Arrivals:
             self._waiting[path] = (*seen, now)
 
     def complete(self, now: float) -> list[Path]:
-        """Those that are complete; they are waited for no longer."""
+        """The files that are complete; they no longer wait."""
         for path in list(self._waiting):
             self.add(path, now)
         done = [path for path, (*_, since) in self._waiting.items() if now - since >= self.seconds]
@@ -48,12 +48,12 @@ class Arrivals:
 
 
 def require_watchable(folders: Sequence[Path]) -> None:
-    """Raise SingeridError where watchfiles is missing, or a folder is none."""
+    """Raise SingeridError if watchfiles is missing, or a path is not a folder."""
     if find_spec("watchfiles") is None:
-        raise SingeridError("--watch needs the package watchfiles: pip install 'singerid[tags]'")
+        raise SingeridError("`watch` needs the package watchfiles: pip install 'singerid[tags]'")
     for folder in folders:
         if not folder.is_dir():
-            raise SingeridError(f"{printable(folder)}: is no folder; --watch takes folders")
+            raise SingeridError(f"{printable(folder)}: is not a folder; `watch` takes folders")
 
 
 def watched(
@@ -64,16 +64,16 @@ def watched(
 ) -> Iterator[list[Path]]:
     """Recordings below folders: first those that are there, then each that arrives or changes, once complete.
 
-    It ends where a folder is gone, which is told, or `stop` is set.
+    It ends if a folder is gone, which is reported, or if `stop` is set.
 
     Args:
-        folders: what is watched, with all below.
-        on_failure: is called with what cannot be listed.
-        stop: ends it.
-        seconds: for how long a complete file has not changed.
+        folders: the folders to watch, with everything below them.
+        on_failure: called with each folder or file that cannot be listed.
+        stop: ends the watch when it is set.
+        seconds: how long a file must stay unchanged to be complete.
 
     Raises:
-        SingeridError: watchfiles is missing, or a folder is none.
+        SingeridError: watchfiles is missing, or a path is not a folder.
     """
     require_watchable(folders)
     from watchfiles import watch
@@ -90,7 +90,7 @@ def watched(
         force_polling=any(map(is_network_drive, folders)) or None,
     ):
         now = time.monotonic()
-        if is_first:  # by now nothing that arrives is missed
+        if is_first:  # the watch is running by now, so no arrival is missed
             is_first = False
             for path in find_files(folders, told.append)[0]:
                 arrivals.add(path, now)
@@ -102,7 +102,8 @@ def watched(
                 arrivals.add(path, now)
         gone = [folder for folder in folders if not folder.is_dir()]
         if gone:
-            on_failure(Failure(str(gone[0]), "is gone; is its drive connected? Then run the command again"))
+            reason = "is gone; check that its drive is connected, and run the command again"
+            on_failure(Failure(str(gone[0]), reason))
             return
         done = [path for path in arrivals.complete(now) if _is_wanted(path, folders)]
         if done:
@@ -110,7 +111,7 @@ def watched(
 
 
 def _files_of(path: Path, on_failure: Callable[[Failure], None]) -> Sequence[Path]:
-    """A file, or all files of a folder that was moved to where it is watched."""
+    """A file, or all files of a folder that was moved into a watched one."""
     if not path.is_dir():
         return [path]
     return find_files([path], lambda _: None)[0]

@@ -1,8 +1,8 @@
-"""Replacing a file so that no recording is ever harmed, wherever it is cut off.
+"""Replacing a file so that no recording is ever harmed, even if the process is killed at any moment.
 
-A copy beside the file is tagged and put on the disk, what it sounds like and all its other fields are
-compared with the file's, the journal notes what stood there; only then the copy takes the file's name, which
-happens at once or not at all.
+A copy beside the file is tagged and put on the disk. Its sound and all its other fields are compared with
+the file's, and the journal records the file's earlier fields. Only then is the copy renamed to the file's
+name, which is atomic.
 """
 
 import errno
@@ -33,12 +33,12 @@ _IN_USE = (errno.EBUSY, errno.ETXTBSY)
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was at some time.
+    """The state of a file at some time.
 
     Attributes:
         size: in bytes.
         changed_ns: time of its last change.
-        fingerprint: of its sound.
+        fingerprint: fingerprint of its sound.
     """
 
     size: int
@@ -53,13 +53,13 @@ class FileState:
         return cls(status.st_size, status.st_mtime_ns, sound_fingerprint(path))
 
     def fits(self, status: os.stat_result) -> bool:
-        """Whether a file still is what it was, as far as size and time of change tell."""
+        """Whether a file is unchanged, as far as its size and time of change tell."""
         return (status.st_size, status.st_mtime_ns) == (self.size, self.changed_ns)
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what the system says of a file into a TagError with the remedy."""
+    """Turn a system error about a file into a TagError with the remedy."""
     try:
         yield
     except OSError as error:
@@ -69,9 +69,9 @@ def explained() -> Iterator[None]:
         elif error.errno in _FULL:
             reason = f"cannot be written ({said}); free some space and run the command again"
         elif error.errno in _READ_ONLY:
-            reason = f"cannot be written ({said}); make file and folder writable"
+            reason = f"cannot be written ({said}); make the file and its folder writable"
         elif error.errno in _IN_USE or getattr(error, "winerror", None) == 32:
-            reason = f"another program uses it ({said}); close that and run the command again"
+            reason = f"another program uses it ({said}); close that program and run the command again"
         else:
             reason = f"cannot be written ({said}); run the command again"
         raise TagError(reason) from error
@@ -85,18 +85,18 @@ def write_tags(
     step: Step,
     break_hard_links: bool = False,
 ) -> FileState:
-    """Change the tags of a file; of a symbolic link, those of its target. Its sound stays the same.
+    """Change the tags of a file, or of the target of a symbolic link. The sound stays the same.
 
     Args:
         path: the file.
-        kind: of its tags.
-        state: the file as it was heard.
-        edit: changes the tags; what it raises leaves the file untouched.
-        step: of the journal.
-        break_hard_links: give a file that has several names tags under this name alone.
+        kind: kind of its tags.
+        state: state of the file when it was heard.
+        edit: changes the tags; if it raises an error, the file stays untouched.
+        step: records the change in the journal.
+        break_hard_links: tag a file that has several names (hard links) under this name only.
 
     Returns:
-        The file as it is now.
+        The state of the file now.
 
     Raises:
         TagError: it cannot be written, or would be harmed; the file is untouched.
@@ -128,15 +128,15 @@ def _require_writable(target: Path, state: FileState, break_hard_links: bool) ->
         raise TagError("is read-only; make it writable")
     if status.st_nlink > 1 and not break_hard_links:
         raise TagError(
-            f"has {status.st_nlink} names (hard links), of which one alone would be tagged; "
-            "--break-hard-links makes it a file of its own"
+            f"has {status.st_nlink} names (hard links), and only this one would be tagged; "
+            "`break_hard_links=True` makes it a file of its own"
         )
 
 
 @contextmanager
 def _unused(target: Path) -> Iterator[None]:
-    """Refuse a file that another program has locked, and lock it meanwhile."""
-    if sys.platform == "win32":  # which lets nobody replace a file that is open
+    """Lock a file meanwhile; refuse a file that another program has locked."""
+    if sys.platform == "win32":  # it does not let a program replace a file that is open
         yield
         return
     import fcntl
@@ -145,8 +145,8 @@ def _unused(target: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TagError("another program uses it; close that and run the command again") from error
-        except OSError:  # network drives may know no locks
+            raise TagError("another program uses it; close that program and run the command again") from error
+        except OSError:  # network drives may not support locks
             pass
         yield
 
@@ -170,7 +170,7 @@ def _replace(
         temporary.replace(target)
         sync_folder(target.parent)
     finally:
-        # Gone is what has taken the file's name.
+        # The copy is gone once it was renamed to the file's name.
         is_done = is_ready and not temporary.exists()
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -190,21 +190,21 @@ def _dress(target: Path, copy: Path) -> None:
 
 
 def _checked(target: Path, copy: Path, tagged: Tagged, kind: str, state: FileState) -> Fields:
-    """The fields of a copy that is whole: it sounds the same, and nothing else is changed."""
+    """The fields of a copy, after checking that it sounds the same and that no other field has changed."""
     if sound_fingerprint(copy) != state.fingerprint:
         raise TagError(CHANGED)
     if _sound_hash(copy) != _sound_hash(target):
         raise TagError(
-            "would not decode to the same sound once it is tagged; --sidecar json writes beside it"
+            "would not decode to the same sound once it is tagged; `sidecar='json'` writes a file beside it"
         )
     written = open_tagged(copy, kind)
     if written.others() != tagged.others():
-        raise TagError("other fields of it would be changed; --sidecar json writes beside it")
+        raise TagError("other fields of it would be changed; `sidecar='json'` writes a file beside it")
     return written.fields()
 
 
 def _sound_hash(path: Path) -> bytes:
-    """Of the sound as this process decodes it: rates, channels, samples."""
+    """A hash of the sound as this process decodes it: rates, channels, samples."""
     digest = hashlib.sha256()
     before = None
     try:
@@ -224,16 +224,16 @@ def _sync(path: Path) -> None:
 
 
 def settle_unfinished(journal: Journal, current: Callable[[Path, str], Fields | None]) -> int:
-    """Bring to an end what earlier commands were killed in: remove their copies; gives how many there were.
+    """Settle changes in which earlier commands were killed, and remove their copies; gives their number.
 
     Args:
-        journal: that knows of them.
-        current: the fields of a file of a kind as they are now; None: it cannot be told.
+        journal: the journal that recorded them.
+        current: gives the present fields of a file of a kind; None if they cannot be read.
     """
     cut_off = journal.unfinished()
     for entry in cut_off:
         copy = Path(entry.temporary)
-        if not copy.parent.is_dir():  # a drive that is away
+        if not copy.parent.is_dir():  # its drive is not connected
             continue
         is_done = entry.is_ready and not copy.exists()
         if is_done:

@@ -1,1 +1,1 @@
-"""`singerid serve`: a library as a page in the browser, and the API that the page asks (extra `[web]`)."""
+"""`singerid serve`: a library as a page in the browser, and the API that the page uses (extra `[web]`)."""

@@ -21,7 +21,7 @@ from singerid.web.worker import Worker
 
 PREFIX = "/api/v1"
 NONCE = "__NONCE__"
-"""Stands in the page for what each answer has another one of."""
+"""Placeholder in the page for the nonce, which is new in each response."""
 _HERE = Path(__file__).parent
 _STATIC, _SWAGGER = _HERE / "static", _HERE / "swagger"
 
@@ -30,10 +30,10 @@ def create_app(desk: Desk, passes: Pass, hosts: tuple[str, ...] = (), *, works: 
     """The server of a library.
 
     Args:
-        desk: of the library.
-        passes: who may ask.
-        hosts: names by which it may be called, beside those of this machine for itself.
-        works: whether jobs are done; else they wait.
+        desk: the desk of the library.
+        passes: the secrets that let a browser in.
+        hosts: host names under which it may be reached, besides those of the loopback interface.
+        works: whether jobs are done; if False, they wait.
     """
 
     @asynccontextmanager
@@ -57,7 +57,7 @@ def create_app(desk: Desk, passes: Pass, hosts: tuple[str, ...] = (), *, works: 
     app = FastAPI(
         title="singerid serve",
         version=__version__,
-        description="What the page does, by other programs. See docs/serve.md.",
+        description="Everything that the page does, for other programs. See docs/serve.md.",
         lifespan=running,
         docs_url=None,
         redoc_url=None,

@@ -1,4 +1,4 @@
-"""What the jobs of a library's queue do, with strangers' files heard in a process apart."""
+"""What the jobs of a library's queue do; untrusted files are heard in a separate process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,25 +21,25 @@ from singerid.system.file_names import absolute
 from singerid.system.streams import complain
 from singerid.text import counted, names_text, printable
 from singerid.web.decoding import Ears
-from singerid.web.reach import within
+from singerid.web.reach import LEADS_OUT, within
 from singerid.web.replies import asked, list_of, voice_of
 from singerid.web.seen import digest_of
 from singerid.web.settings import Settings
 
 AGAIN_SECONDS = 1.0  # after which a busy library, or a full disk, is tried again
-_TOLD = 5  # failures
-_MOST_DEATHS = 3  # of the worker at one step: a file that it was at is left out then
+_TOLD = 5  # failures that a message lists
+_MOST_DEATHS = 3  # of the worker at one step; after them the file of that step is left out
 
 T = TypeVar("T")
 GoesOn = Callable[[], bool]
 
 
 class Bench:
-    """What jobs are done with.
+    """What jobs need: the library, and a process that hears for it.
 
     Args:
-        library: whose they are.
-        settings: of the server.
+        library: the library of the jobs.
+        settings: the settings of the server.
     """
 
     def __init__(self, library: Library, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class Bench:
 
     @property
     def ears(self) -> Child:
-        """The process that hears as the library does now; it is kept from one job to the next."""
+        """The process that hears with the library's present settings; it is kept between jobs."""
         library = self.library
         if library.core.contents.settings is None:
             with library.core.database.command("hear", can_undo=False):
@@ -72,7 +72,7 @@ class Bench:
 
 
 def done(bench: Bench, job: Job, arguments: dict[str, Any]) -> str:
-    """Do a job; gives what to tell of it.
+    """Do a job; returns its final message.
 
     Raises:
         StoppedError: it was cancelled.
@@ -89,17 +89,17 @@ def done(bench: Bench, job: Job, arguments: dict[str, Any]) -> str:
     library.core.fingerprint_of = fingerprint_of
     if job.kind != "hear" and deaths(arguments) >= _MOST_DEATHS:
         raise SingeridError(
-            f"its process has ended {_MOST_DEATHS} times in turn at one step; the command line tells "
+            f"its process has ended {_MOST_DEATHS} times in a row at one step; the command line shows "
             f"more: singerid {'' if job.kind == 'discover' else 'library '}{job.kind}"
         )
     return _KINDS[job.kind](bench, job, arguments, goes_on)
 
 
 def patiently(write: Callable[[], object], goes_on: GoesOn) -> None:
-    """Write to the library as soon as that can be done; raises StoppedError where it is not wanted any more.
+    """Write to the library as soon as possible; raises StoppedError if the job was stopped.
 
-    Another program that writes is waited for, and so is room on the disk, of which the terminal tells: the
-    library itself has no room to say so. Anything else that is wrong with the library is raised.
+    It waits while another program writes, and while the disk is full. A full disk is reported in the
+    terminal, because the library has no room for a message. Any other error of the library is raised.
     """
     is_told = False
     while True:
@@ -108,7 +108,7 @@ def patiently(write: Callable[[], object], goes_on: GoesOn) -> None:
             return
         except FullDiskError as error:
             if not is_told:
-                complain(f"{error}; the job waits for that, and goes on by itself")
+                complain(f"{error}; the job waits until then, and goes on by itself")
                 is_told = True
         except BusyDatabaseError:
             pass
@@ -118,7 +118,7 @@ def patiently(write: Callable[[], object], goes_on: GoesOn) -> None:
 
 
 def read(reply: Any, path: Path, reader: Callable[[Any], T]) -> T:
-    """What another process has said of a file; raises AudioError where it makes no sense."""
+    """What another process replied about a file, read by `reader`; raises AudioError if it is invalid."""
     try:
         return reader(reply)
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -126,7 +126,7 @@ def read(reply: Any, path: Path, reader: Callable[[Any], T]) -> T:
 
 
 def _senseless(error: Exception) -> str:
-    return f"cannot be used: what was heard makes no sense ({error})"
+    return f"cannot be used: the result of listening is invalid ({error})"
 
 
 def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) -> str:
@@ -138,7 +138,7 @@ def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) ->
         step = printable(path.name)
         patiently(partial(_tell, library, job.id, place, len(files), step), goes_on)
         if not within(path, bench.settings.reached):
-            failures.append(Failure(str(path), "leads out of the folders that may be heard (--root)"))
+            failures.append(Failure(str(path), LEADS_OUT))
         elif not arguments.get("again") and _is_known(library, path):
             known += 1
         elif deaths(arguments, step_of(place, step)) >= _MOST_DEATHS:
@@ -153,7 +153,7 @@ def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) ->
                 heard += 1
             except AudioError as error:
                 failures.append(Failure(str(path), error.reason))
-            except (ValueError, ArithmeticError) as error:  # of what was heard nothing can be made
+            except (ValueError, ArithmeticError) as error:  # the library cannot use what was heard
                 failures.append(Failure(str(path), _senseless(error)))
     patiently(partial(library.jobs.progress, job.id, len(files), len(files)), goes_on)
     told = _told(heard, known, failures)
@@ -165,13 +165,13 @@ def _hear(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn) ->
 def _heard(bench: Bench, path: Path, goes_on: GoesOn) -> tuple[HeardVoice, str]:
     reply = asked(bench.ears, ("hear", path, True), path, goes_on)
     core = bench.library.core
-    vectors = core.contents.vectors  # (N, K, D); where there are none yet, what makes them tells their size
+    vectors = core.contents.vectors  # (N, K, D); if there are none yet, the encoder tells D
     size = vectors.shape[2] if len(vectors) else core.hearing.encoder.size
     return read(reply, path, lambda told: voice_of(told, len(SOUNDS[core.settings.audio]), size))
 
 
 def _listed(bench: Bench, paths: Sequence[str], goes_on: GoesOn) -> tuple[list[Path], list[Failure]]:
-    """The files below folders; one in which a file ends the process is told, and the others are listed."""
+    """The files below folders; a folder that ends the process is a failure, and the others are listed."""
     files: list[Path] = []
     failures: list[Failure] = []
     for path in map(Path, paths):
@@ -207,13 +207,13 @@ def _is_known(library: Library, path: Path) -> bool:
 
 
 def _tell(library: Library, job: int, place: int, total: int, step: str = "") -> None:
-    """Tell how far a job is; raises StoppedError where it was cancelled."""
+    """Record the progress of a job; raises StoppedError if it was cancelled."""
     if not library.jobs.progress(job, place, total, step):
         raise StoppedError
 
 
 class _Steps:
-    """Tells the steps of a job; raises StoppedError where it was cancelled."""
+    """Records the steps of a job; raises StoppedError if it was cancelled."""
 
     def __init__(self, library: Library, job: Job, goes_on: GoesOn, total: int = 0) -> None:
         self._library, self._job, self._goes_on = library, job.id, goes_on
@@ -245,7 +245,7 @@ def _discover(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn
 
 @dataclass(frozen=True, eq=False)
 class _Elsewhere(Hearing):
-    """Listens in another process, for strangers' files are decoded there."""
+    """Listens in another process, in which untrusted files are decoded."""
 
     child: Child | None = None
     goes_on: GoesOn = bool
@@ -258,7 +258,7 @@ class _Elsewhere(Hearing):
         with_cells: bool = False,
         beat: Callable[[], None] = lambda: None,
     ) -> HeardVoice:
-        """As a `Hearing` does."""
+        """Listen as a `Hearing` does."""
         assert isinstance(sound, Path)
         assert self.child is not None
         reply = asked(self.child, ("hear", sound, with_cells), sound, self.goes_on)
@@ -285,9 +285,9 @@ def _migrate(bench: Bench, job: Job, arguments: dict[str, Any], goes_on: GoesOn)
             child.close()
     with library.core.afterwards():
         library.answer_again()
-    made = f"{counted(report.made, 'recording')} heard anew; calibrate next"
+    made = f"{counted(report.made, 'recording')} heard again; calibrate next"
     failed = names_text(map(str, report.failures), _TOLD)
-    return f"{made}; {len(report.failures):,} could not be: {failed}" if report.failures else made
+    return f"{made}; {len(report.failures):,} could not be heard: {failed}" if report.failures else made
 
 
 _KINDS: dict[JobKind, Callable[[Bench, Job, dict[str, Any], GoesOn], str]] = {

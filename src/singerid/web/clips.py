@@ -10,13 +10,13 @@ from singerid.library.review import clearest
 
 
 def answer_of(library: Library, recording: str) -> Answer | None:
-    """What is kept of a recording, where it was found last."""
+    """The kept answer for a recording, at the path where it was last found."""
     path = library.paths([recording]).get(recording)
     return None if path is None else library.answers.at(path)
 
 
 def clip_of_recording(library: Library, recording: str, singer: str | None = None) -> tuple[float, float]:
-    """(start, end) in seconds of the clearest voice; of what was not heard by `identify`, the middle."""
+    """(start, end) in seconds of the clearest voice; without a kept answer, the middle of the recording."""
     contents = library.core.contents
     seconds = contents.recordings[contents.index[recording]].seconds
     kept = answer_of(library, recording)

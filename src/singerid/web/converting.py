@@ -1,4 +1,4 @@
-"""Sound for browsers: which files they play as they are, and the others as Opus in Ogg, or as WAV."""
+"""Sound for browsers: files that they can play as they are; the others as Opus in Ogg, or as WAV."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ _PLAYED = {
 
 
 def media_type(path: Path) -> str:
-    """The type of a file that browsers play as it is; "": it is to be converted.
+    """The media type of a file that browsers can play as it is; "" if it must be converted.
 
     Raises:
-        AudioError: no sound is found in it.
+        AudioError: the file holds no sound.
     """
     try:
-        # An open file and no protocol: a playlist that names other files or addresses stays unread.
+        # No protocol is allowed, so a playlist cannot make FFmpeg open other files or addresses.
         with path.open("rb") as file, av.open(file, options={"protocol_whitelist": "none"}) as container:
             if not container.streams.audio:
                 raise AudioError(path, "holds no sound; remove it or make it again")
@@ -43,31 +43,31 @@ def media_type(path: Path) -> str:
             )
             found = (container.format.name, container.streams.audio[0].codec_context.name)
     except (av.FFmpegError, OSError, ValueError):
-        return ""  # other ways of reading it may find some
+        return ""  # other decoders may find sound in it
     return "" if has_film else _PLAYED.get(found, "")
 
 
 def ending() -> str:
-    """Of what is converted: "ogg" where there is an encoder of Opus, else "wav"."""
+    """The suffix of converted files: "ogg" if there is an Opus encoder, else "wav"."""
     return "ogg" if "libopus" in av.codecs_available else "wav"
 
 
 TYPES = {"ogg": "audio/ogg", "wav": "audio/wav"}
 PLAYED_TYPES = frozenset(_PLAYED.values())
-"""Of files that browsers play as they are."""
+"""Media types of files that browsers can play as they are."""
 
 
 def convert(path: Path, target: Path, most: float, beat: Beat) -> None:
-    """Write a recording as what browsers play, piece by piece: what the name of the target ends in.
+    """Convert a recording, piece by piece, into the format that the target's suffix names.
 
     Args:
         path: the recording.
         target: file to write.
-        most: seconds of sound at most.
-        beat: is called for each piece.
+        most: greatest length of the sound in seconds.
+        beat: called for each piece.
 
     Raises:
-        AudioError: it cannot be decoded, or is longer.
+        AudioError: it cannot be decoded, or is longer than `most`.
     """
     count = 0
     with _Opus(target) if target.suffix == ".ogg" else _Wav(target) as writer:
@@ -75,7 +75,7 @@ def convert(path: Path, target: Path, most: float, beat: Beat) -> None:
             beat()
             count += len(block)
             if count > most * _RATE:
-                raise AudioError(path, f"is longer than {clock(most)}, which is the most that is played")
+                raise AudioError(path, f"is longer than {clock(most)}, the limit for playing")
             writer.write(block)
 
 

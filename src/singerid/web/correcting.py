@@ -1,4 +1,4 @@
-"""Correcting a library from the page: afterwards kept answers are renewed, and who looks is told."""
+"""Correcting a library from the page: kept answers are renewed afterwards, and open pages are notified."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from singerid.web.plain import meant_name
 
 @contextmanager
 def correcting(desk: Desk) -> Iterator[Library]:
-    """The library, to be changed; what is kept of its answers follows when that is done.
+    """The library, to be changed; its kept answers are renewed afterwards.
 
-    Where that fails, the change is kept all the same: then there is a notice, and no error.
+    If they cannot be renewed, the change is kept all the same: then there is a notice, and no error.
     """
     with desk.library() as library:
         yield library
@@ -23,6 +23,6 @@ def correcting(desk: Desk) -> Iterator[Library]:
 
 
 def named(library: Library, name: str) -> str:
-    """A singer's name as the library has it, of how the API tells it; a name of nobody stays as it is."""
+    """A singer's name as the library has it, from how the API shows it; an unknown name stays as it is."""
     known = library.core.contents
     return name if known.number_of(name) is not None else meant_name(name, known.names.values())

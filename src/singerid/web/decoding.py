@@ -1,4 +1,4 @@
-"""What is done with strangers' files, in processes with limits: hear, list, weigh, picture, convert, tag."""
+"""Work on untrusted files, in processes with limits: hear, list, measure, draw, convert, tag."""
 
 import io
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from singerid.web.converting import convert, media_type
 from singerid.web.replies import plain_list, plain_voice, plainly
 from singerid.web.settings import Settings
 
-_PEAK_RATE, _PEAK_SAMPLES = 16_000, 400  # 25 ms are looked at together
+_PEAK_RATE, _PEAK_SAMPLES = 16_000, 400  # 25 ms have one smallest and one greatest sample
 _MOST_PEAKS = 2000
 _PICTURE_COLUMNS = 1200
 _SPECTRUM_COLUMNS = 500
@@ -35,18 +35,18 @@ _SPECTRUM_COLUMNS = 500
 
 @dataclass(frozen=True)
 class Ears:
-    """Begins a process that hears: asked ("list", paths), ("hear", path, with cells) or ("digest", path).
+    """Starts a process that hears; it takes ("list", paths), ("hear", path, with cells) or ("digest", path).
 
     Attributes:
-        settings: of the server.
-        by: encoder, audio condition and separator ("": none); None: as the library hears.
+        settings: the settings of the server.
+        by: encoder, audio condition and separator ("" for none); None: those of the library.
     """
 
     settings: Settings
     by: tuple[str, AudioCondition, str] | None = None
 
     def __call__(self) -> Work:
-        """Open what it hears by."""
+        """Open the encoder, and return what works in the process."""
         settings = self.settings
         for plugin in settings.plugins:
             load_plugin(plugin)
@@ -72,12 +72,12 @@ class Ears:
 
 @dataclass(frozen=True)
 class Eyes:
-    """Begins a process that looks at files: asked (what to do, path, and what that needs besides)."""
+    """Starts a process that inspects files; it takes (what to do, path, further arguments)."""
 
     settings: Settings
 
     def __call__(self) -> Work:
-        """What works there."""
+        """Return what works in the process."""
         most = self.settings.limits.seconds
         use_threads(1)
 
@@ -138,13 +138,13 @@ def _watched(read: Read, path: Path, rate: int, most: float, beat: Beat) -> Read
 
 
 def check_length(path: Path, seconds: float, most: float) -> None:
-    """Raise AudioError where a recording is longer than is taken."""
+    """Raise AudioError if a recording is longer than the limit."""
     if seconds > most:
-        raise AudioError(path, f"is longer than {clock(most)}, which is the most that is heard; cut it")
+        raise AudioError(path, f"is longer than {clock(most)}, the limit for listening; cut it")
 
 
 def weigh(path: Path, most: float, beat: Beat) -> float:
-    """The length of a recording in seconds, by decoding it."""
+    """The length of a recording in seconds, found by decoding it."""
     count = 0
     for block in _watched(lambda: read_blocks(path, 8000, warn=lambda _: None), path, 8000, most, beat)():
         count += len(block)
@@ -152,7 +152,7 @@ def weigh(path: Path, most: float, beat: Beat) -> float:
 
 
 def peaks(path: Path, most: float, beat: Beat) -> dict[str, Any]:
-    """The outline of a sound: {seconds, peaks}, the least and the greatest sample in turn of each stretch."""
+    """The outline of a sound: {seconds, peaks}, for each stretch its smallest and its greatest sample."""
     found: list[NDArray[np.float32]] = []
     count = 0
     rest = np.zeros(0, np.float32)
@@ -182,7 +182,7 @@ def _ends(stretches: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def picture(path: Path, most: float, beat: Beat) -> bytes:
-    """The spectrogram of a recording, low bands below, as a PNG without axes."""
+    """The spectrogram of a recording, low bands at the bottom, as a PNG without axes."""
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
@@ -192,7 +192,7 @@ def picture(path: Path, most: float, beat: Beat) -> bytes:
 
 
 def spectrum(path: Path, most: float, beat: Beat) -> list[float]:
-    """The mean spectrum of a recording in dB, from low to high, of its louder half: there somebody sings."""
+    """The mean spectrum of a recording's louder half, where somebody sings, in dB from low to high."""
     mel = _mel(path, _SPECTRUM_COLUMNS, most, beat)
     loudness = mel.mean(axis=0)
     louder = mel[:, loudness >= np.median(loudness)]

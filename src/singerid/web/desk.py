@@ -1,4 +1,4 @@
-"""What every part of the server works at: the library, opened for each request, and who listens for news."""
+"""What all parts of the server share: the library, opened for each request, and the listeners for news."""
 
 import asyncio
 import hashlib
@@ -24,10 +24,10 @@ from singerid.text import printable
 from singerid.web.review_notes import ReviewNotes
 from singerid.web.settings import Settings
 
-_AT_ONCE = 4  # libraries that are open: each holds all vectors
+_AT_ONCE = 4  # libraries that are open at once; each holds all vectors
 _WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
-_AGAIN_SECONDS = 0.5  # that a request takes to make answers anew; the rest is made behind its back
+_AGAIN_SECONDS = 0.5  # that a request spends on renewing answers; a thread renews the rest
 MOST_LISTENERS = 50
 _MOST_NEWS = 1000
 
@@ -35,11 +35,11 @@ News = tuple[str, dict[str, Any]]
 
 
 class NotThereError(SingeridError):
-    """What was asked for is not there."""
+    """What was asked for does not exist."""
 
 
 class BusyError(SingeridError):
-    """What is asked may be asked again a little later."""
+    """The request may be repeated a little later."""
 
 
 class Desk:
@@ -49,8 +49,8 @@ class Desk:
         settings: how the server was set up.
         closing: set when the server ends.
         notes: what was skipped and answered in the review.
-        notice: what was done last, but not followed by all that comes behind it; "": nothing.
-        fingerprint_of: makes the fingerprint of a file's sound; the server lets another process do that.
+        notice: what could not be done after the last correction, which itself is kept; "" if nothing.
+        fingerprint_of: computes the fingerprint of a file's sound; the server does so in another process.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -78,11 +78,11 @@ class Desk:
 
     @contextmanager
     def library(self) -> Iterator[Library]:
-        """The library, for this thread alone, as it is now; it is not opened each time.
+        """The library as it is now, for this thread alone; open libraries are used again.
 
         Raises:
             UnusableDatabaseError: it was deleted.
-            BusyError: too many ask at once.
+            BusyError: there are too many requests at once.
         """
         self._take_slot()
         try:
@@ -96,36 +96,36 @@ class Desk:
             self._slots.release()
 
     def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Tell all who listen: "job" with a job, or "library" when anything has changed."""
+        """Send an event to all listeners: "job" with a job, or "library" if anything has changed."""
         with self._lock:
             listeners = list(self._listeners.items())
         for queue, loop in listeners:
-            with suppress(RuntimeError):  # the loop has ended, and who listened with it
+            with suppress(RuntimeError):  # the loop has ended, and the listener with it
                 loop.call_soon_threadsafe(_offer, queue, (event, data))
 
     def listen(self) -> asyncio.Queue[News]:
-        """The news from now on, until `unlisten`; raises BusyError where too many listen."""
+        """A queue of the news from now on, until `unlisten`; raises BusyError if too many listen."""
         queue: asyncio.Queue[News] = asyncio.Queue(_MOST_NEWS)
         with self._lock:
             if len(self._listeners) >= MOST_LISTENERS:
-                raise BusyError("too many pages listen at once; close some")
+                raise BusyError("too many pages are open at once; close some")
             self._listeners[queue] = asyncio.get_running_loop()
         return queue
 
     def unlisten(self, queue: asyncio.Queue[News]) -> None:
-        """Put no more news into a queue."""
+        """Put no more news into this queue."""
         with self._lock:
             self._listeners.pop(queue, None)
 
     def answer_again(self, library: Library, song_ids: Sequence[int] | None = None) -> None:
-        """Make kept answers anew after a correction; nothing is heard for it.
+        """Renew the kept answers after a correction, from vectors, without listening.
 
-        Those with these ids are anew when it returns; the others may follow a little later, which is told as
-        "library". What vectors alone do not tell stays, and is told as stale.
+        The answers with these ids are new when it returns. The others may follow a little later, with an
+        event "library". An answer that vectors alone cannot renew stays, and is marked as stale.
 
         Args:
-            library: that was corrected.
-            song_ids: whose answers are wanted at once; None: as many as half a second allows.
+            library: the library that was corrected.
+            song_ids: the songs whose answers are wanted at once; None: as many as half a second allows.
         """
         if song_ids is not None:
             library.answer_again(song_ids)
@@ -136,7 +136,7 @@ class Desk:
             thread.start()
 
     def take_notices(self, library: Library) -> None:
-        """Tell what did not follow from a change that is kept: the terminal, and who asks for the state."""
+        """Report what could not be done after a change that is kept: in the terminal, and in the state."""
         self.notice = ""
         for notice in library.core.notices:
             complain(notice)
@@ -144,14 +144,14 @@ class Desk:
         library.core.notices.clear()
 
     def song(self, library: Library, answer: int) -> dict[str, Any]:
-        """A song as the API tells it; raises NotThereError."""
+        """A song as the API shows it; raises NotThereError."""
         found = library.answers.get(answer)
         if found is None:
-            raise NotThereError(f"song {answer}: is not in the list; reload it")
+            raise NotThereError(f"song {answer}: is not in the list; reload the list")
         return song_of(found, library.state)
 
     def close(self) -> None:
-        """End what listens, and close the libraries."""
+        """End the threads and the streams of news, and close the libraries."""
         self.closing.set()
         for thread in self._threads:
             thread.join()
@@ -160,23 +160,23 @@ class Desk:
                 self._free.get_nowait()[1].close()
 
     def _take_slot(self) -> None:
-        """Wait until fewer use the library; what ends waits no more."""
+        """Wait until fewer requests use the library; raises BusyError if it takes long or the server ends."""
         until = monotonic() + _WAIT_SECONDS
         while not self._slots.acquire(timeout=_LOOK_SECONDS):
             if self.closing.is_set():
                 raise BusyError("the server is ending")
             if monotonic() > until:
-                raise BusyError("too much is asked at once; try again")
+                raise BusyError("there are too many requests at once; try again")
 
     def _renew(self, rest: int | None) -> None:
-        with self._renewing, suppress(SingeridError):  # another correction begins anew
+        with self._renewing, suppress(SingeridError):  # the next correction begins again
             while rest is not None and not self.closing.is_set():
                 with self.library() as library:
                     rest = library.answer_again(None, _AGAIN_SECONDS, rest)
         self.tell("library", {})
 
     def _which(self) -> tuple[int, int]:
-        """What tells the library's file from one that was put in its place."""
+        """Device and inode of the library's file: other ones if another file was put in its place."""
         try:
             status = (self.folder / FILE).stat()
         except OSError as error:
@@ -204,17 +204,17 @@ class Desk:
 
 
 def desk(request: Request) -> Desk:
-    """The desk of the server that is asked: a dependency of FastAPI."""
+    """The desk of the server, as a dependency of FastAPI."""
     found: Desk = request.app.state.desk
     return found
 
 
 def song_of(answer: Answer, state: str) -> dict[str, Any]:
-    """A song as the API tells it.
+    """A song as the API shows it.
 
     Args:
-        answer: that is kept.
-        state: the library's mark.
+        answer: its kept answer.
+        state: the present state of the library.
     """
     content, version = answer.content, version_of(Path(answer.path))
     told = {
@@ -235,7 +235,7 @@ def song_of(answer: Answer, state: str) -> dict[str, Any]:
 
 
 def version_of(path: Path) -> str:
-    """Another text for each content that lies at a path, as far as size and time tell; "": no file does."""
+    """A text that changes with the file at a path, as far as size and time tell; "" if there is no file."""
     try:
         status = path.stat()
     except OSError:
@@ -247,5 +247,5 @@ def version_of(path: Path) -> str:
 
 
 def _offer(queue: asyncio.Queue[News], news: News) -> None:
-    with suppress(asyncio.QueueFull):  # who does not read has missed it, and asks anew
+    with suppress(asyncio.QueueFull):  # a listener that does not read misses the event, and asks again
         queue.put_nowait(news)

@@ -1,4 +1,4 @@
-"""Files that were dropped on the page, and how long they are kept: as their songs are in the list."""
+"""Files that were dropped on the page; they are kept as long as their songs are in the list."""
 
 import shutil
 import time
@@ -12,26 +12,26 @@ from singerid.text import printable
 from singerid.web.settings import Settings
 
 _FULL_BYTES = 4 * 1024**2
-_FORGOTTEN_SECONDS = 24 * 3600.0  # what is being taken is younger
+_FORGOTTEN_SECONDS = 24 * 3600.0  # an upload that is still going on is younger
 
 
 def is_upload(settings: Settings, path: str | Path) -> bool:
-    """Whether a file is one that was dropped on the page."""
+    """Whether a file was dropped on the page."""
     return Path(path).is_relative_to(settings.uploads.absolute())
 
 
 def remove_upload(settings: Settings, path: str | Path) -> None:
-    """Remove a file that was dropped on the page; any other one stays."""
+    """Remove a file that was dropped on the page; any other file stays."""
     if is_upload(settings, path):
         Path(path).unlink(missing_ok=True)
-        with suppress(OSError):  # others lie in it
+        with suppress(OSError):  # other files are in it
             Path(path).parent.rmdir()
 
 
 def remove_unheard(library: Library, settings: Settings, paths: Iterable[str]) -> None:
-    """Remove those of files that were dropped on the page which are in no list: nobody can reach them.
+    """Remove dropped files that are not in the list of songs, because nobody can reach them.
 
-    One that cannot be removed stays: `remove_forgotten` tries again.
+    A file that cannot be removed stays, and `remove_forgotten` tries again.
     """
     for path in paths:
         if is_upload(settings, path) and library.answers.at(path) is None:
@@ -40,7 +40,7 @@ def remove_unheard(library: Library, settings: Settings, paths: Iterable[str]) -
 
 
 def remove_forgotten(library: Library, settings: Settings) -> None:
-    """Remove what a power cut has left of uploads: files of a day ago that no song and no job has."""
+    """Remove uploads that a power cut left behind: files older than a day that no song and no job uses."""
     wanted = library.jobs.unfinished_arguments()
     waiting = {path for arguments in wanted for path in arguments.get("paths", ())}
     before = time.time() - _FORGOTTEN_SECONDS
@@ -52,7 +52,7 @@ def remove_forgotten(library: Library, settings: Settings) -> None:
 
 
 def _in(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where it is none, cannot be read, or is not there any more."""
+    """What is in a folder; nothing if it is not a folder, cannot be read, or is gone."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -60,16 +60,16 @@ def _in(folder: Path) -> list[Path]:
 
 
 def files_of(arguments: dict[str, Any]) -> list[str]:
-    """The files that a job has, of its arguments."""
+    """The files of a job, from its arguments."""
     return [str(path) for path in arguments.get("paths", ())]
 
 
 def full_disk(folder: Path) -> str:
-    """What to tell of a disk that has no room for what a library writes; "": it has some."""
+    """A message if the disk has no room for what a library writes; "" if it has."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         return ""
     if free >= _FULL_BYTES:
         return ""
-    return f"{printable(folder)}: the disk is full; free some space, and what waits goes on"
+    return f"{printable(folder)}: the disk is full; free some space, and the waiting jobs go on"

@@ -40,11 +40,11 @@ T = TypeVar("T")
 
 
 class Looking:
-    """Looks at recordings, and keeps what it saw in the server's folder while there is room.
+    """Inspects recordings, and keeps the results in a folder of limited size.
 
     Args:
-        settings: of the server.
-        closing: set when the server is to end: from then on nobody waits for anything; None: `close` tells.
+        settings: the settings of the server.
+        closing: set when the server is to end; from then on no request waits. None: `close` alone ends it.
     """
 
     def __init__(self, settings: Settings, closing: Event | None = None) -> None:
@@ -59,17 +59,17 @@ class Looking:
             self._free.put(child)
 
     def close(self) -> None:
-        """End its processes for good; who waits for them is told."""
+        """End its processes for good; requests that wait for them fail."""
         self._closed.set()
         for child in self._children:
             child.close()
 
     def weigh(self, path: Path) -> float:
-        """The length of a recording in seconds, by decoding it; raises AudioError where it is no sound."""
+        """The length of a recording in seconds, found by decoding it; raises AudioError."""
         return self._seen("weigh", path, length_of)
 
     def fingerprint(self, path: Path) -> str:
-        """What a recording is known by, see `sound_fingerprint`; raises AudioError."""
+        """The fingerprint of a recording, see `sound_fingerprint`; raises AudioError."""
         return self._seen("digest", path, digest_of)
 
     def tag(self, songs: Sequence[int] | None, write: bool, force: bool) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Looking:
         return self._tagging("tag", (songs, write, force), tagged_of)
 
     def untag(self, songs: Sequence[int] | None) -> dict[str, Any]:
-        """Take that back, see `tagging.undo`; raises SingeridError."""
+        """Take back what was written into songs, see `tagging.undo`; raises SingeridError."""
         return self._tagging("untag", songs, untagged_of)
 
     def peaks(self, path: Path) -> bytes:
@@ -87,24 +87,24 @@ class Looking:
         )
 
     def picture(self, path: Path) -> bytes:
-        """Its spectrogram, as PNG; raises AudioError."""
+        """The spectrogram of a recording, as PNG; raises AudioError."""
         return self._kept(path, "spectrogram.png", lambda: self._seen("picture", path, png_of))
 
     def voice(self, path: Path) -> bytes:
-        """Its mean spectrum, as SVG in the colour of the text around it; raises AudioError."""
+        """The mean spectrum of a recording, as SVG in the colour of the text around it; raises AudioError."""
         return self._kept(
             path, "voice.svg", lambda: spectrum_svg(self._seen("spectrum", path, levels_of)).encode()
         )
 
     def playable(self, path: Path) -> str:
-        """How a browser can play a file: "file" as it is, "converted", or "" where it is not there."""
+        """How a browser can play a file: "file" (as it is), "converted", or "" (not at all)."""
         try:
             return "file" if self._type(path) else "converted"
         except AudioError:
             return ""
 
     def sound(self, path: Path) -> tuple[Path, str]:
-        """A file that browsers play with the sound of this one, and its type; raises AudioError."""
+        """A file with the same sound that browsers can play, and its media type; raises AudioError."""
         own = self._type(path)
         if own:
             return path, own
@@ -120,7 +120,7 @@ class Looking:
                 part.unlink(missing_ok=True)
             self._make_room(target)
         with suppress(OSError):
-            os.utime(target)  # it was used now
+            os.utime(target)  # the least recently used files are removed first
         return target, TYPES[kind]
 
     def _type(self, path: Path) -> str:
@@ -131,7 +131,7 @@ class Looking:
         with suppress(OSError):
             return target.read_bytes()
         made = make()
-        with suppress(SingeridError):  # a folder that cannot be written: it is made anew each time
+        with suppress(SingeridError):  # if the folder cannot be written, it is made again each time
             self._settings.make(target.parent)
             with atomic_write(target) as file:
                 file.write(made)
@@ -142,14 +142,12 @@ class Looking:
         try:
             status = path.stat()
         except OSError as error:
-            raise AudioError(
-                path, "is not there any more; put it back, or hear it where it is now"
-            ) from error
+            raise AudioError(path, "is not there any more; put it back, or add its new folder") from error
         mark = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogatepass")
         return self._settings.cache / f"{hashlib.sha256(mark).hexdigest()[:32]}.{what}"
 
     def _make_room(self, new: Path) -> None:
-        """Remove what was not used for longest, where all that is kept is too much."""
+        """Remove the least recently used files while the folder is too large."""
         with suppress(OSError):
             found = [(one, one.stat()) for one in self._settings.cache.iterdir()]
             found.sort(key=lambda pair: pair[1].st_mtime)
@@ -165,17 +163,15 @@ class Looking:
         try:
             return self._seen(kind, self._settings.folder, reader, what)
         except AudioError as error:
-            how = (
-                "its process gave no answer that can be read" if error.reason == UNREADABLE else error.reason
-            )
+            how = "its process gave no readable answer" if error.reason == UNREADABLE else error.reason
             how = str(error.__cause__) if isinstance(error.__cause__, ChildEndedError) else how
             raise SingeridError(
-                f"tags: {how}; tag fewer songs at once, or take fewer back: nothing is half written, and "
+                f"tags: {how}; tag fewer songs at once, or take back fewer: no file is half written, and "
                 "what was written can be taken back"
             ) from error
 
     def _seen(self, kind: str, path: Path, reader: Callable[[Any], T], more: Any = None) -> T:
-        """What a process says of a file; raises AudioError where that is nothing of the kind."""
+        """The reply of a process about a file, read by `reader`; raises AudioError if it is invalid."""
         reply = self._ask(kind, path, more)
         try:
             return reader(reply)

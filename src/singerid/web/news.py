@@ -1,4 +1,4 @@
-"""Watches the library, whoever writes to it, and tells the pages that listen."""
+"""Watches the library for changes by any program, and tells the pages that listen."""
 
 import threading
 from contextlib import suppress
@@ -9,11 +9,11 @@ from singerid.library.library import Library
 from singerid.web.desk import Desk
 
 _LOOK_SECONDS = 0.4
-_LATEST = 20  # jobs that are looked at: more do not change between two looks
+_LATEST = 20  # jobs that are compared; between two looks no more than these change
 
 
 class News:
-    """Looks at a desk's library again and again from `start` to `close`, whether or not anybody listens."""
+    """Looks at a desk's library again and again from `start` to `close`, even if nobody listens."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -31,7 +31,7 @@ class News:
 
     def _watch(self) -> None:
         while not self._desk.closing.wait(_LOOK_SECONDS):
-            with suppress(SingeridError):  # whoever asks is told what is wrong with it
+            with suppress(SingeridError):  # requests report what is wrong with the library
                 with self._desk.library() as library:
                     jobs = {job.id: job.to_json() for job in library.jobs.latest(_LATEST)}
                     mark = _mark_of(library)
@@ -45,7 +45,7 @@ class News:
 
 
 def _mark_of(library: Library) -> object:
-    """Another one when a command, an undo, or an answer has changed anything."""
+    """A value that changes if a command, an undo or an answer has changed anything."""
     database = library.core.database
     found: list[Any] = [library.state, database.rows("SELECT max(id), count(*) FROM journal")]
     if database.has_table("answers"):

@@ -1,7 +1,8 @@
-r"""Names as the API tells them, and as it is told them: what UTF-8 cannot carry is written as an escape.
+r"""Names as the API shows and takes them: bytes that are not UTF-8 are written as escapes.
 
-A file's name is bytes to the system. What of it is no UTF-8 is a lone surrogate in Python, which no answer
-can hold; `printable` writes it as text, "caf\udce9". Whoever sends that back means what was told so.
+To the system, a file's name is bytes. In Python, bytes that are not UTF-8 are lone surrogates, which a
+response in UTF-8 cannot hold; `printable` writes them as text, "caf\udce9". A request with that text means
+the name that was shown so.
 """
 
 import json
@@ -16,7 +17,7 @@ from singerid.text import printable
 
 
 class PlainJSON(JSONResponse):
-    """JSON of any names: every answer of the API is one."""
+    """A JSON response that can hold any name; all responses of the API are of this class."""
 
     def render(self, content: Any) -> bytes:
         """The bytes that are sent."""
@@ -27,7 +28,7 @@ class PlainJSON(JSONResponse):
 
 
 def in_plain(content: Any) -> Any:
-    """The same, with every text in it as `printable` has it."""
+    """The same content, with every text in it made `printable`."""
     if isinstance(content, str):
         return printable(content)
     if isinstance(content, dict):
@@ -38,21 +39,21 @@ def in_plain(content: Any) -> Any:
 
 
 def plain_json(content: Any) -> str:
-    """As one line of JSON, which any stream can carry."""
+    """The content as one line of JSON in ASCII, which any stream can carry."""
     return json.dumps(in_plain(content))
 
 
 def meant_name(name: str, known: Iterable[str]) -> str:
-    """Of known names the one that is told so; else the name itself."""
+    """The known name that is shown like this one; else the name itself."""
     return next((one for one in known if one != name and printable(one) == name), name)
 
 
 def meant_path(path: Path, may_list: Callable[[Path], bool] = lambda _: True) -> Path:
-    """The file or folder that is told so, where there is none that is called so.
+    """The path itself if it exists; else the file or folder that is shown like this path.
 
     Args:
-        path: as it is told.
-        may_list: whether a folder may be listed to find that out; where not, the path stays as it is.
+        path: a path as it is shown.
+        may_list: whether a folder may be listed to find the name; if not, the path stays as it is.
     """
     if os.path.lexists(path):
         return path

@@ -1,4 +1,4 @@
-"""What goes wrong, as HTTP tells it: {"detail": one line that names the thing and the remedy}."""
+"""Errors as HTTP responses: {"detail": one line that names the thing and the remedy}."""
 
 from typing import Any
 
@@ -28,21 +28,21 @@ class Problem(BaseModel):
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "What is wrong with the request, in a line."},
-    "5XX": {"model": Problem, "description": "The library cannot be used now, and why, in a line."},
+    "4XX": {"model": Problem, "description": "What is wrong with the request, in one line."},
+    "5XX": {"model": Problem, "description": "Why the library cannot be used now, in one line."},
 }
 
 
 class RefusedError(SingeridError):
-    """What may not be done, though it is asked for rightly: a folder outside the roots, for example."""
+    """A valid request that is not allowed: for a folder outside the roots, for example."""
 
 
 class NotNowError(SingeridError):
-    """What may be done, but not as things are: something else is to be done first."""
+    """A request that cannot be met yet: something else must be done first."""
 
 
 def status_of(error: SingeridError) -> int:
-    """The status of HTTP for an error."""
+    """The HTTP status for an error."""
     for kind, status in (
         (NotThereError, 404),
         (RefusedError, 403),
@@ -58,7 +58,7 @@ def status_of(error: SingeridError) -> int:
 
 
 def tell_problems(app: FastAPI) -> None:
-    """Let an app tell whatever goes wrong so."""
+    """Let an app report all errors in this form."""
 
     @app.exception_handler(SingeridError)
     def _known(_: Request, error: SingeridError) -> JSONResponse:
@@ -71,7 +71,7 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(TooMuchError)
     def _too_much(_: Request, error: TooMuchError) -> JSONResponse:
-        return problem(413, "that is too much at once; send less")
+        return problem(413, "the request is too large; send less at once")
 
     @app.exception_handler(HTTPException)
     def _http(_: Request, error: HTTPException) -> JSONResponse:
@@ -85,9 +85,9 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _unexpected(_: Request, error: Exception) -> JSONResponse:
-        return problem(500, f"unexpected {type(error).__name__}; the server's terminal says more")
+        return problem(500, f"unexpected {type(error).__name__}; the server's terminal shows more")
 
 
 def problem(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    """The answer that tells what is wrong."""
+    """The response that tells what is wrong."""
     return PlainJSON({"detail": printable(detail)}, status, headers)

@@ -1,4 +1,7 @@
-"""What processes say of strangers' files, as plain data, and read again with care: they may be taken over."""
+"""Replies of processes about untrusted files, as plain data.
+
+They are checked when they are read, because a malicious file may have taken over the process.
+"""
 
 import os
 from collections.abc import Callable
@@ -14,11 +17,11 @@ from singerid.sound.files import AudioError
 from singerid.system.children import Beat, Child, ChildEndedError, Work
 from singerid.text import printable
 
-_BETWEEN = b"\0"  # which no path has in it
+_BETWEEN = b"\0"  # no path has it in it
 
 
 def plainly(work: Work) -> Work:
-    """The same work, which says of a file that cannot be used why, in place of raising AudioError."""
+    """The same work, but for a file that cannot be used it replies why, instead of raising AudioError."""
 
     def told(item: Any, beat: Beat) -> Any:
         try:
@@ -30,17 +33,17 @@ def plainly(work: Work) -> Work:
 
 
 def asked(child: Child, item: Any, path: Path, go_on: Callable[[], bool] = lambda: True) -> Any:
-    """What `plainly` made work of another process gives for an item.
+    """The reply of another process, whose work was made by `plainly`, to an item.
 
     Args:
         child: the process.
-        item: that it is asked.
-        path: the file that it is about.
+        item: what it is asked.
+        path: the file that this is about.
         go_on: see `Child.ask`.
 
     Raises:
         AudioError: the file cannot be used, or has ended the process.
-        StoppedError: it was not to go on.
+        StoppedError: `go_on` returned False.
         SingeridError: the process cannot work.
     """
     try:
@@ -53,10 +56,10 @@ def asked(child: Child, item: Any, path: Path, go_on: Callable[[], bool] = lambd
     raise AudioError(path, reason[:_MOST_WORDS] if isinstance(reason, str) else UNREADABLE)
 
 
-UNREADABLE = "cannot be used: the decoder gave no answer that can be read"
-_MOST_WORDS = 2000  # of what is wrong with a file
+UNREADABLE = "cannot be used: the decoder gave no readable answer"
+_MOST_WORDS = 2000  # characters of a reason or a warning
 _MOST_SECONDS = 1e6
-_UNIT = 1.001  # the length of a vector, but for rounding
+_UNIT = 1.001  # length of a unit vector, with some room for rounding
 _BEYOND = 60.0  # seconds that the last cell, or a window, may reach beyond the end
 
 
@@ -69,7 +72,7 @@ def plain_list(files: tuple[Path, ...], failures: list[Failure]) -> dict[str, An
 
 
 def list_of(reply: Any) -> tuple[list[Path], list[Failure]]:
-    """What `plain_list` said; ValueError: it is not that."""
+    """What `plain_list` was given, from its reply; raises ValueError if the reply is invalid."""
     files, failures = _field(reply, "files", bytes), _field(reply, "failures", list)
     return (
         [Path(os.fsdecode(one)) for one in files.split(_BETWEEN) if one],
@@ -78,7 +81,7 @@ def list_of(reply: Any) -> tuple[list[Path], list[Failure]]:
 
 
 def plain_voice(heard: HeardVoice, warning: str) -> dict[str, Any]:
-    """What was heard of a recording, without its windows, and what is wrong with the file."""
+    """What was heard of a recording, without its windows, and a warning about the file."""
     cells = heard.cells
     return {
         "vectors": _singly(heard.vectors),
@@ -103,12 +106,12 @@ def _singly(array: Any) -> Any:
 
 
 def voice_of(reply: Any, sounds: int, size: int) -> tuple[HeardVoice, str]:
-    """What `plain_voice` said; ValueError: it is not that.
+    """What `plain_voice` was given, from its reply; raises ValueError if the reply is invalid.
 
     Args:
-        reply: what was said.
-        sounds: how many of them the library listens to, K.
-        size: of its vectors, D.
+        reply: the reply.
+        sounds: number of sounds that the library listens to (mixture, vocals), K.
+        size: size of its vectors, D.
     """
     vectors = _array(reply, "vectors", (sounds, size), optional=True, most=_UNIT)
     length = number_of(reply, "seconds")
@@ -130,24 +133,24 @@ def _cells(told: dict[str, Any], length: float, sounds: int, size: int) -> Heard
     audible = _array(told, "sounds", (None,), np.bool_)
     beyond = max(count * seconds, len(audible) * _SOUND_SECONDS) > length + _BEYOND
     if not count or not seconds or beyond:
-        raise ValueError("cells are none, or more than fit")
+        raise ValueError("there are no cells, or more than fit")
     sung = _array(told, "sung", (count,), most=_UNIT)
     if sung.min() < 0:
-        raise ValueError("sung is no share")
+        raise ValueError("sung is not a share")
     return HeardCells(vectors, sung, seconds, audible, _array(told, "several", (count,), optional=True))
 
 
 def _field(reply: Any, name: str, kind: Any) -> Any:
     if not isinstance(reply, dict) or name not in reply or not isinstance(reply[name], kind):
-        raise ValueError(f"{name} is missing, or something else")
+        raise ValueError(f"{name} is missing, or of another type")
     return reply[name]
 
 
 def number_of(reply: Any, name: str) -> float:
-    """A length in seconds, of what was said; ValueError: it is none."""
+    """A length in seconds from a field of a reply; raises ValueError if it is invalid."""
     found = _field(reply, name, int | float)
     if isinstance(found, bool) or not 0 <= found <= _MOST_SECONDS:
-        raise ValueError(f"{name} is no length")
+        raise ValueError(f"{name} is not a length")
     return float(found)
 
 
@@ -160,7 +163,10 @@ def _array(
     optional: bool = False,
     most: float = np.inf,
 ) -> Any:
-    """An array of finite numbers, or of truths; None is any size in a shape, `most` the length of any row."""
+    """An array of finite numbers or booleans.
+
+    None in `shape` allows any size; no row may be longer than `most`.
+    """
     found = _field(reply, name, np.ndarray | None if optional else np.ndarray)
     if found is None:
         return None

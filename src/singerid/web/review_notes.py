@@ -14,11 +14,11 @@ _FILE = "review.json"
 
 @dataclass
 class ReviewNotes:
-    """The notes of one server, kept in a file: what it skipped comes last until it is started again.
+    """The notes of one server, kept in a file. A skipped song comes last until the server is started again.
 
     Attributes:
         path: the file.
-        began_at: when the server was started, ISO 8601, UTC; what was skipped before is asked again.
+        began_at: when the server was started, ISO 8601, UTC; songs skipped earlier are asked about again.
         count: how many questions were answered since.
     """
 
@@ -44,7 +44,7 @@ class ReviewNotes:
             with writing(self.path):
                 self.path.parent.mkdir(
                     mode=0o700, exist_ok=True
-                )  # not its parents: a deleted library stays so
+                )  # without its parents: a deleted library stays deleted
             write_json(self.path, {"skipped": self._read() | {recording: _now()}})
 
     def answered(self) -> None:
@@ -55,7 +55,7 @@ class ReviewNotes:
     def _read(self) -> dict[str, str]:
         try:
             found: Any = read_json(self.path, "delete it")
-        except SingeridError:  # there is none yet; a damaged one says nothing
+        except SingeridError:  # there is no file yet, or it is damaged and ignored
             return {}
         skipped = found.get("skipped") if isinstance(found, dict) else None
         return {str(one): str(at) for one, at in skipped.items()} if isinstance(skipped, dict) else {}

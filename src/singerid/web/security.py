@@ -1,4 +1,4 @@
-"""Who may ask the server: who has the address that it printed, from a page of its own, by its own name."""
+"""Who may use the server: whoever has the address that it printed, from its own page, by its own name."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
-_BODY_BYTES = 1024 * 1024  # of what is no upload
+_BODY_BYTES = 1024 * 1024  # of a request that is not an upload
 HEADER_BYTES = 32 * 1024
 _NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 _HEADERS = {
@@ -32,8 +32,8 @@ class Pass:
     """The secrets of a server.
 
     Args:
-        token: of the address, as its user chose it: it may be used again, also after a restart. None: a
-            random one, which is used up when it is swapped for the cookie.
+        token: the token in the address, chosen by the user: it may be used again, also after a restart.
+            None: a random token, which is used up when it is swapped for the cookie.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -44,7 +44,7 @@ class Pass:
         self.session = own if token is not None else secrets.token_urlsafe(32)
 
     def swap(self, token: str) -> bool:
-        """Whether this token is to be swapped for the cookie now."""
+        """Whether this token may be swapped for the cookie; this uses up a random token."""
         is_right = hmac.compare_digest(token.encode(), self.token.encode())
         if not is_right or (self._is_used and not self._is_own):
             return False
@@ -57,7 +57,7 @@ class Pass:
 
 
 def page_policy(nonce: str) -> str:
-    """The content security policy of a page: nothing but what the server itself sends."""
+    """The content security policy of a page: only what the server itself sends."""
     return (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
         "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
@@ -66,12 +66,12 @@ def page_policy(nonce: str) -> str:
 
 
 class Guard:
-    """Lets nobody through but who may ask; what goes out cannot be run, framed or sniffed.
+    """Lets only permitted requests through; browsers cannot run, frame or sniff the responses.
 
     Args:
-        app: what is guarded.
+        app: the app that is guarded.
         passes: its secrets.
-        hosts: names by which the server may be called, without port; addresses of no name always may.
+        hosts: host names under which the server may be reached, without port; IP addresses always may.
     """
 
     def __init__(self, app: ASGIApp, passes: Pass, hosts: tuple[str, ...] = ()) -> None:
@@ -79,7 +79,7 @@ class Guard:
         self._hosts = {host.lower() for host in (*_LOOPBACK, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, as ASGI has it."""
+        """Answer a request; the signature is that of ASGI."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -102,7 +102,7 @@ class Guard:
         await self._app(scope, _limited(scope, headers, receive), hardened)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """What is wrong with where a request comes from; None: nothing."""
+        """The refusal of a request that is too large or comes from a wrong place; None if it is right."""
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
             return _no(431, "the headers are too large; send smaller ones")
         host = headers.get("host", "")
@@ -117,7 +117,7 @@ class Guard:
             return _no(403, "another page has sent this; use the server's own page")
         length = headers.get("content-length", "0")
         if scope["path"] != UPLOAD and length.isdecimal() and int(length) > _BODY_BYTES:
-            return _no(413, "that is too much at once; send less")
+            return _no(413, "the request is too large; send less at once")
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -127,14 +127,14 @@ class Guard:
             return False
         if name in self._hosts:
             return True
-        try:  # a page elsewhere can give its own name another address, but not an address another name
+        try:  # another site can let its name point to this address, but cannot use the address as its name
             ipaddress.ip_address(name)
         except ValueError:
             return False
         return True
 
     def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to who has no cookie; None: the request has it."""
+        """The answer to a request without the cookie; None if it has the cookie."""
         name = _cookie_name(scope)
         is_in = any(self._pass.opens(value) for value in _cookies(headers, name))
         tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
@@ -142,7 +142,7 @@ class Guard:
             if not is_in and not self._pass.swap(tokens[0]):
                 return _no(
                     403,
-                    "this address is not right or was used already; use the page that it opened, or start "
+                    "this address is wrong or was used already; use the page that it opened, or start "
                     "singerid serve again",
                 )
             answer = RedirectResponse("/", 303)
@@ -154,7 +154,7 @@ class Guard:
 
 
 def _cookie_name(scope: Scope) -> str:
-    """Cookies do not know ports: each server has a name of its own."""
+    """The name of the cookie. Browsers share cookies between ports, so each port has a name of its own."""
     server = scope.get("server")
     return f"singerid_{server[1] if server else 0}"
 
@@ -180,7 +180,7 @@ class TooMuchError(Exception):
 
 
 def _limited(scope: Scope, headers: Headers, receive: Receive) -> Receive:
-    """The same without end of what is sent in pieces, whose length nobody told."""
+    """`receive` with a limit, for requests in pieces that do not declare their length."""
     if scope["path"] == UPLOAD:  # it has limits of its own
         return receive
     count = 0

@@ -18,11 +18,11 @@ from singerid.web.desk import Desk
 from singerid.web.security import HEADER_BYTES, Pass
 from singerid.web.settings import Settings
 
-_END_SECONDS = 10.0  # in which it ends by itself, else it is ended
+_END_SECONDS = 10.0  # in which it should end by itself; after them its process is ended
 
 
 class _Server(uvicorn.Server):
-    """Ends the pages that listen for news as soon as it is to end: they would listen for ever."""
+    """Ends the streams of news as soon as it is to end: they would never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
         super().__init__(config)
@@ -34,21 +34,21 @@ class _Server(uvicorn.Server):
         self._desk.closing.set()
         self.is_interrupted |= sig == signal.SIGINT
         if self._last is None:
-            # Some thread may wait for another program that writes to the library. All that is written is a
-            # transaction: the process may end at any moment.
+            # A thread may be waiting for another program that writes to the library. Every write is a
+            # transaction, so the process may end at any moment.
             self._last = threading.Timer(_END_SECONDS, os._exit, (128 + sig,))
             self._last.daemon = True
             self._last.start()
         super().handle_exit(sig, frame)
 
     def ended(self) -> None:
-        """It has ended by itself."""
+        """Note that it has ended by itself."""
         if self._last is not None:
             self._last.cancel()
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -61,11 +61,11 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
     """Serve a library until it is interrupted.
 
     Args:
-        settings: of the server.
-        host: where it listens.
-        port: likewise; 0: any that is free.
-        token: that lets in; None: one is made up.
-        open_browser: open the page.
+        settings: the settings of the server.
+        host: the address to listen on.
+        port: the port to listen on; 0: any free port.
+        token: the token that lets a browser in; None: a random one.
+        open_browser: open the page in a browser.
 
     Raises:
         SingeridError: the port is in use, or the address is not this machine's.
@@ -104,12 +104,12 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
         server.ended()
         listening.close()
     if server.is_interrupted:
-        # What a shell starts in the background ignores Ctrl-C; this server does not, and says how it ended.
+        # A shell lets programs in the background ignore Ctrl-C; this server does not, and tells how it ended.
         raise KeyboardInterrupt
 
 
 def is_any(host: str) -> bool:
-    """Whether an address means all addresses of this machine: no browser can open it."""
+    """Whether an address means all addresses of this machine, which no browser can open."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -117,7 +117,7 @@ def is_any(host: str) -> bool:
 
 
 def _shown(host: str) -> str:
-    """An address as it stands in that of a page which this machine can open."""
+    """The host in the address of a page that this machine can open."""
     if is_any(host):
         return "[::1]" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host
@@ -137,6 +137,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return opened
     except OSError as error:
         raise SingeridError(
-            f"--host {host} --port {port}: cannot listen there ({error.strerror or error}); leave out "
-            "--port, or give another one"
+            f"`host={host!r}` `port={port}`: cannot listen there ({error.strerror or error}); leave out "
+            "`port`, or give another one"
         ) from error

@@ -9,16 +9,16 @@ from singerid.system.files import writing
 
 @dataclass(frozen=True)
 class Limits:
-    """What is over them is refused with a line.
+    """The limits of a server; whatever exceeds them is refused with a message.
 
     Attributes:
-        upload_bytes: of an uploaded file.
-        uploads_at_once: files in one upload.
+        upload_bytes: size of an uploaded file.
+        uploads_at_once: number of files in one upload.
         seconds: length of a recording.
-        jobs: that wait or are running.
-        child_bytes: memory that a decoder may take beside what it begins with.
-        quiet_seconds: for how long a decoder may work on without a sign of life.
-        cache_bytes: of pictures and converted sounds that are kept.
+        jobs: number of jobs that wait or are running.
+        child_bytes: memory that a decoder may take besides what it starts with.
+        quiet_seconds: how long a decoder may work without a sign of progress.
+        cache_bytes: size of all pictures and converted sounds that are kept.
     """
 
     upload_bytes: int = 2_000_000_000
@@ -32,14 +32,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server is told when it starts.
+    """The settings of a server, fixed when it starts.
 
     Attributes:
-        folder: of the library.
-        roots: folders whose recordings may be heard; what lies elsewhere is refused.
-        device: where networks compute.
+        folder: the library's folder.
+        roots: folders whose recordings may be heard; all other paths are refused.
+        device: device on which networks compute.
         threads: CPU threads; None: all.
-        weights: of the separator, where vocals are heard; None: the published ones.
+        weights: weights of the separator, if vocals are heard; None: the published weights.
         plugins: files that its processes run first.
         limits: how much it takes.
     """
@@ -54,17 +54,17 @@ class Settings:
 
     @property
     def own(self) -> Path:
-        """The server's own folder, in the library's."""
+        """The server's own folder, inside the library's."""
         return self.folder / "serve"
 
     def make(self, folder: Path) -> None:
-        """Make a folder within the server's own; a library that was deleted stays so.
+        """Make a folder inside the server's own; a deleted library stays deleted.
 
         Raises:
             SingeridError: it cannot be made, or the library is not there any more.
         """
         with writing(folder):
-            self.own.mkdir(mode=0o700, exist_ok=True)  # not its parents
+            self.own.mkdir(mode=0o700, exist_ok=True)  # without its parents
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
@@ -79,5 +79,5 @@ class Settings:
 
     @property
     def cache(self) -> Path:
-        """Where pictures and converted sounds are kept, which can be made anew."""
+        """Where pictures and converted sounds are kept, which can be made again."""
         return cache_of(self.folder)

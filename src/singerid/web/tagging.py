@@ -1,4 +1,4 @@
-"""Writing names into the tags of songs in the list, and taking that back: in a process with limits."""
+"""Writing names into the tags of songs in the list, and taking them back, in a process with limits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -10,31 +10,32 @@ from singerid.identify.result import Result
 from singerid.library.answers import Answer
 from singerid.library.library import Library
 from singerid.system.children import Beat
-from singerid.tags.plan import Change
-from singerid.tags.report import summary
-from singerid.tags.tagger import Tagger
+from singerid.tags.plan import PUT_BACK, Change
+from singerid.tags.report import by_command, summary
+from singerid.tags.tagger import Tagger, reason_held_back
 from singerid.tags.undo import take_back
 from singerid.web.reach import may_write
 from singerid.web.settings import Settings
 
 _OUT_OF_DATE = "its answer is out of date: hear it again first"
 _ELSEWHERE = (
-    "lies in no folder that may be heard, or a link leads out of them: start singerid serve with --root "
-    "FOLDER for where it really lies"
+    "is in no folder that may be heard, or a link leads out of them: start the server with the folder where "
+    "it really is: singerid serve LIBRARY --root FOLDER"
 )
+_TO_CALIBRATE = "calibrate it first, so that at most 1 in 100 of strangers' songs are named"
 
 
 def write(
     settings: Settings, songs: Sequence[int] | None, really: bool, force: bool, beat: Beat
 ) -> dict[str, Any]:
-    """What changes in the tags of songs, see `Tagger`; of a file outside the roots nothing.
+    """What changes in the tags of songs, see `Tagger`; files outside the roots are not changed.
 
     Args:
-        settings: of the server.
-        songs: ids in the list; None: all.
-        really: write, and not only say what would be.
+        settings: the settings of the server.
+        songs: ids in the list; None: all songs.
+        really: write; if False, only tell what would change.
         force: see `Tagger`.
-        beat: is called for each song.
+        beat: called for each song.
     """
     with Library.open(settings.folder) as library:
         kept = {answer.path: answer for answer in _kept(library, songs)}
@@ -45,17 +46,18 @@ def write(
             for outcome in tagger.outcomes(inside):
                 beat()
                 outcomes[outcome.path] = outcome
-            held_back = tagger.held_back
+            # Not `Tagger.held_back`: its remedies are commands, and the page has buttons for them.
+            why = f"the library {reason_held_back(library)}; {_TO_CALIBRATE}" if tagger.held_back else ""
     changes = [one for one in outcomes.values() if isinstance(one, Change)]
     return {
         "changes": [_told(one) for one in outcomes.values()],
-        "summary": summary(changes).removesuffix("; --write writes"),
-        "held_back": held_back if any(one.status == "held back" for one in changes) else "",
+        "summary": summary(changes),
+        "held_back": why if any(one.status == "held back" for one in changes) else "",
     }
 
 
 def undo(settings: Settings, songs: Sequence[int] | None, beat: Beat) -> dict[str, Any]:
-    """Take back what was written: all of some songs, or (None) what was written last."""
+    """Take back what was written: everything in some songs, or (None) what was written last."""
     with Library.open(settings.folder) as library:
         paths = [answer.path for answer in _kept(library, songs)] if songs is not None else []
     inside, outside = _parted(settings, paths, beat)
@@ -67,7 +69,8 @@ def undo(settings: Settings, songs: Sequence[int] | None, beat: Beat) -> dict[st
             failures.append(outcome)
         else:
             done.append(outcome)
-    return {"undone": done, "failures": [{"path": one.path, "detail": one.reason} for one in failures]}
+    told = [{"path": one.path, "detail": by_command(one.reason)} for one in failures]
+    return {"undone": done, "failures": told}
 
 
 def _kept(library: Library, songs: Sequence[int] | None) -> list[Answer]:
@@ -87,7 +90,7 @@ def _parted(settings: Settings, paths: Iterable[str], beat: Beat) -> tuple[list[
 def _answers(
     library: Library, kept: dict[str, Answer], beat: Beat, paths: Sequence[Path]
 ) -> Iterator[Result | Failure]:
-    """The answers that are kept of files, as long as neither file nor library has changed since."""
+    """The kept answers for files; a failure if the file or the library has changed since."""
     for path in paths:
         beat()
         answer = kept[str(path)]
@@ -101,11 +104,12 @@ def _answers(
 
 def _told(outcome: Change | Failure) -> dict[str, Any]:
     if isinstance(outcome, Failure):
-        return {"path": outcome.path, "status": "failed", "added": [], "removed": [], "note": outcome.reason}
+        note = by_command(outcome.reason)
+        return {"path": outcome.path, "status": "failed", "added": [], "removed": [], "note": note}
     return {
         "path": outcome.path,
         "status": outcome.status,
         "added": list(outcome.added),
         "removed": list(outcome.removed),
-        "note": outcome.note,
+        "note": by_command(outcome.note.replace(PUT_BACK, "")),
     }

@@ -1,6 +1,6 @@
-"""Files that are dropped on the page: taken piece by piece into the server's own folder, within limits.
+"""Files that are dropped on the page: received piece by piece into the server's own folder, within limits.
 
-What a file is called is told, and never a part of a path.
+The name of a file is shown, and is never part of a path.
 """
 
 import secrets
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 _NAME_CHARACTERS = 200
-_FEW = 64 * 1024  # bytes of headers
+_FEW = 64 * 1024  # bytes of headers and other data, for each file
 
 
 class UploadError(Exception):
     """An upload that is refused as a whole.
 
     Attributes:
-        status: of HTTP.
-        detail: why, with the remedy.
+        status: the HTTP status.
+        detail: the reason, with the remedy.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -43,9 +43,9 @@ class Upload:
     """A file that was sent.
 
     Attributes:
-        path: where it is kept; None: it was refused.
-        name: as whoever sent it calls it.
-        detail: why it was refused; "": it was not.
+        path: where it is kept; None if it was refused.
+        name: its name, as it was sent.
+        detail: why it was refused; "" if it was not.
     """
 
     path: Path | None
@@ -56,16 +56,16 @@ class Upload:
 async def receive(
     content_type: str, pieces: AsyncIterator[bytes], folder: Path, limits: Limits
 ) -> list[Upload]:
-    """Take the files of a multipart request; memory does not grow with them.
+    """Receive the files of a multipart request; memory does not grow with their size.
 
     Args:
         content_type: header of the request.
-        pieces: its body.
-        folder: new, in which the files are kept; it is removed again where the upload is refused.
-        limits: for each file, and how many.
+        pieces: body of the request.
+        folder: a new folder for the files; it is removed again if the upload is refused.
+        limits: the size of each file, and the number of files.
 
     Raises:
-        UploadError: it is no upload, has too many files, or ends too early.
+        UploadError: it is not an upload, has too many files, or ends too early.
         SingeridError: the folder cannot be written.
     """
     kind, options = parse_options_header(content_type)
@@ -97,7 +97,7 @@ async def receive(
 
 
 class _Taking:
-    """What the parser of an upload calls."""
+    """The functions that the parser of an upload calls."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder, self._limits = folder, limits
@@ -109,7 +109,7 @@ class _Taking:
         self._path: Path | None = None
         self._name = ""
         self._size = 0
-        self._other = 0  # bytes of what is no file
+        self._other = 0  # bytes that belong to no file
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
@@ -134,7 +134,7 @@ class _Taking:
     def _count(self, size: int) -> None:
         self._other += size
         if self._other > _FEW * (1 + len(self.uploads)):
-            raise UploadError(413, "the upload holds too much that is no file; send files alone")
+            raise UploadError(413, "the upload holds too much besides files; send files alone")
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._count(end - start)
@@ -158,7 +158,7 @@ class _Taking:
             raise UploadError(413, f"more than {most} files at once; send fewer, or add their folder")
         self._name = shown_name(options[b"filename"].decode("utf-8", "replace"))
         ending = PurePosixPath(self._name.lower()).suffix
-        # The ending helps to decode what has no sign of its own; it is one of a list, and no word of theirs.
+        # The ending helps to decode formats without a signature. It is one of our list, never the sender's.
         ending = ending if ending in AUDIO_EXTENSIONS else ""
         self._path = self._folder / f"{secrets.token_hex(8)}{ending}"
         self._file = self._path.open("xb")
@@ -185,7 +185,7 @@ class _Taking:
             self.uploads.append(Upload(self._path, self._name))
         else:
             most = self._limits.upload_bytes
-            detail = f"is larger than {most / 1e6:,.0f} MB, which is the most that is taken; add its folder"
+            detail = f"is larger than {most / 1e6:,.0f} MB, the limit for uploads; add its folder"
             self.uploads.append(Upload(None, self._name, detail))
         self._path = None
 
@@ -194,7 +194,7 @@ class _Taking:
 
 
 def shown_name(name: str) -> str:
-    r"""A name as it is shown: of a path its last part, on one line, not too long.
+    r"""A name as it is shown: the last part of a path, on one line, not too long.
 
     >>> shown_name("../../etc/passwd"), shown_name(r"C:\music\a.mp3"), shown_name("..")
     ('passwd', 'a.mp3', 'file')

@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.3
 
 
 class Worker:
-    """Keeps a process that works on the queue; when it dies another one goes on."""
+    """Keeps a process that works on the queue; if it dies, another process goes on."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -41,7 +41,7 @@ class Worker:
         self._thread.start()
 
     def close(self) -> None:
-        """End it; the job that it is at waits for the next one, and nothing is held against it."""
+        """End it. Its current job waits for the next process, and this end does not count as a death."""
         self._closing.set()
         if self._process is not None:
             self._process.kill()
@@ -50,14 +50,14 @@ class Worker:
             Jobs(database).resume(died=False)
 
     def _keep(self) -> None:
-        # "spawn", for a process that has used torch's threads cannot be forked safely.
+        # "spawn", because a process that has used torch's threads cannot be forked safely.
         context = get_context("spawn")
         while not self._closing.is_set():
             process = context.Process(target=work, args=(self._settings,))
             try:
                 process.start()
             except OSError as error:  # no memory for it now, for example
-                complain(f"jobs wait, for no process can be started for them ({error}); that is tried again")
+                complain(f"jobs wait: no process can be started for them ({error}); trying again")
             else:
                 self._process = process
                 if self._closing.is_set():
@@ -67,10 +67,10 @@ class Worker:
 
 
 def work(settings: Settings) -> None:
-    """Do jobs for ever, or until the library is not there; only one process does so at a time."""
+    """Do jobs until the library is gone; only one process does so at a time."""
     guard_streams()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever it is writing is one transaction: it may end at any moment, and does so with the server.
+    # Every write is one transaction, so it may end at any moment; it ends with the server.
     threading.Thread(target=end_with_parent, daemon=True).start()
     for plugin in settings.plugins:
         load_plugin(plugin)
@@ -82,7 +82,7 @@ def work(settings: Settings) -> None:
             with _alone(settings):
                 _work(settings)
             return
-        except SingeridError as error:  # another one works on it, or the library cannot be opened now
+        except SingeridError as error:  # another process works on it, or the library cannot be opened now
             if str(error) != told:
                 complain(f"jobs wait: {error}")
             told = str(error)
@@ -91,7 +91,7 @@ def work(settings: Settings) -> None:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """Within, no other process works on the queue. A library that was deleted is not made anew for that."""
+    """A context in which no other process works on the queue. A deleted library is not made again for it."""
     place = settings.own / "worker"
     settings.make(place)
     with locked(place, "another server works on this library's queue"):
@@ -124,12 +124,12 @@ def _is_there(library: Library, which: int) -> bool:
 
 
 def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
-    """Do a job, and tell what became of it; nothing that goes wrong with it is raised."""
+    """Do a job, and record how it ended; its errors are recorded, not raised."""
     library = bench.library
     try:
         _end(library, job, "done", done(bench, job, arguments))
     except StoppedError:
-        pass  # it is told as cancelled by who did that
+        pass  # whoever cancelled it has recorded that
     except SingeridError as error:
         _end(library, job, "failed", str(error))
     except Exception as error:
@@ -137,11 +137,11 @@ def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
     for notice in library.core.notices:
         complain(notice)
     library.core.notices.clear()
-    with suppress(SingeridError):  # what stays of it now is removed a day later
+    with suppress(SingeridError):  # files that stay now are removed a day later
         remove_unheard(library, bench.settings, files_of(arguments))
 
 
 def _end(library: Library, job: Job, state: JobState, message: str) -> None:
-    """Tell what became of a job, as soon as the library can be written."""
+    """Record how a job ended, as soon as the library can be written."""
     with suppress(StoppedError):
         patiently(partial(library.jobs.end, job.id, state, message), lambda: library.jobs.is_running(job.id))

@@ -1,4 +1,4 @@
-"""How answers are written: one file a format, known by name in `FORMATS`."""
+"""How results are written: one module per format, known by name in `FORMATS`."""
 
 from singerid.identify.formats.format import Document, Format, Outcome, results_of
 from singerid.identify.formats.registry import FORMATS

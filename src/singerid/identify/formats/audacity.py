@@ -1,6 +1,7 @@
-"""A label track of Audacity: "start, tab, end, tab, label", a line a turn, in seconds.
+"""A label track of Audacity: one line per turn, "start, tab, end, tab, label", in seconds.
 
-Audacity Manual, "Importing and Exporting Labels", https://manual.audacityteam.org/man/importing_and_exporting_labels.html.
+Audacity Manual, "Importing and Exporting Labels",
+https://manual.audacityteam.org/man/importing_and_exporting_labels.html.
 """
 
 from collections.abc import Iterable

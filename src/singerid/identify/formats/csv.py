@@ -1,4 +1,4 @@
-"""A table as CSV (RFC 4180): a row a file; who sings when is for the other formats."""
+"""A table as CSV (RFC 4180): one row per file, without timelines."""
 
 import csv
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def _write(outcomes: Iterable[Outcome], to: Document) -> None:
         if isinstance(outcome, Result) and outcome.singers:
             named = {"singer": outcome.singer, "probability": outcome.confidence}
         row = {key: _cell(value) for key, value in (fields_of(outcome) | named).items()}
-        # Python before 3.13 quotes no carriage return where lines end in "\n", and readers end the row there.
+        # Python before 3.13 does not quote a carriage return if lines end in "\n": readers end the row there.
         (quoting if any("\r" in str(value) for value in row.values()) else plain).writerow(row)
         to.file.flush()
 

@@ -1,4 +1,4 @@
-"""What a format says of itself, and what it writes into."""
+"""What a format declares about itself, and the document that it writes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ Outcome = Result | Failure
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What is being written.
+    """A document that is being written.
 
     Attributes:
-        file: opened for text or for bytes, as the format says.
+        file: open file, for text or for bytes as the format declares.
         path: the file that it becomes; None: standard output.
-        timelines: each of many timelines is wanted, also where the format could leave them out.
-        sound: the sound of a recording, given its path; raises AudioError.
-        warn: is told what is wrong with the document, though it is of use, in one line.
+        timelines: write all timelines, even if the format would leave them out for many songs.
+        sound: gives a reader of a recording's sound, by its path; raises AudioError.
+        warn: called with what is wrong with a document that is still useful, in one line.
     """
 
     file: IO[Any]
@@ -35,16 +35,16 @@ class Document:
 
 @dataclass(frozen=True, eq=False)
 class Format:
-    """A way to write answers.
+    """A way to write results.
 
     Attributes:
-        write: writes outcomes, each as it comes where that is possible. A failure is in the document where
-            there is room for it; it is told elsewhere, too.
-        suffix: of its files.
-        about: what one document is about: everything; one song; or everything and, where documents go into
-            a folder, one singer.
-        is_text: whether it is text, else bytes.
-        needs_timeline: whether it says nothing without one.
+        write: writes outcomes, each as it comes where that is possible. A format that has a place for
+            failures writes them; they are reported elsewhere, too.
+        suffix: suffix of its files.
+        about: what one document covers: "everything"; one "song"; or one "singer" if documents go into a
+            folder, else everything.
+        is_text: whether it is text; otherwise it is bytes.
+        needs_timeline: whether it is empty without a timeline.
         needs_sound: whether it shows the recording itself.
     """
 
@@ -57,12 +57,12 @@ class Format:
 
 
 def results_of(outcomes: Iterable[Outcome]) -> Iterable[Result]:
-    """Those of the outcomes that are answers, as they come."""
+    """The results among the outcomes, as they come."""
     return (outcome for outcome in outcomes if isinstance(outcome, Result))
 
 
 def fields_of(outcome: Outcome) -> dict[str, object]:
-    """An outcome as the object of `singerid identify --json`; {path, error} for a file that failed."""
+    """The object of `singerid identify --json` for an outcome; {path, error} for a file that failed."""
     if isinstance(outcome, Failure):
         return {"path": outcome.path, "error": outcome.reason}
     return outcome.to_json()

@@ -1,7 +1,7 @@
-"""JAMS, the annotations of music-information retrieval: a `segment_open` annotation a voice.
+"""JAMS, the annotation format of music information retrieval: one `segment_open` annotation per voice.
 
 Humphrey et al., "JAMS: A JSON annotated music specification for reproducible MIR research", ISMIR 2014;
-https://jams.readthedocs.io. It has no namespace for singers: a segment's value is the name.
+https://jams.readthedocs.io. JAMS has no namespace for singers, so a segment's value is the name.
 """
 
 import json
@@ -15,7 +15,7 @@ from singerid.identify.voices import Turn, Voice, turns_of, voices
 from singerid.text import in_utf8
 from singerid.version import __version__
 
-_JAMS_VERSION = "0.3.5"  # whose schema this follows
+_JAMS_VERSION = "0.3.5"  # the version of the schema
 
 
 def _write(outcomes: Iterable[Outcome], to: Document) -> None:

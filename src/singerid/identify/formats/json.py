@@ -1,4 +1,4 @@
-"""JSON Lines: an object a file."""
+"""JSON Lines: one object per file."""
 
 import json
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """A playlist of the songs in which somebody is named: extended M3U in UTF-8.
 
-Two lines a song, "#EXTINF:SECONDS,WHO - TITLE" and where it is. There is no standard; this is what players
-agree on.
+Each song has two lines: "#EXTINF:SECONDS,WHO - TITLE" and its path. There is no standard; this is what
+players agree on.
 """
 
 import os
@@ -24,18 +24,18 @@ def _write(outcomes: Iterable[Outcome], to: Document) -> None:
 
 
 def _place(song: Path, playlist: Path | None) -> str:
-    """Where a song is, on one line: seen from the playlist's folder, so that both can move together."""
+    """A song's path on one line, relative to the playlist's folder, so that both can move together."""
     place = str(song)
     if playlist is not None:
-        # Links are followed in folders, or ".." might lead elsewhere than back.
+        # Links in folders are resolved first: after a link, ".." may lead to another folder.
         folders = os.path.realpath(song.parent), os.path.realpath(playlist.parent)
         try:
             place = str(Path(os.path.relpath(*folders), song.name))
         except ValueError:  # on another drive
             place = os.path.join(folders[0], song.name)  # noqa: PTH118
     if printable(place) != place or place != place.strip():
-        return song.absolute().as_uri()  # a line cannot hold it; an address has escapes
-    # "#..." would be a comment, "a:..." an address.
+        return song.absolute().as_uri()  # a line cannot hold this path; a URI has escapes
+    # "#..." would be a comment, "a:..." a URI.
     return place if not re.match("#|[^/]*:", place) or song.drive else f".{os.sep}{place}"
 
 

@@ -1,4 +1,4 @@
-"""The picture of a song: its spectrogram, and beneath it when each voice sings; as SVG and as PNG."""
+"""The picture of a song: its spectrogram, and below it when each voice sings; as SVG and as PNG."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,7 +9,7 @@ from singerid.identify.formats.format import Document, Format, Outcome, results_
 from singerid.identify.result import Result
 from singerid.identify.voices import turns_of, voices
 
-if TYPE_CHECKING:  # other formats draw nothing
+if TYPE_CHECKING:  # the other formats do not need matplotlib
     from matplotlib.figure import Figure
 
 

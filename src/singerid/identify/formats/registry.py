@@ -1,4 +1,4 @@
-"""Formats by name: a new one is one file and one line."""
+"""Formats by name: a new format is one module and one line here."""
 
 from singerid.identify.formats.format import Format
 from singerid.registry import Registry

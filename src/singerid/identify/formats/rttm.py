@@ -1,4 +1,4 @@
-"""Turns as RTTM; see `singerid.data.rttm` for how names are escaped that its fields cannot hold."""
+"""Turns as RTTM; `singerid.data.rttm` tells how names that its fields cannot hold are escaped."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ MAP_SUFFIX = ".names.json"
 
 
 def _write(outcomes: Iterable[Outcome], to: Document) -> None:
-    """A line a turn, the path of the recording as its name; beside a file a map of what was escaped."""
+    """Write one line per turn, named by the recording's path; and beside a file a map of escaped names."""
     escaped: dict[str, str] = {}
     for result in results_of(outcomes):
         found = turns_of(result)
@@ -22,7 +22,7 @@ def _write(outcomes: Iterable[Outcome], to: Document) -> None:
         escaped |= {field_of(name): name for name in sorted(names) if field_of(name) != name}
     if to.path is not None:
         beside = to.path.with_name(to.path.name + MAP_SUFFIX)
-        if escaped or beside.exists():  # of an earlier file, which this one replaces
+        if escaped or beside.exists():  # the map of an earlier file is replaced, too
             write_json(beside, escaped)
 
 

@@ -11,7 +11,7 @@ from singerid.text import printable
 
 
 def _write(outcomes: Iterable[Outcome], to: Document) -> None:
-    """A row a file, and the timeline of a single one or of each; what failed is told elsewhere."""
+    """Write one row per file, and the timeline of a single file or of each. Failures are shown elsewhere."""
     every = list(outcomes)
     results = list(results_of(every))
     if not results:

@@ -1,7 +1,7 @@
-"""Cues of WebVTT, which players of sound and video show: a cue a span, a voice a line.
+"""WebVTT cues, which audio and video players show: one cue per span, one line per voice.
 
-W3C, "WebVTT: The Web Video Text Tracks Format", https://www.w3.org/TR/webvtt1/. A voice is in its tag and in
-its text: players show the text alone.
+W3C, "WebVTT: The Web Video Text Tracks Format", https://www.w3.org/TR/webvtt1/. A name is in the tag and in
+the text of a line, because players show only the text.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from singerid.identify.formats.format import Document, Format, Outcome, results_
 from singerid.identify.voices import Voice, voices_of
 from singerid.text import printable
 
-NO_NAME = "(no name)"  # a tag of a voice needs a name
+NO_NAME = "(no name)"  # the tag of a voice needs a name
 
 
 def _write(outcomes: Iterable[Outcome], to: Document) -> None:

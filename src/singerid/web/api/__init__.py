@@ -1,4 +1,4 @@
-"""The API, under /api/v1: one file for each kind of thing that is asked for."""
+"""The API, under /api/v1: one module for each kind of thing that it offers."""
 
 from fastapi import APIRouter
 
@@ -8,4 +8,4 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(state.router, songs.router, hear.router, answers.router),
     *(singers.router, review.router, voices.router, trust.router, tags.router, journal.router),
 )
-"""What the server answers; a new part is a file here and its router in this line."""
+"""All parts of the API; a new part is a module here and its router in this tuple."""

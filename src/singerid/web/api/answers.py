@@ -22,7 +22,7 @@ router = APIRouter(tags=["answers"])
 def as_csv(
     at: OfDesk, decision: Decision | None = None, singer: Words | None = None, q: Words = ""
 ) -> Response:
-    """A row a song."""
+    """CSV: one row per song."""
     return _file("csv", "text/csv", "csv", _chosen(at, decision, singer, q))
 
 
@@ -30,7 +30,7 @@ def as_csv(
 def as_json(
     at: OfDesk, decision: Decision | None = None, singer: Words | None = None, q: Words = ""
 ) -> Response:
-    """JSON Lines, an object a song."""
+    """JSON Lines: one object per song."""
     return _file("json", "application/x-ndjson", "json", _chosen(at, decision, singer, q))
 
 
@@ -38,7 +38,7 @@ def as_json(
 def as_rttm(
     at: OfDesk, decision: Decision | None = None, singer: Words | None = None, q: Words = ""
 ) -> Response:
-    """Who sings when, as programs for diarization read it."""
+    """RTTM: who sings when, for diarization tools."""
     return _file("rttm", "text/plain", "rttm", _chosen(at, decision, singer, q))
 
 
@@ -46,7 +46,7 @@ def as_rttm(
 def as_labels(
     at: OfDesk, decision: Decision | None = None, singer: Words | None = None, q: Words = ""
 ) -> Response:
-    """Labels for Audacity: of one song a file, of several a ZIP archive with a file each."""
+    """Labels for Audacity: a text file for one song, a ZIP archive with one file per song for several."""
     found = _chosen(at, decision, singer, q)
     if len(found) == 1:
         return _file("audacity", "text/plain", "txt", found)

@@ -1,4 +1,4 @@
-"""What is to be heard: folders and files of this machine, and files that are sent."""
+"""What is to be heard: folders and files of this machine, and uploaded files."""
 
 import os
 import secrets
@@ -28,39 +28,39 @@ _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Paths(BaseModel):
-    """Files and folders, by their whole paths."""
+    """Files and folders, by their absolute paths."""
 
     paths: Annotated[list[_Path], Field(min_length=1, max_length=1000)]
 
 
 class Migration(BaseModel):
-    """What is to make the vectors."""
+    """The encoder that is to make the vectors."""
 
     encoder: Annotated[str | None, Field(max_length=500)] = None
 
 
 @router.post("/hear")
 def hear(wanted: Paths, at: OfDesk) -> dict[str, Any]:
-    """Hear files and folders inside the roots; what is up to date is not heard again."""
+    """Hear files and folders inside the roots; songs with an up-to-date answer are not heard again."""
     paths = [inside(at, path) for path in wanted.paths]
     return ask(at, "hear", {"paths": [str(path) for path in paths]})
 
 
 @router.post("/migrate")
 def migrate(wanted: Migration, at: OfDesk) -> dict[str, Any]:
-    """Make all vectors anew by an encoder, by default the library's own; it cannot be undone."""
+    """Make all vectors again with an encoder, by default the library's own; this cannot be undone."""
     return ask(at, "migrate", {"encoder": wanted.encoder})
 
 
 @router.get("/folders")
 def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> dict[str, Any]:
-    """The folders in a folder, and how many audio files are there; without a path the roots."""
+    """The subfolders of a folder, and how many audio files it holds; without a path, the roots."""
     if not path:
         roots = [{"name": printable(root.name or root), "path": printable(root)} for root in at.roots]
         return {"path": "", "parent": None, "folders": roots, "files": 0}
     folder = inside(at, path)
     if not folder.is_dir():
-        raise NotThereError(f"{printable(path)}: is no folder; give one")
+        raise NotThereError(f"{printable(path)}: is not a folder; give a folder")
     found: list[dict[str, str]] = []
     files = 0
     try:
@@ -69,7 +69,7 @@ def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> di
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir() and within(Path(entry.path), at.roots):
-                    # Told so, a name that is no UTF-8 leads back to it (`inside`).
+                    # A name that is not UTF-8, shown like this, can be sent back to find it (`inside`).
                     found.append({"name": printable(entry.name), "path": printable(entry.path)})
                 files += entry.is_file() and is_audio_name(entry.name)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What was done to a library, and how it is taken back."""
+"""The commands that changed a library, and taking them back."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -13,9 +13,9 @@ router = APIRouter(tags=["journal"])
 
 
 class Undo(BaseModel):
-    """How many commands are taken back, the latest first; and the number of the latest as it is shown.
+    """How many commands to take back, the latest first, and the number of the latest command that was shown.
 
-    Where another one was done meanwhile, nothing is taken back (409): what is not seen is not meant.
+    If another command was done meanwhile, nothing is taken back (409), because the user has not seen it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -25,7 +25,7 @@ class Undo(BaseModel):
 
 @router.get("/journal")
 def journal(at: OfDesk, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
-    """What was done, the latest first."""
+    """The commands that were done, the latest first."""
     with at.library() as library:
         return {"entries": [asdict(entry) for entry in library.journal(limit)]}
 

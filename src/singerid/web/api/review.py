@@ -1,4 +1,4 @@
-"""One question at a time about songs that nobody has said anything of; every answer is kept."""
+"""One question at a time about songs that no person has decided; every answer is kept."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ router = APIRouter(tags=["review"])
 
 
 class Reply(BaseModel):
-    """What a person answers: the question's id, and the singer whom it is about or who it is instead."""
+    """A person's answer: the question's id, and the singer of the question or the right one."""
 
     model_config = ConfigDict(extra="forbid")
     id: Annotated[str, Field(max_length=100)]
@@ -31,9 +31,9 @@ class Reply(BaseModel):
 
 @router.get("/review")
 def review(at: OfDesk, id: Annotated[str | None, Query(max_length=100)] = None) -> dict[str, Any]:
-    """The question that teaches most, how many songs there are to ask about, and how many were answered.
+    """The most useful question, how many songs are left to ask about, and how many were answered.
 
-    With the id of a question, that one, as long as it is open.
+    With the id of a question: that question, as long as it is open.
     """
     with at.library() as library:
         return _now(at, library, at.notes, id)
@@ -43,8 +43,8 @@ def review(at: OfDesk, id: Annotated[str | None, Query(max_length=100)] = None) 
 def reply(at: OfDesk, body: Reply) -> dict[str, Any]:
     """Keep an answer and give the next question.
 
-    "yes" names the song, as does "someone_else" with a singer; "no" keeps who it is not; "nobody" that nobody
-    sings; "skip" puts it last until the server is started again.
+    "yes" confirms the singer of the question; "someone_else" names another singer; "no" keeps who does not
+    sing; "nobody" keeps that nobody sings; "skip" puts the question last until the server is started again.
     """
     notes = at.notes
     if body.answer == "skip":
@@ -61,11 +61,11 @@ def reply(at: OfDesk, body: Reply) -> dict[str, Any]:
 
 
 def _require(library: Library, recording: str) -> None:
-    """The question must be open still: somebody else may have answered it, or undone what it was about."""
+    """Raise if the question is not open: somebody else may have answered it, or undone what it is about."""
     contents = library.core.contents
     at = contents.index.get(recording)
     if at is None or not contents.is_open(contents.recordings[at]):
-        raise HTTPException(409, "that question was answered meanwhile; load the page again for another one")
+        raise HTTPException(409, "that question was answered meanwhile; load the page again for the next one")
 
 
 def _keep(library: Library, body: Reply) -> None:
@@ -73,7 +73,7 @@ def _keep(library: Library, body: Reply) -> None:
         library.say_nobody(KnownRecording(body.id))
         return
     if body.singer is None:
-        raise SingeridError(f"{body.answer.replace('_', ' ')}: give the singer whom that is said of")
+        raise SingeridError(f"{body.answer.replace('_', ' ')}: give the name of the singer")
     if body.answer == "no":
         library.say(KnownRecording(body.id), never=named(library, body.singer))
     else:
@@ -81,7 +81,7 @@ def _keep(library: Library, body: Reply) -> None:
 
 
 def _unlisted(library: Library, question: Question) -> dict[str, Any]:
-    """As a song of the list, without an id: it was grouped by a command, and is not in the list."""
+    """The form of a song in the list, without an id: a command grouped it, and it is not in the list."""
     contents = library.core.contents
     one = contents.recordings[contents.index[question.recording]]
     path = library.paths([one.id]).get(one.id, "")
@@ -102,7 +102,7 @@ def _unlisted(library: Library, question: Question) -> dict[str, Any]:
 
 
 def _now(at: Desk, library: Library, notes: ReviewNotes, wanted: str | None = None) -> dict[str, Any]:
-    if library.core.contents.settings is None:  # nothing was ever heard
+    if library.core.contents.settings is None:  # nothing was heard yet
         return {"question": None, "left": 0, "answered": notes.count}
     rule, calibration = library.rule()
     question, left = next_question(

@@ -1,4 +1,4 @@
-"""The singers of a library: who they are, how well their recordings fit, and what is corrected of them."""
+"""The singers of a library: who they are, how well their recordings fit, and corrections."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,14 +28,14 @@ class _Body(BaseModel):
 
 
 class Rename(_Body):
-    """A singer's other name."""
+    """A new name for a singer."""
 
     name: Name
     to: Name
 
 
 class Merge(_Body):
-    """Two singers who are one; with `preview` nothing is changed."""
+    """Two singers who are one person; with `preview` nothing is changed."""
 
     name: Name
     into: Name
@@ -43,7 +43,7 @@ class Merge(_Body):
 
 
 class Split(_Body):
-    """A singer who is two: the recordings that are the new one's, or the smaller group by voice."""
+    """A singer who is two people: the recordings of the new singer; null for the smaller group by voice."""
 
     name: Name
     into: Name | None = None
@@ -59,7 +59,7 @@ class Forget(_Body):
 
 @router.get("/singers")
 def singers(at: OfDesk, q: str = "") -> dict[str, Any]:
-    """All singers whose name has the words of `q` in it, with a place to listen to each."""
+    """All singers whose name contains the words of `q`, with a place to listen to each."""
     words = q.casefold().split()
     with at.library() as library:
         fit = fits(library.core.contents)
@@ -81,7 +81,7 @@ def _card(library: Library, row: dict[str, Any], fit: dict[int, list[float]]) ->
 
 
 def _clip(library: Library, number: int) -> dict[str, Any] | None:
-    """A place to listen to a singer: in the recording that fits best of those whose file is there."""
+    """A place to listen to a singer: in the best fitting recording whose file is there."""
     for recording, _ in best_recordings(library, number):
         start, _ = clip_of_recording(library, recording, library.core.contents.names[number])
         return {"recording": recording, "start_s": start}
@@ -90,7 +90,7 @@ def _clip(library: Library, number: int) -> dict[str, Any] | None:
 
 @router.get("/singer")
 def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any]:
-    """The recordings of a singer, and whom that voice is most like."""
+    """The recordings of a singer, and the singers with the most similar voices."""
     with at.library() as library:
         contents = library.core.contents
         number = contents.require(named(library, name))
@@ -118,17 +118,17 @@ def singer(at: OfDesk, name: Annotated[str, Query(max_length=500)]) -> dict[str,
 
 @router.get("/singer/picture.svg")
 def picture(at: OfDesk, looks: Looks, name: Annotated[str, Query(max_length=500)]) -> Response:
-    """The mean spectrum of the recording that fits a singer best; 404 where no file is there."""
+    """The mean spectrum of the recording that fits a singer best; 404 if no file is there."""
     with at.library() as library:
         found = best_recordings(library, library.core.contents.require(named(library, name)))
     if not found:
-        raise NotThereError(f"'{printable(name)}': no file of this singer is where it was; hear one again")
+        raise NotThereError(f"'{printable(name)}': all files of this singer have moved; put one back")
     return Response(looks.voice(readable(at.settings, found[0][1])), media_type="image/svg+xml")
 
 
 @router.post("/singers/rename")
 def rename(at: OfDesk, body: Rename) -> dict[str, Any]:
-    """Call a singer otherwise."""
+    """Rename a singer."""
     with correcting(at) as library:
         library.rename(named(library, body.name), body.to)
         contents = library.core.contents
@@ -137,7 +137,7 @@ def rename(at: OfDesk, body: Rename) -> dict[str, Any]:
 
 @router.post("/singers/merge")
 def merge(at: OfDesk, body: Merge) -> dict[str, Any]:
-    """Make two singers one, or say what that would move."""
+    """Make two singers one, or tell which recordings that would move."""
     with at.library() as library:
         contents = library.core.contents
         first, second = (contents.require(named(library, one)) for one in (body.name, body.into))
@@ -167,8 +167,8 @@ def split(at: OfDesk, body: Split) -> dict[str, Any]:
 
 @router.post("/singers/forget")
 def forget(at: OfDesk, body: Forget) -> dict[str, Any]:
-    """Remove a singer and all that was made of that voice, for ever."""
+    """Remove a singer and everything that was computed from that voice, for ever."""
     if not body.sure:
-        raise SingeridError("forget cannot be undone: say that you are sure")
+        raise SingeridError('forget cannot be undone: set "sure" to true if you mean it')
     with correcting(at) as library:
         return {"recordings": library.forget(named(library, body.name))}

@@ -1,4 +1,4 @@
-"""The songs that were heard: what was said of them, what they look and sound like, what people say."""
+"""The songs that were heard: their answers, their pictures and sound, and what people say about them."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,7 +29,7 @@ Words = Annotated[str, Query(max_length=500)]
 
 
 def looking(request: Request) -> Looking:
-    """What looks at recordings, as a dependency."""
+    """The server's `Looking`, as a dependency of FastAPI."""
     found: Looking = request.app.state.looking
     return found
 
@@ -38,7 +38,7 @@ Looks = Annotated[Looking, Depends(looking)]
 
 
 class Said(BaseModel):
-    """What a person says of a song: one of these."""
+    """What a person says about a song: exactly one of these."""
 
     is_: Annotated[str | None, Field(alias="is", max_length=500)] = None
     is_not: Annotated[str | None, Field(max_length=500)] = None
@@ -47,7 +47,7 @@ class Said(BaseModel):
     @model_validator(mode="after")
     def _one(self) -> "Said":
         if (self.is_ is not None) + (self.is_not is not None) + self.nobody != 1:
-            raise ValueError("say one of is, is_not and nobody")
+            raise ValueError("give exactly one of is, is_not and nobody")
         return self
 
 
@@ -61,7 +61,7 @@ def songs(
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
-    """Songs that were heard, a page of those that fit."""
+    """One page of the songs that were heard and fit the filter."""
     with at.library() as library:
         ids, counts = library.answers.choose(decision, singer and named(library, singer), q, sort)
         state = library.state
@@ -71,7 +71,7 @@ def songs(
 
 @router.get("/songs/{song}")
 def song(song: Id, at: OfDesk, looks: Looks) -> dict[str, Any]:
-    """All that is known of a song."""
+    """All that is known about a song."""
     with at.library() as library:
         answer = _answer(library, song)
         told = song_of(answer, library.state)
@@ -86,7 +86,7 @@ def song(song: Id, at: OfDesk, looks: Looks) -> dict[str, Any]:
 
 @router.delete("/songs/{song}")
 def remove(song: Id, at: OfDesk) -> dict[str, Any]:
-    """Take a song out of the list; its file stays, but for one that was dropped on the page."""
+    """Take a song out of the list; its file stays, unless it was dropped on the page."""
     with at.library() as library:
         answer = _answer(library, song)
         library.answers.remove(song)
@@ -104,7 +104,7 @@ def say(song: Id, said: Said, at: OfDesk) -> dict[str, Any]:
             recording = _recording(library, answer)
             library.say_nobody(recording or _present(answer))
             if recording is None and answer.content["decision"] == "no_voice":
-                # Of it nothing is known that its answer could be made anew of.
+                # The library knows nothing of it from which its answer could be renewed.
                 library.answers.renew([(song, answer.content | {"said": True}, library.state)])
         else:
             what = _recording(library, answer) or _known(library, answer)
@@ -119,7 +119,7 @@ def say(song: Id, said: Said, at: OfDesk) -> dict[str, Any]:
 
 
 def _recording(library: Library, answer: Answer) -> KnownRecording | None:
-    """The recording that an answer is of: its file need not be there."""
+    """The recording of an answer; its file need not be there."""
     known = answer.recording is not None and answer.recording in library.core.contents.index
     return KnownRecording(answer.recording or "") if known else None
 
@@ -129,15 +129,15 @@ def _present(answer: Answer) -> Path:
     if not path.is_file():
         raise SingeridError(
             f"{printable(path)}: is not there any more, and the library does not know its voice; "
-            "put it back, or hear it where it is now"
+            "put it back, or add its new folder"
         )
     return path
 
 
 def _known(library: Library, answer: Answer) -> KnownRecording:
-    """The recording that a song's file is; raises NotNowError where no voice of it is known: none to name.
+    """The recording of a song's file; raises NotNowError if the library knows no voice of it to name.
 
-    Nothing is heard for it here: strangers' files are heard in processes of their own, as jobs.
+    Nothing is heard here: untrusted files are heard by jobs, in processes of their own.
     """
     path = _present(answer)
     found = library.core.look(path).recording
@@ -146,7 +146,7 @@ def _known(library: Library, answer: Answer) -> KnownRecording:
     if answer.content["decision"] == "no_voice":
         raise NotNowError(
             f"{printable(path)}: nobody is heard to sing in it, so there is no voice to name; nothing was "
-            "kept. Where somebody does sing, enroll another recording of that voice"
+            "kept. If somebody does sing, enroll another recording of that voice"
         )
     raise NotNowError(
         f"{printable(path)}: the library does not know its voice any more, so nothing was kept; hear the "
@@ -156,7 +156,7 @@ def _known(library: Library, answer: Answer) -> KnownRecording:
 
 @router.post("/songs/{song}/hear", status_code=202)
 def hear_again(song: Id, at: OfDesk) -> dict[str, Any]:
-    """Hear a song again, as a job, also one that was dropped on the page and one that is up to date."""
+    """Hear a song again, as a job, even if it was dropped on the page or its answer is up to date."""
     with at.library() as library:
         answer = _answer(library, song)
     path = Path(answer.path)
@@ -170,20 +170,20 @@ def hear_again(song: Id, at: OfDesk) -> dict[str, Any]:
 
 @router.get("/songs/{song}/peaks")
 def peaks(song: Id, at: OfDesk, looks: Looks) -> Response:
-    """The outline of the sound: {seconds, peaks: least and greatest sample in turn, -1 to 1}."""
+    """The outline of the sound: {seconds, peaks: smallest and greatest sample in turn, -1 to 1}."""
     return _json(looks.peaks(_path(at, song)))
 
 
 @router.get("/songs/{song}/spectrogram.png", response_class=Response)
 def spectrogram(song: Id, at: OfDesk, looks: Looks) -> Response:
-    """The spectrogram, low bands below, without axes."""
+    """The spectrogram, low bands at the bottom, without axes."""
     return Response(looks.picture(_path(at, song)), media_type="image/png", headers=_KEPT)
 
 
 @router.head("/songs/{song}/sound", include_in_schema=False)
 @router.get("/songs/{song}/sound", response_class=FileResponse)
 def sound(song: Id, at: OfDesk, looks: Looks) -> FileResponse:
-    """The sound, with byte ranges; what browsers cannot play comes as Opus in Ogg, or as WAV."""
+    """The sound, with byte ranges; sound that browsers cannot play comes as Opus in Ogg, or as WAV."""
     return _sound(looks, _path(at, song))
 
 
@@ -196,7 +196,7 @@ def recording_sound(recording: str, at: OfDesk, looks: Looks) -> FileResponse:
 
 @router.get("/recordings/{recording}/peaks")
 def recording_peaks(recording: str, at: OfDesk, looks: Looks) -> Response:
-    """The outline of its sound."""
+    """The outline of the sound of a recording of the library."""
     return _json(looks.peaks(_recording_path(at, recording)))
 
 
@@ -222,7 +222,7 @@ def _sound(looks: Looking, path: Path) -> FileResponse:
 def _answer(library: Library, song: int) -> Answer:
     found = library.answers.get(song)
     if found is None:
-        raise NotThereError(f"song {song}: is not in the list; reload it")
+        raise NotThereError(f"song {song}: is not in the list; reload the list")
     return found
 
 
@@ -237,7 +237,7 @@ def _recording_path(at: Desk, recording: str) -> Path:
         path = library.paths([in_utf8(recording)]).get(recording)
     if path is None:
         raise NotThereError(
-            f"recording {printable(recording)}: nobody knows where its file is; enroll it again"
+            f"recording {printable(recording)}: the place of its file is not known; enroll it again"
         )
     return readable(at.settings, Path(path))
 

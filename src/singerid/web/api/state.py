@@ -1,4 +1,4 @@
-"""What the library is, the queue of jobs, and the news."""
+"""The state of the library, the queue of jobs, and the news."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,13 +18,13 @@ from singerid.web.plain import plain_json
 router = APIRouter(tags=["state"])
 OfDesk = Annotated[Desk, Depends(desk)]
 
-_LIFE_SECONDS = 10.0  # after which a line is sent, for whoever has gone to be noticed
+_LIFE_SECONDS = 10.0  # after which a line is sent, so that a listener who is gone is noticed
 _LOOK_SECONDS = 0.5
 
 
 @router.get("/state")
 def state(at: OfDesk) -> dict[str, Any]:
-    """What the library is, what it said of how many songs, and what may be asked of the server."""
+    """The library, its number of songs by decision, and the limits of the server."""
     with at.library() as library:
         contents, calibration = library.core.contents, None
         found = library.calibration
@@ -69,10 +69,10 @@ def jobs(at: OfDesk) -> dict[str, Any]:
 
 @router.delete("/jobs/{job}")
 def cancel(job: int, at: OfDesk) -> dict[str, Any]:
-    """Cancel a job that waits or is running; what it has done stays. One that has ended stays as it is."""
+    """Cancel a job that waits or is running; what it has done stays. A job that has ended stays as it is."""
     with at.library() as library:
         if not -(2**63) <= job < 2**63 or library.jobs.get(job) is None:
-            raise NotThereError(f"job {job}: there is none; reload the list")
+            raise NotThereError(f"job {job}: does not exist; reload the list")
         waits = library.jobs.cancel_waiting(job)
         if waits is None:
             library.jobs.cancel(job)  # it is running: its worker stops, and removes what it has not heard
@@ -86,8 +86,8 @@ def cancel(job: int, at: OfDesk) -> dict[str, Any]:
 
 @router.get("/events", response_class=StreamingResponse)
 async def events(at: OfDesk) -> StreamingResponse:
-    """The news as they come (text/event-stream): "job" with a job, "library" when anything has changed."""
-    queue = at.listen()  # before the answer begins: where too many listen, that is the answer
+    """The news as they come (text/event-stream): "job" with a job, "library" if anything has changed."""
+    queue = at.listen()  # before the answer begins, so that an error can still be the answer
 
     async def news() -> AsyncIterator[str]:
         yield ": listening\n\n"
@@ -107,7 +107,7 @@ async def events(at: OfDesk) -> StreamingResponse:
 
 
 class _Events(StreamingResponse):
-    """A stream that is listened to no more when it ends, also where it did not begin."""
+    """A stream that stops listening to the news when it ends, even if it did not begin."""
 
     def __init__(self, news: AsyncIterator[str], queue: asyncio.Queue[News], at: Desk) -> None:
         super().__init__(news, media_type="text/event-stream")

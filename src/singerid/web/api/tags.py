@@ -12,7 +12,7 @@ Songs = Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None
 
 
 class Tags(BaseModel):
-    """Songs by their ids, null for all of the list; without `write` only what would change is said."""
+    """Songs by their ids, null for the whole list; if `write` is false, only what would change is told."""
 
     model_config = ConfigDict(extra="forbid")
     songs: Songs = None
@@ -29,15 +29,15 @@ class TakeBack(BaseModel):
 
 @router.post("")
 def tags(looks: Looks, body: Tags) -> dict[str, Any]:
-    """What changes in the tags of songs, by the answers that are kept: nothing is heard.
+    """What changes in the tags of songs, by their kept answers; nothing is heard.
 
-    As `singerid tag` does: names are written by a library that is calibrated to 1 %, else they are held back.
-    Files that really lie outside the roots stay as they are.
+    As with `singerid tag`, names are written if the library is calibrated to 1 %; otherwise they are held
+    back, unless `force` is true. Files outside the roots, after all links are resolved, stay as they are.
     """
     return looks.tag(body.songs, body.write, body.force)
 
 
 @router.post("/undo")
 def undo(looks: Looks, body: TakeBack) -> dict[str, Any]:
-    """Take back what was written: all of some songs, or what was written last."""
+    """Take back what was written: everything in some songs, or what was written last."""
     return looks.untag(body.songs)

@@ -27,7 +27,7 @@ class Calibrate(BaseModel):
 
 @router.get("")
 def trust(at: OfDesk) -> dict[str, Any]:
-    """The calibration, whom it confuses, of whom there is little, and an audit of the encoder's run."""
+    """The calibration, who is confused with whom, who needs more recordings, and the encoder's audit."""
     with at.library() as library:
         found = library.calibration
         notice = library.notice if library.core.contents.settings else ""
@@ -60,7 +60,7 @@ def _promise(found: Calibration) -> dict[str, Any]:
 
 
 def _confusions(found: Calibration) -> list[dict[str, Any]]:
-    """Whose songs sound like another's, and who sound like one singer: `alike` tells the second."""
+    """Singers whose songs sound like another's; with `alike` true, two singers who sound like one."""
     told: list[dict[str, Any]] = [
         {"a": one.singer, "b": one.named, "songs": one.songs, "alike": False} for one in found.confused
     ]

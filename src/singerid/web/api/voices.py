@@ -1,4 +1,4 @@
-"""Voices without a name: the groups of `discover`, named, and parted where they are not one."""
+"""Voices without a name: the groups of `discover`, naming them, and removing recordings from them."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ Number = Annotated[int, Field(ge=1, lt=2**63)]
 
 
 class NameVoice(BaseModel):
-    """Who an unnamed voice is."""
+    """The name of an unnamed voice."""
 
     model_config = ConfigDict(extra="forbid")
     number: Number
@@ -38,7 +38,7 @@ class NotOfVoice(BaseModel):
 
 @router.get("")
 def voices(at: OfDesk) -> dict[str, Any]:
-    """The groups, the biggest first, and how many songs of nobody known are like no other."""
+    """The groups, the biggest first, and how many songs by unknown singers are in no group."""
     with at.library() as library:
         contents = library.core.contents
         groups: dict[int, list[Recording]] = {}
@@ -83,13 +83,13 @@ def _songs(library: Library, recordings: list[Recording]) -> list[dict[str, Any]
 
 @router.post("/discover")
 def discover(at: OfDesk) -> dict[str, Any]:
-    """Group what was heard of nobody known, as a job."""
+    """Group the songs by unknown singers, as a job."""
     return ask(at, "discover", {})
 
 
 @router.post("/name")
 def name(at: OfDesk, body: NameVoice) -> dict[str, Any]:
-    """Enroll a group as a singer's."""
+    """Enroll the recordings of a group under a singer's name."""
     with correcting(at) as library:
         return {"recordings": library.say(UnnamedVoice(body.number), singer=named(library, body.singer))}
 
