@@ -161,7 +161,7 @@ def test_places_that_cannot_be_are_told_before_anything_is_heard(format, place, 
 
 def test_bytes_are_refused_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    with pytest.raises(SingeridError, match=r"`format='png'` is not text that .*; give a file: `output=FILE`"):
+    with pytest.raises(SingeridError, match=r"`format='png'` is not text .*; give a file: `output=FILE`"):
         Output.choose("png", None, many=False)
     Output.choose("svg", None, many=False)
 
