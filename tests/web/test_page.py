@@ -462,13 +462,13 @@ def test_the_voices_of_strangers_are_grouped_and_named(page, songs) -> None:
     page.keyboard.press("r")  # where the caret was
     expect(field).to_have_value("Fra")
     page.get_by_role("button", name="Name this voice").first.click()
-    page.get_by_text(re.compile("Fra.* now has 2 recordings more")).wait_for()
+    page.get_by_text(re.compile("Fra.* now has 2 more recordings")).wait_for()
     undo(page)
     # A double click on what leaves a group does not reach the song that takes its place.
     songs_of = page.locator(".group").first.get_by_role("listitem")
     expect(songs_of).to_have_count(2)
     click_at(page, page.get_by_role("button", name="Not the same").first)
-    page.get_by_text("left the group for good").wait_for()
+    page.get_by_text("was removed from the group for good").wait_for()
     left = newest(page)
     click_again(page)
     page.wait_for_timeout(200)

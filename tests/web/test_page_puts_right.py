@@ -105,15 +105,15 @@ def test_tags_are_looked_at_then_written_then_taken_back(page, server) -> None:
     page.get_by_role("heading", name="Write who sings into this song’s tags").wait_for()
     write = page.get_by_role("button", name="Write these tags")
     expect(write).to_be_disabled()  # nothing was looked at
-    page.get_by_role("button", name="Look what would change").click()
+    page.get_by_role("button", name="Show what would change").click()
     page.get_by_text(re.compile("adds .*Bea")).first.wait_for()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
     # A look that comes late does not take the report of what was written away, and none begins meanwhile.
     delay(page, '"write":false', 900)
     delay(page, '"write":true', 500)
-    page.get_by_role("button", name="Look what would change").click()
+    page.get_by_role("button", name="Show what would change").click()
     write.click()
-    for name in ("Look what would change", "Write these tags", "Take back what was written into this song"):
+    for name in ("Show what would change", "Write these tags", "Take back what was written into this song"):
         assert page.get_by_role("button", name=name).is_disabled(), name
     report = page.locator(".report")
     expect(report).to_contain_text("1 file written")
@@ -157,7 +157,7 @@ def test_a_read_only_library_is_looked_at_and_offers_nothing_to_change(
     watch = Watch(page)
     try:
         page.goto(server.start())
-        page.get_by_text("can be read and not written").first.wait_for()
+        page.get_by_text("This library is read-only: songs").first.wait_for()
         go(page, "Singers")
         page.get_by_role("main").get_by_role("link", name="Ada", exact=True).click()
         page.get_by_role("heading", name="Ada", level=1).wait_for()

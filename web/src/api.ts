@@ -59,7 +59,7 @@ function detailOf(text: string): string {
     if (typeof detail === "string") return detail;
     if (Array.isArray(detail)) return detail.map((one: { msg?: string }) => one.msg ?? "").join("; ");
   } catch {
-    // No JSON: a proxy or a crash; the status says enough.
+    // Not JSON: the answer of a proxy, or a crash. The status is shown instead.
   }
   return "";
 }

@@ -5,7 +5,7 @@ type Value = string | number | boolean | null | undefined | ((event: never) => v
 export type Props = Record<string, Value>;
 
 const PRESSED = new Set(["button", "a", "dialog"]);
-const drawn = new WeakMap<Element, number>(); // when such an element came to be
+const drawn = new WeakMap<Element, number>(); // when each of these elements was made
 const PLACE_PX = 24; // a finger that taps twice moves a little
 const PAIR_MS = 1000;
 const HASTE_MS = 500;
@@ -28,8 +28,8 @@ export function el<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * A click presses only what a person could see before: the second half of a double click, or one in haste, does not
- * reach a button that was drawn at that place after the click before it. Keys are no clicks of this kind.
+ * A click presses only what a person could see before it. The second half of a double click, or a hasty second click,
+ * does not reach a button that was drawn at that place after the first click. This does not apply to keys.
  */
 export function guardClicks(): void {
   let before = { x: NaN, y: NaN, time: -Infinity };
@@ -37,7 +37,7 @@ export function guardClicks(): void {
     if (event.detail === 0 || !event.isTrusted || !(event.target instanceof Element)) return;
     const { clientX: x, clientY: y, target } = event;
     const time = performance.now();
-    // A click on the dialog itself is one beside what it holds, and closes it.
+    // A click on the dialog itself, beside its content, closes it.
     const pressed = target.closest("button, a[href]") ?? (target instanceof HTMLDialogElement ? target : null);
     const since = (pressed && drawn.get(pressed)) ?? -Infinity;
     const isPlaceTaken = Math.hypot(x - before.x, y - before.y) < PLACE_PX && since > before.time;
@@ -54,7 +54,7 @@ function isThere(child: Child): child is Node | string {
   return child !== null && child !== undefined && child !== false && child !== "";
 }
 
-/** A name on its own: its direction does not reach what stands beside it. */
+/** An element for a name, whose text direction does not affect the text beside it. */
 export function nameOf(text: string, props: Props = {}): HTMLElement {
   return el("bdi", { dir: "auto", ...props }, shown(text));
 }
@@ -64,14 +64,14 @@ export function isolated(text: string): string {
   return `\u2068${shown(text)}\u2069`;
 }
 
-/** A name without the characters that would turn or break what stands around it. */
+/** A name without the characters that would change the direction or the lines of the text around it. */
 function shown(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
 
 /**
- * Put new children in place of the old. A child that is there before and after and has the focus is not touched, nor
- * what is being typed in it; else what had the focus and has the same `data-key` keeps it.
+ * Put new children in place of the old. A child that has the focus and is also one of the new children is not touched,
+ * nor the text that is being typed in it. Otherwise the focus goes to the new element with the same `data-key`.
  */
 export function refill(parent: HTMLElement, ...children: Child[]): void {
   const wanted = children.filter(isThere);
@@ -108,7 +108,7 @@ export function debounced(run: () => void, wait: number): () => void {
   };
 }
 
-/** Answers may overtake each other: gives null for one that was asked for again meanwhile. */
+/** Answers may overtake each other: gives null for an answer if a newer one was asked for meanwhile. */
 export function latest<Words extends unknown[], Answer>(ask: (...words: Words) => Promise<Answer>): (...words: Words) => Promise<Answer | null> {
   let turn = 0;
   return async (...words) => {

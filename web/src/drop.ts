@@ -1,4 +1,4 @@
-// Files that are dropped anywhere are sent to the server of this machine and heard.
+// Files that are dropped anywhere on the page are sent to the server and heard.
 import { send } from "./api";
 import { el, isolated } from "./dom";
 import { live } from "./live";
@@ -12,7 +12,7 @@ interface Sent {
   refused: { name: string; detail: string }[];
 }
 
-/** Send files; what the server refuses is told one by one, and the rest is heard. */
+/** Send files. Each file that the server refuses is reported, and the rest is heard. */
 export async function sendFiles(files: readonly File[]): Promise<void> {
   const limits = live.state?.limits;
   const most = limits?.upload_bytes ?? Infinity;
@@ -42,7 +42,7 @@ export async function sendFiles(files: readonly File[]): Promise<void> {
 
 const megabytes = (bytes: number): string => `${Math.floor(bytes / 1e6).toLocaleString("en")} MB`;
 
-/** Catch files over the whole page, and say so while they hover. */
+/** Accept files that are dropped anywhere on the page, and say so while they are dragged over it. */
 export function catchDrops(): void {
   const veil = el(
     "div",
@@ -50,7 +50,7 @@ export function catchDrops(): void {
     el("div", {}, icon("songs"), el("strong", {}, texts.drop.title), el("span", {}, texts.drop.hint)),
   );
   document.body.append(veil);
-  let depth = 0; // Each element that is entered is left again: only the outermost counts.
+  let depth = 0; // Each element reports entering and leaving; at 0 the pointer has left the page.
   const show = (isOver: boolean): void => void veil.classList.toggle("shown", isOver);
   window.addEventListener("dragenter", (event) => {
     if (!hasFiles(event)) return;

@@ -1,4 +1,4 @@
-// What the server tells on its own: the library's state, its jobs, and that something changed.
+// What the server sends by itself: the library's state, its jobs, and that something changed.
 import { ApiError, get } from "./api";
 import { debounced } from "./dom";
 import { texts } from "./texts";
@@ -12,15 +12,15 @@ type Listener = () => void;
 export class Live {
   state: State | null = null;
   jobs = new Map<number, Job>();
-  /** Why the server is not heard; "": it is. */
+  /** Why the server cannot be reached; "" if it can. */
   trouble = "";
-  /** Resolves once the state was asked for: `state` is null after it where that failed. */
+  /** Resolves once the state was asked for; if that failed, `state` is still null. */
   readonly begun: Promise<void>;
   private begin: () => void = () => undefined;
   private source: EventSource | null = null;
   private openings = 0;
   private again = 0;
-  /** Jobs that have ended: news of that may overtake an answer that says they wait. */
+  /** Jobs that have ended. The news of an end may overtake an answer that says the job waits. */
   private over = new Map<number, { job: Job; isTold: boolean }>();
   private listeners: Record<"state" | "jobs" | "library" | "connection", Set<Listener>> = {
     state: new Set(),
@@ -51,7 +51,7 @@ export class Live {
   start(): void {
     void this.catchUp();
     this.listen();
-    // A browser keeps six connections to a server: a page that nobody sees must not hold one of them.
+    // A browser opens at most six connections to a server: a hidden page must not hold one of them.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.rest() : this.listen()));
   }
 
@@ -65,7 +65,7 @@ export class Live {
     if (this.source || document.hidden) return;
     const source = new EventSource("/api/v1/events");
     this.source = source;
-    // A burst of changes, as a folder being heard makes, is one look at the server.
+    // Many changes in a short time, as when a folder is heard, cause one request to the server.
     const changed = debounced(() => void this.changed(), 300);
     source.addEventListener("job", (event) => this.take(JSON.parse(String(event.data)) as Job));
     source.addEventListener("library", changed);
@@ -74,7 +74,7 @@ export class Live {
       void this.begun.then(() => this.catchUp());
     });
     source.addEventListener("error", () => {
-      // The browser itself tries again, unless the server refused.
+      // The browser tries again by itself, unless the server refused.
       if (source.readyState === EventSource.CLOSED && this.source === source) {
         this.source = null;
         window.setTimeout(() => this.listen(), RETRY_MS);
@@ -83,7 +83,7 @@ export class Live {
     });
   }
 
-  /** Look at what may have been missed, again and again until the server answers. */
+  /** Ask for what may have been missed, again and again until the server answers. */
   private async catchUp(): Promise<void> {
     clearTimeout(this.again);
     const before = this.state;
@@ -100,12 +100,12 @@ export class Live {
     }
     const wasTroubled = this.trouble !== "";
     this.troubled(null);
-    // At the start the view has looked by itself, just now.
+    // At the start, the view has just asked by itself.
     const isNews = before !== null && JSON.stringify(before) !== JSON.stringify(this.state);
     if (wasTroubled || this.openings > 1 || isNews) this.tell("library");
   }
 
-  /** Find out why nothing is heard; a stream may end, and begins again by itself. */
+  /** Find out why no news comes. A stream may just have ended; then it begins again by itself. */
   private async ask(): Promise<void> {
     try {
       await get<State>("/state");
@@ -122,12 +122,12 @@ export class Live {
     this.tell("connection");
   }
 
-  /** Look at the state again, and have the view do so. */
+  /** Ask for the state again, and let the view refresh itself. */
   async changed(): Promise<void> {
     try {
       await this.refresh();
     } catch {
-      return; // The connection's own message is there already.
+      return; // A message about the connection is shown already.
     }
     this.tell("library");
   }
@@ -145,7 +145,7 @@ export class Live {
     }
   }
 
-  /** Take a job as it is now. */
+  /** Note the present state of a job. */
   take(job: Job): void {
     const end = this.over.get(job.id) ?? (isOpen(job) ? null : { job, isTold: false });
     if (end === null) {

@@ -1,4 +1,4 @@
-// Begins: the frame, what the server tells, then the view of the address.
+// The start: the frame, the news of the server, then the view that the address names.
 import { catchDrops } from "./drop";
 import { el, guardClicks } from "./dom";
 import { live } from "./live";
@@ -20,7 +20,7 @@ function broken(error: unknown): HTMLElement {
   return el("div", { class: "empty", role: "alert" }, el("h1", {}, texts.errors.broken), el("p", {}, message), again);
 }
 
-/** A view that must know whether the library can be written. */
+/** Opens a view that must know whether the library can be written. */
 const informed =
   (open: Opener): Opener =>
   async (place) => {

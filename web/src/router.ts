@@ -17,9 +17,9 @@ export interface Place {
   words: URLSearchParams;
 }
 
-/** Whether trying again may help: the server is away, was started anew, or could not just then. */
+/** Whether trying again may help: the server is away, was started again, or is busy. */
 const mayPass = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.status === 401 || error.status >= 500);
-const GONE = new Set([400, 404, 410]); // a name that nobody has is a wrong question to the server
+const GONE = new Set([400, 404, 410]); // for an unknown name the server answers 400
 
 export type Opener = (place: Place) => Promise<View>;
 
@@ -34,13 +34,13 @@ export function placeOf(hash: string): Place {
   return { view: view || "songs", id, words: new URLSearchParams(words) };
 }
 
-/** Keep what was chosen in the address, without a new view and without a step in the history. */
+/** Keep the choices of a person in the address, without a new view and without a step in the history. */
 export function keepInAddress(view: string, words: Record<string, string>): void {
   const kept = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== ""));
   history.replaceState(null, "", link(view, kept));
 }
 
-/** What a view shows may be gone, by an undo or by another window: then go where the others are. */
+/** What a view shows may be gone, by an undo or by another window: then go to the list of its kind. */
 export async function orElsewhere(work: Promise<void>, hash: string): Promise<void> {
   const from = location.hash;
   try {
@@ -67,7 +67,7 @@ export class Router {
     void this.go(false);
   }
 
-  /** Show the view of the address; a person's step moves the focus to its heading. */
+  /** Show the view that the address names; if a person went there, the focus moves to its heading. */
   async go(byPerson: boolean): Promise<void> {
     const turn = ++this.turn;
     const place = placeOf(location.hash);
@@ -83,7 +83,7 @@ export class Router {
       if (mayPass(error)) view.refresh = () => this.go(false);
     }
     if (turn !== this.turn) {
-      view.leave?.(); // Somebody was faster.
+      view.leave?.(); // Another view was opened meanwhile.
       return;
     }
     this.current?.leave?.();

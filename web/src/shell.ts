@@ -1,4 +1,4 @@
-// What stands around every view: the views' names, undo, work in progress, messages.
+// The frame around every view: the views' names, undo, work in progress, messages.
 import { post, remove } from "./api";
 import { el, nameOf, refill } from "./dom";
 import { live } from "./live";
@@ -11,7 +11,7 @@ import { texts } from "./texts";
 import type { Entry, Job } from "./types";
 
 const VIEWS = ["songs", "singers", "review", "voices", "trust"] as const;
-const UNDO_REST_MS = 500; // until what would be taken back next can have been read
+const UNDO_REST_MS = 500; // time to read what the next press would take back
 const HOME: Record<string, (typeof VIEWS)[number]> = { song: "songs", singer: "singers" };
 
 export const main = el("main", { id: "main", tabindex: "-1" });
@@ -20,7 +20,7 @@ const banners = el("div", { class: "banners", role: "status" });
 const undoPart = el("div", { class: "undo" });
 const jobPart = el("div", { class: "jobs", role: "group", "aria-label": texts.jobs.region });
 const links = new Map<string, HTMLAnchorElement>();
-let isUndoing = false; // The button is drawn anew meanwhile, so it cannot know.
+let isUndoing = false; // Kept here, because the button is drawn again meanwhile.
 
 export function shell(): HTMLElement {
   for (const view of VIEWS) {
@@ -84,7 +84,7 @@ function drawUndo(entry: Entry | null, isWritable: boolean): void {
   refill(undoPart, button, el("span", { class: "what", "data-number": entry.number }, what), history);
 }
 
-/** Take back what the button names, and nothing else that was done meanwhile; one press is one step. */
+/** Take back what the button names, and nothing that was done meanwhile; one press is one step. */
 async function undoOne(shown: Entry): Promise<void> {
   if (isUndoing) return;
   isUndoing = true;
@@ -119,7 +119,7 @@ function jobLine(job: Job, others: number): HTMLElement[] {
 }
 
 async function tellEnd(job: Job): Promise<void> {
-  await live.changed(); // It may be what Undo takes back.
+  await live.changed(); // The job may be what Undo now takes back.
   if (job.state === "failed") complain(new Error(texts.jobs.failed(job)));
   else tell(job.state === "done" ? texts.jobs.done(job) : texts.jobs.cancelled(job));
 }

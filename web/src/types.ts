@@ -22,7 +22,7 @@ export interface Song {
   warning?: string;
   present: boolean;
   stale: boolean;
-  /** Another one when the sound behind the id is another; "" where its file is not there. */
+  /** Changes when the file behind the id changes; "" if the file is not there. */
   version: string;
 }
 
@@ -106,7 +106,7 @@ export interface State {
   limits: { upload_bytes: number; seconds: number; uploads_at_once: number };
   undo: Entry | null;
   version: string;
-  /** What was kept, but not followed by all that comes behind it; "": nothing. */
+  /** A warning: the disk is full, or something that should follow a kept correction failed; "": none. */
   notice: string;
   writable: boolean;
 }
@@ -138,9 +138,9 @@ export interface SingerDetail {
 }
 
 export interface Question {
-  /** The recording that it is about. */
+  /** The id of the recording that the question is about. */
   id: string;
-  /** Without an id where it was grouped and is not in the list of songs. */
+  /** Its id is null if the song was grouped but is not in the list of songs. */
   song: Omit<Song, "id"> & { id: number | null };
   singer: string | null;
   group: { number: number; size: number } | null;

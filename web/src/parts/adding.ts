@@ -1,4 +1,4 @@
-// "Add songs": choose files, or a folder by its path, looking around inside the roots.
+// "Add songs": choose files, or a folder by its path or by browsing the roots.
 import { get, post } from "../api";
 import { el, isolated, latest, nameOf } from "../dom";
 import { sendFiles } from "../drop";
@@ -45,7 +45,7 @@ export function addSongs(): void {
     const before = path.value;
     const here = await inside(where);
     if (here === null) return;
-    if (path.value === before) path.value = here.path; // Else a person has typed one by now.
+    if (path.value === before) path.value = here.path; // Otherwise a person has typed a path meanwhile.
     drawFolders(around, here, roots(), (next) => void look(next).catch(complain));
   };
   const [first] = roots();

@@ -1,4 +1,4 @@
-// The decision on a song: who, how sure, how far from the threshold, and what a person says to it.
+// The decision on a song: who, how sure, how far from the threshold, and the buttons to correct it.
 import { post } from "../api";
 import { el, nameOf } from "../dom";
 import { live } from "../live";
@@ -43,7 +43,7 @@ function meter(result: Answer): HTMLElement[] {
   const over = best.score - result.needs;
   const by = Math.abs(over).toFixed(2);
   const scale = el("div", { class: over >= 0 ? "meter above" : "meter", role: "img", "aria-label": said.meter(best.score.toFixed(2), result.needs.toFixed(2)) });
-  // Cosines below zero are as far as a voice can be: the scale need not show how far.
+  // The scale begins at zero: voices with a cosine below zero have nothing in common.
   const share = (score: number): string => `${Math.round(100 * Math.min(1, Math.max(0, score)))}%`;
   scale.style.setProperty("--score", share(best.score));
   scale.style.setProperty("--needs", share(result.needs));
@@ -66,7 +66,7 @@ function answers(song: SongDetail, update: () => Promise<void>): HTMLElement[] {
     attempt(button, async () => {
       await post<Song>(`/songs/${song.id}/say`, body);
       await Promise.all([update(), live.refresh()]);
-      tell(thanks); // By now Undo means this.
+      tell(thanks); // By now, Undo takes this back.
     });
   const button = (key: string, kind: string, label: string): HTMLButtonElement => el("button", { type: "button", class: `button ${kind}`, "data-key": key }, label);
   const row: HTMLElement[] = [];

@@ -1,4 +1,4 @@
-// Dialogs by the browser's own <dialog>: it holds the focus, closes on Escape, gives the focus back.
+// Dialogs with the browser's own <dialog>: it keeps the focus, closes on Escape, and gives the focus back.
 import { el, type Child } from "../dom";
 import { texts } from "../texts";
 import { icon } from "./icons";
@@ -23,11 +23,11 @@ export function dialog(title: string, ...children: Child[]): HTMLDialogElement {
     box.remove();
   });
   box.addEventListener("click", (event) => {
-    if (event.target === box) box.close(); // Beside it: its own content covers the rest.
+    if (event.target === box) box.close(); // A click beside the dialog: its content covers the rest.
   });
   document.body.append(box);
   box.showModal();
-  // All else is behind it and silent: messages come along.
+  // Screen readers ignore everything behind an open dialog, so the messages move into it.
   box.append(notices);
   return box;
 }

@@ -1,4 +1,4 @@
-// What was done, the latest first; each step can be taken back with those above it.
+// The commands that were done, the latest first; each can be taken back together with those above it.
 import { get, post } from "../api";
 import { el, refill } from "../dom";
 import { live } from "../live";
@@ -15,7 +15,7 @@ export async function showHistory(): Promise<void> {
 
   const draw = async (): Promise<void> => {
     const { entries } = await get<{ entries: Entry[] }>("/journal", { limit: MOST });
-    let isOpen = live.state?.writable ?? false; // What lies behind a step that cannot be taken back, cannot be either.
+    let isOpen = live.state?.writable ?? false; // Steps before one that cannot be taken back cannot be taken back either.
     const lines = entries.map((entry, at) => {
       isOpen &&= entry.can_undo;
       return el(
@@ -44,7 +44,7 @@ export async function showHistory(): Promise<void> {
           tell(texts.undo.done(undone.map(texts.undo.what).join("; ")));
         } catch (error) {
           complain(error);
-          await draw(); // Something was done meanwhile: the steps are others now.
+          await draw(); // Something was done meanwhile, so the list has changed.
         } finally {
           isBusy = false;
         }

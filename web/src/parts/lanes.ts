@@ -1,4 +1,4 @@
-// Who sings when: a lane for each voice, told apart by its label and its pattern, not by colour alone.
+// Who sings when: a lane for each voice, distinguished by label and pattern, not by colour alone.
 import { el, nameOf } from "../dom";
 import { clock, texts } from "../texts";
 import type { Turn } from "../types";
@@ -12,13 +12,13 @@ interface Lane {
   turns: Turn[];
 }
 
-/** A lane for each singer, then for each stranger, who sings longest first. */
+/** A lane for each singer, then one for each stranger; those who sing longest come first. */
 export function lanesOf(turns: readonly Turn[]): Lane[] {
   const lanes = new Map<string, Lane>();
   const put = (key: string, who: string, isKnown: boolean, turn: Turn): void => {
     const lane = lanes.get(key) ?? { who, isKnown, turns: [] };
     const last = lane.turns.at(-1);
-    // A turn ends where another voice joins in: the lane of the one who sings on has no seam there.
+    // A turn ends where another voice joins in; the lane of a voice that sings on shows no gap there.
     if (last && turn.start_s - last.end_s < SEAM_S) lane.turns[lane.turns.length - 1] = { ...last, end_s: turn.end_s };
     else lane.turns.push(turn);
     lanes.set(key, lane);
@@ -33,11 +33,11 @@ export function lanesOf(turns: readonly Turn[]): Lane[] {
 
 export interface Lanes {
   rows: HTMLElement[];
-  /** Show what sings at that time. */
+  /** Show who sings at that time. */
   mark: (seconds: number) => void;
 }
 
-/** Rows of a label and a lane; a click on a turn listens from there, arrow keys go from turn to turn. */
+/** Rows of a label and a lane. A click on a turn plays from there; arrow keys go from turn to turn. */
 export function lanes(turns: readonly Turn[], seconds: number, listen: ((seconds: number) => void) | null): Lanes {
   const buttons: { button: HTMLButtonElement; turn: Turn }[] = [];
   const rows = lanesOf(turns).flatMap((lane, at) => {
@@ -71,7 +71,7 @@ function turnButton(who: string, turn: Turn, seconds: number, style: string, isF
   return button;
 }
 
-/** One stop of the tab key a lane; arrows move within it. */
+/** The tab key stops once per lane; arrow keys move within a lane. */
 function walk(event: KeyboardEvent, buttons: readonly HTMLButtonElement[]): void {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   const at = buttons.indexOf(event.target as HTMLButtonElement);

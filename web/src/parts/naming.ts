@@ -1,4 +1,4 @@
-// Who? A field for a singer's name with those that are there, and a dialog around it.
+// A field for a singer's name that offers the known names, and a dialog with such a field.
 import { get } from "../api";
 import { debounced, el, latest, nameOf } from "../dom";
 import { texts } from "../texts";
@@ -14,7 +14,7 @@ export interface NameField {
   input: HTMLInputElement;
 }
 
-/** A labelled field that offers the library's names while one types. */
+/** A labelled field that offers the library's names while a person types. */
 export function nameField(label: string, options: { value?: string; hint?: string; except?: string } = {}): NameField {
   const id = `name-${++count}`;
   const list = el("datalist", { id: `${id}-list` });
@@ -41,7 +41,7 @@ export function nameField(label: string, options: { value?: string; hint?: strin
   return { input, element: el("div", { class: "field" }, el("label", { for: id }, label), input, list, hint) };
 }
 
-/** Ask for a name; null where none is given. */
+/** Ask for a name; null if none is given. */
 export function askForName(
   title: string,
   options: { perhaps?: string[]; value?: string; label?: string; ok?: string; note?: string } = {},

@@ -1,4 +1,4 @@
-// Short messages: said aloud by screen readers, shown at the bottom, gone by themselves unless they are errors.
+// Short messages: read by screen readers, shown at the bottom; all but errors disappear by themselves.
 import { el } from "../dom";
 import { texts } from "../texts";
 import { icon } from "./icons";
@@ -13,7 +13,7 @@ function show(into: HTMLElement, kind: string, text: string): void {
   const close = el("button", { type: "button", class: "bare", "aria-label": texts.close }, icon("close"));
   const notice = el("div", { class: `notice ${kind}` }, el("span", {}, text), close);
   close.addEventListener("click", () => notice.remove());
-  for (const old of [...into.children].slice(0, -2)) old.remove(); // Three at once are enough to read.
+  for (const old of [...into.children].slice(0, -2)) old.remove(); // At most three are shown at once.
   into.append(notice);
   if (kind === "info") window.setTimeout(() => notice.remove(), SHOWN_MS);
 }
@@ -25,7 +25,7 @@ export function complain(error: unknown): void {
   show(urgent, "error", error instanceof Error ? error.message : String(error));
 }
 
-/** Do something that a person asked for: the button rests meanwhile, and an error is told. */
+/** Do something that a person asked for: the button is disabled meanwhile, and an error is shown. */
 export async function attempt(button: HTMLElement | null, work: () => Promise<void>): Promise<void> {
   if (button?.getAttribute("aria-disabled") === "true") return;
   button?.setAttribute("aria-disabled", "true");

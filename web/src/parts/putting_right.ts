@@ -1,4 +1,4 @@
-// Rename, merge, split, forget: each asks what it must know, and says what it did.
+// Rename, merge, split, forget: each asks for what it needs, and tells what it did.
 import { post } from "../api";
 import { el, nameOf } from "../dom";
 import { live } from "../live";
@@ -12,7 +12,7 @@ import { attempt, complain, tell } from "./notices";
 const said = texts.singer;
 const MOST_SHOWN = 100;
 
-/** Go on at another singer's page; by then Undo means what was done. */
+/** Go to another page; by then, Undo takes back what was done. */
 async function goOnAt(hash: string): Promise<void> {
   await live.refresh();
   location.hash = hash;
@@ -44,7 +44,7 @@ export async function askToMerge(singer: SingerDetail): Promise<void> {
   const box = dialog(said.mergeTitle(name), form);
   field.input.focus();
   field.input.addEventListener("input", () => {
-    go.disabled = true; // What was looked at is not what would be done now.
+    go.disabled = true; // The preview is of another merge than this one.
     shown.replaceChildren();
   });
   form.addEventListener("submit", (event) => {
@@ -52,7 +52,7 @@ export async function askToMerge(singer: SingerDetail): Promise<void> {
     void attempt(look, async () => {
       const into = field.input.value.trim();
       const preview = await post<Merged>("/singers/merge", { name, into, preview: true });
-      if (field.input.value.trim() !== into) return; // Another one was typed meanwhile.
+      if (field.input.value.trim() !== into) return; // Another name was typed meanwhile.
       const list = preview.recordings.slice(0, MOST_SHOWN).map((one) => el("li", {}, nameOf(one.name)));
       shown.replaceChildren(
         el("p", {}, said.mergePreview(name, preview.recordings.length, into)),

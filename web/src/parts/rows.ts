@@ -1,15 +1,15 @@
-// Thousands of rows, of which only those in sight are in the page; they are fetched as one scrolls.
+// Thousands of rows; only those in sight are in the page, and they are fetched as a person scrolls.
 import { el } from "../dom";
 
 const BLOCK = 200; // rows fetched at once
-const AROUND = 12; // rows drawn above and below the sight
+const AROUND = 12; // rows drawn above and below those in sight
 const MOST_BLOCKS = 20; // kept in memory
-const PAUSE_MS = 2000; // before a block that failed is asked for again; it doubles each time
+const PAUSE_MS = 2000; // before a block that failed is asked for again; doubled after each failure
 const LONGEST_PAUSE_MS = 60_000;
 
 export interface Rows {
   element: HTMLElement;
-  /** Begin anew, with a filter or after a change; what is in sight stays in sight. */
+  /** Fetch the rows again, with a new filter or after a change; the scroll position stays. */
   reload: () => Promise<void>;
   leave: () => void;
 }
@@ -21,7 +21,7 @@ interface Source<Row, Page extends { total: number; rows: Row[] }> {
   columns: readonly string[];
   label: string;
   failed: (error: unknown) => void;
-  /** Called with an answer that no newer one has overtaken. */
+  /** Called with each answer, unless a newer one has overtaken it. */
   counted: (page: Page) => void;
 }
 
@@ -69,9 +69,9 @@ export function windowedRows<Row, Page extends { total: number; rows: Row[] }>(s
     }
   }
 
-  /** Blocks that failed count as asked for until a pause is over: a server in trouble is not asked on and on. */
+  /** A block that failed counts as asked for during a pause: a server in trouble is not asked again and again. */
   function failed(error: unknown): void {
-    if (pause === PAUSE_MS) source.failed(error); // Once is enough to read.
+    if (pause === PAUSE_MS) source.failed(error); // The error is shown only once.
     clearTimeout(later);
     later = window.setTimeout(() => {
       asked.clear();
@@ -91,7 +91,7 @@ export function windowedRows<Row, Page extends { total: number; rows: Row[] }>(s
     element.setAttribute("aria-rowcount", String(total + 1));
     const [first, end] = inSight();
     for (const [at, row] of drawn) {
-      // The row that has the focus stays, or a keyboard would lose its place.
+      // The row with the focus stays, or a keyboard user would lose the place.
       if ((at < first || at >= end) && !row.contains(document.activeElement)) {
         row.remove();
         drawn.delete(at);

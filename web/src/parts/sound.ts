@@ -1,4 +1,4 @@
-// Sound: one thing plays at a time, and what cannot be played says why.
+// Sound: only one recording plays at a time, and a message says why one cannot be played.
 import { el } from "../dom";
 import { texts } from "../texts";
 import { icon } from "./icons";
@@ -6,7 +6,7 @@ import { tell } from "./notices";
 
 const elements = new Set<WeakRef<HTMLAudioElement>>();
 
-/** An audio element that falls silent when another one starts. */
+/** An audio element that pauses when another one starts. */
 export function audio(source: string): HTMLAudioElement {
   const sound = new Audio();
   sound.preload = "none";
@@ -22,7 +22,7 @@ export function audio(source: string): HTMLAudioElement {
   return sound;
 }
 
-/** Silence: a view that goes takes its sound with it. */
+/** Pause all sound, when a view is left. */
 export function hush(): void {
   for (const kept of elements) kept.deref()?.pause();
 }
@@ -76,7 +76,7 @@ export function clipButton(
   return { button, play, stop };
 }
 
-/** Say why nothing is heard, unless the browser only waits for a click. */
+/** Say why nothing plays, unless the browser only waits for a click. */
 export function explain(error: unknown, name: string): void {
   if (error instanceof DOMException && ["AbortError", "NotAllowedError"].includes(error.name)) return;
   tell(texts.cannotPlay(name));

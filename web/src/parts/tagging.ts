@@ -1,4 +1,4 @@
-// Tags: first what would change, then writing, and taking it back.
+// Tags: see what would change, write it, and take it back.
 import { post } from "../api";
 import { el, nameOf } from "../dom";
 import { texts } from "../texts";
@@ -19,7 +19,7 @@ export function showTags(songs: number[] | null): void {
   const look = el("button", { type: "button", class: "button" }, said.dry);
   const back = el("button", { type: "button", class: "quiet-button" }, songs === null ? said.undoLatest : said.undoOne);
 
-  // A look may be overtaken by another one or by writing; what was written is told in any case.
+  // A preview may be overtaken by another preview or by writing; what was written is always shown.
   let turn = 0;
   let isWriting = false;
   let mayWrite = false;
@@ -42,7 +42,7 @@ export function showTags(songs: number[] | null): void {
     if (isWriting) return;
     turn += 1;
     isWriting = true;
-    mayWrite = false; // What was looked at is not what would be written after this.
+    mayWrite = false; // After this, the preview is out of date.
     draw(null);
     let answer: TagReport | null = null;
     try {

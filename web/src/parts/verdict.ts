@@ -1,4 +1,4 @@
-// A decision in words, with a mark that is told apart without colour.
+// A decision in words, with a mark that can be distinguished without colour.
 import { el, isolated, nameOf } from "../dom";
 import { percent, texts } from "../texts";
 import type { Decision, Song } from "../types";
@@ -8,7 +8,7 @@ export function mark(decision: Decision): HTMLElement {
   return el("span", { class: `mark ${decision}`, "aria-hidden": "true" });
 }
 
-/** Who sings, in a line. */
+/** Who sings, in one line. */
 export function whoSings(song: Song): HTMLElement {
   const names = song.singers.map((one) => one.singer);
   const inner: (Node | string)[] = [];

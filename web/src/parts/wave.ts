@@ -106,7 +106,7 @@ export function wave(source: string, name: string, sound: Peaks, isPlayable: boo
       surfer.destroy();
       media.pause();
       media.removeAttribute("src");
-      media.load(); // Lets go of the connection.
+      media.load(); // Closes the connection.
     },
   };
 }

@@ -14,15 +14,15 @@ const said = texts.review;
 const CLIP_S = 5;
 const REST_MS = 1000;
 const KEYS: Record<string, ReviewAnswer> = { y: "yes", n: "no", s: "someone_else", k: "skip", "0": "nobody" };
-const KEYS_KEPT = "singerid.keys"; // whether letters answer: who speaks to the computer may not want it
+const KEYS_KEPT = "singerid.keys"; // whether keys answer: people who use speech input may not want it
 
 export async function openReview(): Promise<View> {
   const mayAnswer = live.state?.writable !== false;
   let review = await get<Review>("/review");
   let clip: Clip | null = null;
   let isBusy = false;
-  let isBehind = false; // of the library, which changed while an answer was given
-  let isResting = false; // The question is another one since a moment, and not by this person's answer.
+  let isBehind = false; // The library changed while an answer was given.
+  let isResting = false; // The question has just changed, and not by this person's answer.
   let rest = 0;
   const latestOne = latest((id: string | undefined) => get<Review>("/review", { id }));
   const progress = el("progress", { class: "wide", "aria-label": said.title });
@@ -46,7 +46,7 @@ export async function openReview(): Promise<View> {
     refill(card, ...(question ? asked(question, clip, mayAnswer ? answer : null) : finished()));
   };
 
-  /** What a hand was about to answer is not asked any more: for a moment nothing is an answer. */
+  /** The question has changed under a person's hand: for a moment, no press counts as an answer. */
   const restAWhile = (): void => {
     const buttons = [...card.querySelectorAll("button.answer")];
     isResting = true;
@@ -69,7 +69,7 @@ export async function openReview(): Promise<View> {
       review = await post<Review>("/review", { id: question.id, answer: kind, singer: singer ?? question.singer });
       draw();
       spoken.textContent = `${said.kept[kind]} ${headline(review.question)}`;
-      // The buttons are new: the question is where a keyboard and a screen reader go on.
+      // The buttons are new: keyboards and screen readers go on at the question.
       card.querySelector<HTMLElement>("h2")?.focus({ preventScroll: true });
       void clip?.play();
       await live.refresh();
@@ -97,9 +97,9 @@ export async function openReview(): Promise<View> {
   document.addEventListener("keydown", typed);
   draw();
   const refresh = async (): Promise<void> => {
-    // The question that is shown comes back while it is open: whoever listens to it will answer it.
+    // While the shown question is open, it stays: a person may be listening to it.
     const now = await latestOne(review.question?.id);
-    isBehind = isBusy; // An answer that is being given brings the next question along.
+    isBehind = isBusy; // The reply to an answer that is being given brings the next question.
     if (now === null || isBusy) return;
     const before = review.question;
     const isSame = before !== null && now.question !== null && stays(before, now.question);
@@ -136,10 +136,10 @@ export async function openReview(): Promise<View> {
 
 const headline = (question: Question | null): string => (question === null ? said.done : question.singer === null ? said.who : said.is(question.singer));
 
-/** Whether the question that is shown can stay: it is open, and its answers mean the same, whatever else has changed. */
+/** Whether the shown question can stay: it is open, and its answers still mean the same. */
 function stays(shown: Question, now: Question): boolean {
   if (shown.id !== now.id || shown.song.present !== now.song.present) return false;
-  // A singer who is not likely any more may have another name by now, or be forgotten.
+  // A singer who is no longer likely may have been renamed or forgotten.
   return shown.singer === null || [now.singer, ...now.candidates.map((one) => one.singer)].includes(shown.singer);
 }
 

@@ -1,4 +1,4 @@
-// One singer: recordings, voices that are alike, and what can be put right.
+// One singer: recordings, similar voices, and corrections.
 import { address, get } from "../api";
 import { el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
@@ -43,7 +43,7 @@ export async function openSinger(place: Place): Promise<View> {
   const asked = latest(() => get<SingerDetail>("/singer", { name }));
   const again = async (): Promise<void> => {
     const now = await asked();
-    if (now === null || JSON.stringify(now) === JSON.stringify(singer)) return; // What plays keeps its button.
+    if (now === null || JSON.stringify(now) === JSON.stringify(singer)) return; // A recording that plays keeps its button.
     singer = now;
     const there = new Set(singer.recordings.map((one) => one.id));
     for (const id of chosen) if (!there.has(id)) chosen.delete(id);

@@ -1,4 +1,4 @@
-// Everybody the library knows, as cards.
+// All singers of the library, as cards.
 import { address, get } from "../api";
 import { debounced, el, latest, nameOf, refill } from "../dom";
 import { live } from "../live";
@@ -31,7 +31,7 @@ export async function openSingers(place: Place): Promise<View> {
     lead.textContent = said.lead(live.state?.library.singers ?? singers.length, live.state?.library.recordings ?? 0);
     told.textContent = texts.singerCount(singers.length);
     const now = JSON.stringify([singers, shown, query === ""]);
-    if (now === drawn) return; // What plays keeps its button.
+    if (now === drawn) return; // A recording that plays keeps its button.
     drawn = now;
     const none = el("li", { class: "empty" }, el("p", {}, query ? said.none : said.empty));
     refill(cards, ...(singers.length ? singers.slice(0, shown).map(card) : [none]));

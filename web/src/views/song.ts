@@ -44,7 +44,7 @@ export async function openSong(place: Place): Promise<View> {
     const now = await asked();
     if (now === null) return;
     const before = song;
-    if (JSON.stringify(now) === JSON.stringify(before)) return; // What plays keeps its button.
+    if (JSON.stringify(now) === JSON.stringify(before)) return; // A recording that plays keeps its button.
     song = now;
     drawAround();
     if (soundKey(now) !== soundKey(before)) await drawSound();
@@ -54,7 +54,7 @@ export async function openSong(place: Place): Promise<View> {
     const mine = ++turn;
     const made = await soundOf(song, path);
     if (mine !== turn) {
-      made.player?.leave(); // Another one was asked for, or the view is gone.
+      made.player?.leave(); // The sound was asked for again, or the view is gone.
       return;
     }
     parts?.player?.leave();
@@ -65,8 +65,8 @@ export async function openSong(place: Place): Promise<View> {
 
   drawAround();
   sound.append(el("p", { class: "quiet" }, texts.loading));
-  // The words are there at once; the picture of the sound may have to be made first. The waveform draws itself
-  // to the width it has, so it waits until it stands in the page.
+  // The text is shown at once; the server may have to compute the picture of the sound first. The waveform draws
+  // itself to the width it has, so it must be in the page before.
   requestAnimationFrame(() => void drawSound().catch(complain));
   return {
     title: song.name,
@@ -106,19 +106,19 @@ function headOf(song: SongDetail): HTMLElement[] {
 
 const note = (text: string): HTMLElement => el("p", { class: "note" }, icon("warn"), el("span", {}, text));
 
-/** Another one when what lies behind the song's id sounds otherwise, or can be played now and could not before. */
+/** Changes when the sound behind the song's id changes, or when it becomes playable. */
 const soundKey = (song: SongDetail): string => JSON.stringify([song.playable, song.version]);
 
 interface Sound {
   player: Wave | null;
   inner: HTMLElement[];
-  /** Show who sings when by an answer that has changed; the player goes on. */
+  /** Show who sings when, from an answer that has changed; the player goes on. */
   putTurns: (song: SongDetail) => void;
 }
 
 async function soundOf(song: SongDetail, path: string): Promise<Sound> {
   const isThere = song.present && song.playable !== "";
-  const of = song.version; // The browser keeps what it got by the address, and an id can be given anew.
+  const of = song.version; // The browser caches by address, and an id can be used again for another song.
   let peaks: Peaks = { seconds: song.seconds, peaks: [] };
   if (isThere) peaks = await get<Peaks>(`${path}/peaks`, { of });
   const seconds = peaks.seconds || song.seconds;

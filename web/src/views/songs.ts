@@ -1,4 +1,4 @@
-// What was heard: filters, search, thousands of rows.
+// The songs that were heard: filters, search, thousands of rows.
 import { get } from "../api";
 import { debounced, el, nameOf } from "../dom";
 import { addSongs } from "../parts/adding";

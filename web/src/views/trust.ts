@@ -20,7 +20,7 @@ export async function openTrust(): Promise<View> {
     const trust = await found();
     if (trust === null) return;
     const now = JSON.stringify([trust, live.state?.library.changed_since_calibration]);
-    if (now === shown) return; // A list that is open would close.
+    if (now === shown) return; // Drawing again would close an open list.
     shown = now;
     refill(content, summary(trust, calibrate), picture(trust), el("div", { class: "columns" }, confusions(trust), little(trust)), twoVoices(trust), audit(trust));
   };
@@ -47,7 +47,7 @@ function summary(trust: Trust, calibrate: Calibrating): HTMLElement {
 
 type Calibrating = (isAgain: boolean) => HTMLElement;
 
-/** Made once: what a person has chosen outlives a change elsewhere. */
+/** Made once, so that a person's choice stays when the library changes. */
 function calibrating(): Calibrating {
   const options = Object.entries(said.promises).map(([share, label]) => el("option", { value: share, selected: share === USUAL }, label));
   const select = el("select", { id: "promise", "data-key": "promise" }, ...options);
@@ -63,7 +63,7 @@ function calibrating(): Calibrating {
 
 function picture(trust: Trust): HTMLElement | null {
   if (!trust.picture) return null;
-  // The address changes with the calibration, or the browser would show the old one.
+  // The address changes with the calibration, or the browser would show the old picture.
   const drawn = el("img", { src: address("/trust/picture.svg", { of: trust.promise?.at }), alt: said.picture, class: "calibration" });
   return el("section", { class: "card picture" }, el("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": said.pictureTitle }, drawn));
 }

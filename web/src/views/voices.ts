@@ -19,7 +19,7 @@ type Group = Voices["groups"][number];
 export async function openVoices(): Promise<View> {
   const opened = new Set<number>(); // groups that show all of their songs
   let groupsShown = FIRST_GROUPS;
-  const cards = new Map<number, GroupCard>(); // They stay while others change: names are being typed in them.
+  const cards = new Map<number, GroupCard>(); // Cards stay when others change, because a name may be typed in them.
   const content = el("div", { class: "groups" });
 
   const draw = (voices: Voices): void => {
@@ -121,7 +121,7 @@ function groupCard(first: Group, opened: Set<number>, reload: () => Promise<void
     update: (now) => {
       if (JSON.stringify(now) === JSON.stringify(group)) return;
       const before = new Set(group.songs.map((song) => song.recording));
-      // Grouped anew, the number may be another voice's: what was typed was not meant for that.
+      // After grouping again, the number may be another voice's: a name that was typed was not meant for that.
       if (!now.songs.some((song) => before.has(song.recording))) field.input.value = "";
       group = now;
       fill();
