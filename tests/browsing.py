@@ -27,7 +27,7 @@ def chromium() -> str:
 
 @contextmanager
 def browsing() -> Iterator[object]:
-    """Within, there is a browser."""
+    """A context with a browser."""
     path = chromium()
     api = pytest.importorskip("playwright.sync_api", reason="needs the extra [dev]: playwright")
     with api.sync_playwright() as driver:
@@ -63,7 +63,7 @@ class Watch:
 
 @contextmanager
 def watched(context, server) -> Iterator[object]:
-    """Within, there is a page that shows the songs; nothing may go wrong on it."""
+    """A context with a page that shows the songs; nothing may go wrong on it."""
     page = context.new_page()
     watch = Watch(page)
     page.goto(f"http://127.0.0.1:{server.port}/")

@@ -98,7 +98,7 @@ class Server:
 
 @contextmanager
 def serving(library: Path, roots: Sequence[Path] = (), *options: object) -> Iterator[Server]:
-    """Within, the server runs; it may be ended there."""
+    """A context in which the server runs; it may be ended there."""
     server = Server(library, roots, *options)
     server.start()
     try:

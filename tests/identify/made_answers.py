@@ -27,7 +27,7 @@ NAMES = (
 
 
 def answer(path: str, *spans: Span, seconds: float = 30.0) -> Result:
-    """The answer whose timeline this is; all singers are named, the one of most seconds first."""
+    """The result with this timeline; it names all singers, the one who sings longest first."""
     heard: dict[str, float] = {}
     for span in spans:
         for singer in span.singers:

@@ -1,4 +1,4 @@
-"""The contract of formats: what each says of itself is so, and no name breaks it."""
+"""The contract of all formats: each is as it declares, and no name breaks it."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_formats_of_many_songs_write_each_as_it_comes(name):
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("singer", NAMES, ids=ascii)
 def test_any_name_of_a_singer_or_a_file_is_written(name, singer):
-    # No file is called so that is left out here.
+    # Characters that no file name can hold are left out here.
     path = f"songs/{singer.replace('/', '_')}.mp3".replace("\x00", "").replace("\ud800", "")
     assert written(name, [duet(singer, f"{singer} the other", path)])
 

@@ -1,4 +1,4 @@
-"""The likeliest way and how sure it is, held to all ways of short sounds one by one."""
+"""The likeliest path and its certainty, compared with an enumeration of all paths of short sounds."""
 
 from itertools import groupby, pairwise, product
 
@@ -19,7 +19,7 @@ def lasts(way, least):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_the_way_is_the_best_of_all_and_the_chances_are_their_sums(seed):
+def test_the_path_is_the_best_of_all_and_the_certainties_are_sums_over_paths(seed):
     rng = np.random.default_rng(seed)
     cells, states, least = rng.integers(1, 8), rng.integers(1, 4), rng.integers(1, 4)
     emissions, change = 2 * rng.normal(size=(cells, states)), rng.uniform(0, 3)
@@ -37,6 +37,6 @@ def test_the_way_is_the_best_of_all_and_the_chances_are_their_sums(seed):
     np.testing.assert_allclose(certainty(emissions, change), chances, atol=1e-9)
 
 
-def test_of_nothing_there_is_no_way():
+def test_without_cells_there_is_no_path():
     assert len(likeliest(np.zeros((0, 2)), 1.0)) == 0
     assert certainty(np.zeros((0, 2)), 1.0).shape == (0, 2)

@@ -84,7 +84,7 @@ def test_with_a_separator_the_level_of_the_vocals_decides(trained, song, tmp_pat
         assert replace(told, listener=listener).identify(path).decision == "known"
 
 
-def test_without_the_weights_all_that_sounds_votes_and_that_is_told(trained, song, tmp_path, singerid):
+def test_without_the_weights_all_sound_votes_and_a_warning_says_so(trained, song, tmp_path, singerid):
     soundfile.write(tmp_path / "band.wav", song.accompaniment, SAMPLE_RATE)
     done = singerid(
         *("identify", trained.path, tmp_path / "band.wav", "--json"),

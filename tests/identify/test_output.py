@@ -50,7 +50,7 @@ def test_one_file(name, songs, tmp_path):
 
 
 @pytest.mark.parametrize("name", A_SONG)
-def test_a_file_a_song_in_a_folder_that_is_made(name, songs, tmp_path):
+def test_one_file_per_song_in_a_new_folder(name, songs, tmp_path):
     folder = tmp_path / "new" / "folder"
     output = Output.choose(name, str(folder), many=True)
     assert output.folder == folder
@@ -75,7 +75,7 @@ def test_one_song_goes_into_a_folder_that_is_there(songs, tmp_path):
     assert (tmp_path / "new" / "song.vtt").is_file()
 
 
-def test_a_playlist_a_singer(songs, tmp_path):
+def test_one_playlist_per_singer(songs, tmp_path):
     told = [*answers(songs, ("AC/DC", "Ann", "ann")), duet("Ann", "../../Bob", str(songs[2]))]
     output = Output.choose("m3u8", f"{tmp_path / 'lists'}/", many=True)
     written = output.write(told, songs)
@@ -115,7 +115,7 @@ def test_everything_goes_to_standard_output_as_it_comes(name, songs, monkeypatch
     assert written.text == ""
     told = below.getvalue().decode("utf-8")
     assert all(str(song) in told for song in songs)
-    if name != "table":  # whose columns are as wide as all rows need
+    if name != "table":  # its columns are as wide as the widest row
         assert [str(song) in text for song, text in zip(songs, seen, strict=True)] == [True] * 3
 
 
@@ -181,7 +181,7 @@ def test_a_recording_is_never_written_over(songs, tmp_path):
         output = Output.choose("json", str(target), many=True)
         with pytest.raises(SingeridError, match="is a recording; write elsewhere"):
             output.write(answers(songs), songs)
-    # A song that is called as its own picture would be.
+    # A song with the name that its own picture would have.
     song = songs[0].rename(tmp_path / "song.png")
     output = Output.choose("png", str(tmp_path), many=True)
     written = output.write(answers([song, songs[2]], ["Ann", "Bob"]), [song, songs[2]])

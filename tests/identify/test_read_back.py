@@ -1,4 +1,4 @@
-"""Every format is read back by its public reader, or by the grammar that is published of it."""
+"""Every format is read back by its public reader, or by its published grammar."""
 
 import csv
 import html
@@ -77,7 +77,7 @@ def test_the_map_of_rttm_belongs_to_its_file(tmp_path):
 
 @every_name
 def test_audacity(name):
-    """Audacity Manual: two times and a label, tabs between, a label a line."""
+    """Audacity Manual: one label per line: two times and a text, separated by tabs."""
     labels = []
     for line in written("audacity", [duet(name, OTHER)]).removesuffix("\n").split("\n"):
         found = re.fullmatch(r"(\d+\.\d{6})\t(\d+\.\d{6})\t([^\t\r\n]*)", line)
@@ -170,7 +170,7 @@ def test_m3u8(name):
     "song", ["#1.mp3", "a:b.mp3", "http:/x.mp3", " blank.mp3", "blank.mp3 ", "a\nb.mp3", "\udcff.mp3"]
 )
 def test_a_playlist_moves_with_its_music(song, tmp_path):
-    """Places are seen from the playlist's folder, also where links lead into it."""
+    """Paths are relative to the playlist's folder, also if a link leads to it."""
     (tmp_path / "real" / "lists").mkdir(parents=True)
     (tmp_path / "short").symlink_to(tmp_path / "real" / "lists", target_is_directory=True)
     music = tmp_path / "real" / "music" / song
@@ -231,7 +231,7 @@ def test_table():
         *("two\\nlines", "two\\nlines + 椎名 林檎", "椎名 林檎", "unknown 1", "two\\nlines + unknown 2"),
     ]
     (song,) = (line for line in text.splitlines() if "duet.mp3" in line)
-    assert "│ two\\nlines, 椎名 林檎 │" in song  # all who are named
+    assert "│ two\\nlines, 椎名 林檎 │" in song  # all named singers
     assert rows[0] == ["0:01", "0:05", "two\\nlines", "90%"]
 
 

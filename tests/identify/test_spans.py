@@ -28,7 +28,7 @@ def test_windows_that_follow_each_other_end_where_the_next_begin():
     assert told(of) == [(0, 6, "alto"), (6, 9, "bass")]
 
 
-def test_of_windows_that_overlap_each_moment_is_told_once():
+def test_of_windows_that_overlap_each_moment_is_in_one_span():
     of = heard([0, 0, 1, 0], [1, 1, 1, 1], hop_s=1.5)
     # Halfway between the middles, 3 and 4.5 s, and 4.5 and 6 s.
     assert told(of) == [(0, 3.75, "alto"), (3.75, 5.25, "bass"), (5.25, 7.5, "alto")]

@@ -16,13 +16,13 @@ BEETS = "import sys; from beets.ui import main; main(sys.argv[1:])"
 
 
 class Beets:
-    """A folder with a configuration and a library of beets, which is a process of its own each time."""
+    """A folder with a configuration and a library of beets; each call runs beets as a new process."""
 
     def __init__(self, program, folder, library, **options):
         self.program, self.folder, self.music = program, folder, folder / "sorted"
         plugins = folder / "plugins"
         plugins.mkdir(parents=True)
-        # Small ears are made known by a plugin of their own.
+        # A plugin registers the small encoder of the tests.
         (plugins / "ears.py").write_text(
             "import runpy\nfrom beets.plugins import BeetsPlugin\n"
             f"runpy.run_path({str(EARS)!r}, run_name='<run_path>')\n"
@@ -91,7 +91,7 @@ def test_import_queries_and_tags(beets, music, tag_library):
     assert file["artist"] == ["The Band"]
     assert file["singerid_library"] == ["my singers"]
     assert {path.name: path.read_bytes() for path in music.iterdir()} == originals
-    # beets goes on with it, and singerid takes it back.
+    # beets keeps the tags, and singerid can take them back.
     assert not beets("update", "-p").stdout.strip()
     beets("write")
     assert mutagen.File(beets.file("Ada"))["performer"] == ["Ada (vocals)"]

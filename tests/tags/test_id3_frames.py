@@ -22,7 +22,7 @@ ODD_FRAMES = (
     frame("TCON", LATIN + b"(17)Rock"),
     frame("TXXX", LATIN + b"Some\0text\0and\0more"),
     frame("XYZ1", b"of some program"),
-    frame("RGAD", b"\1"),  # whoever parses it finds it too short
+    frame("RGAD", b"\1"),  # too short for a parser
     frame("APIC", LATIN + b"image/png\0\3\0" + music_files.PICTURE[:60]),
 )
 

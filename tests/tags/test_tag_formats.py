@@ -1,4 +1,4 @@
-"""Every kind of music file: tagged, read back by other hands, heard again, and as before once taken back."""
+"""Every kind of music file: tagged, read back by other programs, heard again, and as before after undo."""
 
 import json
 import shutil
@@ -101,7 +101,7 @@ def test_taglib_reads_it(song, tag_library):
         assert "----:singerid:SINGERID_LIBRARY" in hidden
     elif song.suffix != ".wma":
         assert found["SINGERID_LIBRARY"] == ["my singers"]
-    if song.suffix not in (".wav", ".aiff"):  # of these TagLib shows ID3 before what was there before
+    if song.suffix not in (".wav", ".aiff"):  # for these, TagLib shows ID3 before the earlier tags
         assert found.items() >= before.items()
 
 
@@ -117,9 +117,9 @@ def test_ffprobe_reads_it(song, tag_library):
     )
     tags = told["format"].get("tags", {}) | told["streams"][0].get("tags", {})
     found = {key.split("/")[-1].upper(): value for key, value in tags.items()}
-    if song.suffix != ".wav":  # whose ID3 chunk behind the sound not every version reads
+    if song.suffix != ".wav":  # not every version reads its ID3 chunk after the sound
         assert found["SINGERID_LIBRARY"] == "my singers"
-    if song.suffix not in (".mp3", ".wav", ".aiff"):  # of pairs it shows the first halves
+    if song.suffix not in (".mp3", ".wav", ".aiff"):  # it shows only the first half of each pair
         assert found["PERFORMER"] == NAME
 
 
@@ -160,7 +160,7 @@ def test_who_is_named_by_a_person_already_is_not_named_again(song, tag_library):
     shutil.copyfile(song, copy)
     tagged.save(song, copy)
     [change] = _tagged(tag_library, copy)
-    assert (change.status, change.added) == ("written", ())  # how sure it is alone
+    assert (change.status, change.added) == ("written", ())  # only the probability
     assert open_tagged(copy, kind).performers() == [Performer("ada", "lead vocals")]
 
 

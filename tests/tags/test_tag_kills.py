@@ -48,7 +48,7 @@ def _songs(folder):
 
 
 def _state(folder):
-    """Of each file: what singerid may change in it, and all other fields."""
+    """For each file: the fields that singerid may change, and all other fields."""
     found = {}
     for song in _songs(folder):
         tagged = open_tagged(song, kind_of(song))
@@ -70,7 +70,7 @@ def _undo(library, folder):
 
 
 class _AtCall:
-    """Kills its process at the n-th call that some code of tags makes, of Python or of C."""
+    """Kills its process at the n-th call, of Python or of C, that the code of tags makes."""
 
     def __init__(self, number, files):
         self.calls, self._number = 0, number
@@ -219,7 +219,7 @@ def test_a_killed_command_leaves_every_file_with_the_old_or_the_new_tags(seed, o
     command = ("--plugin", EARS, "tag", library, folder, "--write", "--threads", 1)
     with singerid.start(*command) as process:
         began = time.monotonic()
-        # From when the first copy lies there on, at any time.
+        # At any time after the first copy is there.
         while process.poll() is None and not list(folder.glob(".tmp-*")) and time.monotonic() - began < 60:
             time.sleep(0.001)
         time.sleep(random.Random(seed).random() * 0.6)

@@ -1,4 +1,4 @@
-"""Undo: the fields as they were, latest first, and nothing of what others changed."""
+"""Undo restores earlier fields, the latest change first, and leaves the changes of others alone."""
 
 import shutil
 import sqlite3
@@ -146,7 +146,7 @@ def test_a_damaged_journal_is_told_with_the_remedy_and_no_file_is_touched(harm, 
     if harm != "fields":
         with pytest.raises(SingeridError, match=r"is damaged .*; move it away"):
             _tagged(tag_library, *songs)
-    with Library.open(tag_library) as library:  # which is not concerned
+    with Library.open(tag_library) as library:  # the library is not affected
         assert library.identify(songs[1]).singer == "Ada"
     path.unlink()
     assert [one.status for one in _tagged(tag_library, *songs)] == ["up to date"] * len(songs)

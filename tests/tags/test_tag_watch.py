@@ -21,7 +21,7 @@ def test_a_file_is_complete_when_it_has_not_changed_for_some_time(tmp_path):
     arrivals.add(first, 0.0)
     arrivals.add(second, 1.0)
     assert arrivals.complete(2.9) == []
-    first.write_bytes(b"12")  # it goes on growing, though nobody says so
+    first.write_bytes(b"12")  # it grows, but no event says so
     assert arrivals.complete(3.5) == []
     assert arrivals.complete(4.0) == [second]
     assert arrivals.complete(6.0) == []

@@ -208,7 +208,7 @@ def _append(path):
 
 
 def _other_sound(path):
-    """As long, and of the same time of change."""
+    """The same length and the same time of change."""
     status = path.stat()
     content = bytearray(path.read_bytes())
     content[-1000:-990] = bytes(10)
@@ -234,7 +234,7 @@ def test_a_file_that_goes_away_is_told(song, tag_library, monkeypatch):
 
 
 def test_what_would_sound_otherwise_is_not_written(song, tag_library, monkeypatch):
-    """Whatever mutagen may do wrong."""
+    """For the case that mutagen makes an error."""
     real = writer.save_tagged
 
     def harmful(tagged, original, copy):
@@ -322,7 +322,7 @@ def test_a_file_that_was_changed_is_heard_again_and_others_are_not(song, tag_lib
     assert mutagen.File(song)["performer"] == ["Adele (vocals)"]
 
 
-def test_what_somebody_took_out_is_not_put_back(song, tag_library):
+def test_what_somebody_removed_is_not_put_back(song, tag_library):
     _tagged(tag_library, song)
     file = mutagen.File(song)
     del file["performer"]

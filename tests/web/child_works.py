@@ -24,7 +24,7 @@ def not_at_all():
 
 
 def as_taken_over(place):
-    """Sends what runs where it is unpickled, as a process may that a hostile file has taken over."""
+    """Sends code that would run if it were unpickled, as a process may do that a hostile file took over."""
     children.packed = lambda _: pickle.dumps(Evil(place))
     return work
 
@@ -56,7 +56,7 @@ class Evil:
 
 
 def songs(count):
-    """As much as is told of so many songs whose tags were written."""
+    """A reply as large as that about this many songs whose tags were written."""
     one = {"status": "written", "added": ["Ada (vocals)"], "removed": [], "note": "n" * 60}
     return {"changes": [one | {"path": f"/music/{n:0120}.mp3"} for n in range(count)], "summary": ""}
 

@@ -5,7 +5,7 @@ from singerid.web import bench, decoding
 
 
 class Here:
-    """Does what a `Child` does, in this process; what is called poison ends it."""
+    """Does the work of a `Child` in this process; a file called poison ends it."""
 
     def __init__(self, begin, *_):
         self._begin, self._work = begin, None
@@ -21,7 +21,7 @@ class Here:
 
 
 def listen_here(monkeypatch) -> None:
-    """From now on, until the test ends."""
+    """Let this process listen from now on, until the test ends."""
     monkeypatch.setattr(bench, "Child", Here)
     monkeypatch.setattr(decoding, "load_plugin", lambda _: None)
     monkeypatch.setattr(decoding, "use_threads", lambda _: None)

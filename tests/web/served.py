@@ -1,4 +1,4 @@
-"""Who asks a real `singerid serve`, and a server within this process."""
+"""Clients of a real `singerid serve`, and a server within this process."""
 
 import signal
 import socket
@@ -22,7 +22,7 @@ API = "/api/v1"
 
 
 class Browser(requests.Session):
-    """Asks one server; it keeps cookies, and follows nothing."""
+    """Asks one server; it keeps cookies, and follows no redirect."""
 
     def __init__(self, base: str) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Browser(requests.Session):
 
 
 class Served:
-    """Asks a server that runs."""
+    """Asks a server that is running."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.process, self.address = server, server.process, server.address
@@ -79,7 +79,7 @@ class Served:
         return self.server.end(number)
 
     def processes(self) -> list[int]:
-        """Those that are alive of the server and all that it has started: they are of one session (Linux)."""
+        """The live processes of the server and of all that it started: they share one session (Linux)."""
         found = []
         for place in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it has ended just now
@@ -91,7 +91,7 @@ class Served:
 
 @contextmanager
 def served(library: Path, *options: object, enter: bool = True) -> Iterator[Served]:
-    """A server of a library, which small ears hear; it is ended when that was not done."""
+    """A server of a library with the small encoder of the tests; it is ended if the test has not done so."""
     with serving(library, (), "--device", "cpu", *options) as server:
         http = Served(server)
         yield http.enter() if enter else http
@@ -99,7 +99,7 @@ def served(library: Path, *options: object, enter: bool = True) -> Iterator[Serv
 
 
 class Within:
-    """A server in a thread of this process, whose desk a test reaches; jobs wait there, unless told."""
+    """A server in a thread of this process, with its desk for the test; jobs wait there, by default."""
 
     def __init__(self, settings: Settings, *, works: bool = False) -> None:
         self.desk, self.passes = Desk(settings), Pass()

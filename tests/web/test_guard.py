@@ -1,4 +1,4 @@
-"""Who may ask: each check alone, by requests that differ in that alone from one that is let through."""
+"""Who may use the server: each check, by requests that differ from a permitted one in one thing only."""
 
 import asyncio
 
@@ -113,7 +113,7 @@ def test_the_token_is_swapped_once_for_a_cookie_that_scripts_do_not_see():
     assert "samesite=strict" in head["set-cookie"].lower()
     assert token not in head["set-cookie"]
     assert asked("/", query=f"token={token}", cookie=None)[0] == 403
-    assert asked("/", query=f"token={token}")[0] == 303  # who is in may open the address again
+    assert asked("/", query=f"token={token}")[0] == 303  # with the cookie the address may be opened again
     assert asked("/api/v1/state", query=f"token={token}", cookie=None)[0] == 401
 
 
@@ -150,7 +150,7 @@ def test_headers_that_are_too_large_are_refused(ask):
     assert ask(x_much="x" * 40_000)[0] == 431
 
 
-def test_too_much_is_refused_told_or_not(ask):
+def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(ask):
     much = b"x" * (1024 * 1024 + 1)
     assert ask(method="POST", body=much, content_length=str(len(much)))[0] == 413
     with pytest.raises(TooMuchError):  # the app makes 413 of it

@@ -75,7 +75,7 @@ def context(server):
 
 @pytest.fixture
 def page(context, server):
-    """A page that does nothing wrong while a test looks at it."""
+    """A page on which nothing may go wrong during a test."""
     with watched(context, server) as page:
         yield page
 
@@ -136,7 +136,7 @@ def test_a_folder_is_heard_by_its_path_and_filtered(page, songs) -> None:
     page.get_by_label("Search songs").fill("stranger")
     row(page, "rain.wav").wait_for(state="detached")
     expect(row(page, "stranger 1.wav")).to_be_visible()
-    # The filter is in the address: the way back finds it as it was.
+    # The filter is in the address: going back restores it.
     assert "q=stranger" in page.url
 
 
@@ -157,7 +157,7 @@ def test_an_overtaken_search_is_not_counted(page, songs) -> None:
 
 
 def test_a_job_that_ends_before_it_was_said_to_wait_is_over(page, songs) -> None:
-    """The news of its end overtake the answer to the request; and a song is heard again by its own page."""
+    """The news of its end overtakes the answer to the request; a song is heard again from its own page."""
     hear(page, songs, "by Bea.wav")
     page.locator(".jobs > *").first.wait_for(state="detached")
     open_song(page, "by Bea.wav")
@@ -187,7 +187,7 @@ def test_a_job_that_ends_before_it_was_said_to_wait_is_over(page, songs) -> None
 
 
 def test_a_page_that_nobody_sees_holds_no_connection(context, server, songs) -> None:
-    """A browser keeps six to a server: tabs in the background would take them all."""
+    """A browser opens at most six to a server: tabs in the background would take them all."""
     page = context.new_page()
     page.add_init_script(
         """
@@ -209,7 +209,7 @@ def test_a_page_that_nobody_sees_holds_no_connection(context, server, songs) -> 
     ask(page, ("/singers/rename", {"name": "Ada", "to": "Adele"}))
     page.wait_for_timeout(600)
     assert page.get_by_role("link", name="Adele").count() == 0
-    page.evaluate("turn(false)")  # on return all is as it is now
+    page.evaluate("turn(false)")  # when it is shown again, it is up to date
     page.get_by_role("link", name="Adele").wait_for()
     ask(page, ("/undo", {}))
     page.get_by_role("link", name="Ada", exact=True).wait_for()
@@ -250,7 +250,7 @@ def test_a_click_into_the_waveform_goes_there_and_time_moves(page, songs) -> Non
     expect(wave).to_have_attribute("aria-valuenow", "3")
     page.locator(".transport").get_by_role("button", name="Play").click()
     expect(wave).to_have_attribute("aria-valuenow", re.compile("^[456]$"))
-    # The browser keeps what it got by the address: that tells what lies behind the song's number now.
+    # The browser caches by address, so the address must change with the file behind the song's number.
     for kept in ("peaks", "sound", "spectrogram.png"):
         assert [url for url in asked if re.search(rf"/{kept}\?of=.", url)], kept
     page.locator(".transport").get_by_role("button", name="Pause").click()
@@ -320,7 +320,7 @@ def test_one_press_of_undo_is_one_step(page, songs) -> None:
         page.keyboard.press("Enter")
     page.get_by_text(re.compile("^Taken back:")).wait_for()
     page.wait_for_timeout(50)
-    page.keyboard.press("Enter")  # in haste: what it would take back now was not read yet
+    page.keyboard.press("Enter")  # too soon: a person cannot have read yet what it would take back now
     page.wait_for_timeout(200)
     expect(button).to_be_enabled()
     assert newest(page) == first
@@ -352,11 +352,11 @@ def test_singers_are_merged_after_a_look_and_parted_by_undo(page) -> None:
     field = page.get_by_label("Into", exact=True)
     field.fill("Cy")
     merge = page.get_by_role("button", name="Merge", exact=True)
-    expect(merge).to_be_disabled()  # nothing was looked at
+    expect(merge).to_be_disabled()  # there was no preview yet
     page.get_by_role("button", name="Preview").click()
     page.get_by_text(re.compile("3 recordings of .*Bea.* would become .*Cy")).wait_for()
     field.fill("Ada")
-    expect(merge).to_be_disabled()  # nor was this
+    expect(merge).to_be_disabled()  # nor of this merge
     field.fill("Cy")
     page.get_by_role("button", name="Preview").click()
     merge.click()
@@ -415,7 +415,7 @@ def test_a_question_stays_while_it_is_open_and_what_comes_instead_is_not_answere
     told = page.locator(".view-head .quiet")
     song = about.inner_text()
     question = get(page, "/review")["question"]["id"]
-    # In another window it is put off, and something else is said: another song would be asked about now.
+    # Another window skips it and answers something else: by now another song would be asked about.
     ask(page, ("/review", {"id": question, "answer": "skip"}))
     assert get(page, "/review")["question"]["id"] != question
     with page.expect_response(re.compile("/api/v1/review")):

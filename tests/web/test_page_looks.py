@@ -69,7 +69,7 @@ def cookies(server, browser):
 
 @contextmanager
 def looking(browser, cookies, server, look: str, **options):
-    """Within, there is a page of that look, and who watches it."""
+    """A context with a page of this look, and its watcher."""
     context = browser.new_context(reduced_motion="reduce", **LOOKS[look], **options)
     context.add_cookies(cookies)
     page = context.new_page()
@@ -128,7 +128,7 @@ def test_buttons_of_a_phone_are_large_enough_for_a_finger(browser, cookies, serv
     with looking(browser, cookies, server, "phone") as (page, _):
         for view in VIEWS:
             show(page, view)
-            # A turn is as wide as it is long.
+            # The width of a turn is its length in time.
             small = page.evaluate(
                 """() => [...document.querySelectorAll("button:not(.turn):not(.skip), nav a")].filter(at => {
                     const { width, height } = at.getBoundingClientRect();
@@ -161,7 +161,7 @@ def test_by_keyboard_alone(browser, cookies, server) -> None:
         def tab_to(name: str) -> None:
             for _ in range(60):
                 if focused().startswith(name):
-                    # Whoever has no mouse must see where one is.
+                    # Without a mouse, a person must see where the focus is.
                     assert page.evaluate("document.activeElement.matches(':focus-visible')")
                     return
                 page.keyboard.press("Tab")

@@ -130,7 +130,7 @@ def test_a_thousand_songs_are_there_at_once(browser, served) -> None:
     assert rows.count() < 80  # only what is in sight is in the page
     page.get_by_label("Sort by").select_option("name")
     page.get_by_role("link", name="0000.wav").wait_for()
-    # What fails is not asked for on and on, and comes when the trouble is over.
+    # Rows that fail are not asked for again and again, and they come when the trouble is over.
     asked = []
     far = re.compile("offset=800")
     page.route(far, lambda route: (asked.append(1), route.fulfill(status=503, json={"detail": "in trouble"})))

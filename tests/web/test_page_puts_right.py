@@ -104,11 +104,11 @@ def test_tags_are_looked_at_then_written_then_taken_back(page, server) -> None:
     page.get_by_role("button", name="Tags").click()
     page.get_by_role("heading", name="Write who sings into this song’s tags").wait_for()
     write = page.get_by_role("button", name="Write these tags")
-    expect(write).to_be_disabled()  # nothing was looked at
+    expect(write).to_be_disabled()  # there was no preview yet
     page.get_by_role("button", name="Show what would change").click()
     page.get_by_text(re.compile("adds .*Bea")).first.wait_for()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
-    # A look that comes late does not take the report of what was written away, and none begins meanwhile.
+    # A late preview does not replace the report of what was written, and no new preview begins meanwhile.
     delay(page, '"write":false', 900)
     delay(page, '"write":true', 500)
     page.get_by_role("button", name="Show what would change").click()
@@ -122,7 +122,7 @@ def test_tags_are_looked_at_then_written_then_taken_back(page, server) -> None:
     assert "Bea" in str(mutagen.File(file).tags)
     page.get_by_role("button", name="Take back what was written into this song").click()
     expect(report).to_contain_text("The tags of 1 file are as before.")
-    expect(write).to_be_disabled()  # until one has looked again
+    expect(write).to_be_disabled()  # until there is a new preview
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
 
 
@@ -143,7 +143,7 @@ def test_a_read_only_library_is_looked_at_and_offers_nothing_to_change(
     song = write_voice(tmp_path / "a stranger.wav", 640.0, 4.0)
     with Library.open(own_library) as library:
         library.keep(song, library.hearing(song, lambda _: None, with_cells=True))
-    # Who runs the tests may be root, who can write everywhere: the server finds that it cannot.
+    # The tests may run as root, who can write everywhere: here the server finds that it cannot.
     plugin = tmp_path / "read_only_ears.py"
     plugin.write_text(
         f"import os, runpy\nrunpy.run_path({str(EARS)!r})\n"

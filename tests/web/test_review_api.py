@@ -113,7 +113,7 @@ def test_a_question_that_was_answered_meanwhile_is_told(page):
 
 
 @pytest.mark.parametrize("answer", ["yes", "no", "someone_else"])
-def test_of_whom_it_is_said_must_be_told(page, answer):
+def test_the_singer_of_an_answer_must_be_given(page, answer):
     question = page.get("review").json()["question"]
     found = page.post("review", json={"id": question["id"], "answer": answer})
     assert 400 <= found.status_code < 500

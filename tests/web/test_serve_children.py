@@ -172,7 +172,7 @@ def test_closed_in_the_middle_nobody_waits_and_no_process_stays(child):
 
 
 def test_pictures_that_are_asked_for_while_the_server_ends_are_not_made(own_library, tmp_path):
-    """They started the processes anew, for which the server then waited for ever."""
+    """They started the processes again, and then the server waited for these for ever."""
     looking, found = Looking(Settings(own_library)), []
     paths = [made_voices.write_voice(tmp_path / f"{n}.wav", 200 + n, 3, n) for n in range(8)]
 
@@ -195,7 +195,7 @@ def test_pictures_that_are_asked_for_while_the_server_ends_are_not_made(own_libr
 
 @pytest.fixture
 def saying(own_library, tmp_path):
-    """Gives a `Looking` whose processes say one thing, whatever they are asked, and a file."""
+    """Gives a file, and a `Looking` whose processes give the same reply to everything."""
     path = tmp_path / "a.wav"
     path.write_bytes(b"x")
 
@@ -235,7 +235,7 @@ INF, NAN = float("inf"), float("nan")
     ],
 )
 def test_what_was_not_asked_for_is_no_picture_sound_or_length(saying, what, replies):
-    """Whoever has taken a decoder over says anything; what is kept or sent is of its kind."""
+    """A decoder that was taken over may reply anything; only replies of the right kind are kept or sent."""
     for reply in replies:
         looking, path = saying(reply)
         with pytest.raises(AudioError, match="the decoder gave no readable answer"):

@@ -67,7 +67,7 @@ def test_killed_in_mid_job_it_goes_on_after_a_restart(own_library, tmp_path):
         assert len(server.processes()) >= 3
         server.end(signal.SIGKILL)  # the server alone
         end = time.monotonic() + 10
-        while server.processes():  # who works for it ends by itself, and leaves nothing half done
+        while server.processes():  # its worker ends by itself, and leaves nothing half done
             assert time.monotonic() < end
             time.sleep(0.05)
     with Library.open(own_library) as library:
@@ -101,7 +101,7 @@ def test_all_kinds_of_jobs_are_done(own_library, tmp_path):
 
 @pytest.fixture
 def in_the_background():
-    """As a shell starts what it is to do in the background: Ctrl-C is ignored."""
+    """As a shell starts programs in the background: Ctrl-C is ignored."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""What people say is kept or refused before anything; what they drop is kept as its song is listed."""
+"""A correction is kept or refused as a whole; a dropped file is kept as long as its song is in the list."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_what_follows_from_a_correction_fails_alone(within, own_library, music, 
         answer = within.http.post(f"{API}/{path}", json=body)
         assert answer.status_code == 200, (path, answer.text)
         if what == "fit" and path == "singers/split":
-            continue  # two in one are as they were fitted last
+            continue  # with two voices in one, the answer stays as it was
         notice = within.http.get(f"{API}/state").json()["notice"]
         assert "the change is stored, but" in notice or what == "fit"
     with Library.open(own_library) as library:
@@ -188,7 +188,7 @@ def test_of_jobs_that_are_refused_or_cancelled_no_file_stays(within, own_library
     content = voice_bytes(tmp_path)
     jobs = [within.upload((f"{n}.wav", content)).json()["job"]["id"] for n in range(2)]
     assert within.upload(("c.wav", content)).status_code == 429
-    monkeypatch.setattr("singerid.web.api.hear.check_room", lambda *_: None)  # one came between
+    monkeypatch.setattr("singerid.web.api.hear.check_room", lambda *_: None)  # another job came between
     assert within.upload(("c.wav", content)).status_code == 429
     assert len(dropped(within)) == 2
     assert within.http.delete(f"{API}/jobs/{jobs[0]}").json()["state"] == "cancelled"

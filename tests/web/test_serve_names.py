@@ -1,4 +1,4 @@
-"""Names that are no UTF-8, and links that lead out: told, opened, and never followed."""
+"""Names that are not UTF-8 are shown and opened; links that lead out are never followed."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ TOLD = r"Andr\udce9"
 
 @pytest.fixture
 def page(tmp_path):
-    """Of a library with a singer, and files, of such names."""
+    """The API of a library with a singer and files of such names."""
     folder = tmp_path / "library"
     (tmp_path / ANDRE).mkdir()
     plain = made_voices.write_voice(tmp_path / "plain" / "a.wav", 200.0).read_bytes()
@@ -93,7 +93,7 @@ def test_a_folder_of_such_a_name_is_opened_and_heard(page, tmp_path):
         (arguments,) = library.jobs.unfinished_arguments()
     assert arguments["paths"] == [str(tmp_path / ANDRE), str(tmp_path / ANDRE / "b\nc")]
     assert page.get("folders", {"path": folder["path"] + "x"}).status_code == 404
-    (tmp_path / TOLD).mkdir()  # what is really called so goes before
+    (tmp_path / TOLD).mkdir()  # a folder that really has this name comes first
     assert page.get("folders", {"path": folder["path"]}).json()["files"] == 0
 
 
@@ -114,7 +114,7 @@ def test_through_a_link_out_of_the_roots_nothing_is_listed(own_library, tmp_path
 
 @pytest.fixture
 def linked(tag_library, sung, tmp_path):
-    """A song in a root, which is a link out of it by now; and one that was enrolled from elsewhere."""
+    """A song in a root, which by now is a link out of it; and a song that was enrolled from elsewhere."""
     outside = tmp_path / "outside" / "song.wav"
     outside.parent.mkdir()
     outside.write_bytes((sung.tree / "Ada/album 0/0.wav").read_bytes())
@@ -137,7 +137,7 @@ def test_a_link_out_of_the_roots_is_neither_played_nor_written_through(linked):
         assert answer.status_code == 403
         assert "a link leads out of the folders that may be heard" in answer.json()["detail"]
     assert server.http.get(f"{API}/songs/{songs['link.wav']}").json()["playable"] == ""
-    # Who heard or enrolled it did so from there: it is played, and nothing is written into it.
+    # It was heard or enrolled from there: it is played, and nothing is written into it.
     assert server.http.get(f"{API}/songs/{songs['song.wav']}/sound").content == before
     for body in (
         {"write": True},

@@ -1,4 +1,4 @@
-"""Files that are sent: what is over a limit, what is no sound, what is hostile."""
+"""Uploads: files over a limit, files without sound, hostile files."""
 
 import re
 from collections import Counter

@@ -37,13 +37,13 @@ def music(tmp_path) -> Path:
 
 @pytest.fixture
 def here(monkeypatch) -> None:
-    """Other processes do not listen: this one does, and `poison.wav` ends it."""
+    """This process listens instead of others, and `poison.wav` ends it."""
     listen_here(monkeypatch)
     monkeypatch.setattr(bench, "AGAIN_SECONDS", 0.05)
 
 
 def worked(library: Library, settings: Settings) -> Job:
-    """Do the next job; gives what became of it."""
+    """Do the next job; gives the job after its end."""
     taken = library.jobs.take()
     assert taken is not None
     worker.do(bench.Bench(library, settings), *taken)
@@ -207,7 +207,7 @@ class Slow:
 
 
 def test_separating_tells_that_it_goes_on(own_library, music):
-    """Decoded, read, separated, and read again to be heard: a song of ten minutes is told of all the way."""
+    """Decoding, reading, separating and listening: a long song gives signs of progress all the time."""
     path = made_voices.write_voice(music / "long.wav", 200.0, 60.0)
     stages: list[str] = []
     hearing = Hearing(open_encoder("small"), "vocals", Slow())
@@ -224,7 +224,7 @@ def test_listing_tells_that_it_goes_on(music):
 
 
 def test_a_voice_of_another_shape_is_not_kept(own_library, music, here, monkeypatch):
-    """Whoever has taken a decoder over can say what was heard, and no more than that."""
+    """A decoder that was taken over can tell what was heard, and nothing else."""
     from singerid.web import replies
 
     real = decoding.plain_voice
@@ -271,8 +271,8 @@ def test_a_voice_of_another_shape_is_not_kept(own_library, music, here, monkeypa
     assert replies.plain_voice is real
 
 
-def test_of_what_nothing_can_be_made_fails_its_file_alone(own_library, music, here, monkeypatch):
-    """It failed the whole job."""
+def test_a_useless_result_fails_only_its_file(own_library, music, here, monkeypatch):
+    """Such a file made the whole job fail."""
     really = Library.keep
 
     def keep(self, path, *given):
@@ -289,7 +289,7 @@ def test_of_what_nothing_can_be_made_fails_its_file_alone(own_library, music, he
 
 
 def test_uploads_that_cannot_be_listed_or_removed_end_nothing(own_library, monkeypatch):
-    """The process that works on the queue ended of them, again and again."""
+    """They ended the process that works on the queue, again and again."""
     settings = Settings(own_library)
     gone, shut = settings.uploads / "gone" / "1.wav", settings.uploads / "shut" / "1.wav"
     for path in (gone, shut):
@@ -317,7 +317,7 @@ def test_uploads_that_cannot_be_listed_or_removed_end_nothing(own_library, monke
     assert shut.exists()
 
 
-def test_with_decoders_that_are_busy_it_is_asked_to_come_again(own_library, music):
+def test_while_all_decoders_are_busy_the_answer_says_to_try_again(own_library, music):
     with Within(Settings(own_library, (music,), limits=Limits(quiet_seconds=0.1))) as server:
         with Library.open(own_library) as library:
             content = {"path": "x", "decision": "unknown", "seconds": 2.0, "voice_seconds": 1.0}

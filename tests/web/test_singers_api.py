@@ -134,7 +134,7 @@ def test_whatever_was_done_is_in_the_journal_and_can_be_taken_back(page):
 def test_what_is_not_shown_as_the_latest_is_not_taken_back(page, own_library):
     page.post("singers/rename", json={"name": "Ada", "to": "Eve"})
     shown = page.get("state").json()["undo"]["number"]
-    with Library.open(own_library) as library:  # another page, or a command
+    with Library.open(own_library) as library:  # by another page, or by a command
         library.rename("Bea", "Fay")
     answer = page.post("undo", json={"latest": shown})
     assert answer.status_code == 409
@@ -190,7 +190,7 @@ def test_while_another_command_writes_a_line_says_so_and_nothing_is_lost(page, o
         answer = page.post("singers/rename", json={"name": "Ada", "to": "Eve"})
         assert answer.status_code == 503
         assert "another command is writing to this library; try again" in answer.json()["detail"]
-        assert _names(page) == ["Ada", "Bea", "Cy"]  # who looks need not wait
+        assert _names(page) == ["Ada", "Bea", "Cy"]  # reading does not wait
     finally:
         done.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""What the page says of a library's worth, and what it writes into files by that."""
+"""What the page says about how far a library can be trusted, and the tags that it writes."""
 
 import json
 import shutil
@@ -22,13 +22,13 @@ def page(own_library):
 
 @pytest.fixture
 def song(sung, tmp_path):
-    """Of Ada's voice, enrolled from elsewhere."""
+    """A song by Ada, whose voice was enrolled from other files."""
     return Path(shutil.copy(sung.tree / "Ada/album 0/0.wav", tmp_path / "song.wav"))
 
 
 @pytest.fixture
 def tag_page(tag_library, song):
-    """Of a library that keeps its promise and has heard the song."""
+    """The page of a library that is calibrated to 1 % and has heard the song."""
     with client(tag_library, song.parent) as opened:
         with opened.desk.library() as library:
             _keep(library, song)
@@ -60,7 +60,7 @@ def test_a_calibration_in_words_numbers_and_a_picture(tag_page):
     assert any("each left out with its album" in sentence for sentence in found["words"])
     assert found["promise"]["wanted"] == 0.01
     assert found["promise"]["strangers"] == 3
-    assert not found["promise"]["kept"]  # of three singers no such promise can be made
+    assert not found["promise"]["kept"]  # three singers are too few for such a promise
     assert {one["name"] for one in found["little"]} <= {"Ada", "Bea", "Cy"}
     assert found["picture"]
     answer = tag_page.get("trust/picture.svg")
@@ -135,7 +135,7 @@ def test_a_library_without_the_promise_holds_names_back(own_library, song):
         assert (found["changes"][0]["status"], found["held_back"]) == ("written", "")
 
 
-def test_a_note_names_no_option_that_the_page_has_no_use_for(tag_page, song):
+def test_notes_on_the_page_name_no_option(tag_page, song):
     tag_page.post("tags", json={"write": True})
     tagged = open_tagged(song, kind_of(song))
     tagged.set_performers([])
@@ -166,7 +166,7 @@ def test_what_has_changed_since_it_was_heard_is_not_written(tag_page, tag_librar
 def test_while_it_finds_out_where_songs_lie_it_tells_that_it_goes_on(
     own_library, tmp_path, what, monkeypatch
 ):
-    """A slow drive with very many songs was taken for a process that hangs."""
+    """With a slow drive and many songs, the process seemed to hang."""
     told = []
     monkeypatch.setattr(tagging, "may_write", lambda *_: told.append("looked"))
     with Library.open(own_library) as library:
