@@ -48,6 +48,7 @@ def test_without_a_calibration_it_says_so_and_how_to_make_one(page):
     found = page.get("trust").json()
     assert (found["calibrated"], found["promise"], found["picture"]) == (False, None, False)
     assert "is not calibrated, so its error rates are not known" in found["words"][0]
+    assert "singerid library" not in found["words"][0]  # the page has a button for that
     assert found["audit"] is None
     answer = page.get("trust/picture.svg")
     assert answer.status_code == 404

@@ -31,7 +31,8 @@ def trust(at: OfDesk) -> dict[str, Any]:
     with at.library() as library:
         found = library.calibration
         notice = library.notice if library.core.contents.settings else ""
-        words = [notice] if notice else []
+        # The page has a button for the command at the end of the notice.
+        words = [notice.rpartition(": singerid ")[0] or notice] if notice else []
         return {
             "calibrated": found is not None,
             "words": words + (worth(found) if found else []),
