@@ -123,10 +123,10 @@ def equal(first: Batch, second: Batch) -> bool:
 
 @pytest.mark.parametrize("resident", [True, False])
 @pytest.mark.parametrize("size", [4, 5, 12])
-def test_what_processes_share_is_the_batch_of_one(
+def test_the_parts_of_all_processes_make_up_the_batch_of_one(
     tracks: MappedFolder, f0: list[np.ndarray], resident: bool, size: int
 ) -> None:
-    """In the same order; of a last batch of one clip, each has all."""
+    """The order is the same; a last batch of one clip goes to every process."""
     clips = Clips(tracks, LABELS, FRAMES, f0=f0)
     assert len(clips) == 13
     parts = [

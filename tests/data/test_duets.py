@@ -1,4 +1,4 @@
-"""Synthetic duets: what is written, that the truth is true, and that the solo songs stay what they are."""
+"""Synthetic duets: their files, that the ground truth is right, and that the solo songs do not change."""
 
 import json
 from collections import Counter
@@ -40,7 +40,7 @@ def duets() -> tuple[Duet, ...]:
 
 
 def sung(turns: list[Turn], recording: str, singer: str, seconds: float = 30) -> np.ndarray:
-    """Whether the truth says that somebody sings, millisecond by millisecond."""
+    """Whether somebody sings by the ground truth, for each millisecond."""
     grid = np.zeros(round(seconds * 1000), bool)
     for turn in turns:
         if (turn.recording, turn.singer) == (recording, singer):
@@ -169,7 +169,7 @@ def test_two_at_once_keep_their_distance(both: str, semitones: set[int], duets: 
     assert sum(found[distance] for distance in semitones) >= 0.75 * sum(found.values())
 
 
-def test_the_two_are_equally_loud_and_none_is_the_other(duets: tuple[Duet, ...]) -> None:
+def test_the_two_voices_are_equally_loud_and_different(duets: tuple[Duet, ...]) -> None:
     for duet in duets[:3]:
         duet = replace(duet, both="unison", overlap=0.5)
         score, stems = compose(duet.song), render_duet(duet)
@@ -199,7 +199,7 @@ def test_pairs_are_neither_one_singer_nor_near_twins_and_no_album_is_a_soloists(
 # The same again, and beside the solo songs
 
 
-def test_any_number_of_workers_writes_the_same_bytes_and_few_what_many_do(
+def test_neither_the_number_of_workers_nor_that_of_duets_changes_a_file(
     written: Path, tmp_path: Path
 ) -> None:
     write_duets(tmp_path / "few", CAST, DuetConfig(2), workers=2)
@@ -266,14 +266,14 @@ def test_the_command_makes_both_and_leaves_the_solo_songs_as_they_are(
 @pytest.mark.parametrize(
     ("corpus", "duets", "says"),
     [
-        ({}, {"duets": 0}, "--duets 0: choose 1 to 99"),
-        ({}, {"duets": 100}, "--duets 100: choose 1 to 99"),
-        ({}, {"overlap": -0.1}, "--overlap -0.1: choose 0"),
-        ({}, {"overlap": 0.7}, "--overlap 0.7: choose 0"),
-        ({}, {"overlap": float("nan")}, "--overlap nan: choose 0"),
-        ({"singers": 1}, {}, "--singers 1: duets need 2 or more"),
-        ({"seconds": 10}, {}, "--seconds 10: choose 15 or more"),
-        ({"seed": -1}, {}, "--seed -1: choose 0 or more"),
+        ({}, {"duets": 0}, "`duets=0`: choose 1 to 99"),
+        ({}, {"duets": 100}, "`duets=100`: choose 1 to 99"),
+        ({}, {"overlap": -0.1}, "`overlap=-0.1`: choose 0"),
+        ({}, {"overlap": 0.7}, "`overlap=0.7`: choose 0"),
+        ({}, {"overlap": float("nan")}, "`overlap=nan`: choose 0"),
+        ({"singers": 1}, {}, "`singers=1`: duets need 2 or more"),
+        ({"seconds": 10}, {}, "`seconds=10`: choose 15 or more"),
+        ({"seed": -1}, {}, "`seed=-1`: choose 0 or more"),
     ],
 )
 def test_absurd_numbers_are_refused_before_anything_is_written(

@@ -1,4 +1,4 @@
-"""RTTM: turns survive writing and reading, whatever names hold, and pyannote reads them."""
+"""RTTM: turns with any names can be written and read back, and pyannote reads them."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_pyannote_and_our_reader_find_the_turns(tmp_path: Path) -> None:
     assert found == [(turn.start_s, turn.end_s, turn.singer) for turn in turns]
 
 
-def test_a_line_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_line_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x.rttm"
     path.write_text(";; a comment\nSPEAKER a 1 zero 1 <NA> <NA> b <NA> <NA>\n", encoding="utf-8")
     with pytest.raises(SingeridError, match="line 2"):
@@ -44,7 +44,7 @@ def test_a_line_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_no_name_is_read_as_not_given(tmp_path: Path) -> None:
-    """pandas, which pyannote reads with, takes some words for missing values, and quotes for its own."""
+    """pandas, which pyannote reads with, takes some words for missing values, and interprets quotes."""
     from pyannote.database.util import load_rttm
 
     turns = [Turn("x", start, start + 0.5, name) for start, name in enumerate(NAMES)]

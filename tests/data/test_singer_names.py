@@ -1,4 +1,4 @@
-"""Names of singers: what is one spelling, and what is told of others."""
+"""Names of singers: which spellings are one name, and which names get a notice."""
 
 import pytest
 
@@ -15,12 +15,12 @@ def test_blanks_are_one_and_line_breaks_are_characters() -> None:
     [
         (("Ann", "Ann\u200b"), r"'Ann' and 'Ann\u200b'"),
         (("\ufeffann", "ann", "ANN"), r"'ANN' and 'ann' and '\ufeffann'"),
-        (("علی\u200cرضا", "علی\u200cرضا "), None),  # what is in both names belongs to them
+        (("علی\u200cرضا", "علی\u200cرضا "), None),  # in both names, so it makes no difference
         (("AC/DC\u200b", "ac dc"), "'AC/DC\u200b' and 'ac dc'"),
         (("Ann", "Ann\n"), r"'Ann' and 'Ann\n'"),
     ],
 )
-def test_names_that_differ_in_what_shows_nothing_are_told_apart(names: tuple[str], told: str | None) -> None:
+def test_names_that_differ_in_invisible_characters_get_a_notice(names: tuple[str], told: str | None) -> None:
     notices = notices_of(map(clean_name, names))
     if told is None:
         assert notices == ()
@@ -30,6 +30,6 @@ def test_names_that_differ_in_what_shows_nothing_are_told_apart(names: tuple[str
         assert notice.startswith(f"{start}{told}: they count as different singers")
 
 
-def test_names_of_nobody_are_told() -> None:
+def test_names_of_nobody_get_a_notice() -> None:
     (notice,) = notices_of(["Ann", "[Various Artists]", "群星", "<unknown>"])
-    assert notice.startswith("'<unknown>', '[Various Artists]', '群星': no name of a singer but")
+    assert notice.startswith("'<unknown>', '[Various Artists]', '群星': not the name of one singer")

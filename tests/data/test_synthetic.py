@@ -1,4 +1,4 @@
-"""The synthetic corpus: what is written, that it is the same again, and that it tells singers apart."""
+"""The synthetic corpus: its files, that it is reproducible, and that its singers can be told apart."""
 
 import importlib.util
 import json
@@ -142,7 +142,7 @@ def test_killed_and_run_again_it_goes_on(singerid: Program, tiny: Path, tmp_path
     ],
 )  # fmt: skip
 def test_absurd_numbers_are_refused_before_anything_is_written(setting: dict, tmp_path: Path) -> None:
-    with pytest.raises(SingeridError, match=f"--{next(iter(setting))} .*: choose"):
+    with pytest.raises(SingeridError, match=f"`{next(iter(setting))}=.*`: choose"):
         write_corpus(tmp_path / "corpus", replace(TINY, **setting), workers=1)
     assert not (tmp_path / "corpus").exists()
 

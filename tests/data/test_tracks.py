@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_listed_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "message"), [("missing", "does not exist"), ("file", "is a file"), ("empty", "SINGER/ALBUM")]
 )
-def test_a_tree_that_is_none(tmp_path: Path, path: str, message: str) -> None:
+def test_a_folder_that_is_no_tree(tmp_path: Path, path: str, message: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     with pytest.raises(SingeridError, match=message):
@@ -237,10 +237,10 @@ def test_paths_of_another_system_are_found(tmp_path: Path, form: str, written: s
     told: list[str] = []
     assert read_manifest(manifest, tmp_path, on_notice=told.append) == (Track(on_disk, "Ann", "x"),)
     assert len(told) == (written != on_disk)
-    assert all("spelled otherwise on disk" in line for line in told)
+    assert all("found, though spelled differently on disk" in line for line in told)
 
 
-def test_a_path_that_two_files_answer_to_is_none(tmp_path: Path) -> None:
+def test_a_path_that_two_files_match_finds_none(tmp_path: Path) -> None:
     touch(tmp_path, "a/X.wav", "a/x.wav", "b.wav")
     if len(list((tmp_path / "a").iterdir())) == 1:
         pytest.skip("this disk does not tell cases apart")
@@ -267,7 +267,7 @@ def test_a_manifest_none_of_whose_files_is_there_names_the_first_rows(tmp_path: 
     manifest = write_manifest(tmp_path / "m.csv", "path,singer,album", *rows)
     with pytest.raises(
         SingeridError,
-        match=r"has 5 paths, but that of no file in .*line 2 'd/0\.flac', line 3 .*, \.\.\.; give",
+        match=r"has 5 paths, none of which is a file in .*line 2 'd/0\.flac', line 3 .*, \.\.\.; give",
     ):
         read_manifest(manifest, tmp_path, lambda failure: None)
 

@@ -98,7 +98,7 @@ def test_split_of_a_file_and_its_classes(recordings, tmp_path):
     assert singers_in(store, split) == ("alto", "bass", "tenor")
     own["train"] = [path for path in by_album.train if not path.startswith("bass")]
     path.write_text(json.dumps(own))
-    with pytest.raises(SingeridError, match="bass has tracks to be tested and none to learn from"):
+    with pytest.raises(SingeridError, match="bass has tracks in 'valid' or 'test' and none in 'train'"):
         make_split(store, SplitConfig(), path)
 
 

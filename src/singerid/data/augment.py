@@ -1,7 +1,8 @@
 """Random equaliser and masking of training clips, on their device, a whole batch at once.
 
 A network may learn the album (its equaliser, loudness, instruments) instead of the singer. Giving every
-clip another equaliser at every epoch takes that shortcut away; masking makes it use all of a clip.
+clip another equaliser at every epoch takes that shortcut away; masking makes the
+network use all of a clip.
 
 Letters in shapes: B batch, H mel bands, W frames, N masks.
 """
@@ -28,7 +29,7 @@ def augment_strengths(options: Mapping[str, Any]) -> AugmentConfig:
     """The default strengths with some replaced.
 
     Raises:
-        ValueError: there is no such strength, or it cannot have such a value.
+        ValueError: a name is not that of a strength, or its value is not allowed.
     """
     known = [item.name for item in fields(AugmentConfig)]
     for name in options:
@@ -43,7 +44,7 @@ def augment_strengths(options: Mapping[str, Any]) -> AugmentConfig:
 
 
 def check_strengths(config: AugmentConfig) -> None:
-    """Raise ValueError where a strength has a value that nothing can be changed by."""
+    """Raise ValueError if a strength has a value that cannot be used."""
     deviations = config.equalizer_db
     if not (isinstance(deviations, tuple) and deviations and all(map(_is_strength, deviations))):
         raise ValueError(f"equalizer_db must be a list of numbers from 0, not {deviations!r}")
@@ -76,7 +77,8 @@ def augment(
         mode: "equalizer", "masking", "all" (both, in this order) or "none".
         generator: the only source of randomness; on the device of `mel`.
         config: strengths.
-        part: of a batch that is shared, see `Batch.part`: its clips are changed as if all of it were here.
+        part: given if several processes share the batch (`Batch.part`): the clips are then changed as they
+            would be in the whole batch.
 
     Returns:
         (B, H, W) on the same device; `mel` itself is not changed.
@@ -106,12 +108,11 @@ def equalizer_curves(batch: int, n_mels: int, generator: torch.Generator, config
 def equalize(mel: Tensor, curves: Tensor) -> Tensor:
     """Play (B, H, W) clips through equalisers of (B, H) dB.
 
-    A real equaliser acts before the feature floor (`top_db` below the track's loudest cell), so it
-    does not shift the cells at the floor: no sound was heard there, and none is after it. They go
-    where the floor goes, which moves with the loudest cell, and sounding cells that fall below the
-    floor stop there. Adding the curve everywhere would print it on silence, a mark that no
-    recording bears. The clip's least and greatest cell stand for the track's; a clip without any
-    contrast (silence) stays as it is.
+    A real equaliser acts before the feature floor (`top_db` below the track's loudest cell) is applied.
+    So it leaves the cells at the floor silent: they move with the floor, which moves with the loudest
+    cell. Other cells that fall below the floor are raised to it. Adding the curve everywhere would
+    print it on silence, which no real recording shows. The clip's smallest and largest cells are used
+    in place of the track's; a clip without any contrast (silence) stays as it is.
     """
     floor = mel.amin((1, 2), keepdim=True)
     peak = mel.amax((1, 2), keepdim=True)
@@ -128,9 +129,9 @@ def mask(
 ) -> Tensor:
     """Blank out random bands of frames and of mel bands (SpecAugment without time warping).
 
-    Blanked cells get the clip's mean: batch norm's statistics of the input, and with them what the
-    network sees in evaluation, stay where they were. (Park et al. blank with the mean too; the
-    floor would pull every mel band's mean down by several dB in training only.)
+    Blanked cells get the clip's mean, so that the input statistics of batch norm, which evaluation
+    uses, do not change. (Park et al. blank with the mean too; blanking with the floor would lower
+    every mel band's mean by several dB, in training only.)
     """
     batch, n_mels, frames = mel.shape
     first, clips = part or (0, batch)

@@ -24,7 +24,7 @@ RESIDENT_SHARE = 0.5
 """With resident="auto", clips are held on the device when they take at most this share of its free memory."""
 
 LOADED_CLIPS = 1024
-"""Clips that pass through the host's memory at a time on their way to the device."""
+"""Number of clips that are loaded at a time through the host's memory to the device."""
 
 _OTHER_F0 = "F0 must have as many frames as the features of its track"
 
@@ -42,7 +42,7 @@ def clip_starts(frames: int, clip_frames: int, drop_last: bool = False) -> IntAr
 
 
 def clip_counts(frames: IntArray, clip_frames: int, drop_last: bool = False) -> IntArray:
-    """Numbers of clips of tracks of so many frames, (tracks,); see `clip_starts`."""
+    """Number of clips of each track, (tracks,), given the tracks' lengths in frames; see `clip_starts`."""
     if clip_frames < 1:
         raise ValueError(f"clip_frames must be positive, not {clip_frames}")
     counts: IntArray = np.maximum(0, frames // clip_frames - drop_last)
@@ -54,12 +54,13 @@ class Batch:
     """Some clips, on one device.
 
     Attributes:
-        inputs: what a network reads, in its order (`InputSpec.inputs`), `model(*batch.inputs)`: log-mel in
-            dB or the waveform, (B, H, W) float32, and the one-hot melody map where the clips have F0.
+        inputs: the inputs of a network, in its order (`InputSpec.inputs`), for `model(*batch.inputs)`:
+            log-mel in dB or the waveform, (B, H, W) float32, then the one-hot melody map if the clips
+            have F0.
         labels: (B,) int64 class of each clip.
         index: (B,) int64 number of each clip in its `Clips`.
-        part: of a batch that several processes share: the place in it of the first of these clips, and how
-            many it has in all. None: it is nobody else's.
+        part: if several processes share the batch: the position of the first of these clips in the whole
+            batch, and the number of clips in the whole batch. None: the batch is not shared.
     """
 
     inputs: tuple[Tensor, ...]
@@ -82,23 +83,23 @@ class Clips:
 
     Args:
         arrays: (frames, H) float16 of each track: log-mel in dB, or its waveform in frames. A sequence
-            that opens a memory-mapped file at each access is welcome: nothing is kept open (a process may
-            hold far fewer open files than a store has tracks).
+            may open a memory-mapped file at each access: `Clips` keeps nothing open (a process may hold
+            far fewer open files than a store has tracks).
         labels: class of each track.
         clip_frames: W.
         drop_last_clip: see `clip_starts`.
-        f0: (frames,) F0 of each track in Hz, 0 where there is none; None: no melody.
-        shapes: (frames, H) of each track, where it is known: then no track is opened before it is read.
-            None: each is opened once to find it out.
+        f0: (frames,) F0 of each track in Hz, 0 where unvoiced; None: no melody.
+        shapes: (frames, H) of each track, if known: then no track is opened before it is read. None: each
+            track is opened once to find its shape.
 
     Raises:
-        ValueError: the sequences differ in length, or a track's F0 from its features. Of tracks whose shape
-            was given this is found out when they are read.
+        ValueError: the sequences differ in length, or a track's F0 and features do. If `shapes` is given,
+            the second is found only when the track is read.
 
     Attributes:
         labels: (clips,) class of each clip.
         track: (clips,) index of the track of each clip.
-        start: (clips,) its first frame in the track.
+        start: (clips,) first frame of each clip in its track.
     """
 
     def __init__(
@@ -159,11 +160,11 @@ class Clips:
             batch_size: B; the last batch may be smaller.
             device: where the batches are made.
             shuffle: None or (seed, epoch), see `order`.
-            resident: hold all clips on the device, from the first call on (True); read every batch
-                from the features (False); or whichever fits, see `RESIDENT_SHARE` ("auto"). Both
-                give the same batches.
+            resident: True: hold all clips on the device, from the first call on. False: read every
+                batch from the features. "auto": hold them if they fit, see `RESIDENT_SHARE`. The
+                batches are the same.
             drop_incomplete: leave a smaller last batch out.
-            ranks: the processes that share each batch, see `Ranks.rows`; what comes is the part of this one.
+            ranks: the processes that share each batch, see `Ranks.rows`; this process gets its own part.
         """
         device = torch.device(device)
         order = self.order(shuffle)
@@ -211,7 +212,7 @@ class Clips:
         index: Tensor,
         part: tuple[int, int] | None,
     ) -> Batch:
-        """Turn (B, W, H) float16 and (B, W) Hz into what networks read."""
+        """Turn (B, W, H) float16 and (B, W) Hz into the inputs of a network."""
         first = columns.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
         inputs = (first,) if f0 is None else (first, melody_map(f0, self._columns))
         return Batch(inputs, labels, index, part)
@@ -233,7 +234,7 @@ class Clips:
         return torch.from_numpy(columns), None if f0 is None else torch.from_numpy(f0)
 
     def _opened(self, track: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32] | None]:
-        """Features and F0 of a track; a shape that it does not have would fill clips with repeated frames."""
+        """Features and F0 of a track, checked: a wrong shape would fill clips with repeated frames."""
         array = self._arrays[track]
         if array.shape != (frames := int(self._frames[track]), self._columns):
             raise ValueError(
@@ -258,13 +259,13 @@ class Clips:
 
     def _fits(self, device: torch.device, ranks: Ranks) -> bool:
         clip_bytes = self.clip_frames * (2 * self._columns + (0 if self._f0 is None else 4))
-        # Each GPU has its own memory; on a CPU each process takes as much of the same.
+        # Each GPU has its own memory; on a CPU all processes share one, and each holds all clips.
         takers = ranks.devices if device.type == "cpu" else 1
         return len(self) * clip_bytes * takers <= RESIDENT_SHARE * _free_memory(device)
 
 
 def _parts(order: Tensor, batch_size: int, ranks: Ranks) -> Iterator[tuple[Tensor, tuple[int, int] | None]]:
-    """Numbers of the clips of each batch that are this process's, and `Batch.part`."""
+    """For each batch, the numbers of the clips that this process computes, and `Batch.part`."""
     for index in order.split(batch_size):
         if ranks.count == 1:
             yield index, None
@@ -274,7 +275,7 @@ def _parts(order: Tensor, batch_size: int, ranks: Ranks) -> Iterator[tuple[Tenso
 
 
 def _free_memory(device: torch.device) -> int:
-    """Free bytes on the device; 0 where the system does not tell."""
+    """Free bytes on the device; 0 if the system does not report them."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:

@@ -1,4 +1,4 @@
-"""Names of singers and albums: one spelling of blanks and of Unicode, and what is told of the others."""
+"""Names of singers and albums: blanks and Unicode made uniform, and notices about names that look alike."""
 
 import re
 import unicodedata
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from singerid.text import printable
 
-# Blanks of every width; line breaks are no blanks, for a name may hold any character.
+# Blanks of every width. Line breaks do not count as blanks: a name may hold any character.
 _BLANKS = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-# What shows nothing: zero-width characters, marks of direction and of byte order.
+# Invisible characters: of zero width, direction marks, byte-order marks.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_NAMED = 3  # of what is told
+_NAMED = 3  # names, or groups of names, that a notice shows at most
 # Names that stand for nobody in particular, as taggers and players write them; without punctuation.
 _NOBODY_WRITTEN = """
 various artists, various, various artist, va, v a, unknown artist, unknown, unknown singer, no artist,
@@ -29,7 +29,7 @@ _NOBODY = frozenset(name.strip() for name in _NOBODY_WRITTEN.split(","))
 
 
 def clean_name(name: str) -> str:
-    """A name in Unicode's composed form (NFC), without outer blanks, and with one where there were several.
+    """A name in Unicode's composed form (NFC), without outer blanks, and with single blanks inside.
 
     >>> clean_name("  The   Beatles ")
     'The Beatles'
@@ -38,7 +38,7 @@ def clean_name(name: str) -> str:
 
 
 def folded_name(name: str) -> str:
-    """What spellings of one name have in common that differ in case and blanks only.
+    """A key that is equal for spellings of one name that differ in case and blanks only.
 
     >>> folded_name("  NINA  Simone") == folded_name("Nina Simone")
     True
@@ -47,10 +47,11 @@ def folded_name(name: str) -> str:
 
 
 def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
-    """What to say of names of singers, each in one line; nothing is changed.
+    """Notices about names of singers, each in one line; the names are not changed.
 
-    Told are those that differ from each other in case, in invisible characters or in Unicode's form only
-    (full width, ligatures), for they count as different singers; and those that stand for nobody.
+    One notice is about names that differ only in case, in invisible characters or in Unicode's form (full
+    width, ligatures), because they count as different singers. The other is about names that stand for
+    nobody in particular.
 
     >>> notices_of(["The Beatles", "the beatles"])[0].split(":")[0]
     'singers that differ in case, Unicode form or invisible characters only'
@@ -72,26 +73,26 @@ def notices_of(singers: Iterable[str]) -> tuple[str, ...]:
     nobody = sorted(name for name in everyone if _plain(name) in nobodies)
     if nobody:
         told.append(
-            f"{', '.join(map(_quoted, nobody[:_NAMED]))}: no name of a singer but of several or of none; "
-            "leave these recordings out, or sort them by who sings"
+            f"{', '.join(map(_quoted, nobody[:_NAMED]))}: not the name of one singer; "
+            "leave these recordings out, or sort them by singer"
         )
     return tuple(told)
 
 
 def _key(name: str) -> str:
-    """What spellings of one name have in common."""
+    """A key that is equal for names that look alike."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return clean_name(re.sub(r"[./,_\-()\[\]\s]+", " ", _INVISIBLE.sub("", folded)))
 
 
 def _plain(name: str) -> str:
-    """The key without accents and signs."""
+    """The key without accents and symbols."""
     letters = unicodedata.normalize("NFKD", _key(name))
     return clean_name("".join(c for c in letters if not unicodedata.combining(c) and c not in "<>!?*"))
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
-    """The names in quotes; where two look the same, what shows nothing in them as escapes."""
+    """The names in quotes; if two look the same, their invisible characters are written as escapes."""
     looks = Counter(_INVISIBLE.sub("", name) for name in names)
     told = []
     for name in names:

@@ -1,8 +1,8 @@
-"""Who speaks, or sings, when, as Rich Transcription Time Marked (RTTM): a line a turn.
+"""Who sings when, in the format Rich Transcription Time Marked (RTTM): one line per turn.
 
 NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan", appendix A: ten fields
-with blanks between, so a name can hold none. What a field cannot hold is written as in addresses (%20 is a
-blank), which can be undone.
+separated by blanks, so a name cannot hold a blank. Characters that a field cannot hold are percent-encoded as
+in URLs (%20 is a blank), so the name can be read back.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from singerid.errors import SingeridError
 from singerid.text import bytes_of, printable
 
 _EMPTY = "%00"
-# What pandas, and with it pyannote, reads as "not given".
+# Words that pandas, and with it pyannote, reads as "not given".
 _NOT_GIVEN = frozenset(
     (
         *("#n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan"),
@@ -25,13 +25,13 @@ _NOT_GIVEN = frozenset(
 
 @dataclass(frozen=True)
 class Turn:
-    """Somebody sings for a while.
+    """A span of a recording in which one singer sings.
 
     Attributes:
-        recording: what the recording is called.
-        start_s: where the turn starts, in seconds.
-        end_s: where it ends.
-        singer: who.
+        recording: name of the recording.
+        start_s: start of the turn in seconds.
+        end_s: its end in seconds.
+        singer: who sings.
     """
 
     recording: str
@@ -41,7 +41,7 @@ class Turn:
 
 
 def field_of(name: str) -> str:
-    """A name as a field of RTTM: without blanks, control characters or any other that ends a line.
+    """A name as a field of RTTM: without blanks, control characters or other characters that end a line.
 
     >>> field_of("Nina Simone"), field_of("100 %"), field_of("椎名 林檎")
     ('Nina%20Simone', '100%20%25', '椎名%20林檎')
@@ -59,7 +59,7 @@ def _escaped(char: str) -> str:
 
 
 def name_of_field(field: str) -> str:
-    """What `field_of` was given.
+    """The name that `field_of` wrote as this field.
 
     >>> name_of_field("a%20b")
     'a b'
@@ -73,7 +73,7 @@ def name_of_field(field: str) -> str:
 
 
 def rttm_lines(turns: Iterable[Turn]) -> Iterator[str]:
-    """A line for each turn, with its end of line.
+    """One line of RTTM for each turn, each with a line end.
 
     >>> print(*rttm_lines([Turn("a song.mp3", 1, 3.5, "Nina Simone")]), end="")
     SPEAKER a%20song.mp3 1 1.000 2.500 <NA> <NA> Nina%20Simone <NA> <NA>
@@ -87,10 +87,10 @@ def rttm_lines(turns: Iterable[Turn]) -> Iterator[str]:
 
 
 def read_rttm(path: Path) -> list[Turn]:
-    """The turns of a file of RTTM, in its order.
+    """The turns in an RTTM file, in the order of the file.
 
     Raises:
-        SingeridError: it cannot be read, or a line is none of RTTM.
+        SingeridError: the file cannot be read, or a line is not RTTM.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,6 +1,6 @@
 """Splits into train, valid and test: pure functions of (tracks, seed), whatever the tracks' order.
 
-An album split keeps every album whole, so that a model cannot pass by recognising the album's
+An album split keeps every album whole, so that a model cannot succeed by recognising the album's
 production (the album effect; Nasrullah and Zhao 2019): the paper's split. A track split mixes albums.
 """
 
@@ -58,7 +58,7 @@ def album_split(tracks: Iterable[Track], seed: int) -> Split:
     _require(
         {singer: len(_albums(own)) for singer, own in singers.items()},
         "album",
-        "split by track (--split track) or leave such singers out (--min-albums 3)",
+        "split by track (`split='track'`) or leave these singers out (`min_albums=3`)",
     )
     draw = random.Random(seed)
     parts = _Parts()
@@ -71,7 +71,7 @@ def album_split(tracks: Iterable[Track], seed: int) -> Split:
 
 
 def split_around(tracks: Iterable[Track], test: Collection[str], seed: int) -> Split:
-    """The split whose test part is given, by a published one: one other album per singer is valid.
+    """The split around a given test part: of the other albums, one per singer is valid, the rest trains.
 
     The draw: one `random.Random(seed)`; singers sorted; each singer's sorted albums, without the test
     tracks, shuffled by it in turn; the first is valid, the rest trains.
@@ -82,18 +82,18 @@ def split_around(tracks: Iterable[Track], test: Collection[str], seed: int) -> S
         seed: of the draw.
 
     Raises:
-        SingeridError: none of the tracks is in `test`, or a singer has fewer than two albums beside it.
+        SingeridError: none of the tracks is in `test`, or a singer has fewer than two albums outside it.
     """
     tracks = tuple(tracks)
     if not any(track.path in test for track in tracks):
-        raise SingeridError("none of the tracks is in the test part of the split; prepare those too")
+        raise SingeridError("none of the tracks is in the test part of the split; prepare test tracks too")
     singers = _by_singer(track for track in tracks if track.path not in test)
     few = [printable(singer) for singer, own in singers.items() if len(_albums(own)) < 2]
     if few or not singers:
         names = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
         raise SingeridError(
-            "too few albums beside the test part, train and valid need one each: "
-            f"{names or 'there are none'}; add albums or leave such singers out"
+            "too few albums outside the test part (train and valid need one each): "
+            f"{names or 'there are none'}; add albums or leave these singers out"
         )
     draw = random.Random(seed)
     parts = _Parts()
@@ -134,15 +134,15 @@ def leave_one_album_out(tracks: Iterable[Track]) -> tuple[Split, ...]:
     """Cross-validation by album: over all folds every album is tested exactly once.
 
     Fold k tests each singer's k-th album in sorted order and validates on the next one (after the
-    last comes the first). There are as many folds as the singer with most albums has; in folds
-    beyond a singer's own albums that singer is not tested. Nothing is drawn.
+    last comes the first). There are as many folds as the singer with the most albums
+    has albums; a singer with fewer albums is not tested in the last folds. Nothing is random.
 
     Raises:
         SingeridError: a singer has fewer than three albums.
     """
     singers = _by_singer(tracks)
     counts = {singer: len(_albums(own)) for singer, own in singers.items()}
-    _require(counts, "album", "use stratified folds of tracks or leave such singers out (--min-albums 3)")
+    _require(counts, "album", "use stratified folds of tracks or leave these singers out (`min_albums=3`)")
     folds = []
     for fold in range(max(counts.values())):
         parts = _Parts()
@@ -161,9 +161,9 @@ def stratified_folds(tracks: Iterable[Track], folds: int, seed: int) -> tuple[Sp
 
     The draw: one `random.Random(seed)`; singers sorted; each singer's sorted tracks shuffled by it
     in turn and dealt to the folds' tests one by one, the next singer starting at the fold where the
-    last one ended, so that folds differ by one track at most. Of a singer's other tracks, in the
-    shuffled order begun at fold / folds of its length, the first tenth (at least one) is valid: each
-    fold validates on others.
+    last one ended, so that folds differ by one track at most. A singer's other tracks, in the
+    shuffled order, are read from position fold / folds of its length on; the first tenth of them (at
+    least one track) is valid, so that each fold validates on different tracks.
 
     Raises:
         SingeridError: a singer has fewer than three tracks, or there are fewer tracks than folds.
@@ -198,23 +198,23 @@ def with_min_albums(tracks: Iterable[Track], minimum: int) -> tuple[Track, ...]:
     """The tracks of singers with at least `minimum` albums, in their order (--min-albums).
 
     Raises:
-        SingeridError: no singer has as many.
+        SingeridError: no singer has that many.
     """
     tracks = tuple(tracks)
     kept = {singer for singer, own in _by_singer(tracks).items() if len(_albums(own)) >= minimum}
     if not kept:
         raise SingeridError(
-            f"no singer has {counted(minimum, 'album')}; lower --min-albums or use --split track"
+            f"no singer has {counted(minimum, 'album')}; lower `min_albums` or use `split='track'`"
         )
     return tuple(track for track in tracks if track.singer in kept)
 
 
 def read_split(path: Path) -> Split:
-    """Read anyone's own split: JSON with the lists of track paths "train", "valid" and "test".
+    """Read a user's own split: JSON with the lists of track paths "train", "valid" and "test".
 
     Raises:
-        SingeridError: the file cannot be read, is not of that form, has an empty part, or has a
-            track in two places.
+        SingeridError: the file cannot be read, is not of that form, has an empty part, or names a
+            track twice.
     """
     remedy = 'write {"train": [...], "valid": [...], "test": [...]} with paths of tracks'
     value = read_json(path, remedy)
@@ -236,9 +236,9 @@ def read_split(path: Path) -> Split:
 
 
 def spelled_as(split: Split, tracks: Iterable[Track]) -> Split:
-    """A split with the paths of these tracks, where its own were written on another system (`PathLookup`).
+    """A split that was written on another system, with its paths spelled as in these tracks (`PathLookup`).
 
-    Paths that are no track's stay as they are.
+    Paths that match no track stay as they are.
     """
     lookup = PathLookup(track.path for track in tracks)
     parts = ([lookup.find(path) or path for path in getattr(split, part)] for part in PARTS)
@@ -246,10 +246,10 @@ def spelled_as(split: Split, tracks: Iterable[Track]) -> Split:
 
 
 def check_split(split: Split, tracks: Iterable[Track]) -> None:
-    """Check that a split that someone else wrote suits these tracks; they need not all be in it.
+    """Check that a split fits these tracks; tracks that are not in the split are allowed.
 
     Raises:
-        SingeridError: a path is no track, or a track is in two places, or a singer is in valid or test but
+        SingeridError: a path is no track, or a track is named twice, or a singer is in valid or test but
             not in train.
     """
     singer_of = {track.path: track.singer for track in tracks}
@@ -267,13 +267,13 @@ def check_split(split: Split, tracks: Iterable[Track]) -> None:
     for path in split.valid + split.test:
         if singer_of[path] not in known:
             raise SingeridError(
-                f"{printable(singer_of[path])} has tracks to be tested and none to learn from; "
+                f"{printable(singer_of[path])} has tracks in 'valid' or 'test' and none in 'train'; "
                 "move some to 'train' or take the singer out of the split"
             )
 
 
 class _Parts:
-    """Collects the tracks of each part; test goes before valid."""
+    """Collects the tracks of each part; a track that is both test and valid goes to test."""
 
     def __init__(self) -> None:
         self._paths: dict[str, list[str]] = {part: [] for part in PARTS}
@@ -316,4 +316,4 @@ def _require(counts: dict[str, int], unit: str, remedy: str) -> None:
     few = [f"{printable(singer)} ({count})" for singer, count in counts.items() if count < len(PARTS)]
     if few:
         names = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
-        raise SingeridError(f"too few {unit}s, train, valid and test need one each: {names}; {remedy}")
+        raise SingeridError(f"too few {unit}s (train, valid and test need one each): {names}; {remedy}")

@@ -1,8 +1,8 @@
 """Tracks: which recordings there are, who sings in each, and on which album.
 
 They come from a tree laid out singer/album/track (`scan_tree`) or from a table (`read_manifest`).
-Names may be in any script and hold any character, bytes that are no UTF-8 included: Python carries
-those as lone surrogates (PEP 383), and so does this module.
+Names may be in any script and hold any character. They may even hold bytes that are not UTF-8: like
+Python, this module keeps those as lone surrogates (PEP 383).
 """
 
 import csv
@@ -19,9 +19,9 @@ from singerid.system.lookup import FileLookup
 from singerid.text import counted, printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
-_NAMED_ROWS = 3  # of those that name no file
+_NAMED_ROWS = 3  # rows without a file that an error names at most
 
-OnNotice = Callable[[str], None]  # is called with what is to be told, each in one line
+OnNotice = Callable[[str], None]  # is called with each notice, one line of text
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +32,7 @@ class Track:
         path: relative to the tree's root, parts separated by "/" on every system.
         singer: the class, as `clean_name` writes it, so that a name typed on one system equals the same
             name stored by another.
-        album: likewise; "" where it is not known.
+        album: likewise; "" if it is not known.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Track:
 
         64 bits are enough: among a million tracks the chance of any two sharing an id is 3e-8.
         """
-        # Not `os.fsencode`: in another locale, plain ASCII above all, it gives other bytes or none.
+        # Not `os.fsencode`: in other locales, above all plain ASCII, it gives other bytes or fails.
         return hashlib.sha256(self.path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -65,12 +65,12 @@ def scan_tree(
 
     Args:
         root: the folder of the singers' folders.
-        on_failure: is called with what `find_audio` passes on, and with every audio file that lies
-            in no singer's folder; without it the first of them is raised.
-        on_notice: is called with what was passed over and what is odd about the singers' names.
+        on_failure: called with every failure of `find_audio`, and with every audio file that lies in
+            no singer's folder; without it the first one raises an error.
+        on_notice: called with notices about skipped files and about odd names of singers.
 
     Raises:
-        SingeridError: `root` is no folder, or holds no track.
+        SingeridError: `root` is not a folder, or holds no track.
     """
     fail = on_failure or raise_failure
     tracks = []
@@ -98,24 +98,24 @@ def read_manifest(
     """Tracks listed in a CSV file with the columns path, singer and album, sorted by path.
 
     UTF-8 with or without a byte-order mark, commas, double quotes (RFC 4180); the columns may come
-    in any order and others beside them; blank lines are passed over. `path` is relative to `root`,
-    or absolute and inside it, and may be any bytes; where there is no such file, other separators, Unicode
-    forms and cases are tried (`FileLookup`). `album` may be empty: not known.
+    in any order, and there may be other columns; blank lines are skipped. `path` is relative to `root`,
+    or absolute and inside it, and may hold any bytes; if there is no such file, other separators, Unicode
+    forms and cases are tried (`FileLookup`). `album` may be empty: it is then not known.
 
     Args:
         manifest: the CSV file.
         root: the folder that the paths are relative to.
-        on_failure: is called with every row whose file does not exist; without it the first of
-            them is raised.
-        on_notice: is called with what is odd about the paths and the singers' names.
+        on_failure: called with every row whose file does not exist; without it the first one raises
+            an error.
+        on_notice: called with notices about odd paths and names of singers.
 
     Raises:
-        SingeridError: the manifest cannot be read, lacks a column, or lists no track that is there; or a
+        SingeridError: the manifest cannot be read, lacks a column, or lists no track that exists; or a
             row has too few or too many fields, an empty singer, a path outside `root`, or the path of an
             earlier row. The message names the line.
     """
     fail = on_failure or raise_failure
-    base = absolute(root)  # resolved, links would lead out of the tree
+    base = absolute(root)  # not resolved: links could lead out of the tree
     lookup = FileLookup(root)
     lines: dict[str, int] = {}
     tracks, missing, respelled = [], [], []
@@ -138,7 +138,7 @@ def read_manifest(
             raise SingeridError(f"{where}: the singer is empty; fill it in or remove the line")
         if found is None:
             missing.append(f"line {line} {path!r}")
-            reason = f"no such file in {printable(root)} ({where}); mend the path or remove the line"
+            reason = f"no such file in {printable(root)} ({where}); correct the path or remove the line"
             fail(Failure(path, reason))
             continue
         if found != written:
@@ -147,17 +147,19 @@ def read_manifest(
     if not tracks and missing:
         first = ", ".join(missing[:_NAMED_ROWS]) + (", ..." if missing[_NAMED_ROWS:] else "")
         raise SingeridError(
-            f"{printable(manifest)}: has {counted(len(missing), 'path')}, but that of no file in "
+            f"{printable(manifest)}: has {counted(len(missing), 'path')}, none of which is a file in "
             f"{printable(root)}: {first}; give the folder that they are relative to as TREE"
         )
     if not tracks:
-        raise SingeridError(f"{printable(manifest)}: lists no track; write one line a track below the header")
+        raise SingeridError(
+            f"{printable(manifest)}: lists no track; write one line for each track below the header"
+        )
     notices = []
     if respelled:
         first = repr(respelled[0]) + (", ..." if respelled[1:] else "")
         notices.append(
-            f"{printable(manifest)}: {counted(len(respelled), 'path')}, spelled otherwise on disk "
-            f"(separators, Unicode form or case), found all the same: {first}"
+            f"{printable(manifest)}: {counted(len(respelled), 'path')} found, though spelled "
+            f"differently on disk (separators, Unicode form or case): {first}"
         )
     _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
     return tuple(sorted(tracks))

@@ -1,4 +1,4 @@
-"""One contract for all data sets: how each comes is a recipe here, and what must hold is the same for all."""
+"""One contract for all data sets: a recipe lays each one out, and the same must hold for all."""
 
 import json
 from dataclasses import dataclass, field
@@ -282,14 +282,14 @@ def test_lists_and_tracks_that_differ_are_told(course: Path) -> None:
 def test_a_damaged_list_is_one_line(course: Path, text: str) -> None:
     (course / "val.json").write_text(text, encoding="utf-8")
     with pytest.raises(
-        SingeridError, match=r"val\.json: is no.*, or use --dataset artist20, which reads no split"
+        SingeridError, match=r"val\.json: is no.*, or use `dataset='artist20'`, which reads no split"
     ):
         find_tracks(course, dataset="artist20-course")
 
 
 def test_without_its_lists_the_course_edition_is_refused(course: Path) -> None:
     (course / "train.json").unlink()
-    with pytest.raises(SingeridError, match=r"use --dataset artist20$"):
+    with pytest.raises(SingeridError, match=r"use `dataset='artist20'`$"):
         find_tracks(course, dataset="artist20-course")
     assert find_tracks(course, dataset="artist20").root == course / "train_val"
 
@@ -300,7 +300,7 @@ def test_an_unknown_name_tells_the_near_ones(tmp_path: Path) -> None:
 
 
 def test_a_plugin_may_register_one(tmp_path: Path, singerid: Program) -> None:
-    """As a user does it: a file of one's own, named before the command."""
+    """As a user does it: the user's own file, named before the command."""
     plugin = tmp_path / "choir.py"
     plugin.write_text(
         "from singerid.data.datasets.dataset import DataSet\n"

@@ -52,7 +52,7 @@ def artist20_root(folder: Path) -> Path:
         folder: what the user gave: the artists' folder itself, "mp3s-32k", "artist20" or a parent.
 
     Raises:
-        SingeridError: none of the known places holds a folder named as an artist of artist20.
+        SingeridError: none of the known places holds a folder named after an artist of artist20.
     """
     problem = (
         f"holds no artist of artist20; give the folder that holds {ARTISTS[0]}/, {ARTISTS[1]}/, ... "
@@ -62,12 +62,12 @@ def artist20_root(folder: Path) -> Path:
 
 
 def holds_artists(folder: Path) -> bool:
-    """Whether a folder holds one that is named as an artist of artist20, in whatever spelling."""
+    """Whether a folder holds a folder named after an artist of artist20, in any spelling."""
     return not {_spelling(name) for name in folder_names(folder)}.isdisjoint(ARTISTS)
 
 
 def check_artist20(tracks: Iterable[Track]) -> tuple[str, ...]:
-    """Deviations from the data set as its makers describe it, each in one line; none: it is complete.
+    """Deviations from the data set as its makers describe it, each in one line; empty if there are none.
 
     Expected are the 20 artists under their names, six albums each, every track on an album, and
     1,413 tracks in all.
@@ -76,7 +76,7 @@ def check_artist20(tracks: Iterable[Track]) -> tuple[str, ...]:
 
 
 def deviations_of(tracks: Iterable[Track], albums_per_artist: int, count: int) -> tuple[str, ...]:
-    """As `check_artist20`, for an edition with so many albums by each artist and so many tracks."""
+    """As `check_artist20`, for an edition with another number of albums by each artist and of tracks."""
     tracks = tuple(tracks)
     albums = {(track.singer, track.album) for track in tracks if track.album}
     album_counts = Counter(singer for singer, _ in albums)
@@ -107,7 +107,7 @@ def deviations_of(tracks: Iterable[Track], albums_per_artist: int, count: int) -
 
 
 def _spelling(name: str) -> str:
-    """`name` as artist20 writes names: lower case, one underscore for whatever stands between words."""
+    """`name` as artist20 spells names: lower case, with one underscore between words."""
     words = re.findall(r"[a-z0-9]+", name.lower())
     return "_".join(words[1:] if words[:1] == ["the"] else words)
 

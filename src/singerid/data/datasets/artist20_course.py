@@ -33,12 +33,12 @@ _TRACKS = "train_val"
 _LISTS = ("train.json", "val.json")
 # The homework's archive wraps the data set in a folder hw1.
 _WRAPPERS = (_TRACKS, "artist20", "hw1")
-# The split is one for all, as the course's own is; runs differ by --seed all the same.
+# Everybody gets the same split, as in the course; runs still differ by --seed.
 _SPLIT_SEED = 0
 
 
 def course_root(folder: Path) -> Path:
-    """The folder "train_val" of the course edition: so a track has the path that it has in artist20.
+    """The folder "train_val" of the course edition; tracks have the same paths in it as in artist20.
 
     Args:
         folder: "train_val" itself, "artist20", "hw1" or a parent.
@@ -48,15 +48,15 @@ def course_root(folder: Path) -> Path:
     """
     problem = (
         "is not artist20 as the course hands it out; give the folder that holds train_val/, train.json and "
-        "val.json, or use --dataset artist20"
+        "val.json, or use `dataset='artist20'`"
     )
     return find_root(folder, _is_root, _WRAPPERS, problem)
 
 
 def course_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
-    """Deviations from the course's description, each in one line, and what was passed over.
+    """Deviations from the course's description, and what was skipped, each in one line.
 
-    The test tracks have no labels, so they are no tracks here: one line tells their number.
+    The test tracks have no labels, so they are not among the tracks: one line gives their number.
     """
     deviations = list(deviations_of(tracks, ALBUMS_PER_ARTIST, TRACKS))
     paths = {track.path for track in tracks}
@@ -73,11 +73,11 @@ def course_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
 
 
 def course_split(root: Path, tracks: Sequence[Track]) -> Split:
-    """The course's split, with all three parts in the sense that singerid gives them.
+    """The course's split as the three parts train, valid and test.
 
-    The course validates on val.json, and keeps the labels of its test to itself. Here val.json is the test
-    part, for that is what results are reported on, and nothing may be chosen on it. "valid", which chooses
-    the best epoch, is one of each artist's four albums in train.json, drawn as `album_split` draws.
+    The course validates on val.json and does not publish the labels of its test tracks. Here val.json is
+    the test part: results are reported on it, and nothing may be chosen on it. The valid part, which chooses
+    the best epoch, is one of each artist's four albums in train.json, drawn as in `album_split`.
 
     Raises:
         SingeridError: train.json or val.json is no list of paths, or names none of the tracks.
@@ -93,14 +93,14 @@ def _is_root(folder: Path) -> bool:
 
 
 def _beside(root: Path) -> Path:
-    """The folder around the root, also where the root is "."."""
+    """The folder that holds the root, also if the root is "."."""
     return root.absolute().parent
 
 
 def _listed(root: Path, name: str) -> set[str]:
-    """Paths of a list, relative to the root: what comes after "train_val"."""
+    """Paths in a list, relative to the root: the part after "train_val"."""
     file = _beside(root) / name
-    remedy = "get it again, or use --dataset artist20, which reads no split"
+    remedy = "get it again, or use `dataset='artist20'`, which reads no split"
     value: Any = read_json(file, remedy)
     if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
         raise SingeridError(f"{printable(file)}: is no list of paths; {remedy}")
@@ -109,7 +109,7 @@ def _listed(root: Path, name: str) -> set[str]:
 
 
 def _some(paths: set[str], problem: str) -> list[str]:
-    """One line for some paths: the first, and how many more."""
+    """One line about some paths: the first path and the number of the others."""
     if not paths:
         return []
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""

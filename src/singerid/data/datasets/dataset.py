@@ -1,7 +1,7 @@
-"""A data set: where it comes from, in which folders it comes, and what its makers say of it.
+"""A data set: its source, its folder layouts, and what its makers say about it.
 
-The plan is mirdata's (Bittner et al., "mirdata: Software for Reproducible Usage of Datasets", ISMIR 2019):
-one data set a file, one test over all of them. How to add one: docs/data.md.
+The design follows mirdata (Bittner et al., "mirdata: Software for Reproducible Usage of Datasets",
+ISMIR 2019): one file per data set, one test over all of them. How to add one: docs/data.md.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,22 +25,22 @@ def _no_split(root: Path, tracks: Sequence[Track]) -> Split | None:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What is known of a data set; its name is that in `DATASETS`.
+    """What is known about a data set; its name is its key in `DATASETS`.
 
     Attributes:
         title: what it is, in one line.
         source: address of its makers' page.
-        terms: under which licence or terms it may be used.
-        how_to_get: in one line.
+        terms: the licence or terms under which it may be used.
+        how_to_get: how to get it, in one line.
         root: `root(folder)` -> the folder that the tracks' paths are relative to: the folder that the user
-            gave, or one inside it in a layout in which the data set comes. Raises SingeridError, which
-            names the remedy, where the folder holds something else.
+            gave, or a folder inside it, in one of the layouts of the data set. Raises SingeridError,
+            which names the remedy, if the folder holds something else.
         tracks: `tracks(root, on_failure, on_notice)` -> its labelled tracks, sorted by path, as `scan_tree`.
-        deviations: `deviations(root, tracks)` -> how these differ from what the makers describe, and what
-            was passed over, each in one line; none: it is complete. Raises SingeridError where a file that
-            comes with the data set is damaged.
-        split: `split(root, tracks)` -> the split that comes with it; None: it brings none. Raises
-            SingeridError where it cannot be made of these tracks.
+        deviations: `deviations(root, tracks)` -> how the tracks differ from the makers' description, and
+            what was skipped, each in one line; empty if the data set is complete. Raises SingeridError
+            if a file that comes with the data set is damaged.
+        split: `split(root, tracks)` -> the split that comes with the data set; None if there is none.
+            Raises SingeridError if the split cannot be made from these tracks.
     """
 
     title: str
@@ -56,8 +56,9 @@ class DataSet:
         """The root and the tracks of the data set in a folder that the user gave.
 
         Args:
-            folder: the root, or a folder around it.
-            on_failure: is called with what looks like a track and is none; without it the first is raised.
+            folder: the root, or a folder that holds it.
+            on_failure: called with each file that looks like a track but is none; without it the first one
+                raises an error.
 
         Raises:
             SingeridError: the folder does not hold this data set, or holds no track of it.
@@ -67,16 +68,16 @@ class DataSet:
 
 
 def find_root(folder: Path, is_root: Callable[[Path], bool], wrappers: Iterable[str], problem: str) -> Path:
-    """`folder`, or the first folder inside it that `is_root`, for `DataSet.root`.
+    """The root of a data set: `folder`, or the first folder inside it that `is_root` accepts.
 
     Args:
         folder: what the user gave.
-        is_root: whether a folder is the one that is looked for.
-        wrappers: names of folders that may lie around it, in any order and depth.
-        problem: what is wrong where there is none, and the remedy.
+        is_root: whether a folder is the root.
+        wrappers: names of folders that the root may lie in, in any order and depth.
+        problem: what is wrong if there is no root, and the remedy.
 
     Raises:
-        SingeridError: there is none; the message is "FOLDER: PROBLEM".
+        SingeridError: there is no root; the message is "FOLDER: PROBLEM".
     """
     found = _inside(folder, is_root, tuple(wrappers))
     if found is None:

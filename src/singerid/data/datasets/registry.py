@@ -1,4 +1,4 @@
-"""Data sets by name. A new one is a file beside this one and a line here; one's own come with --plugin."""
+"""Data sets by name. A new one is a file beside this one and a line here; users add theirs by --plugin."""
 
 from singerid.data.datasets.dataset import DataSet
 from singerid.registry import Registry
@@ -12,5 +12,5 @@ DATASETS: Registry[DataSet] = Registry(
         "artist20-course": f"{_HERE}.artist20_course:ARTIST20_COURSE",
         "vocalset": f"{_HERE}.vocalset:VOCALSET",
     },
-    remedy="your own need --plugin FILE.py",
+    remedy="your own need `plugin=FILE.py`",
 )

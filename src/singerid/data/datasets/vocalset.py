@@ -8,21 +8,21 @@ Two layouts are published, and a track's path is the same in both:
     FULL/female1/arpeggios/belt/f1_arpeggios_belt_c_a.wav             version 1.1, VocalSet11.zip
     data_by_singer/female1/arpeggios/belt/f1_arpeggios_belt_c_a.wav   version 1.2, VocalSet1-2.zip
 
-Version 1.2 holds the recordings again in data_by_technique and data_by_vowel, which are passed over.
+Version 1.2 holds the same recordings again in data_by_technique and data_by_vowel, which are ignored.
 
 The album of a track is its *context*: arpeggios, excerpts, long_tones or scales. The files of one context
-repeat one exercise, vowel by vowel, so that a split through the middle of a context would ask for what was
-learned almost word for word. A split by context asks for the voice.
+repeat one exercise, vowel by vowel, so a split within a context would test on almost the same material as
+was trained on. A split by context tests the voice.
 
-The singer is the folder's, not that of the file's name: some thirty names lack their beginning "f4_", and
-male8 holds an m9_caro_vibrato.wav, which is told. Of misspelt names and of folders like "vibrado" nothing
-depends. A few files are there twice ("... (1).wav"): `prepare` keeps one.
+The singer is taken from the folder, not from the file name: about thirty names lack their prefix "f4_", and
+male8 holds a file m9_caro_vibrato.wav, which is reported. Misspelt names and folders such as "vibrado" have
+no effect. A few files exist twice ("... (1).wav"): `prepare` keeps one of them.
 
 The published lists of singers to train and to test (train_singers_technique.txt, test_singers_technique.txt)
-are made to classify techniques: no singer is in both, so they are no split for singers.
+are for classifying techniques: no singer is in both, so they cannot serve as a split for identifying singers.
 
-Not found out: how many files version 1.2 has by singer, and whether every singer sang every context there.
-What differs from version 1.1 or from the paper is told and stops nothing.
+Not known: how many files version 1.2 has for each singer, and whether every singer sang every context there.
+Differences from version 1.1 or from the paper are reported and stop nothing.
 """
 
 import re
@@ -49,7 +49,7 @@ def vocalset_root(folder: Path) -> Path:
     """The folder that holds the singers' folders: `folder`, or one inside it in a published layout.
 
     Raises:
-        SingeridError: none of the known places holds a folder named as a singer of VocalSet.
+        SingeridError: none of the known places holds a folder named after a singer of VocalSet.
     """
     problem = (
         "holds no singer of VocalSet; give the folder that holds female1/, male1/, ... "
@@ -59,7 +59,7 @@ def vocalset_root(folder: Path) -> Path:
 
 
 def check_vocalset(tracks: Sequence[Track]) -> tuple[str, ...]:
-    """Deviations from the paper and version 1.1, each in one line; none: it is complete.
+    """Deviations from the paper and version 1.1, each in one line; empty if there are none.
 
     Expected are the 20 singers, each in the four contexts, every file named after its folder's singer, and
     3,613 files in all.
@@ -101,7 +101,7 @@ def _holds_singers(folder: Path) -> bool:
 
 
 def _named(path: str) -> str | None:
-    """The singer that a file's name begins with: "f1_..." is female1."""
+    """The singer that the beginning of a file's name stands for: "f1_..." is female1."""
     found = _NAME.match(PurePosixPath(path).name)
     return found and {"f": "female", "m": "male"}[found[1]] + found[2]
 

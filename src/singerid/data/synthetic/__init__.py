@@ -1,7 +1,7 @@
 """The synthetic corpus: singers and bands made from numbers, with stems and the true F0.
 
-`draw_corpus` draws who sings what, `studio.render` makes one song of it, `corpus.write_corpus` writes all of
-them; both need SciPy, which takes a second to import, and are imported from there.
+`draw_corpus` draws who sings what, `studio.render` renders one song, and `corpus.write_corpus` writes all
+songs. The last two need SciPy, which takes a second to import, so they are imported from their own modules.
 """
 
 from singerid.config import CorpusConfig

@@ -1,7 +1,7 @@
 """The band: kick, snare, hi-hat, bass, pad and a plucked comp, as one loop that repeats exactly.
 
-The album gives the instruments, the song the chords and what is played. A loop is written in a ring:
-what rings over its end sounds at its beginning.
+The album gives the instruments, the song the chords and what is played. A loop is a ring buffer: sound
+that lasts beyond its end continues at its beginning.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def loop(song: Song, score: Score) -> Array:
 
 
 def _add(ring: Array, start: int, sound: Array) -> None:
-    """Add `sound` to the ring from sample `start`, as often around as it lasts."""
+    """Add `sound` to the ring buffer from sample `start` on, wrapping around as often as needed."""
     positions = (start + np.arange(len(sound))) % len(ring)
     np.add.at(ring, positions, sound)
 

@@ -1,7 +1,7 @@
-"""Who sings what: singers, their albums and songs, drawn from seeds and never from each other.
+"""Who sings what: singers, their albums and songs, each drawn from a seed of its own.
 
 Every number is drawn from a stream keyed by (seed, singer, album, song), so a song stays the same
-however many others are made beside it.
+however many other songs there are.
 """
 
 import re
@@ -36,7 +36,7 @@ LONGEST_SECONDS = 600.0
 
 
 class Purpose(IntEnum):
-    """What a random stream is for, so that what is drawn for one purpose never shifts another."""
+    """What a random stream is for, so that drawing for one purpose never changes another."""
 
     CAST = 0
     ALBUM = 1
@@ -55,7 +55,7 @@ def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Singer:
-    """A body and its habits; nothing here says how high, how loud or what someone sings."""
+    """A vocal tract and its habits; nothing here says how high, how loud or what the singer sings."""
 
     name: str
     near_twin: str  # name of the near twin, "" for none
@@ -68,7 +68,7 @@ class Singer:
     vibrato_hz: float
     vibrato_cents: float  # largest deviation from the note
     glide_seconds: float  # from one pitch to the next
-    scoop: float  # semitones below the first note of a phrase at which the voice sets in
+    scoop: float  # semitones below the first note of a phrase from which the voice starts
     articulation_seconds: float  # from one vowel or consonant to the next
 
 
@@ -96,7 +96,7 @@ class Song:
     number: int  # within the album, counted from 0
     bars: int
     bar_samples: int
-    loop_bars: int  # the band repeats exactly after these
+    loop_bars: int  # the band repeats exactly after this many
     centre: float  # MIDI pitch
     silent_share: float
     voice_over_band_db: float
@@ -168,19 +168,19 @@ def check(config: CorpusConfig) -> None:
     """Raise SingeridError for a setting that no corpus can have."""
     for name in ("singers", "albums", "songs"):
         if not 1 <= getattr(config, name) <= MOST:
-            raise SingeridError(f"--{name} {getattr(config, name)}: choose 1 to {MOST}")
+            raise SingeridError(f"`{name}={getattr(config, name)}`: choose 1 to {MOST}")
     bar = bar_seconds(TEMPO[0])
     if not np.ceil(bar) <= config.seconds <= LONGEST_SECONDS:  # false for NaN too
         raise SingeridError(
-            f"--seconds {config.seconds:g}: choose {np.ceil(bar):g} to {LONGEST_SECONDS:g} "
+            f"`seconds={config.seconds:g}`: choose {np.ceil(bar):g} to {LONGEST_SECONDS:g} "
             f"(one bar at the slowest tempo lasts {bar:.1f} s)"
         )
     if config.seed < 0:
-        raise SingeridError(f"--seed {config.seed}: choose 0 or more")
+        raise SingeridError(f"`seed={config.seed}`: choose 0 or more")
 
 
 def draw_singer(seed: int, index: int) -> Singer:
-    """Draw one singer of the endless cast of `seed`.
+    """Draw one singer of the unlimited cast of `seed`.
 
     Singers come in groups of eight. Each group spreads evenly over the range of vocal-tract lengths
     and of every other trait, in random order; the near twin has a tract 4.2 % longer and otherwise
@@ -193,7 +193,7 @@ def draw_singer(seed: int, index: int) -> Singer:
     lengths = _tract_lengths(rng, bodies)
 
     def spread(low: float, high: float) -> dict[int, float]:
-        """One value for each body, evenly spread in random order; a twin's is moved by 4 % of the range."""
+        """One value for each body, evenly spread in random order; a twin's is moved by 8 % of the range."""
         steps = (rng.permutation(len(bodies)) + rng.uniform(0.2, 0.8, len(bodies))) / len(bodies)
         value = dict(zip(bodies, (low + (high - low) * steps).tolist(), strict=True))
         for twin, body in twin_of.items():
@@ -224,7 +224,7 @@ def draw_singer(seed: int, index: int) -> Singer:
 
 
 def is_synthetic(path: str) -> bool:
-    """Whether a track's path is one that `Song.path` and `write_corpus` give: its singer is no person."""
+    """Whether a track's path is one that `write_corpus` writes, so that its singer is not a person."""
     return re.fullmatch(r"singer-\d{2}/album-\d{2}/song-\d{2}\.flac", path) is not None
 
 

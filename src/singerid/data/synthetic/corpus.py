@@ -27,26 +27,26 @@ CONDITIONS = ("vocals", "accompaniment", "mixture")
 def write_corpus(
     folder: Path, config: CorpusConfig, workers: int | None = None, *, show_progress: bool = False
 ) -> int:
-    """Render a corpus into `folder`, or what is missing of it.
+    """Render a corpus into `folder`; songs that are there already are kept.
 
     The files are the same whatever the number of workers. `folder/mixture` is a
     singer/album/track tree; the stems lie at the same paths in `vocals` and `accompaniment`, F0 in Hz
     at the centres of the mel frames (0 where unvoiced) in `f0` as .npy.
 
     Args:
-        folder: made when missing; it must be empty or hold this very corpus.
-        config: how large a corpus, and which.
+        folder: made when missing; it must be empty or hold this same corpus.
+        config: size and seed of the corpus.
         workers: processes; by default one for each usable core.
         show_progress: draw a bar on a terminal.
 
     Returns:
-        How many songs were rendered now.
+        Number of songs that this call rendered.
 
     Raises:
         SingeridError: `folder` holds something else or cannot be written; fewer than one worker.
     """
     if workers is not None and workers < 1:
-        raise SingeridError(f"--workers {workers}: choose 1 or more")
+        raise SingeridError(f"`workers={workers}`: choose 1 or more")
     corpus = draw_corpus(config)
     claim(folder / DESCRIPTION, "corpus", settings_of(config), corpus.describe())
     missing = [song for song in corpus.songs if not _file(folder, "mixture", song).exists()]
@@ -55,18 +55,18 @@ def write_corpus(
 
 
 def settings_of(config: CorpusConfig) -> dict[str, Any]:
-    """A corpus's settings as its description holds them."""
+    """A corpus's settings as its description file holds them."""
     return {"generator": VERSION, **asdict(config), "seconds": float(config.seconds)}
 
 
 def claim(path: Path, what: str, settings: dict[str, Any], description: dict[str, Any]) -> None:
-    """Write the description of a folder, or check that the one in it was made with the same settings.
+    """Write the description file of a folder, or check that the file there has the same settings.
 
     Args:
-        path: of the description; its folder is made when missing.
-        what: the folder holds.
-        settings: what must be the same.
-        description: what else to write.
+        path: of the description file; its folder is made when missing.
+        what: what the folder holds, for an error.
+        settings: settings that must be the same.
+        description: other content to write.
 
     Raises:
         SingeridError: the folder holds something else or cannot be written.
@@ -121,7 +121,7 @@ def write_all(
     *,
     show_progress: bool,
 ) -> None:
-    """Write songs into `folder`, each by one call of `write` in one of as many processes as are asked for."""
+    """Write songs into `folder`, each by one call of `write`, in `workers` processes; None: one a core."""
     workers = min(workers or usable_processors(), len(songs))
     done = each_in_processes(write, songs, workers)
     for song, outcome in progress(done, "Singing", len(songs), show_progress):
@@ -132,7 +132,7 @@ def write_all(
 
 
 def _write_song(folder: Path, song: Song) -> None:
-    """Write F0 and stems, and the mixture last: where that exists the song is whole."""
+    """Write F0, the stems and, last, the mixture: if that exists, the song is complete."""
     stems = render(song)
     buffer = io.BytesIO()
     np.save(buffer, stems.f0)

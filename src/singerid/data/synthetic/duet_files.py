@@ -1,7 +1,7 @@
 """Duets on disk, beside their corpus: DIR/duets/overlap-34/{mixture,vocals,accompaniment}/duet-01.flac.
 
-Each singer's own voice is DIR/duets/overlap-34/voices/duet-01/SINGER.flac, and who really sings when is
-DIR/duets/overlap-34/duets.rttm.
+Each singer's voice alone is in DIR/duets/overlap-34/voices/duet-01/SINGER.flac; the ground truth, who sings
+when, is in DIR/duets/overlap-34/duets.rttm.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ TRUTH = "duets.rttm"
 
 
 def duets_folder(corpus: Path, overlap: float) -> Path:
-    """Where a corpus's duets of this share of overlap lie, so that several shares have room.
+    """Folder of a corpus's duets with this share of overlap; each share has a folder of its own.
 
     >>> duets_folder(Path("corpus"), 0.34).as_posix()
     'corpus/duets/overlap-34'
@@ -39,27 +39,27 @@ def write_duets(
     *,
     show_progress: bool = False,
 ) -> int:
-    """Render duets by the singers of a corpus into `folder`, or what is missing of them.
+    """Render duets by the singers of a corpus into `folder`; duets that are there already are kept.
 
-    The files are the same whatever the number of workers. `folder/duets.rttm` is true: each singer has a turn
-    where that singer's stem sounds, by the rule of `sounding`.
+    The files are the same whatever the number of workers. `folder/duets.rttm` is the ground truth: each
+    singer has a turn where that singer's stem sounds, by the rule of `sounding`.
 
     Args:
-        folder: made when missing; it must be empty or hold these very duets. See `duets_folder`.
-        corpus: whose singers; its seconds are how long a duet is.
-        config: how many duets, and which.
+        folder: made when missing; it must be empty or hold these same duets. See `duets_folder`.
+        corpus: the corpus whose singers sing; its `seconds` are the length of a duet.
+        config: number of duets and their share of overlap.
         workers: processes; by default one for each usable core.
         show_progress: draw a bar on a terminal.
 
     Returns:
-        How many duets were rendered now.
+        Number of duets that this call rendered.
 
     Raises:
-        SingeridError: no duets can be made of these settings; `folder` holds something else or cannot be
+        SingeridError: no duets can be made with these settings; `folder` holds something else or cannot be
             written.
     """
     duets = draw_duets(corpus, config)
-    # Of the corpus what a duet depends on, so that a larger one of the same cast has the same duets.
+    # Only what a duet depends on, so that a larger corpus with the same cast has the same duets.
     settings = settings_of(corpus) | asdict(config)
     del settings["albums"], settings["songs"]
     claim(folder / DESCRIPTION, "set of duets", settings, {"duets": [duet.describe() for duet in duets]})
@@ -81,7 +81,7 @@ def _voice_file(folder: Path, duet: Duet, singer: str) -> Path:
 
 
 def _write_duet(folder: Path, duet: Duet) -> None:
-    """Write the voices and stems, and the mixture last: where that exists the duet is whole."""
+    """Write the voices, the stems and, last, the mixture: if that exists, the duet is complete."""
     stems = render_duet(duet)
     for singer, voice in zip(duet.singers, stems.voices, strict=True):
         write_flac(_voice_file(folder, duet, singer.name), voice)

@@ -1,9 +1,9 @@
 """Duets of the corpus's singers: one song, one band, one room, two voices that take turns or sing at once.
 
-Both sing the song's score. Who has a turn sings the melody. Where both sing, one has the melody and the other
-the same words a third above it in the song's scale, an octave away from it (towards the middle of the voices'
-range), or in unison; a duet keeps to one of these. Both voices are equally loud. Consonants and vowels fall
-together exactly, while glides, vibrato and breath are each singer's own.
+Both sing the song's score. In a turn, one singer sings the melody. Where both sing, one has the melody, and
+the other sings the same words a third above it in the song's scale, an octave away from it (towards the
+middle of the voices' range), or in unison: always the same within a duet. Both voices are equally loud. Their
+consonants and vowels coincide exactly, while glides, vibrato and breath are each singer's own.
 """
 
 from dataclasses import dataclass, replace
@@ -33,8 +33,8 @@ from singerid.errors import SingeridError
 Array = npt.NDArray[np.float32]
 
 MOST_OVERLAP = 0.6
-LEAST_SECONDS = 15.0  # a song must hold two turns, and one of both
-OWN_ALBUMS = MOST  # in place of a singer's number, which is below: no duet is of an album that a singer has
+LEAST_SECONDS = 15.0  # a song must hold a turn of each singer, and one that both sing
+OWN_ALBUMS = MOST  # in place of a singer's number, which is always lower: no singer's album holds a duet
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Duet:
     """One song of two singers; nothing is rendered yet.
 
     Attributes:
-        name: of its files.
+        name: name of its files.
         song: band, key, tempo, room; its singer is the first of the two.
-        singers: the two.
-        overlap: share of the sung time in which both are to sing.
-        both: how they do that.
+        singers: the two singers.
+        overlap: share of the sung time in which both shall sing.
+        both: how they sing together.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Duet:
 
     @property
     def path(self) -> str:
-        """What stands for it where it is rendered."""
+        """Its name in the paths of its files."""
         return self.name
 
     def parts(self, score: Score) -> tuple[Part, ...]:
@@ -65,7 +65,7 @@ class Duet:
         return take_turns(self.song.stream(Purpose.DUET), score.notes, self.overlap)
 
     def describe(self) -> dict[str, Any]:
-        """What is to be known of it as JSON-ready data."""
+        """Return who sings which part, as JSON-ready data."""
         score = compose(self.song)
         names = [singer.name for singer in self.singers]
         parts = [
@@ -100,21 +100,21 @@ class DuetStems:
 def draw_duets(corpus: CorpusConfig, config: DuetConfig) -> tuple[Duet, ...]:
     """Draw duets by the singers of a corpus; the same settings give the same duets.
 
-    The two are never near twins. A duet does not depend on how many others are made.
+    The two singers of a duet are never near twins. A duet does not depend on how many others are made.
 
     Raises:
         SingeridError: a setting that no corpus or duet can have.
     """
     check(corpus)
     if not 1 <= config.duets <= MOST:
-        raise SingeridError(f"--duets {config.duets}: choose 1 to {MOST}")
+        raise SingeridError(f"`duets={config.duets}`: choose 1 to {MOST}")
     if not 0 <= config.overlap <= MOST_OVERLAP:  # false for NaN too
-        raise SingeridError(f"--overlap {config.overlap:g}: choose 0 (turns only) to {MOST_OVERLAP:g}")
+        raise SingeridError(f"`overlap={config.overlap:g}`: choose 0 (turns only) to {MOST_OVERLAP:g}")
     if corpus.singers < 2:
-        raise SingeridError(f"--singers {corpus.singers}: duets need 2 or more")
+        raise SingeridError(f"`singers={corpus.singers}`: duets need 2 or more")
     if corpus.seconds < LEAST_SECONDS:
         raise SingeridError(
-            f"--seconds {corpus.seconds:g}: choose {LEAST_SECONDS:g} or more, for duets hold several turns"
+            f"`seconds={corpus.seconds:g}`: choose {LEAST_SECONDS:g} or more, for duets hold several turns"
         )
     cast = [draw_singer(corpus.seed, index) for index in range(corpus.singers)]
     return tuple(_draw_duet(corpus, config, cast, number) for number in range(config.duets))
@@ -137,7 +137,7 @@ def render_duet(duet: Duet) -> DuetStems:
     parts = duet.parts(score)
     voices = []
     for number, singer in enumerate(duet.singers):
-        # Another number, other randomness: two voices never waver together.
+        # A number of its own gives each voice its own randomness: the two never waver together.
         own = replace(duet.song, singer=singer, number=number)
         voices.append(heard_voice(own, _sung_by(number, parts, score, duet))[0])
     first, second, band = mixed(duet.song, heard_band(duet.song, score), *voices)
@@ -145,7 +145,7 @@ def render_duet(duet: Duet) -> DuetStems:
 
 
 def _sung_by(voice: int, parts: tuple[Part, ...], score: Score, duet: Duet) -> Score:
-    """The score with the notes of one voice alone."""
+    """The score with only the notes of one voice."""
     notes: list[Note] = []
     for part in parts:
         if voice not in part.voices:
@@ -158,7 +158,7 @@ def _sung_by(voice: int, parts: tuple[Part, ...], score: Score, duet: Duet) -> S
 
 
 def _second_pitch(pitch: float, score: Score, duet: Duet) -> float:
-    """What the second of two sings above or below the melody, as a MIDI pitch."""
+    """MIDI pitch of the second singer, while the first sings the melody at `pitch`."""
     if duet.both == "unison":
         return pitch
     if duet.both == "octave":

@@ -1,4 +1,4 @@
-"""What is sung: phrases of notes with consonants and vowels, from one distribution for all singers."""
+"""What is sung: phrases of notes with consonants and vowels, drawn alike for all singers."""
 
 from dataclasses import dataclass, replace
 
@@ -9,10 +9,10 @@ from singerid.data.synthetic.cast import BEATS_PER_BAR, SAMPLE_RATE, Purpose, So
 
 MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 MINOR = np.array([0, 2, 3, 5, 7, 8, 10])
-RANGE = 8.0  # semitones that a melody may leave its centre
+RANGE = 8.0  # semitones that a melody may move away from its centre
 PHRASE_BARS = 2
 
-# Formants F1, F2, F3 in Hz of a vocal tract of 17.5 cm, as sung: the extremes of speech pulled in a little.
+# Formants F1, F2, F3 in Hz of a vocal tract of 17.5 cm, as sung: a little closer together than in speech.
 VOWELS = np.array(
     [
         (380, 2050, 2750),  # i
@@ -30,7 +30,7 @@ VOWELS = np.array(
 
 @dataclass(frozen=True)
 class Consonant:
-    """How a syllable begins. Levels are factors on the voice or on the noise of a full vowel."""
+    """How a syllable begins. Levels are factors, relative to the voice or the noise of a full vowel."""
 
     name: str
     share: float  # of all syllables
@@ -86,7 +86,7 @@ def unvoiced_seconds(note: Note) -> float:
 
 
 def compose(song: Song) -> Score:
-    """Write the melody of a song; the share without voice is what the song asks for."""
+    """Compose the melody of a song; the share without voice is the one that the song states."""
     rng = song.stream(Purpose.SCORE)
     scale = (int(rng.integers(12)) + (MAJOR if rng.random() < 0.6 else MINOR)) % 12
     degrees = _progression(rng, song.loop_bars)
@@ -124,7 +124,7 @@ def compose(song: Song) -> Score:
 
 
 def _progression(rng: np.random.Generator, bars: int) -> npt.NDArray[np.int64]:
-    """Degrees of the scale, one a bar: the tonic, then what pop songs use most."""
+    """Degrees of the scale, one per bar: the tonic, then those that pop songs use most."""
     return np.concatenate([[0], rng.choice([0, 3, 4, 5, 1], size=bars - 1)]).astype(np.int64)
 
 
@@ -140,7 +140,7 @@ def _next_pitch(
     last: float,
     chord: npt.NDArray[np.int64] | None,
 ) -> float:
-    """Small steps more often than leaps, towards the middle of the range, on a tone of `chord` if given."""
+    """The next pitch: rather a small step than a leap, near the middle of the range, on `chord` if given."""
     middle = (pitches[0] + pitches[-1]) / 2
     weights = np.exp(-np.abs(pitches - last) / 2.5 - ((pitches - middle) / RANGE) ** 2)
     if chord is not None:
@@ -183,9 +183,9 @@ def _rhythm(rng: np.random.Generator, seconds: float, beat: float) -> list[tuple
 
 
 def _rest_exactly(notes: list[Note], slot_ends: list[float]) -> tuple[Note, ...]:
-    """Lengthen each phrase's last note by what the unvoiced consonants took from the voiced time.
+    """Lengthen the last note of each phrase, to make up for the time of the unvoiced consonants.
 
-    Every rest, up to the end of its phrase's bars, gives up the same share of itself.
+    Every rest, up to the end of its phrase's bars, is shortened by the same share.
     """
     closing = [i for i in range(len(notes)) if i + 1 == len(notes) or notes[i + 1].opens_phrase]
     rests = [end - notes[i].end for i, end in zip(closing, slot_ends, strict=True)]

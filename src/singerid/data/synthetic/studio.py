@@ -57,7 +57,7 @@ def heard_voice(song: Song, score: Score) -> tuple[Array, Array]:
 
 
 def heard_band(song: Song, score: Score) -> Array:
-    """The band in the same room, (N,): as far below a voice of RMS 1 as the song asks for."""
+    """The band in the same room, (N,), at the song's level relative to a voice of RMS 1."""
     band = loop(song, score)
     band = _colour(band, impulse_response(song), song.album, len(band))  # circular: the loop stays exact
     band = np.tile(band, -(-song.bars // song.loop_bars))[: song.samples]
@@ -82,7 +82,7 @@ def _quantised(x: Array) -> Array:
 
 
 def impulse_response(song: Song) -> Array:
-    """Return the album's room: the direct sound, then decaying noise whose high end dies first."""
+    """Return the album's room: the direct sound, then noise whose high frequencies decay faster."""
     album, rng = song.album, song.album_stream(Purpose.ROOM)
     length = round(album.reverberation_seconds * SAMPLE_RATE)
     time = np.arange(length) / SAMPLE_RATE
@@ -90,17 +90,17 @@ def impulse_response(song: Song) -> Array:
     dull = np.convolve(dull, np.ones(6) / np.sqrt(6), mode="same")
     decay = -np.log(1000) / album.reverberation_seconds
     tail = 0.7 * dull * np.exp(decay * time) + 0.7 * bright * np.exp(2 * decay * time)
-    tail *= np.minimum(1, time / rng.uniform(0.004, 0.02))  # reflections gather after the direct sound
+    tail *= np.minimum(1, time / rng.uniform(0.004, 0.02))  # reflections build up after the direct sound
     tail *= 10 ** (album.room_db / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     return np.asarray(tail, dtype=np.float32)
 
 
 def _diffuse(x: Array, song: Song) -> Array:
-    """Spread the voice's pulses over a few milliseconds, as surfaces near the singer do, without a colour.
+    """Spread the voice's pulses over a few milliseconds, as surfaces near the singer do.
 
-    Schroeder's all-pass filters, other delays in each song: they leave the spectrum alone, but the ratio of
-    peak to RMS no longer tells how sharp someone's pulses are.
+    Schroeder's all-pass filters, with other delays in each song: they do not change the spectrum, but the
+    ratio of peak to RMS no longer shows how sharp a singer's pulses are.
     """
     rng = song.stream(Purpose.ROOM)
     for delay in rng.integers(5, 30, size=4).tolist():

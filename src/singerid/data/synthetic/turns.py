@@ -10,8 +10,8 @@ from singerid.errors import SingeridError
 
 SHORTEST_TURN = 2.0  # seconds, from its first note to the end of its last
 LONGEST_WANTED = 8.0  # seconds: a turn ends at the best place near a length drawn up to this
-PHRASE_WORTH = 1.0  # seconds that the end of a phrase may lie further off than the end of a note within one
-DRAWS = 300  # at most; the one nearest to the share of overlap that is asked for is sung
+PHRASE_WORTH = 1.0  # seconds: the end of a phrase is preferred to the end of a note that is nearer by less
+DRAWS = 300  # attempts at most; the one nearest to the wanted share of overlap is sung
 NEAR_ENOUGH = 0.005
 
 Both = Literal["unison", "third", "octave"]  # how two sing at once
@@ -33,25 +33,26 @@ class Part:
 
 
 def share_of_both(parts: tuple[Part, ...], notes: tuple[Note, ...]) -> float:
-    """In which share of the sung time both sing."""
+    """Share of the sung time in which both sing."""
     seconds = np.array([sum(note.end - note.start for note in notes[p.first : p.end]) for p in parts])
     both = np.array([len(part.voices) == 2 for part in parts])
     return float(seconds[both].sum() / seconds.sum())
 
 
 def take_turns(rng: np.random.Generator, notes: tuple[Note, ...], overlap: float) -> tuple[Part, ...]:
-    """Share the notes out.
+    """Divide the notes of a song between two singers.
 
-    From one singer to the other it goes at the end of a phrase; the second may join or leave within one, at
-    the end of a note. Each sings a turn alone. Many ways are drawn, the one nearest to `overlap` is taken.
+    The turn passes from one singer to the other at the end of a phrase; the second singer may also join or
+    leave within a phrase, at the end of a note. Each singer has a turn alone. Many divisions are drawn, and
+    the one nearest to `overlap` is taken.
 
     Args:
-        rng: what decides.
+        rng: source of randomness.
         notes: of the song.
         overlap: share of the sung time in which both sing; 0: never.
 
     Raises:
-        SingeridError: the song is too short for that.
+        SingeridError: the song is too short for turns.
     """
     best: tuple[Part, ...] | None = None
     least = np.inf
@@ -64,12 +65,12 @@ def take_turns(rng: np.random.Generator, notes: tuple[Note, ...], overlap: float
         if least <= NEAR_ENOUGH:
             break
     if best is None:
-        raise SingeridError(f"--seconds: a song of {notes[-1].end:.0f} s is too short for turns; choose more")
+        raise SingeridError(f"`seconds`: a song of {notes[-1].end:.0f} s is too short for turns; choose more")
     return best
 
 
 def _drawn(rng: np.random.Generator, notes: tuple[Note, ...], joining: float) -> tuple[Part, ...]:
-    """One way, in which a solo is followed by both with the probability `joining`."""
+    """One division, in which a solo is followed by both with the probability `joining`."""
     parts: list[Part] = []
     first, last_alone = 0, int(rng.integers(2))
     both = rng.random() < joining
@@ -90,7 +91,7 @@ def _drawn(rng: np.random.Generator, notes: tuple[Note, ...], joining: float) ->
 
 
 def _cut(notes: tuple[Note, ...], first: int, wanted: float, *, within_phrases: bool) -> int:
-    """Which note begins the next part: near `wanted` seconds from `first`, and 2 s are left on both sides."""
+    """The note that begins the next part: about `wanted` seconds after `first`, 2 s or more on both sides."""
     begin, finish = notes[first].start, notes[-1].end
     best, least = len(notes), np.inf
     for at in range(first + 1, len(notes)):

@@ -29,15 +29,15 @@ UPPER_HZ = (3100.0, 3700.0, 5300.0, 6400.0, 7500.0, 8500.0)
 BANDWIDTH_HZ = (110.0, 100.0, 85.0, 65.0, 130.0, 350.0, 450.0, 550.0, 650.0)  # of F1 to F9
 TILT_FROM_HZ = 200.0  # the source is flat below
 EFFORT_TILT_DB = 1.2  # dB per octave between the softest and the loudest note
-DYNAMICS_DB = (2.0, 11.0)  # the same in level; drawn for each song
+DYNAMICS_DB = (2.0, 11.0)  # dB of level between those two notes; drawn for each song
 HIGHEST_HARMONIC_HZ = 7700.0
 EXPRESSION = (0.4, 1.0)  # how much of the singer's vibrato is used; drawn for each song
-VIBRATO_AFTER, VIBRATO_SWELL = 0.22, 0.2  # seconds into a note; seconds until it is full
+VIBRATO_AFTER, VIBRATO_SWELL = 0.22, 0.2  # seconds into a note when it starts; seconds until it is full
 DRIFT_CENTS, DRIFT_SECONDS = 9.0, 0.6  # slow wandering of the pitch
 JITTER_CENTS = 5.0  # from one control frame to the next
 SHIMMER_DB = 0.5
 QUIET_NOISE_HZ = 3000.0  # where the noise filter rests
-EDGE = 2  # control frames: half of what a fade takes
+EDGE = 2  # control frames: half the length of a fade
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def articulate(singer: Singer, notes: tuple[Note, ...], frames: int, rng: np.ran
 
 @dataclass(frozen=True)
 class _Aims:
-    """What the notes ask for, in steps: nobody can do that, so the curves are smoothed afterwards; (T,)."""
+    """Target curves of the notes, (T,). They jump from note to note, so they are smoothed afterwards."""
 
     pitch: Curve  # MIDI
     effort: Curve  # 0 to 1
@@ -138,7 +138,7 @@ def _aims(singer: Singer, notes: tuple[Note, ...], frames: int) -> _Aims:
 def _waver(
     singer: Singer, notes: tuple[Note, ...], frames: int, expression: float, rng: np.random.Generator
 ) -> Curve:
-    """By how many cents the pitch leaves the notes: vibrato, slow drift and jitter; (T,)."""
+    """Deviation of the pitch from the notes in cents: vibrato, slow drift and jitter; (T,)."""
     vibrato = np.zeros(frames)
     for note in notes:
         start, end = _span(note)
@@ -215,8 +215,8 @@ def _tract_response(
 ) -> npt.NDArray[np.complex64]:
     """Source tilt times the cascade of resonances; (frames, F), mean square 1 in each frame.
 
-    So a flat source comes out equally loud in every vowel and every body: how loud a syllable is belongs to
-    the song, and levels do not tell who sings.
+    So a flat source is equally loud with every vowel and every vocal tract: the song sets how loud a
+    syllable is, and levels do not show who sings.
     """
     squares = frequencies**2
     response = np.ones((len(frames), len(frequencies)), dtype=np.complex64)
@@ -232,6 +232,6 @@ def _tract_response(
 
 
 def _front_response(centre: Array, frequencies: Array) -> npt.NDArray[np.complex64]:
-    """One broad resonance around `centre`, one there, for bursts and hissing; (frames, F)."""
+    """One broad resonance with gain 1 at `centre`, for bursts and hissing; (frames, F)."""
     width = 0.8 * centre[:, None] * frequencies
     return np.asarray(1j * width / (centre[:, None] ** 2 - frequencies**2 + 1j * width), dtype=np.complex64)
