@@ -281,5 +281,5 @@ def test_vocals_of_another_separator_are_not_looked_at(run):
     origins = replace(run.store.origins, separator="repet", separator_version="1")
     heard._memory[("store", run.config.store)] = replace(run.store, origins=origins)
     heard._memory[("network", "best_f1", CPU)] = run.network()
-    with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), the run learned on .*stems"):
+    with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), but the run learned .*stems"):
         look(heard, SONG, Where(), CPU)

@@ -199,7 +199,7 @@ def test_pairs_are_neither_one_singer_nor_near_twins_and_no_album_is_a_soloists(
 # The same again, and beside the solo songs
 
 
-def test_neither_the_number_of_workers_nor_that_of_duets_changes_a_file(
+def test_neither_the_number_of_workers_nor_that_of_duets_changes_the_sound(
     written: Path, tmp_path: Path
 ) -> None:
     write_duets(tmp_path / "few", CAST, DuetConfig(2), workers=2)

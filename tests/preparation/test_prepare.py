@@ -523,7 +523,7 @@ def test_a_second_command_on_a_store_is_refused(singerid: Program, tree: Path) -
         refused = singerid("prepare", tree, store)
     assert refused.returncode == ExitCode.UNUSABLE
     assert refused.stderr.count("\n") == 1
-    assert "another `singerid` is writing to this store" in refused.stderr
+    assert "another singerid process is writing to it" in refused.stderr
     assert singerid("prepare", tree, store).returncode == ExitCode.DONE
 
 

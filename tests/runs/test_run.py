@@ -225,7 +225,7 @@ def test_a_run_whose_store_has_moved_is_told_where_it_is(command, run, recording
 
 
 def test_a_relative_store_is_kept_whole(run, recordings, monkeypatch):
-    """What is trained anew over it, by `audit --retrain`, must find it from any folder."""
+    """A network that `audit --retrain` trains on it must find it from any folder."""
     monkeypatch.chdir(recordings.store.parent)
     assert run.over(Path(recordings.store.name)).config.store == str(recordings.store.resolve())
 

@@ -56,7 +56,7 @@ def test_a_store_and_a_run_of_utf_8_are_opened_in_plain_ascii(made: Path) -> Non
     assert "Beyonc\\xe9" in in_ascii("evaluate", made / "run", "--device", "cpu")
 
 
-def test_the_id_is_that_of_the_bytes_whatever_the_locale_makes_of_them() -> None:
+def test_the_id_depends_on_the_paths_bytes_and_not_on_the_locale() -> None:
     written = Track("Beyoncé/1.wav", "", "")
     read_in_ascii = Track("Beyonc\udcc3\udca9/1.wav", "", "")
     assert written.id == read_in_ascii.id

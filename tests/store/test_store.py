@@ -1,4 +1,4 @@
-"""The store's format: what is refused, what a torn or damaged index does, who may write."""
+"""The store's format: which folders are refused, torn and damaged indexes, and who may write."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_a_changed_recording_loses_its_other_conditions(store: Path) -> None:
 def test_a_track_is_out_of_the_index_before_its_file_is_replaced(
     store: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    """Killed between the two, the old line must not stand beside the new file."""
+    """If the process is killed in between, the old line must not stand beside the new file."""
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -404,7 +404,7 @@ def test_one_writer_at_a_time_and_none_after_a_kill(store: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(store)], stdout=subprocess.PIPE)
     assert other.stdout is not None
     assert other.stdout.readline() == b"locked\n"
-    with pytest.raises(SingeridError, match="another `singerid` is writing"), open_writer(store, CONFIG):
+    with pytest.raises(SingeridError, match="another singerid process"), open_writer(store, CONFIG):
         pass
     assert len(Store.open(store).tracks) == 2  # readers do not wait
     other.kill()
@@ -415,7 +415,7 @@ def test_one_writer_at_a_time_and_none_after_a_kill(store: Path) -> None:
 
 
 def test_a_run_is_no_store(tmp_path):
-    """Its config.json has a format and features too, and more."""
+    """Its config.json has a format and features too, and other fields."""
     run = {"format": 1, "features": {}, "model": "crnn"}
     (tmp_path / "config.json").write_text(json.dumps(run))
     with pytest.raises(SingeridError, match="is not the configuration of a store"):

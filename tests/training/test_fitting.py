@@ -201,7 +201,7 @@ def test_the_command_fits_one_in_seconds_and_refuses_what_has_no_say(encoded, si
         assert len(output.stderr.splitlines()) == 1
         assert not (tmp_path / "other").exists()
     output = singerid("train", encoded.store, tmp_path / "other", "--model", "probe")
-    assert "model probe reads vectors; say whose: --encoder campplus" in output.stderr
+    assert "model probe reads vectors; choose an encoder: --encoder campplus" in output.stderr
 
 
 def test_a_run_and_its_encoder_must_still_fit(runs, encoded, tmp_path):

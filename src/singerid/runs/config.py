@@ -25,13 +25,13 @@ from singerid.version import __version__
 T = TypeVar("T")
 
 FORMAT = 2
-# Format 1 said of the input: features, audio, separator, melody, each for itself.
+# Format 1 had features, audio, separator and melody as fields of their own, in place of `spec`.
 READABLE = (1, FORMAT)
 
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """How the split was made. `kind` "file" means that someone's own split was given."""
+    """How the split was made. `kind` "file" means that the user gave a split file."""
 
     kind: SplitKind | str = "album"
     seed: int = 0
@@ -46,16 +46,16 @@ class RunConfig:
         model: name of the model.
         singers: names of the classes, in their order.
         store: the store's folder.
-        store_identity: what was in it, see `Store.identity`.
-        spec: what the network is given. Its windows are the clips: `training.clip_seconds` says how long.
+        store_identity: identifies the store's content, see `Store.identity`.
+        spec: the input of the network. Its windows are the clips; `training.clip_seconds` sets their length.
         options: the model's overridden options.
         split: how the split was made; the split itself is in split.json.
         training: how it was trained.
-        origins: for what made its input (a separator, a melody tracker, an encoder) which version, with which
-            weights.
-        versions: of what computed.
-        devices: the most that trained it together. Each draws dropout of its own, and on a CPU each
-            normalises its part of a batch by itself: with more of them the weights come out differently.
+        origins: version and weights of what made its input (a separator, a melody tracker, an encoder), by
+            name.
+        versions: versions of this program, Python and the libraries that computed.
+        devices: the largest number of devices that trained it together. Each draws dropout of its own, and
+            on a CPU each normalises its part of a batch by itself, so their number changes the weights.
     """
 
     model: str
@@ -76,7 +76,7 @@ class RunConfig:
             return  # its windows are the encoder's
         if (
             isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
-        ):  # else training says so
+        ):  # else `check_training` refuses it
             frames = seconds_to_frames(seconds, self.spec.features)
             object.__setattr__(self, "spec", replace(self.spec, window_frames=frames))
 
@@ -91,7 +91,7 @@ def current_versions() -> dict[str, str]:
 def config_to_json(config: RunConfig) -> dict[str, Any]:
     """The content of RUN/config.json."""
     content = {"format": FORMAT} | asdict(config)
-    for name in ("hop_frames", "encoder"):  # of a run on vectors alone
+    for name in ("hop_frames", "encoder"):  # only runs on vectors have them
         if content["spec"][name] is None:
             del content["spec"][name]
     if config.devices == 1:
@@ -104,7 +104,7 @@ def config_from_json(content: Mapping[str, Any]) -> RunConfig:
 
     Raises:
         SingeridError: it is of format 1, and its model is not known.
-        KeyError, TypeError, ValueError: something is missing, or of another kind.
+        KeyError, TypeError, ValueError: a value is missing or of the wrong type.
     """
     if content["format"] == 1:
         content = _from_format_1(content)
@@ -126,7 +126,7 @@ def config_from_json(content: Mapping[str, Any]) -> RunConfig:
 
 
 def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration of format 1 in the form of today; its origins stood among the versions."""
+    """A configuration of format 1 in the current format; format 1 had the origins among the versions."""
     made_by = {maker for maker in (content.get("separator"), content.get("melody")) if maker is not None}
     versions = dict(content.get("versions", {}))
     spec = {
@@ -166,7 +166,7 @@ def _training(values: Mapping[str, Any]) -> TrainingConfig:
 
 
 def _checked(values: T, defaults: T) -> T:
-    """The values; raises TypeError where one is of another type than its default; None stands for any."""
+    """The values; raises TypeError if one is not of its default's type. A default of None allows any type."""
     for item in fields(defaults):  # type: ignore[arg-type]
         value, default = getattr(values, item.name), getattr(defaults, item.name)
         kinds = (int, float) if isinstance(default, float) else type(default)

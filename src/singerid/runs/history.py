@@ -22,7 +22,7 @@ class Epoch:
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch whose state is reported: best validation F1, of equals the earliest."""
+    """The epoch whose state is reported: best validation F1, the earliest if several are equal."""
     return max(history, key=lambda epoch: (epoch.valid_f1, -epoch.epoch))
 
 
@@ -48,7 +48,7 @@ def write_history(run: Run, history: Sequence[Epoch]) -> None:
 
 
 def out_of_patience(history: Sequence[Epoch], patience: int | None) -> bool:
-    """Whether the last `patience` epochs brought no better validation F1; never with None."""
+    """Whether the last `patience` epochs brought no better validation F1; always false with None."""
     if patience is None or not history:
         return False
     return len(history) - best_epoch(history).epoch >= patience

@@ -1,4 +1,4 @@
-"""What a new run over a store is: its split, its singers, its configuration."""
+"""A new run over a store: its split, its singers and its configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -30,34 +30,34 @@ from singerid.text import printable
 
 
 class EncoderUsed(Protocol):
-    """What a run must know of an encoder whose vectors it reads, see `singerid.encoders`."""
+    """What a run needs to know about an encoder whose vectors it reads, see `singerid.encoders`."""
 
     @property
     def name(self) -> str:
-        """What its user calls it."""
+        """The name that the user gave."""
 
     @property
     def address(self) -> str:
-        """Its name, by which it is found from any folder."""
+        """A name by which it is found from any folder."""
 
     @property
     def identity(self) -> str:
-        """Which weights, read how."""
+        """Identifies its weights and how they are used."""
 
     @property
     def spec(self) -> InputSpec:
-        """What it hears."""
+        """Its input."""
 
     @property
     def size(self) -> int:
-        """Of a vector."""
+        """Size of a vector."""
 
 
 def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> tuple[Split, SplitConfig]:
-    """The split that a configuration asks for, or that of a file, and how it was made.
+    """The split that a configuration describes, or the one in a file, and how it was made.
 
     Raises:
-        SingeridError: a singer has too few albums or tracks, or the file does not suit the store.
+        SingeridError: a singer has too few albums or tracks, or the file does not fit the store.
     """
     if file is not None:
         split = spelled_as(read_split(file), store.tracks)
@@ -72,7 +72,7 @@ def make_split(store: Store, config: SplitConfig, file: Path | None = None) -> t
 
 
 def singers_in(store: Store, split: Split) -> tuple[str, ...]:
-    """The singers that a split trains, sorted: the classes."""
+    """The singers in the train part of a split, sorted: the classes."""
     train = set(split.train)
     return singers_of(track for track in store.tracks if track.path in train)
 
@@ -92,18 +92,18 @@ def configure(
     """The configuration of a new run over a store.
 
     Args:
-        store: what to learn from.
+        store: the store to learn from.
         split: its parts; the singers of `train` are the classes.
         how: how the split was made.
         model: name of a network.
         training: how it is trained.
         options: of the network, as for `build_model`.
-        audio: what it hears.
-        melody: whose melody it reads, for a network that reads one; None: the best that the store has.
-        encoder: whose vectors it reads, for a model that reads vectors.
+        audio: the audio condition that it hears.
+        melody: the tracker whose melody it reads, if it reads one; None: the best that the store has.
+        encoder: the encoder whose vectors it reads, if it reads vectors.
 
     Raises:
-        SingeridError: the model is unknown, the store lacks what it needs, or there is one singer only.
+        SingeridError: the model is unknown, the store lacks what it needs, or there is only one singer.
     """
     singers = singers_in(store, split)
     if len(singers) < 2:
@@ -121,17 +121,20 @@ def configure(
     if "melody" in inputs:
         tracker = _tracker_of(store, audio, melody)
     elif melody is not None:
-        raise SingeridError(f"model {model} reads no melody; leave out --melody or choose a crnnm model")
+        raise SingeridError(f"model {model} reads no melody; leave out `melody` or choose a crnnm model")
     spec = InputSpec(features=store.config, inputs=inputs, audio=audio, separator=separator, melody=tracker)
     options = dict(options or {})
     if "vectors" in inputs:
         spec, training, size = _of_vectors(store, spec, training, model, encoder)
         options["size"] = size
     elif audio == "both":
-        raise SingeridError(f"model {model} reads one sound at a time; choose --audio mixture or vocals")
+        raise SingeridError(
+            f"model {model} reads one sound at a time; choose `audio='mixture'` or `audio='vocals'`"
+        )
     elif encoder is not None:
         raise SingeridError(
-            f"model {model} reads no vectors; leave out --encoder, or choose --model probe or centroids"
+            f"model {model} reads no vectors; leave out `encoder`, or choose `model='probe'` or "
+            "`model='centroids'`"
         )
     return RunConfig(
         model=model,
@@ -151,22 +154,22 @@ def configure(
 def _of_vectors(
     store: Store, spec: InputSpec, training: TrainingConfig, model: str, encoder: EncoderUsed | None
 ) -> tuple[InputSpec, TrainingConfig, int]:
-    """What a model that reads vectors is given, how it is fitted, and the size of what it reads.
+    """Input, training settings and size of the vectors of a model that reads vectors.
 
     Args:
-        store: has the vectors.
-        spec: what it hears.
-        training: as asked for; its clips are the windows of the encoder.
+        store: holds the vectors.
+        spec: states the audio that the vectors are made of.
+        training: as the user gave it; in the result the clips are the windows of the encoder.
         model: its name.
-        encoder: whose vectors it reads.
+        encoder: the encoder whose vectors it reads.
     """
     if encoder is None:
-        raise SingeridError(f"model {model} reads vectors; say whose: --encoder campplus")
+        raise SingeridError(f"model {model} reads vectors; choose an encoder: `encoder='campplus'`")
     part = encoder_part(encoder.address, encoder.identity)
     if store.origins.encoders.get(part) != encoder.identity:
         raise SingeridError(
-            f"{printable(store.path)}: has no vectors by {printable(encoder.name)} as it is now; make them: "
-            f"singerid prepare TREE STORE --encoder {printable(encoder.name)}"
+            f"{printable(store.path)}: has no vectors by {printable(encoder.name)} with its present weights; "
+            f"make them: singerid prepare TREE STORE --encoder {printable(encoder.name)}"
         )
     seconds = round(heard_seconds(encoder.spec.window_frames, encoder.spec.features), 2)
     windows = replace(
@@ -181,9 +184,9 @@ def _of_vectors(
 
 
 def _tracker_of(store: Store, audio: AudioCondition, wanted: str | None) -> str:
-    """The tracker whose melody a run over the store reads: that asked for, else the best there is.
+    """The tracker whose melody a run reads: the wanted one, else the best that the store has.
 
-    The best is the one that followed most tracks, and of those the first in the order of the paper's.
+    The best is the one with the most tracks; if several have as many, the first in `TRACKERS`.
     """
     choices = [wanted] if wanted else list(TRACKERS)
     counts = {name: sum(f0_of(audio, name) in track.arrays for track in store.tracks) for name in choices}
@@ -200,15 +203,15 @@ def _tracker_of(store: Store, audio: AudioCondition, wanted: str | None) -> str:
 def require_run_or_nothing(path: Path) -> None:
     """Refuse a folder of other things before anything is written there."""
     if path.is_dir() and not (path / "config.json").exists():
-        # What a kill leaves behind that came before the configuration does not count.
+        # Files that are written before the configuration do not count: a killed process may leave them.
         others = {entry.name for entry in path.iterdir()} - {"split.json", ".lock"}
         if any(not name.startswith(".tmp-") for name in others):
             raise SingeridError(f"{path}: is no run and not empty; give a new or empty folder as RUN")
 
 
 def open_run(path: Path, config: RunConfig, split: Split, store: Store) -> Run:
-    """Open the run in a folder, or make a new one there; another run is refused."""
-    for folder in (path, path / "states"):  # of a writer that was killed
+    """Open the run in a folder, or make a new one there; raises SingeridError if another run is there."""
+    for folder in (path, path / "states"):  # left by a writer that was killed
         for leftover in folder.glob(".tmp-*"):
             leftover.unlink(missing_ok=True)
     if not (path / "config.json").exists():
@@ -235,10 +238,10 @@ def open_run(path: Path, config: RunConfig, split: Split, store: Store) -> Run:
 
 
 def run_differences(old: RunConfig, new: RunConfig) -> list[str]:
-    """What makes two runs two, as text; a run may be prolonged, moved, and continued by a newer singerid."""
+    """Settings in which two runs differ, as text; epochs, the store's folder and versions do not count."""
     different = [
         *_differences(old, new, "model", "options"),
-        # Of the input the rest follows from the model and from `training.clip_seconds`.
+        # The rest of the input follows from the model and from `training.clip_seconds`.
         *_differences(old.spec, new.spec, "features", "audio", "separator", "melody"),
         *_differences(old, new, "split"),
     ]

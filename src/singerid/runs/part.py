@@ -1,4 +1,4 @@
-"""The parts of a split as a run reads them: tracks of a store, and the clips of what the run hears."""
+"""The parts of a split as a run reads them: tracks of a store, and clips of the run's input."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ PartName = Literal["test", "valid", "train", "all"]
 
 
 class _Arrays(Sequence[Any]):
-    """What a store has of some tracks, each read when it is asked for, and closed again after.
+    """One array of each of some tracks, read from the store at each access and closed again.
 
     Args:
-        tracks: in order.
-        read: reads what is wanted of a track.
+        tracks: the tracks, in order.
+        read: reads the array of a track.
     """
 
     def __init__(self, tracks: Sequence[StoredTrack], read: Callable[[StoredTrack], NDArray[Any]]) -> None:
@@ -53,8 +53,8 @@ class Part:
     """The tracks of one part of a split, and their clips.
 
     Attributes:
-        tracks: sorted by path; `clips.track` counts them.
-        clips: what the network reads; a track shorter than a clip has none.
+        tracks: sorted by path; `clips.track` holds indices into them.
+        clips: the input of the network; a track shorter than a clip has none.
         singers: names of the classes.
     """
 
@@ -68,7 +68,7 @@ class Part:
         return self.classes_of(track.singer for track in self.tracks)
 
     def classes_of(self, singers: Iterable[str]) -> NDArray[np.int64]:
-        """Class of each of some singers; raises KeyError for one whom the network does not know."""
+        """Class of each of some singers; raises KeyError for a singer whom the network does not know."""
         class_of = {singer: number for number, singer in enumerate(self.singers)}
         return np.array([class_of[singer] for singer in singers], np.int64)
 
@@ -80,10 +80,10 @@ def paths_of(split: Split, name: PartName) -> tuple[str, ...]:
 
 
 def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: str | None = None) -> Part:
-    """Tracks and clips of some paths of a store, as a run reads them.
+    """Tracks of a store by their paths, and their clips, as a run reads them.
 
     Args:
-        store: what has the tracks.
+        store: holds the tracks.
         paths: of the tracks.
         config: of the run.
         condition: what the clips are cut from; None: the spectrogram, waveform or vectors that the run's
@@ -123,7 +123,7 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     clips = Clips(
         _Arrays(tracks, partial(store.features, condition=condition)),
         labels,
-        # A spectrogram's frames are not those that an encoder hears.
+        # The frames of a spectrogram differ from those that an encoder hears.
         spec.window_frames
         if spec.encoder is None
         else seconds_to_frames(config.training.clip_seconds, store.config),
@@ -134,7 +134,7 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     if not len(clips):
         raise SingeridError(
             f"{store.path}: none of {len(tracks)} tracks is as long as a clip of "
-            f"{config.training.clip_seconds:g} s; choose a shorter --clip-seconds"
+            f"{config.training.clip_seconds:g} s; choose a shorter `clip_seconds`"
         )
     return Part(tracks, clips, config.singers)
 
@@ -144,7 +144,7 @@ def vectors_part(
 ) -> Part:
     """Tracks and the vectors of their windows, each a clip of one column; raises SingeridError as `part_of`.
 
-    Of "both" the vectors of a window's mixture and of its vocals follow each other.
+    For "both", the vector of a window's mixture is followed by that of its vocals.
     """
     spec = config.spec
     encoder = _stored_by(config)
@@ -155,14 +155,14 @@ def vectors_part(
 
 
 def _stored_by(config: RunConfig) -> str:
-    """What stands for the encoder of a run in the names of arrays."""
+    """The part of the names of arrays that stands for the encoder of a run."""
     encoder = config.spec.encoder
     assert encoder is not None  # else it reads no vectors
     return encoder_part(encoder, config.origins[encoder])
 
 
 def _vectors(store: Store, track: StoredTrack, encoder: str, sounds: Sequence[str]) -> NDArray[np.float16]:
-    """(N, D), or (N, 2 D) of two sounds."""
+    """Vectors of a track, (N, D), or (N, 2 D) for two sounds."""
     made = [store.vectors(track, sound, encoder)[0] for sound in sounds]
     count = min(map(len, made))  # vocals may be a few samples shorter than their mixture
     return np.concatenate([vectors[:count] for vectors in made], axis=1)
@@ -171,7 +171,7 @@ def _vectors(store: Store, track: StoredTrack, encoder: str, sounds: Sequence[st
 def voice_of(store: Store, part: Part, config: RunConfig) -> NDArray[np.float32]:
     """Voice share (clips,) of the windows whose vectors are the clips of a part.
 
-    Of "both" it is that which was found with the vocals.
+    For "both", it is the voice share stored with the vocals.
     """
     sound, encoder = config.spec.sounds[-1], _stored_by(config)
     shares = [store.vectors(track, sound, encoder)[2] for track in part.tracks]
@@ -187,15 +187,15 @@ def _require_all(store: Store, tracks: Sequence[StoredTrack], name: str) -> None
         raise SingeridError(
             f"{store.path}: {len(lacking)} of {len(tracks)} tracks have no {_words(name)}, "
             f"the first is {lacking[0]!r}; extract it (singerid prepare TREE STORE {options_for(name)}), "
-            "or leave them out with --split-file"
+            "or leave them out with `split_file`"
         )
 
 
 def require_files(store: Store, tracks: Sequence[StoredTrack], name: str) -> None:
-    """Look, before anything is heard, whether the files of an array are there and as long as they should be.
+    """Check, before any track is read, that the files of an array exist and have the expected length.
 
-    A file that is not is opened, so that the error says what is wrong with it. No other is: opening those of
-    100,000 tracks takes eight times as long as asking how long they are.
+    Only a file that fails is opened, so that the error says what is wrong with it: opening the files of
+    100,000 tracks takes eight times as long as asking for their lengths.
 
     Raises:
         SingeridError: a file is missing or damaged.
@@ -206,7 +206,7 @@ def require_files(store: Store, tracks: Sequence[StoredTrack], name: str) -> Non
 
 
 def shapes_of(store: Store, tracks: Sequence[StoredTrack], condition: str) -> list[tuple[int, int]]:
-    """(frames, H) of the features of each track in an audio condition, or of its waveform: from the index."""
+    """(frames, H) of the features, or waveform, of each track in an audio condition; taken from the index."""
     columns = width_of(features_of(condition), store.config)
     return [(track.frames, columns) for track in tracks]
 
@@ -225,19 +225,19 @@ def parts_of(store: Store, split: Split, config: RunConfig) -> Iterator[Part]:
 
 
 def require_clips_of_everyone(part: Part, config: RunConfig, store: Store) -> None:
-    """Refuse a part to train on that has no clip of some singer: nobody of that name could ever be found."""
+    """Raise SingeridError if a singer has no clip to train on: the network could never name that singer."""
     lacking = _without_clips(part)
     if lacking:
         longest = max(track.duration_s for track in part.tracks if track.singer in lacking)
         raise SingeridError(
             f"{store.path}: no recording to train on of {names_text(lacking)} is as long as a clip of "
             f"{config.training.clip_seconds:g} s (the longest has {longest:.1f} s); choose a shorter "
-            "--clip-seconds, or leave them out with --split-file"
+            "`clip_seconds`, or leave them out with `split_file`"
         )
 
 
 def clips_notice(part: Part, name: str) -> str:
-    """What to say of a part to validate or test on in which some singers have no clip; "" if nothing."""
+    """A notice about singers without a clip in a part to validate or test on; "" if all have clips."""
     lacking = _without_clips(part)
     if not lacking:
         return ""
@@ -252,7 +252,7 @@ def _without_clips(part: Part) -> list[str]:
 
 
 def require_same_makers(store: Store, config: RunConfig) -> None:
-    """Refuse vocals, melody and vectors made by something else than those that the run learned on."""
+    """Raise SingeridError if vocals, melody or vectors were not made as those that the run learned on."""
     spec, origins = config.spec, store.origins
     if spec.encoder is not None:
         learned, now = config.origins[spec.encoder], origins.encoders.get(_stored_by(config))
@@ -272,6 +272,6 @@ def require_same_makers(store: Store, config: RunConfig) -> None:
         before, now = config.origins.get(learned), origins.version_of(has)
         if learned != has or (before is not None and before != now):
             raise SingeridError(
-                f"{store.path}: its {what}: made by {has} ({now}), the run learned on that of "
-                f"{learned} ({before}); prepare a store with the latter, or train again"
+                f"{store.path}: its {what}: made by {has} ({now}), but the run learned on the {what} "
+                f"by {learned} ({before}); prepare a store with {learned}, or train again"
             )

@@ -3,11 +3,11 @@
 RUN/config.json          everything needed to repeat it
 RUN/split.json           paths of the tracks in train, valid and test
 RUN/states/*.safetensors best_loss, best_accuracy, best_f1 and last; each is a whole model
-RUN/metrics.csv          a line an epoch
-RUN/curves.svg           the same, drawn
-RUN/scores.json          what evaluations and an audit found, see `singerid.evaluation.record`
+RUN/metrics.csv          one line per epoch
+RUN/curves.svg           a plot of these
+RUN/scores.json          results of evaluations and of an audit, see `singerid.evaluation.record`
 RUN/README.md            the model card, see `singerid.evaluation.card`
-RUN/resume.safetensors   where training goes on after an interruption
+RUN/resume.safetensors   the point from which training resumes after an interruption
 """
 
 import json
@@ -39,17 +39,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that was begun, opened for reading.
+    """A run folder, opened for reading.
 
-    It remembers what was read: its split, its store and its networks are opened once. A run that is trained
-    on is to be opened again.
+    It remembers what it opened: its split, its store and its networks are opened once. After more training,
+    open the run again.
     """
 
     path: Path
     config: RunConfig
-    elsewhere: bool = False  # its store was named for this time only, see `over`
-    learned: InputSpec | None = None  # what its network learned on, where it hears something else now
-    # What was opened; shared by the forms of the run that `over` and `hearing` give.
+    elsewhere: bool = False  # its store was given for this time only, see `over`
+    learned: InputSpec | None = None  # what its network learned on, if it hears other audio now
+    # What was opened; shared with the runs that `over` and `hearing` return.
     _memory: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -57,7 +57,7 @@ class Run:
         """Open a run.
 
         Raises:
-            SingeridError: it is no run, or one of another version.
+            SingeridError: the folder holds no run, or a run of another version.
         """
         path = Path(path)
         remedy = "train one: singerid train STORE RUN"
@@ -84,7 +84,7 @@ class Run:
             path: its folder.
             config: everything needed to repeat it.
             split: of its store.
-            store: the store itself, where it is open already.
+            store: the store itself, if it is open already.
         """
         write_json(path / "split.json", split.to_json())
         write_json(path / "config.json", config_to_json(config))
@@ -109,7 +109,7 @@ class Run:
         """The store the run was trained on, wherever it is now (see `over`).
 
         Raises:
-            SingeridError: it is not there any more, or its features were made in another way.
+            SingeridError: it no longer exists there, or its features were made in another way.
         """
         return self._once(("store", self.config.store), self._open_store)
 
@@ -117,19 +117,19 @@ class Run:
         if not Path(self.config.store).exists():
             raise SingeridError(
                 f"{self.path}: its store {self.config.store} is not there any more; say where it is now with "
-                "--store, or make it again: singerid prepare TREE STORE"
+                "`store`, or make it again: singerid prepare TREE STORE"
             )
         spec = self.config.spec
-        # Vectors were made of sound: how the log-mel spectrograms beside them are made does not matter.
+        # Vectors were made from sound: how the log-mel spectrograms beside them are made does not matter.
         return Store.open(self.config.store, spec.log_mel if spec.encoder is None else None)
 
     @property
     def changed(self) -> bool:
-        """The store's recordings are not those that the run was trained with."""
+        """Whether the store's recordings differ from those that the run was trained with."""
         return self.store.identity != self.config.store_identity
 
     def over(self, store: Path | str | None) -> "Run":
-        """The run with its store in another folder; None: where it was at its training.
+        """The run with its store in another folder; None: in the folder that it was trained from.
 
         Raises:
             SingeridError: there is no such folder.
@@ -138,14 +138,14 @@ class Run:
             return self
         store = Path(store)
         if not store.is_dir():
-            raise SingeridError(f"{store}: no such folder; --store takes the folder of a store")
+            raise SingeridError(f"{store}: no such folder; `store` takes the folder of a store")
         return replace(self, config=replace(self.config, store=str(store.resolve())), elsewhere=True)
 
     def hearing(self, audio: AudioCondition | None) -> "Run":
-        """The run listening to another audio condition; None: to what it learned on.
+        """The run listening to another audio condition; None: to the one that it hears already.
 
         Raises:
-            SingeridError: it would hear one sound in place of two, or two in place of one.
+            SingeridError: it would hear one sound instead of two, or two instead of one.
         """
         if audio is None:
             return self
@@ -154,17 +154,17 @@ class Run:
         return replace(self, config=heard, learned=self.learned or spec)
 
     def as_learned(self) -> "Run":
-        """The run listening to what it learned on again."""
+        """The run listening to the audio condition that it learned on."""
         if self.learned is None:
             return self
         return replace(self, config=replace(self.config, spec=self.learned), learned=None)
 
     def state_path(self, state: StateName = REPORTED_STATE) -> Path:
-        """Where a state of the network is kept."""
+        """Path of a state of the network."""
         return self.path / "states" / f"{state}.safetensors"
 
     def digest(self, state: StateName = REPORTED_STATE) -> str:
-        """SHA-256 of a state's file: it says which weights a score is of.
+        """SHA-256 of a state's file: it identifies the weights that a score belongs to.
 
         Raises:
             SingeridError: the file cannot be read.
@@ -183,20 +183,20 @@ class Run:
     def network(self, device: torch.device = CPU, state: StateName = REPORTED_STATE) -> nn.Module:
         """The network in one of its kept states, in evaluation mode on a device; loaded once.
 
-        All who ask get the same one: for one to change take `load_network`.
+        Every call returns the same object. To change a network, take one from `load_network`.
 
         Raises:
             SingeridError: the state is missing, damaged or does not fit.
         """
 
         def load() -> nn.Module:
-            self.digest(state)  # of the file that is read now
+            self.digest(state)  # so that it is the digest of the file that is read now
             return self.load_network(state).to(device)
 
         return self._once(("network", state, device), load).eval()
 
     def load_network(self, state: StateName = REPORTED_STATE) -> nn.Module:
-        """A copy of the network to change, on the CPU; raises SingeridError as `network`."""
+        """A new copy of the network, on the CPU, which may be changed; raises SingeridError as `network`."""
         path = self.state_path(state)
         if not path.exists():
             raise SingeridError(
@@ -211,13 +211,13 @@ class Run:
             if built[what] != value:
                 raise SingeridError(
                     f"{path}: has {what} {built[what]}, its run's config.json {value}; "
-                    "one of them is of another run"
+                    "one of them belongs to another run"
                 )
         return model
 
     @property
     def parameters(self) -> tuple[int, int]:
-        """All and trainable parameters of its network, as `count_parameters` counts them."""
+        """Numbers of all and of trainable parameters of its network, as `count_parameters` counts them."""
         opened = (network for key, network in self._memory.items() if key[:1] == ("network",))
         return count_parameters(next(opened, None) or self.load_network())
 
@@ -236,7 +236,7 @@ class Run:
     def predict_pieces(
         self, part: Part, device: torch.device = CPU, state: StateName = REPORTED_STATE
     ) -> Iterator[NDArray[np.float32]]:
-        """The rows of `predict` in pieces, in their order: no more of them than memory holds."""
+        """Yield the rows of `predict`, in order, in pieces that fit into memory."""
         return predict_pieces(self.network(device, state), part.clips, device)
 
     def predict(
@@ -250,13 +250,13 @@ def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module
     """The network of a run folder, or of a file written by `save_model`; evaluation mode, on the CPU.
 
     Raises:
-        SingeridError: there is none, or it is damaged.
+        SingeridError: there is no network, or it is damaged.
     """
     return Run.open(path).load_network(state) if Path(path).is_dir() else load_model_file(path)
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON gives it back: tuples are lists there."""
+    """A value as it comes back from JSON: tuples become lists."""
     return json.loads(json.dumps(value, default=_as_json))
 
 

@@ -52,7 +52,7 @@ def vectors_of(condition: str, encoder: str) -> str:
 
 
 def encoder_part(name: str, identity: str) -> str:
-    """What stands for an encoder in the name of an array: its name, unless that is a path.
+    """The part of an array's name that stands for an encoder: the encoder's name, unless that is a path.
 
     >>> encoder_part("campplus", "92f2"), encoder_part("onnx:my/net.onnx", "00c3e5")
     ('campplus', 'encoder-00c3e5')
@@ -61,7 +61,7 @@ def encoder_part(name: str, identity: str) -> str:
 
 
 def waveform_of(condition: str) -> str:
-    """Under which condition the waveform of an audio condition is stored beside its features."""
+    """Name of the condition under which the waveform of an audio condition is stored."""
     return condition + _WAVEFORM
 
 
@@ -91,7 +91,7 @@ def options_for(name: str) -> str:
 
 
 def width_of(name: str, config: FeatureConfig) -> int:
-    """Columns of features: mel bands, or samples of a frame of a waveform."""
+    """Number of columns of features: mel bands, or samples of a frame of a waveform."""
     return config.hop_length if name.endswith(_WAVEFORM) else config.n_mels
 
 
@@ -99,10 +99,10 @@ class Kind(ABC):
     """What the arrays of one kind have in common.
 
     Attributes:
-        what: the arrays' name in a message.
-        plural: whether that is a plural.
-        parts: how many parts a name has after the kind: a condition, and what made it of that.
-        suffix: of the files.
+        what: what a message calls the arrays.
+        plural: whether `what` is a plural.
+        parts: number of parts of a name after the kind: a condition, and what made the array from it.
+        suffix: suffix of the files.
     """
 
     what: ClassVar[str]
@@ -112,14 +112,14 @@ class Kind(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> tuple[Array, ...]:
-        """The array itself, and what is stored with it as far as it is read with it."""
+        """The array, and the arrays that are stored and read with it."""
 
     @abstractmethod
     def fits(self, arrays: tuple[Array, ...], name: str, frames: int, config: FeatureConfig) -> bool:
-        """Whether what was read can be that of a track of so many frames."""
+        """Whether arrays that were read fit a track of `frames` frames."""
 
     def may_be_whole(self, path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
-        """Whether a file can be whole: a zip, as all of these but features are, has its directory last."""
+        """Whether a file may be complete: all kinds but features are zip files, which end in a directory."""
         with path.open("rb") as file:
             file.seek(-_ZIP_END_BYTES, SEEK_END)
             return file.read(len(_ZIP_END)) == _ZIP_END
@@ -171,7 +171,7 @@ KINDS: Mapping[str, Kind] = {"features": _Features(), "f0": _F0(), "vectors": _V
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of an array; raises ValueError where that is no name of one."""
+    """The kind of an array; raises ValueError if `name` is not the name of an array."""
     kind, *parts = name.split("/")
     if kind not in KINDS or len(parts) != KINDS[kind].parts or not all(map(_PART.fullmatch, parts)):
         raise ValueError(f"not a name of an array: {name!r}")
@@ -179,12 +179,12 @@ def kind_of(name: str) -> Kind:
 
 
 def array_path(store: Path, track: Track, name: str) -> Path:
-    """Where an array of a track is in the store: the path holds the track's id, never its own name."""
+    """Path of an array of a track in the store: it holds the track's id, never the track's own name."""
     return store / name / f"{track.id}{kind_of(name).suffix}"
 
 
 def is_there(path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
-    """Whether the file of an array of so many frames is there and may be whole; what it holds is not read."""
+    """Whether the file of an array exists and may be complete for `frames` frames; it is not read."""
     try:
         return path.is_file() and kind_of(name).may_be_whole(path, name, frames, config)
     except OSError:
@@ -192,10 +192,10 @@ def is_there(path: Path, name: str, frames: int, config: FeatureConfig) -> bool:
 
 
 def read_array(path: Path, name: str, frames: int, config: FeatureConfig) -> tuple[Array, ...]:
-    """An array, memory-mapped where its kind allows, and what is stored with it.
+    """An array, memory-mapped where its kind allows, and the arrays that are stored with it.
 
     Raises:
-        SingeridError: the file is missing, damaged or not that of a track of so many frames.
+        SingeridError: the file is missing, is damaged or does not fit a track of `frames` frames.
     """
     kind = kind_of(name)
     with _reading(path):

@@ -1,4 +1,4 @@
-"""A store's index: one line a track, appended; the last line of a track holds."""
+"""A store's index: one line per track, appended; the last line of a track is the valid one."""
 
 import gc
 import json
@@ -24,7 +24,7 @@ class StoredTrack(Track):
         frames: length of the features.
         source_hash: SHA-256 of the recording's bytes, hexadecimal.
         source_size: of the recording, in bytes.
-        source_mtime_ns: time of the recording's last change, in nanoseconds; 0: not to be trusted.
+        source_mtime_ns: time of the recording's last change, in nanoseconds; 0: cannot be relied on.
         arrays: the SHA-256 of the file of each array, by its name: see `singerid.store.arrays`.
         warning: what was wrong with the recording, though it was used; "" if nothing.
     """
@@ -38,12 +38,16 @@ class StoredTrack(Track):
     warning: str = ""
 
     def of_kind(self, kind: str) -> list[str]:
-        """Names of its arrays of one kind, without that, sorted: of "f0" each "<condition>/<tracker>"."""
+        """Sorted names of its arrays of one kind, without the kind: for "f0", "<condition>/<tracker>"."""
         return sorted(name.removeprefix(f"{kind}/") for name in self.arrays if name.startswith(f"{kind}/"))
 
 
 def read_index(path: Path) -> dict[str, StoredTrack]:
-    """The tracks by id: later lines hold; a last line without its end was never finished."""
+    """The tracks of an index by id.
+
+    A later line of a track replaces an earlier one. A last line without a line end was not finished, and is
+    ignored.
+    """
     tracks: dict[str, StoredTrack] = {}
     known: set[str] = set()
     number = 0
@@ -87,12 +91,12 @@ _TYPES: dict[str, type] = {
 
 
 def _stored_track(id: str, entry: dict[str, Any], known: set[str]) -> StoredTrack:
-    """The track of a line; `known` are names of arrays that were found to be such."""
+    """The track of a line; `known` holds names of arrays that were already checked."""
     if {name: type(value) for name, value in entry.items()} != _TYPES:
         raise TypeError("fields of other names or types")
     if not (math.isfinite(entry["duration_s"]) and entry["frames"] > 0):
         raise ValueError("a track without length")
-    # As unpickling does it: a third of the time of a frozen dataclass's constructor.
+    # Built as unpickling does it: that takes a third of the time of a frozen dataclass's constructor.
     track = object.__new__(StoredTrack)
     track.__dict__.update(entry)
     if track.id != id:
@@ -108,7 +112,7 @@ def _stored_track(id: str, entry: dict[str, Any], known: set[str]) -> StoredTrac
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Python's search for cycles takes longer than reading a large index, which has none."""
+    """Turn off Python's search for cycles: it takes longer than reading a large index, which has none."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,11 +1,11 @@
 """The store: features of many tracks on disk. This file reads it.
 
     STORE/config.json                 feature settings and the format's version
-    STORE/index.jsonl                 one line a track, appended; the last of a track holds
+    STORE/index.jsonl                 one line per track, appended; a track's last line is valid
     STORE/origins.json                what made the vocals, the F0 and the vectors
     STORE/<name of an array>/<id>...  the arrays of a track: see `singerid.store.arrays`
 
-A file that no line tells of is not believed. `singerid.store.writer` says why a line can be.
+A file that is not in the index is ignored. `singerid.store.writer` says why the index can be relied on.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ _ANEW = "make it anew: singerid prepare TREE NEW_STORE"
 
 @dataclass(frozen=True)
 class Origins:
-    """What made the arrays of a store that are not simply the features of the recordings.
+    """What made the arrays of a store other than the features of the recordings.
 
     Attributes:
-        separator: name of what took the vocals out of the mixtures; None while there are none.
-        separator_version: which version of it, with which weights.
+        separator: name of the separator that took the vocals out of the mixtures; None: there are no vocals.
+        separator_version: its version and weights.
         trackers: name of each F0 tracker and its version.
-        encoders: what stands for each encoder in the names of arrays (`encoder_part`), and its identity.
+        encoders: what stands for each encoder in the names of arrays (`encoder_part`), with its identity.
     """
 
     separator: str | None = None
@@ -57,12 +57,12 @@ class Origins:
     encoders: Mapping[str, str] = field(hash=False, default_factory=dict)
 
     def version_of(self, maker: str) -> str | None:
-        """Version of the separator, tracker or encoder of that name; None: nothing here was made by it."""
+        """Version of the separator, tracker or encoder of that name; None if it made nothing in the store."""
         made = {**self.trackers, **self.encoders}
         return self.separator_version if maker == self.separator else made.get(maker)
 
     def of(self, tracks: Collection[StoredTrack]) -> "Origins":
-        """Those of which the tracks have something: a failed or interrupted call may have made nothing."""
+        """The origins of arrays that these tracks have: a call that failed may have made no arrays."""
         made = {name for track in tracks for name in track.arrays}
         separated = features_of(VOCALS) in made
         followed, encoded = (
@@ -101,7 +101,8 @@ class Store:
             features: the settings that the reader needs; None: whatever the store has.
 
         Raises:
-            SingeridError: it is no store, of a newer version or other settings, or damaged.
+            SingeridError: the folder is no store, or the store is of a newer version, has other settings
+                or is damaged.
         """
         path = Path(path)
         config = read_config(path)
@@ -117,7 +118,7 @@ class Store:
     def identity(self) -> str:
         """SHA-256 of the settings and of every track's path, labels and recording.
 
-        Two stores of one identity were made of the same recordings in the same way.
+        Two stores with the same identity were made from the same recordings in the same way.
         """
         content = [
             asdict(self.config),
@@ -138,15 +139,15 @@ class Store:
         )
 
     def path_of(self, track: Track, name: str) -> Path:
-        """Where an array of a track is, or would be."""
+        """Path of an array of a track, whether or not it exists."""
         return array_path(self.path, track, name)
 
     def has(self, track: StoredTrack, name: str) -> bool:
-        """Whether an array of a track is in the index, and its file there and as long as it should be."""
+        """Whether an array of a track is in the index, and its file exists with the expected length."""
         return name in track.arrays and is_there(self.path_of(track, name), name, track.frames, self.config)
 
     def read(self, track: StoredTrack, name: str) -> tuple[Array, ...]:
-        """An array of a track, and what is stored with it: see `singerid.store.arrays`.
+        """An array of a track, and the arrays stored with it: see `singerid.store.arrays`.
 
         Raises:
             SingeridError: the file is missing or damaged.
@@ -164,7 +165,7 @@ class Store:
             raise SingeridError(
                 f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
                 f"only {', '.join(track.of_kind('features'))}; extract them "
-                f"(singerid prepare TREE STORE {options_for(name)}) or choose --audio {MIXTURE}"
+                f"(singerid prepare TREE STORE {options_for(name)}) or choose `audio={MIXTURE!r}`"
             )
         return self.read(track, name)[0]
 
@@ -203,7 +204,7 @@ class Store:
 
 
 def read_config(path: Path) -> FeatureConfig:
-    """Feature settings of the store in the folder `path`; SingeridError where it is none."""
+    """Feature settings of the store in the folder `path`; raises SingeridError if it is no store."""
     file = path / "config.json"
     if not file.exists():
         raise SingeridError(
@@ -245,7 +246,7 @@ def read_origins(path: Path) -> Origins:
             raise TypeError("not what they are")
         return origins
     except TypeError as error:
-        raise SingeridError(f"{printable(file)}: is not what `prepare` wrote; {remedy}") from error
+        raise SingeridError(f"{printable(file)}: was not written by `singerid prepare`; {remedy}") from error
 
 
 def require_equal(path: Path, has: FeatureConfig, needed: FeatureConfig) -> None:

@@ -1,7 +1,7 @@
 """Changing a store: one process at a time, and safe against a crash at any moment.
 
-A track's line is written after the file that it tells of has its name and is on the disk, and before a
-file is replaced a line takes the track out of the index. So what the index says is so.
+A track's line is written only after its files are on the disk under their names. Before a file is replaced,
+a line takes it out of the index. So the index never lists a file that is missing or incomplete.
 """
 
 import json
@@ -27,7 +27,7 @@ _INCOMING = ".incoming"
 
 
 class Origin(Protocol):
-    """A separator or an F0 tracker, as far as a store is concerned."""
+    """What a store needs to know about a separator or an F0 tracker."""
 
     @property
     def name(self) -> Any:
@@ -35,7 +35,7 @@ class Origin(Protocol):
 
     @property
     def origin(self) -> str:
-        """Which version of it, with which weights."""
+        """Its version and weights."""
 
 
 class StoreWriter:
@@ -44,8 +44,8 @@ class StoreWriter:
     Attributes:
         path: the store's folder.
         config: how its features are made.
-        incoming: a folder for files that are being made; it goes when the writer is closed.
-        tracks: what the store has now, by id.
+        incoming: a folder for files that are being made; it is deleted when the writer is closed.
+        tracks: the tracks that the store has now, by id.
     """
 
     def __init__(self, path: Path, config: FeatureConfig, incoming: Path) -> None:
@@ -55,7 +55,7 @@ class StoreWriter:
         self.tracks = read_index(path / "index.jsonl")
 
     def has(self, track: StoredTrack, name: str) -> bool:
-        """Whether an array of a track is in the index, and its file there and as long as it should be."""
+        """Whether an array of a track is in the index, and its file exists with the expected length."""
         path = array_path(self.path, track, name)
         return name in track.arrays and is_there(path, name, track.frames, self.config)
 
@@ -65,15 +65,15 @@ class StoreWriter:
         trackers: Iterable[Origin] = (),
         encoders: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Remember what makes the vocals, F0 and vectors of this store.
+        """Record what makes the vocals, F0 and vectors of this store.
 
         Args:
-            separator: what takes the vocals out.
-            trackers: what follows the melody.
-            encoders: what stands for each encoder in the names of arrays, and its identity.
+            separator: takes the vocals out.
+            trackers: follow the melody.
+            encoders: what stands for each encoder in the names of arrays, with its identity.
 
         Raises:
-            SingeridError: those that the store has were made by something else.
+            SingeridError: the store has vocals, F0 or vectors that were made by something else.
         """
         old = read_origins(self.path).of(self.tracks.values())
         new = old
@@ -97,7 +97,7 @@ class StoreWriter:
             if old.encoders.get(encoder, identity) != identity:
                 raise SingeridError(
                     f"{printable(self.path)}: its vectors by {encoder} were made with other weights or in "
-                    "another way, and vectors of two kinds do not compare; give another folder as STORE"
+                    "another way, and cannot be compared with new ones; give another folder as STORE"
                 )
             new = replace(new, encoders={**new.encoders, encoder: identity})
         if new != read_origins(self.path):
@@ -106,14 +106,14 @@ class StoreWriter:
     def put(self, track: StoredTrack, files: Mapping[str, Path]) -> None:
         """Move finished files into the store and enter them in the index.
 
-        What else the store has of a track stays while its recording stays the same.
+        Other arrays of the track stay in the store as long as its recording is the same.
 
         Args:
-            track: what to enter; its `arrays` are filled in here.
-            files: a file for the name of each array; each is finished, flushed to the disk, in `incoming`.
+            track: the track to enter; its `arrays` are filled in here.
+            files: the file of each array by the array's name: finished, flushed to the disk, in `incoming`.
 
         Raises:
-            ValueError: a name is none of an array.
+            ValueError: a name is not the name of an array.
         """
         for name in files:
             kind_of(name)
@@ -137,7 +137,7 @@ class StoreWriter:
             _sync_folder(target.parent)
 
     def enter(self, track: StoredTrack) -> None:
-        """Write a track's line in the index: a new one, or other labels of a track that is there."""
+        """Write a track's line in the index: for a new track, or for new labels of a known one."""
         self._append(asdict(track) | {"id": track.id})
         self.tracks[track.id] = track
 
@@ -153,7 +153,7 @@ class StoreWriter:
 
     def _append(self, entry: dict[str, Any]) -> None:
         path = self.path / "index.jsonl"
-        # ASCII only: JSON's escapes carry names that are no UTF-8.
+        # ASCII only: JSON's escapes can hold names that are not UTF-8.
         line = json.dumps(entry, ensure_ascii=True, allow_nan=False) + "\n"
         with writing(path), path.open("ab", buffering=0) as file:
             if file.write(line.encode("ascii")) != len(line):
@@ -165,15 +165,15 @@ class StoreWriter:
 def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
     """Open a store for writing, or make a new one; no other process can write to it meanwhile.
 
-    The lock is the operating system's, so it goes with the process, however that ends.
+    The lock is the operating system's, so it is released when the process ends, in whatever way.
 
     Args:
-        path: the store's folder: a store, or new, or empty.
+        path: the store's folder; it may hold a store, be empty or not exist yet.
         config: how its features are made.
 
     Raises:
-        SingeridError: another process writes to it, it is a folder of other things, a store of other
-            settings, of a newer version or damaged, or it cannot be written.
+        SingeridError: another process writes to the store; the folder holds other things, or a store with
+            other settings, of a newer version or damaged; or it cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -185,7 +185,7 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise SingeridError(
-                f"{printable(path)}: another `singerid` is writing to this store; wait for it or stop it"
+                f"{printable(path)}: another singerid process is writing to it; wait for that or stop it"
             ) from error
     try:
         if (path / "config.json").exists():
@@ -194,8 +194,8 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
             write_json(path / "config.json", {"format": FORMAT, "features": asdict(config)})
         with writing(path):
             _cut_torn_line(path / "index.jsonl")
-        # Left by a process that was killed. Its workers may live a moment longer and go on writing
-        # there, so every writer has a folder of its own.
+        # Left by a process that was killed. Its workers may go on writing there for a moment, so every
+        # writer has a folder of its own.
         shutil.rmtree(path / _INCOMING, ignore_errors=True)
         for leftover in path.glob(".tmp-*"):
             leftover.unlink(missing_ok=True)
@@ -221,7 +221,7 @@ def _require_store_or_nothing(path: Path) -> None:
         raise SingeridError(f"{printable(path)}: is a file; give a folder for the store")
     if path.is_dir() and not (path / "config.json").exists():
         for entry in path.iterdir():
-            if not entry.name.startswith("."):  # those may be of a store that was never finished
+            if not entry.name.startswith("."):  # a store that was never finished may have left those
                 raise SingeridError(
                     f"{printable(path)}: is no store and holds other things; "
                     "give a new or empty folder as STORE"
@@ -229,7 +229,7 @@ def _require_store_or_nothing(path: Path) -> None:
 
 
 def _cut_torn_line(index: Path) -> None:
-    """Cut the index behind its last whole line, so that the next one begins on a line of its own."""
+    """Cut the index off after its last complete line, so that the next line begins at a line start."""
     with suppress(FileNotFoundError), index.open("rb+") as file:
         whole = 0
         for line in file:
