@@ -201,7 +201,7 @@ def test_what_cannot_be_had_is_one_line_with_the_remedy(site, tmp_path):
     entry, _ = published(site)
     folder, address = site
     register_pretrained("duet", replace(entry, url=f"{address}/gone.safetensors"))
-    with pytest.raises(SingeridError, match=r"gone\.safetensors: cannot be .*; .*--pretrained-weights FILE"):
+    with pytest.raises(SingeridError, match=r"gone\.safetensors: cannot be .*; .*`pretrained_weights=FILE`"):
         load_pretrained("duet")
     load_pretrained("duet", weights=folder / "duet.safetensors")  # the remedy works
     (tmp_path / "other").write_bytes(b"another file")
@@ -213,7 +213,7 @@ def test_what_cannot_be_had_is_one_line_with_the_remedy(site, tmp_path):
             load_pretrained("duet", weights=weights)
     changed = hashlib.sha256(b"another file").hexdigest()
     register_pretrained("wrong-kind", replace(entry, sha256=changed))
-    with pytest.raises(SingeridError, match="other: is no whole safetensors file"):
+    with pytest.raises(SingeridError, match="other: is not a complete safetensors file"):
         load_pretrained("wrong-kind", weights=tmp_path / "other")
 
 

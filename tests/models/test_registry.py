@@ -264,7 +264,9 @@ def damaged(path: Path, how: str) -> Path:
 def test_a_damaged_file_is_named(how, tmp_path):
     path = tmp_path / "model.safetensors"
     save_model(build_model("crnn", 2, width=1 / 32), path)
-    with pytest.raises(SingeridError, match=r"model\.safetensors: .*; point to a file that singerid wrote"):
+    with pytest.raises(
+        SingeridError, match=r"model\.safetensors: .*; give a complete file that singerid wrote"
+    ):
         load_model_file(damaged(path, how))
 
 

@@ -1,4 +1,4 @@
-"""Vocals and melody beside the mixture: what is made, stays and is refused, and what learns from it."""
+"""Vocals and melody beside the mixture: what is made, kept and refused, and networks that learn from it."""
 
 import os
 import pickle
@@ -77,7 +77,7 @@ def made(
 
 
 def files(store: Path) -> dict[str, tuple[int, bytes]]:
-    """When each file of features and F0 was written, and what it holds."""
+    """Time and content of each file of features and F0."""
     return {
         str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes())
         for kind in ("features", "f0")
@@ -225,7 +225,7 @@ def test_a_separator_that_dies_costs_no_mixture(stems, tmp_path):
     before, tree = files(store), folder / "mixture"
     report = prepare(scan_tree(tree), tree, store, min_seconds=0.5, separator=Murderous(), workers=2)
     assert (report.done, report.removed, len(report.failures)) == (0, 0, 1)
-    assert "see --workers" in report.failures[0].reason
+    assert "lower `workers`" in report.failures[0].reason
     assert files(store) == before
     # It made nothing, so another separator may.
     assert made(folder, store, melody=False).done == 1
@@ -290,7 +290,7 @@ def small(store: Store, model: str, audio: str):
     ],
 )
 def test_training_evaluation_and_identification_hear_the_same(model, audio, stems, whole, tmp_path):
-    """Identified as a file, a song has the probabilities that its stored clips have."""
+    """A song that is identified as a file has the same probabilities as its stored clips."""
     store = Store.open(whole)
     config, split = small(store, model, audio)
     assert config.spec.separator == ("stems" if audio == "vocals" else None)
@@ -322,7 +322,7 @@ def test_training_evaluation_and_identification_hear_the_same(model, audio, stem
 
 
 class Rounding:
-    """The scores of what is rounded as the store rounds it."""
+    """The scores of inputs that are rounded as the store rounds them."""
 
     def __init__(self, scores):
         self.scores, self.singers = scores, scores.singers
@@ -332,7 +332,7 @@ class Rounding:
 
 
 class _Constant:
-    """A tracker that hears 1000 Hz, always."""
+    """A tracker that always finds 1000 Hz."""
 
     def contour(self, blocks):
         from singerid.sound.melody.contour import Contour
@@ -404,7 +404,7 @@ def test_what_is_wrong_with_a_recording_is_told_once_whatever_is_made_of_it(stem
 
 
 def test_only_what_is_kept_is_flushed_to_the_disk(stems, tmp_path, monkeypatch):
-    """Sound that is thrown away after is not, for that takes longer than writing it."""
+    """Temporary sound is not flushed, because flushing takes longer than writing."""
     flushed: list[str] = []
 
     def fsync(file):

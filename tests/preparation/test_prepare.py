@@ -224,7 +224,7 @@ def test_a_longer_clip_leaves_out_what_is_too_short_for_it(tree: Path) -> None:
     run(tree)
     report = run(tree, min_seconds=5.0)
     assert [failure.reason for failure in report.failures] == [
-        "is too short (3.20 s, a clip has 5 s); see --min-seconds"
+        "is too short (3.20 s, a clip has 5 s); see `min_seconds`"
     ] * 4
     assert paths(tree) == []
 
@@ -462,7 +462,7 @@ def test_the_command_reads_a_manifest(singerid: Program, tree: Path, tmp_path: P
 
 
 def test_the_command_writes_the_split_that_comes_with_a_data_set(singerid: Program, tmp_path: Path) -> None:
-    """As far as its tracks are in the store: one is too short, and is in no part."""
+    """Only with tracks that are in the store: one is too short, so it is in no part."""
     course, store = tmp_path / "artist20", tmp_path / "store"
     songs = [f"{artist}/album{n}/1.wav" for artist in ("queen", "u2") for n in range(4)]
     for seed, song in enumerate([*songs, "u2/album1/short.wav"]):

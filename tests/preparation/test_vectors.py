@@ -124,7 +124,7 @@ def test_an_encoder_can_be_sent_to_another_process(encoded):
 
 
 def test_vocals_of_a_separator_that_knows_no_voices_say_nothing_of_voices(encoded, tmp_path):
-    """REPET's vocals are whatever does not repeat: of a band alone they are loud, and yet nobody sings."""
+    """REPET takes all that does not repeat for vocals: a band alone has loud vocals, though nobody sings."""
     require_weights("campplus")
     tree = encoded.tree.parent / "accompaniment"
     first, *_ = scan_tree(tree)

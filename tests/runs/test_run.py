@@ -183,10 +183,10 @@ def test_missing_truncated_and_foreign_states_are_named(run):
     path = run.state_path()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is no whole safetensors file"):
+    with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is not a complete safetensors file"):
         run.network()
     path.write_bytes(b"")
-    with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is no whole safetensors file"):
+    with pytest.raises(SingeridError, match=r"best_f1\.safetensors: is not a complete safetensors file"):
         run.network()
     path.unlink()
     with pytest.raises(

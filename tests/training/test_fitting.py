@@ -147,9 +147,9 @@ def test_two_sounds_of_a_file_are_heard_side_by_side(runs, encoded):
     for position, audio in enumerate(("mixture", "vocals")):
         expected = [each.inputs[0] for each in alone[audio].listener.batches(song)]
         assert torch.equal(torch.cat([inputs[position] for inputs in found]), torch.cat(expected))
-    with pytest.raises(SingeridError, match="hears two sounds at a time; choose --audio both"):
+    with pytest.raises(SingeridError, match="hears two sounds at a time; choose `audio='both'`"):
         Identifier.load(run.path, audio="mixture")
-    with pytest.raises(SingeridError, match="hears one sound at a time; choose --audio mixture or vocals"):
+    with pytest.raises(SingeridError, match="hears one sound at a time; choose `audio='mixture'` or"):
         Identifier.load(runs["probe", "mixture"].path, audio="both")
     with pytest.raises(SingeridError, match="give a file"):
         next(identifier.listener.batches(np.zeros(64_000, np.float32)))

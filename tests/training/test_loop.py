@@ -169,7 +169,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_states(trained, recording
         metadata = file.metadata()
     save_file(tensors, resume, metadata)
     before = good.state_path("last").read_bytes()
-    with pytest.raises(SingeridError, match=r"not finite in epoch 2; .*epoch 1 are kept: .*--learning-rate"):
+    with pytest.raises(SingeridError, match=r"not finite in epoch 2; .*epoch 1 are kept: .*`learning_rate`"):
         train(store, tmp_path / "run", short(trained.config), split, CPU)
     assert good.state_path("last").read_bytes() == before
     assert len(read_history(good)) == 1
@@ -206,7 +206,7 @@ def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_p
         ({"model": "crnnm"}, "needs a melody"),
         (
             {"options": {"width": 0.3}},
-            "model crnn: width 0.3 does not leave whole channels: .*; mend --width or --option",
+            "model crnn: width 0.3 does not leave whole channels: .*; change `width` or `option`",
         ),
         ({"options": {"softmax": "queries"}}, "'softmax' has no effect"),
         ({"model": "crnn_square", "options": {"n_mels": 64}}, "reads 64 mel bands, the store has 128"),
@@ -276,12 +276,12 @@ def test_clips_longer_than_the_tracks_are_named(trained, recordings, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"clip_seconds": 0.2}, "takes clips of 0.51 s at least; raise --clip-seconds"),
-        ({"clip_seconds": math.inf}, "--clip-seconds must be a positive number"),
-        ({"learning_rate": math.inf}, "--learning-rate must be a positive number"),
-        ({"learning_rate": math.nan}, "--learning-rate must be a positive number"),
+        ({"clip_seconds": 0.2}, "needs clips of at least 0.51 s; raise `clip_seconds`"),
+        ({"clip_seconds": math.inf}, "`clip_seconds` must be a positive number"),
+        ({"learning_rate": math.inf}, "`learning_rate` must be a positive number"),
+        ({"learning_rate": math.nan}, "`learning_rate` must be a positive number"),
         ({"epochs": 0}, "at least 1"),
-        ({"precision": "tf32"}, "--precision tf32: cpu has no TF32"),
+        ({"precision": "tf32"}, "`precision='tf32'`: cpu has no TF32"),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes, message, trained, recordings, tmp_path):

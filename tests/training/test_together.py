@@ -208,7 +208,7 @@ def test_machines_that_are_told_otherwise_are_named(singerid, recordings, tmp_pa
     [
         (("--devices", 0), "Invalid value for '--devices'"),
         (("--nodes", 0), "Invalid value for '--nodes'"),
-        (("--devices", 5), "--batch-size 4: 5 devices share each batch; make it 5 at least"),
+        (("--devices", 5), "--batch-size 4: 5 devices share each batch; make it at least 5"),
         (("--devices", 2, "--compile", "yes"), "--compile yes: works on one device, not on 2; leave it out"),
         (("--nodes", 2), "--nodes 2: MASTER_ADDR, MASTER_PORT, NODE_RANK is not set"),
     ],
@@ -225,15 +225,15 @@ def test_more_gpus_than_there_are_are_named_with_the_machine(trained, monkeypatc
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     config = trained.config
     message = (
-        f"--devices 2: {socket.gethostname()} has 1 CUDA device\\(s\\); give --devices 1, or --device cpu"
+        f"`devices=2`: {socket.gethostname()} has 1 CUDA device\\(s\\); give `devices=1`, or `device='cpu'`"
     )
     with pytest.raises(SingeridError, match=message):
         check_devices(2, Node(), GPU, config, "auto")
-    with pytest.raises(SingeridError, match="--devices must be at least 1"):
+    with pytest.raises(SingeridError, match="`devices` must be at least 1"):
         check_devices(0, Node(), CPU, config, "auto")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     check_devices(2, Node(), GPU, config, "auto")
-    with pytest.raises(SingeridError, match=r"--device cuda:1: is one GPU"):
+    with pytest.raises(SingeridError, match=r"`device='cuda:1'`: is one GPU"):
         check_devices(2, Node(), torch.device("cuda", 1), config, "auto")
 
 

@@ -1,1 +1,1 @@
-"""Networks by name, their weights, and those that others trained."""
+"""Networks by name, their weights, and pretrained networks by others."""

@@ -1,4 +1,4 @@
-"""From options to networks: what each kind of network takes, checked, scaled by the width, and built."""
+"""From options to networks: each kind's options are checked, scaled by the width, and made a network."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ from singerid.nn.smoothing import Smoothing
 from singerid.nn.wavenet import WaveNet
 from singerid.text import near_names
 
-# Options that only some kinds of attention have; the others have no use for them.
+# Options that only some kinds of attention have; the others refuse them.
 _OPTIONS_OF_KIND: dict[str, frozenset[str]] = {
     "none": frozenset(),
     "nl": frozenset({"nl_reduction"}),

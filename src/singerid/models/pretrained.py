@@ -1,6 +1,6 @@
 """Networks that others trained, by name: fetched on first use, checked, and built without running their code.
 
-The next one is an entry of a few lines: `register_pretrained` (docs/pretrained.md).
+To add one, write an entry of a few lines: `register_pretrained` (docs/pretrained.md).
 """
 
 from collections.abc import Callable
@@ -24,21 +24,21 @@ from singerid.text import near_names
 
 @dataclass(frozen=True)
 class PretrainedEntry:
-    """What is known of a pretrained network.
+    """What is known about a pretrained network.
 
     Attributes:
         build: file of weights -> the network in evaluation mode, with `forward` and `embed` as every model.
-        description: one line.
+        description: one line about it.
         singers: names of the classes, in their order.
-        url: where the file is.
-        sha256: its digest, hexadecimal; a longer one than eight digits is better.
+        url: address of the file.
+        sha256: the first hexadecimal digits of its SHA-256, better more than eight.
         licence: of the weights, by its SPDX name where it has one.
-        source: page of those who made it.
-        spec: what it must be given: the length of its clips, how its makers made them from sound, what
+        source: its makers' page.
+        spec: its input: the length of its clips, how its makers made them from sound, and the audio that
             it learned on.
 
     Raises:
-        ValueError: it hears the vocals and no separator is given, or the mixture and one is.
+        ValueError: it hears the vocals and has no separator, or it hears the mixture and has one.
     """
 
     build: Callable[[Path], nn.Module]
@@ -61,8 +61,8 @@ class Pretrained:
     """A pretrained network, ready to use; `model.embed(mel)` gives embeddings.
 
     Attributes:
-        name: by which it is known.
-        entry: what is known of it: its singers, the length of its clips, its features, its licence.
+        name: its key in `PRETRAINED`.
+        entry: what is known about it: its singers, the length of its clips, its features, its licence.
         model: in evaluation mode, on the CPU.
     """
 
@@ -116,7 +116,7 @@ def load_pretrained(name: str, weights: Path | str | None = None) -> Pretrained:
         weights: its file of weights, for machines without a network; None: fetched on first use and kept.
 
     Raises:
-        SingeridError: unknown name, no network, or a file of another digest or kind.
+        SingeridError: the name is not known, the file cannot be fetched, or it has another digest or kind.
     """
     entry = pretrained_entry(name)
     if weights is None:
@@ -127,7 +127,7 @@ def load_pretrained(name: str, weights: Path | str | None = None) -> Pretrained:
 
 
 def describe_pretrained() -> list[dict[str, Any]]:
-    """What there is: name, description, singers, licence, source, and whether the weights are cached."""
+    """All pretrained networks: name, description, singers, licence, source, whether weights are cached."""
     return [
         {
             "name": name,
@@ -153,5 +153,5 @@ def published_weights(name: str) -> Published:
         files=(file,),
         sources=(Addresses({file.name: entry.url}),),
         licence=entry.licence,
-        remedy="fetch it on another machine and give the file: --pretrained-weights FILE",
+        remedy="fetch it on another machine and give the file: `pretrained_weights=FILE`",
     )

@@ -1,6 +1,6 @@
 """Models by name: the only place where names become networks.
 
-`MODELS` holds every network of the paper and of the control experiments; `register_model` adds one's own
+`MODELS` holds every network of the paper and of the control experiments; `register_model` adds your own
 (`docs/add_a_model.md`).
 """
 
@@ -22,16 +22,16 @@ PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """What is known of a named model.
+    """What is known about a named model.
 
     Attributes:
         build: `build(singers, **options)` -> a module whose `forward(*inputs)` gives logits (B, singers)
             and whose `embed(*inputs)` gives embeddings (B, size).
-        description: one line.
-        tables: the paper's tables (1-3), those of its authors' repository (4-6) and ours (7, 8) it is in.
+        description: one line about it.
+        tables: numbers of its tables: of the paper (1-3), of its authors' repository (4-6), ours (7, 8).
         inputs: what forward takes, see `InputSpec`.
-        settings: it is fitted (`singerid.training.fitting`), once for each of so many settings, of which
-            validation chooses; 0: it is trained.
+        settings: number of settings for each of which it is fitted (`singerid.training.fitting`), and among
+            which validation chooses; 0: it is trained.
     """
 
     build: Callable[..., nn.Module]
@@ -86,7 +86,7 @@ def _entries() -> dict[str, ModelEntry]:
     return entries
 
 
-MODELS: Registry[ModelEntry] = Registry("model", _entries(), remedy="your own need --plugin FILE.py")
+MODELS: Registry[ModelEntry] = Registry("model", _entries(), remedy="your own need `plugin=FILE.py`")
 
 
 def register_model(name: str, entry: ModelEntry) -> None:

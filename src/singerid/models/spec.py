@@ -1,4 +1,4 @@
-"""What a model is, said once: how to build it again, and what it must be given."""
+"""What a model is, stated once: how to build it again, and its input."""
 
 import math
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ Input = Literal["mel", "melody", "waveform", "vectors"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network must be given. It is said here, and everything else reads it here.
+    """The input of a network. It is stated here, and all other code reads it here.
 
     Attributes:
-        window_frames: frames of what it hears at once, a clip or a window.
+        window_frames: number of frames that it hears at once: a clip or a window.
         features: how frames are made from sound.
         inputs: what `forward` takes, in order: "mel" (the bands of its features) and "melody" are
             (B, n_mels, frames), "waveform" is (B, hop_length, frames), full scale +-1, its columns being
-            the frames. "vectors" is (B, D, 1), what `encoder` makes of windows as said here; of "both" the
-            two vectors of a window follow each other.
-        audio: what it listens to.
-        separator: what takes the vocals out of the mixture for it; None: nothing does, or it is not known.
-        melody: whose melody it reads; None: it reads none.
-        encoder: whose vectors it reads, see `singerid.encoders`; None: it hears windows themselves.
-        smallest_frames: the shortest window that it takes.
-        hop_frames: frames from one window to the next; None: as many as it hears, they do not overlap.
+            the frames. "vectors" is (B, D, 1), which `encoder` makes from the windows described here; for
+            "both", the two vectors of a window follow each other.
+        audio: the audio condition that it listens to.
+        separator: takes the vocals out of the mixture for it; None: none is needed, or it is not known.
+        melody: the tracker whose melody it reads; None: it reads no melody.
+        encoder: the encoder whose vectors it reads, see `singerid.encoders`; None: it hears the windows.
+        smallest_frames: length of the shortest window that it takes.
+        hop_frames: frames from the start of a window to that of the next; None: windows do not overlap.
     """
 
     window_frames: int = 157  # 5 s
@@ -50,10 +50,10 @@ class InputSpec:
 
     @property
     def log_mel(self) -> FeatureConfig:
-        """Its features, where they are the log-mel spectrogram that stores and runs hold.
+        """Its features as a log-mel spectrogram, which stores and runs hold.
 
         Raises:
-            ValueError: they are made otherwise.
+            ValueError: its features are of another kind.
         """
         if not isinstance(self.features, FeatureConfig):
             raise ValueError(f"a log-mel spectrogram is wanted, not {type(self.features).__name__}")
@@ -61,10 +61,10 @@ class InputSpec:
 
     @property
     def filter_bank(self) -> FilterBankConfig:
-        """Its features, where they are a filter bank.
+        """Its features as a filter bank.
 
         Raises:
-            ValueError: they are made otherwise.
+            ValueError: its features are of another kind.
         """
         if not isinstance(self.features, FilterBankConfig):
             raise ValueError(f"a filter bank is wanted, not {type(self.features).__name__}")
@@ -72,24 +72,24 @@ class InputSpec:
 
     @property
     def sounds(self) -> tuple[str, ...]:
-        """The audio conditions of which there is one input each: two for "both"."""
+        """The audio conditions that it hears, one input each: two for "both"."""
         return (MIXTURE, VOCALS) if self.audio == "both" else (self.audio,)
 
     def hearing(self, audio: AudioCondition, name: str | PurePath) -> "InputSpec":
-        """The same listening to another audio condition.
+        """The same input from another audio condition.
 
         Args:
             audio: what to listen to.
             name: of the network, for the error.
 
         Raises:
-            SingeridError: it would hear one sound in place of two, or two in place of one.
+            SingeridError: it would hear one sound instead of two, or two instead of one.
         """
         if (audio == "both") != (self.audio == "both"):
-            heard, other = "one sound", "mixture or vocals"
+            heard, other = "one sound", "`audio='mixture'` or `audio='vocals'`"
             if self.audio == "both":
-                heard, other = "two sounds", "both"
-            raise SingeridError(f"{printable(name)}: hears {heard} at a time; choose --audio {other}")
+                heard, other = "two sounds", "`audio='both'`"
+            raise SingeridError(f"{printable(name)}: hears {heard} at a time; choose {other}")
         return replace(self, audio=audio)
 
     @property
@@ -99,21 +99,21 @@ class InputSpec:
 
     @property
     def largest_hop(self) -> int:
-        """Frames from one window to the next that leaves no sound out between them."""
+        """Largest number of frames from one window to the next that leaves no sound out between them."""
         seconds = heard_seconds(self.window_frames, self.features)
         return math.ceil(round(seconds * self.features.sample_rate) / self.features.hop_length)
 
     def with_windows(self, seconds: float | None, hop_seconds: float | None) -> "InputSpec":
-        """The same with other windows.
+        """The same input with other windows.
 
         Args:
             seconds: length of a window; None: as it is.
-            hop_seconds: from the start of one to the start of the next; None: as it is or, of another
-                length, half of that where windows overlap.
+            hop_seconds: time from the start of a window to the start of the next; None: as it is, or, if
+                `seconds` is given and windows overlap, half of `seconds`.
 
         Raises:
-            ValueError: windows of that length are too short for the network, or so far apart that
-                something is left out.
+            ValueError: the windows are too short for the network, or so far apart that sound between them
+                is left out.
         """
         spec, hop = self, hop_seconds
         if seconds is not None:
@@ -130,28 +130,28 @@ class InputSpec:
         return spec
 
     def seconds_of(self, columns: npt.ArrayLike) -> NDArray[np.float64]:
-        """Where columns of what it reads begin, in seconds: those of frames, or of vectors of windows."""
+        """Start times in seconds of columns of its input: of frames, or of windows that have vectors."""
         samples = np.asarray(columns) * (1 if self.encoder is None else self.hop) * self.features.hop_length
         return np.asarray(samples / self.features.sample_rate, np.float64)
 
     @property
     def clip_columns(self) -> int:
-        """Columns of a clip."""
+        """Number of columns of a clip."""
         return self.window_frames if self.encoder is None else 1
 
     @property
     def removes_mean(self) -> bool:
-        """What it hears has the mean of each band over the window taken off."""
+        """Whether the mean of each band over the window is subtracted from its input."""
         return isinstance(self.features, FilterBankConfig) and self.features.remove_mean
 
     @property
     def reads_waveform(self) -> bool:
-        """Its first input is the waveform, not a spectrogram."""
+        """Whether its first input is the waveform, not a spectrogram."""
         return "waveform" in self.inputs
 
     @property
     def columns(self) -> int:
-        """Numbers in a frame of its first input: mel bands, or samples."""
+        """Number of values in a frame of its first input: mel bands, or samples."""
         return self.features.hop_length if self.reads_waveform else self.features.n_mels
 
     @property
@@ -162,7 +162,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """All it takes to build a model again: its name, number of singers and overridden options."""
+    """Everything needed to build a model again: its name, number of singers and overridden options."""
 
     name: str
     singers: int

@@ -1,4 +1,4 @@
-"""Weights of one's own on disk: safetensors files that say how to build their model."""
+"""Weights of singerid's models on disk: safetensors files that say how to build their model."""
 
 import json
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def load_model_file(path: Path | str) -> nn.Module:
             fit the network.
     """
     path = Path(path)
-    remedy = "point to a file that singerid wrote, whole, or train again"
+    remedy = "give a complete file that singerid wrote, or train again"
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -41,14 +41,14 @@ def load_model_file(path: Path | str) -> nn.Module:
     except FileNotFoundError as error:
         raise SingeridError(f"{path}: no such file; {remedy}") from error
     except (OSError, SafetensorError) as error:
-        raise SingeridError(f"{path}: is no whole safetensors file ({error}); {remedy}") from error
+        raise SingeridError(f"{path}: is not a complete safetensors file ({error}); {remedy}") from error
     try:
         header = json.loads(metadata["singerid"])
         found = header["format"]
     except (KeyError, TypeError, ValueError) as error:
         raise SingeridError(f"{path}: holds no singerid model; {remedy}") from error
     if found != FORMAT:
-        raise SingeridError(f"{path}: has format {found}, this singerid reads {FORMAT}; update it")
+        raise SingeridError(f"{path}: has format {found}, this singerid reads {FORMAT}; update singerid")
     try:
         model = build_model(header["name"], header["singers"], **header["options"])
     except (KeyError, TypeError, ValueError) as error:

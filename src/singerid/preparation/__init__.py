@@ -1,1 +1,1 @@
-"""Recordings into a store."""
+"""Preparation: features of recordings are extracted into a store."""

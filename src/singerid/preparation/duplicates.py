@@ -1,4 +1,4 @@
-"""Recordings that are there twice: the same bytes, or the same sound under other tags."""
+"""Duplicate recordings: the same bytes, or the same sound with other tags."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,11 +19,11 @@ from singerid.text import printable
 
 
 class Labelled(Protocol):
-    """What has a path and a singer."""
+    """An object with a path and a singer."""
 
     @property
     def path(self) -> str:
-        """Of the recording."""
+        """Path of the recording."""
 
     @property
     def singer(self) -> str:
@@ -34,14 +34,14 @@ L = TypeVar("L", bound=Labelled)
 
 
 def keep_one(twins: Sequence[L], alike: str) -> tuple[L | None, list[Failure]]:
-    """Which of several recordings of one sound is kept, and why the others are left out.
+    """Return which of several recordings of one sound is kept, and why the others are left out.
 
-    The first in the order of paths is kept, unless they stand under several singers: then all are left out,
-    for no one knows who sings.
+    The first in the order of paths is kept. If the recordings are under several singers, all are left out,
+    because it is not known who sings.
 
     Args:
         twins: the recordings.
-        alike: what they are to each other: "is byte-identical to".
+        alike: how one of them relates to another, for the reason: "is byte-identical to".
     """
     first, *others = sorted(twins, key=attrgetter("path"))
     if any(other.singer != first.singer for other in others):
@@ -55,10 +55,10 @@ def keep_one(twins: Sequence[L], alike: str) -> tuple[L | None, list[Failure]]:
 
 
 def drop_duplicates(sources: Iterable[Source]) -> tuple[list[Source], list[Failure]]:
-    """Leave out what is byte-identical to another recording, as `keep_one` says.
+    """Leave out recordings that are byte-identical to another one, as `keep_one` says.
 
     Returns:
-        What is kept, sorted by path, and what is left out, with the reason.
+        The recordings that are kept, sorted by path, and those that are left out, with the reason.
     """
     kept: list[Source] = []
     left_out: list[Failure] = []
@@ -74,12 +74,12 @@ def drop_duplicates(sources: Iterable[Source]) -> tuple[list[Source], list[Failu
 class SameSound:
     """Keeps a store free of recordings whose decoded sound is the same, at every moment.
 
-    Sounds are the same where the features of the mixture are, to the last bit: the index tells by their
-    SHA-256.
+    Two sounds are the same if the features of their mixtures are equal to the last bit; the index has the
+    SHA-256 of these.
 
     Args:
         writer: of the store.
-        known: what it has of recordings that are still there and unchanged; what else it has is stale.
+        known: the store's tracks whose recordings exist and are unchanged; its other tracks are out of date.
     """
 
     def __init__(self, writer: StoreWriter, known: Iterable[StoredTrack]) -> None:
@@ -90,7 +90,7 @@ class SameSound:
                 self._groups[track.arrays[features_of(MIXTURE)]][track.path] = track
 
     def admit(self, track: StoredTrack, features: Path) -> bool:
-        """Whether a new recording goes into the store; what it replaces there is taken out.
+        """Return whether a new recording goes into the store; a recording that it replaces is taken out.
 
         Args:
             track: the recording.
@@ -107,7 +107,7 @@ class SameSound:
         return first is track
 
     def failures(self) -> list[Failure]:
-        """What was left out, with the reason."""
+        """The recordings that were left out, with the reason."""
         found = []
         for group in self._groups.values():
             found += keep_one(list(group.values()), "has the same sound as")[1]

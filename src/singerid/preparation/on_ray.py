@@ -1,7 +1,7 @@
-"""Making a store on a Ray cluster: workers read and extract, the machine with the command keeps the index.
+"""Making a store on a Ray cluster: workers extract, and the machine that runs the command keeps the index.
 
-All machines must see the recordings and the store under the same paths. The arrays are those that are made
-without a cluster, and the store itself says what it has: run again, the command goes on.
+All machines must see the recordings and the store under the same paths. The arrays are the same as without a
+cluster. An interrupted command resumes when it is run again, because the store records what is done.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ from singerid.system.ray_cluster import Spread, cluster, require_machines
 
 @dataclass(frozen=True)
 class Extracting:
-    """Opens in a worker what it extracts by.
+    """Opens the tools of an extraction in a worker.
 
     Attributes:
-        work: what is to be done, without what has to be opened.
-        tools: what has to be.
-        origins: which versions and weights that are, as the machine with the command has them.
+        work: the extraction, without its tools.
+        tools: the tools to open.
+        origins: their versions and weights on the machine that runs the command.
         device: where workers compute: "auto", "cpu", "cuda".
     """
 
@@ -37,7 +37,7 @@ class Extracting:
     device: str
 
     def __call__(self) -> Extraction:
-        """Open it; raises SingeridError where it cannot be, or is another than there."""
+        """Open the tools; raises SingeridError if one cannot be opened, or its version or weights differ."""
         device = choose_device(self.device)
         opened = self.tools.open(device)
         if opened.origins != self.origins:
@@ -56,12 +56,12 @@ class Extracting:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Where recordings are read and extracted in place of this machine's processes.
+    """A cluster that extracts recordings in place of this machine's processes.
 
     Attributes:
-        spread: over which cluster, and how.
-        tools: what workers open.
-        device: where they compute: "auto", "cpu", "cuda".
+        spread: the cluster, and how the work is spread over it.
+        tools: the tools that workers open.
+        device: where workers compute: "auto", "cpu", "cuda".
     """
 
     spread: Spread
@@ -71,15 +71,15 @@ class Elsewhere:
     def extracted(
         self, jobs: Sequence[Job], work: Extraction
     ) -> Iterator[tuple[Job, Extracted | Failure | WorkerDied]]:
-        """Yield each job with what was made of it, in the order in which they are ready.
+        """Yield each job with its result, in the order in which the results are ready.
 
         Args:
-            jobs: what is to be made.
-            work: how, as it is opened on this machine.
+            jobs: the jobs to do.
+            work: the extraction, with its tools as opened on this machine.
 
         Raises:
-            SingeridError: the cluster or a machine of it fails or does not see what it has to; it is named,
-                and what was made stays.
+            SingeridError: the cluster or a machine of it fails, or does not see the folders that it needs;
+                the message names it, and finished results are kept.
         """
         if not jobs:
             return

@@ -1,7 +1,7 @@
-"""From recordings to a store: `prepare` finds what is new or changed, and extracts that in parallel.
+"""From recordings to a store: `prepare` finds new and changed recordings, and extracts them in parallel.
 
-The store mirrors the tracks that it was last prepared from. A recording is known by the SHA-256 of
-its bytes; while its size and time of change stay the same, it is taken to be the same.
+The store mirrors the tracks that it was last prepared from. A recording is identified by the SHA-256 of
+its bytes; while its size and time of change stay the same, it counts as unchanged.
 """
 
 import math
@@ -39,11 +39,11 @@ from singerid.system.processes import WorkerDied, each_in_processes
 from singerid.system.processors import usable_processors
 from singerid.text import printable
 
-# Starting a process takes about as long as it takes to extract so many bytes of recordings: 10 songs.
+# Starting a process takes about as long as extracting this many bytes of recordings: 10 songs.
 _BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
 Scan = Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]]
-# Two changes of a file this close together may bear the same time.
+# Two changes of a file this close together may have the same time stamp.
 _CLOCK_NS = 2_000_000_000
 
 
@@ -54,10 +54,10 @@ class FoundTracks:
     Attributes:
         root: the folder that the tracks' paths are relative to.
         tracks: sorted by path.
-        failures: what looked like a track and is none, and why.
-        deviations: from the data set that it should be.
-        split: the one that comes with the data set, if one does.
-        notices: what was passed over, and what is odd about names and paths.
+        failures: files that look like tracks but are none, and why.
+        deviations: differences from the data set that it should be.
+        split: the split that comes with the data set, if there is one.
+        notices: about skipped files, and odd names and paths.
     """
 
     root: Path
@@ -75,9 +75,9 @@ class PrepareReport:
     Attributes:
         done: number of tracks extracted now.
         unchanged: number of tracks that were in the store already.
-        removed: number of tracks taken out: not in the tree any more, or of no use any more.
-        failures: what could not be used, and why, sorted.
-        warnings: recordings that are damaged or cut short and in the store all the same, sorted.
+        removed: number of tracks taken out: no longer in the tree, or no longer usable.
+        failures: recordings that could not be used, and why, sorted.
+        warnings: recordings that are in the store though they are damaged or cut short, sorted.
     """
 
     done: int
@@ -95,13 +95,13 @@ def find_tracks(
     Args:
         tree: the folder of the recordings.
         manifest: CSV file with the columns path, singer and album; without it the tree is scanned.
-        dataset: name in `DATASETS` of what the tree should be; it is found in the folders in which that
-            comes. A manifest's paths are relative to the root that is found.
+        dataset: name in `DATASETS` of the data set in the tree; its root is found in any of its layouts.
+            A manifest's paths are relative to the root that is found.
 
     Raises:
-        SingeridError: as for `data.tracks.scan_tree` and `read_manifest`; there is no data set of that name;
-            the tree holds something else than the data set, or a damaged file of it. That its split cannot
-            be made of these tracks is one of the deviations.
+        SingeridError: as for `data.tracks.scan_tree` and `read_manifest`; or there is no data set of that
+            name, the tree does not hold it, or a file that comes with it is damaged. A split that cannot
+            be made from these tracks is no error, but one of the deviations.
     """
     tree, manifest = Path(tree), None if manifest is None else Path(manifest)
     failures: list[Failure] = []
@@ -121,7 +121,7 @@ def find_tracks(
     split = None
     try:
         split = known.split(root, tracks)
-    except SingeridError as error:  # features can be made all the same
+    except SingeridError as error:  # features can be made without it
         deviations.append(f"no split: {error}")
     told = tuple(Failure(dataset, deviation) for deviation in deviations)
     return FoundTracks(root, tracks, tuple(failures), told, split, tuple(notices))
@@ -147,50 +147,50 @@ def prepare(
 ) -> PrepareReport:
     """Bring a store up to date with the recordings of some tracks.
 
-    What is in the store and unchanged stays; what is new or changed is extracted; what is not in
-    `tracks` any more is taken out. Vocals, melody and vectors that are there already stay, also where this
-    call does not ask for them; where one cannot be made, the track stays with the rest. Of recordings of the
-    same bytes or of the same sound one is kept, or none where they stand under several singers. A
-    recording that cannot be opened this time keeps the features that it has. A run that is killed loses
-    only the tracks it was at; on a cluster those of the loads that had not come back.
+    Unchanged recordings keep their features; new or changed ones are extracted; tracks that are no longer
+    in `tracks` are taken out. Vocals, melody and vectors that are in the store stay, even if this call does
+    not ask for them; if one of them cannot be made, the track stays without it. Of recordings with the same
+    bytes or the same sound one is kept, or none if they are under several singers. A recording that cannot
+    be opened this time keeps its features. A call that is killed loses only the tracks that it was working
+    on; on a cluster, those of the loads that had not come back.
 
     Args:
-        tracks: what the store is to hold.
+        tracks: the tracks that the store shall hold.
         root: the folder that their paths are relative to.
         store_path: the store's folder; made when missing.
         config: how features are made.
-        workers: processes; 1: this process; None: one a CPU, fewer where there is little to do. More
-            than one need a main module that can be imported (`if __name__ == "__main__":`).
-        min_seconds: a recording shorter than a clip of this length is of no use.
-        check_contents: read every recording, even where size and time of change are the same.
-        unlisted: files and folders that could not be listed (`FoundTracks.failures`): what the store
-            has of them stays, and they are among the report's failures.
-        device: where spectrograms are made; a GPU's differ from the CPU's by rounding.
-        separator: what takes the vocals out of the mixtures; the features of both parts are stored
-            beside those of the mixture.
-        trackers: what follows the melody, of the mixture and of the vocals where they are separated.
-        encoders: what makes vectors of the mixture, and of the vocals where they are separated.
-        waveform: also store the waveform, of the mixture and of its parts where they are separated, for
+        workers: number of processes; 1: only this process; None: one per CPU, fewer if there is little to
+            do. More than one need a main module that can be imported (`if __name__ == "__main__":`).
+        min_seconds: recordings shorter than a clip of this length are left out.
+        check_contents: read every recording, even if its size and time of change are the same.
+        unlisted: files and folders that could not be listed (`FoundTracks.failures`): their tracks in the
+            store stay, and they are among the report's failures.
+        device: where spectrograms are made; those of a GPU differ from those of the CPU by rounding.
+        separator: takes the vocals out of the mixtures; the features of both parts are stored beside those
+            of the mixture.
+        trackers: follow the melody of the mixture, and of the vocals if they are separated.
+        encoders: make vectors of the mixture, and of the vocals if they are separated.
+        waveform: also store the waveform of the mixture, and of its parts if they are separated, for
             networks that read it and for audits of vectors.
         show_progress: draw progress bars on standard error.
-        elsewhere: a cluster that reads and extracts; None: processes of this machine do.
+        elsewhere: a cluster that extracts; None: processes of this machine extract.
 
     Raises:
         SingeridError: the store cannot be used or written (see `open_writer`), holds the tracks of
-            another tree, or vocals, melody or vectors made by something else; an encoder hears sound at
-            another rate.
-        ValueError: the separator gives another sample rate than the features are made of.
+            another tree, or vocals, melody or vectors made by something else; or an encoder needs another
+            sample rate.
+        ValueError: the sample rate of the separator is not that of the features.
     """
     root, store_path = Path(root), Path(store_path)
     if not 0 <= min_seconds < math.inf:
-        raise SingeridError(f"--min-seconds must be a finite number of seconds, not {min_seconds}")
+        raise SingeridError(f"`min_seconds` must be a finite number of seconds, not {min_seconds}")
     if separator is not None and separator.sample_rate != config.sample_rate:
         raise ValueError(f"a separator at {separator.sample_rate} Hz for features at {config.sample_rate} Hz")
     for encoder in encoders:
         if encoder.listener.sample_rate != config.sample_rate:
             raise SingeridError(
                 f"{printable(encoder.name)}: hears sound at {encoder.listener.sample_rate} Hz, a store's is "
-                f"at {config.sample_rate} Hz; choose another --encoder"
+                f"at {config.sample_rate} Hz; choose another `encoder`"
             )
     by_part = {encoder_part(encoder.address, encoder.identity): encoder for encoder in encoders}
     tracks = sorted(tracks, key=attrgetter("path"))
@@ -245,8 +245,8 @@ def prepare(
                         done.add(made.id)
                 case WorkerDied() if job.keeps_mixture:
                     reason = (
-                        "its process died making vocals, melody or vectors; is memory too small? see "
-                        "--workers"
+                        "its process died making vocals, melody or vectors; if memory is too small, lower "
+                        "`workers`"
                     )
                     incomplete.append(Failure(job.source.track.path, reason))
                 case WorkerDied():
@@ -271,7 +271,7 @@ def prepare(
 
 
 def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:
-    """The recording that a track has now; it is read only where it may not be the one that is known."""
+    """The recording that a track has now; it is read only if its size or time of change is not the known."""
     path = root / track.path
     try:
         with open_file(path) as file:
@@ -289,7 +289,7 @@ def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Sour
 def _compare(
     sources: Iterable[Source], writer: StoreWriter, work: Extraction, waveform: bool
 ) -> tuple[list[StoredTrack], list[Job], list[Failure]]:
-    """What the store has of these very recordings, what is to be made, and what was too short already."""
+    """Tracks that the store has of these recordings, jobs to do, and recordings known to be too short."""
     wanted = _wanted(work, waveform)
     known, pending, short = [], [], []
     for source in sources:
@@ -314,7 +314,7 @@ def _compare(
 
 
 def _wanted(work: Extraction, waveform: bool) -> frozenset[str]:
-    """Names of the arrays that every track is to have."""
+    """Names of the arrays that every track shall have."""
     sung = [MIXTURE] if work.separator is None else [MIXTURE, VOCALS]
     heard = sung if work.separator is None else [*sung, ACCOMPANIMENT]
     names = [features_of(part) for part in heard]
@@ -325,7 +325,7 @@ def _wanted(work: Extraction, waveform: bool) -> frozenset[str]:
 
 
 def _workers(jobs: Sequence[Job], work: Extraction) -> int:
-    """Processes worth starting; networks on a GPU have one, for each would load its own copy."""
+    """Number of processes worth starting; one for networks on a GPU, as each would load its own copy."""
     if work.separator is None and not work.trackers and not work.encoders:
         size = sum(job.source.source_size for job in jobs)
         worthwhile = min(len(jobs), 1 + size // _BYTES_A_WORKER)

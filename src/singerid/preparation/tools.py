@@ -1,4 +1,4 @@
-"""What a store is made by: separator, melody trackers and encoders, opened by name where work is done."""
+"""The tools that make a store: separator, melody trackers and encoders, opened by name where they work."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,10 @@ from singerid.system.file_names import absolute
 
 @dataclass(frozen=True)
 class Opened:
-    """What is open.
+    """Tools that are open.
 
     Attributes:
-        separator: takes the vocals out; None: they are not wanted.
+        separator: takes the vocals out; None: vocals are not wanted.
         trackers: follow the melody.
         encoders: make vectors.
     """
@@ -29,7 +29,7 @@ class Opened:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Which versions and weights: the same everywhere, or what is made differs."""
+        """Versions and weights of the tools: if machines differ in them, so do the arrays they make."""
         separator = () if self.separator is None else (f"{self.separator.name}: {self.separator.origin}",)
         trackers = (f"{tracker.name}: {tracker.origin}" for tracker in self.trackers)
         encoders = (f"{encoder.address}: {encoder.identity}" for encoder in self.encoders)
@@ -38,15 +38,15 @@ class Opened:
 
 @dataclass(frozen=True)
 class Tools:
-    """What is to be opened.
+    """Names of tools that are to be opened.
 
     Attributes:
         tree: folder of the recordings.
-        separator: its name; None: vocals are not wanted.
+        separator: name of the separator; None: vocals are not wanted.
         stems: folder of the true stems, for the separator that reads those.
         weights: of the separator; None: the published ones.
         melody: name of the tracker; None: the melody is not wanted.
-        encoders: names or addresses.
+        encoders: names or addresses of the encoders.
     """
 
     tree: Path
@@ -57,7 +57,7 @@ class Tools:
     encoders: tuple[str, ...] = ()
 
     def whole(self) -> "Tools":
-        """The same with whole paths, for machines whose programs start in other folders."""
+        """The same with absolute paths, for machines whose programs start in other folders."""
         return replace(
             self,
             tree=absolute(self.tree),
@@ -67,7 +67,7 @@ class Tools:
         )
 
     def open(self, device: torch.device) -> Opened:
-        """Open all of it; raises SingeridError where something cannot be opened."""
+        """Open all tools; raises SingeridError if one cannot be opened."""
         separator = None
         if self.separator is not None:
             separator = open_separator(

@@ -1,4 +1,4 @@
-"""What one process does: the arrays of one recording, into files."""
+"""The work of one process: it makes files with the arrays of one recording."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,11 +43,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be made of a source.
+    """The arrays to make from a source.
 
     Attributes:
         source: the recording.
-        stored: what the store has of this very recording; None: nothing.
+        stored: the store's track of this same recording; None: there is none.
         wanted: names of the arrays to be made.
     """
 
@@ -57,20 +57,20 @@ class Job:
 
     @property
     def keeps_mixture(self) -> bool:
-        """Whether the store has the features of the mixture, whatever becomes of this job."""
+        """Whether the store has the features of the mixture, even if this job fails."""
         return self.stored is not None and features_of(MIXTURE) not in self.wanted
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was made of a source, in finished files that no index tells of yet.
+    """What was made from a source, in finished files that are not in the index yet.
 
     Attributes:
         frames: length of its features.
         duration_s: length of its sound in seconds.
         warning: what is wrong with the recording, though it was used; "" if nothing.
-        arrays: a file for the name of each array.
-        failures: what could not be made, while the rest was.
+        arrays: the file of each array, by the array's name.
+        failures: arrays that could not be made, while the others were.
     """
 
     frames: int
@@ -82,12 +82,12 @@ class Extracted:
 
 @dataclass
 class _Recording:
-    """Decodes a recording each time it is called, and remembers what was met.
+    """Decodes a recording each time it is called, and remembers its length and warnings.
 
     Attributes:
         path: the file.
-        sample_rate: of what is given, in Hz.
-        samples: how many there were, once it was read to its end.
+        sample_rate: of the samples that it yields, in Hz.
+        samples: number of samples, once the recording was read to its end.
     """
 
     path: Path
@@ -112,17 +112,17 @@ class _Recording:
 
 @dataclass(frozen=True)
 class Extraction:
-    """How files are made of recordings; workers get it once.
+    """How arrays are made from recordings; each worker gets it once.
 
     Attributes:
         root: the folder that the tracks' paths are relative to.
         incoming: where the files go.
         config: of the features.
-        min_seconds: a recording shorter than a clip of this length is of no use.
+        min_seconds: recordings shorter than a clip of this length are left out.
         device: where spectrograms are made.
-        separator: what takes the vocals out of the mixture.
-        trackers: what follows the melody.
-        encoders: what makes vectors, by what stands for each in the names of arrays.
+        separator: takes the vocals out of the mixture.
+        trackers: follow the melody.
+        encoders: make vectors; each by the part of the names of arrays that stands for it.
     """
 
     root: Path
@@ -136,15 +136,15 @@ class Extraction:
 
     @cached_property
     def log_mel(self) -> LogMel:
-        """What makes the features."""
+        """The front end that makes the features."""
         return LogMel(self.config).to(self.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process makes the rest itself."""
+        """Only the fields: another process makes the front end itself."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def __call__(self, job: Job) -> Extracted | Failure:
-        """Make the files of a job; a SingeridError that is no AudioError is one of writing."""
+        """Make the files of a job; raises SingeridError only if one cannot be written."""
         path = self.root / job.source.track.path
         try:
             with _one_thread():
@@ -168,7 +168,7 @@ class Extraction:
 
     @contextmanager
     def _decoded(self, recording: _Recording, job: Job) -> Iterator[Read]:
-        """The recording's sound: where it is read more than once, it is kept on disk meanwhile."""
+        """The recording's sound; if it is read more than once, it is kept on disk meanwhile."""
         if len(job.wanted) == 1 and condition_of(*job.wanted) == MIXTURE:
             yield recording
             return
@@ -179,7 +179,7 @@ class Extraction:
             file.unlink(missing_ok=True)
 
     def _mixture(self, recording: _Recording, mixture: Read, job: Job) -> Extracted:
-        """The features of the mixture, and whether the recording is of use at all."""
+        """Make the features of the mixture; raises AudioError if the recording is too short or silent."""
         if features_of(MIXTURE) not in job.wanted:
             stored = job.stored
             assert stored is not None  # else the features of the mixture would be wanted
@@ -194,7 +194,7 @@ class Extraction:
         return Extracted(frames, duration_s, recording.warning, {features_of(MIXTURE): file})
 
     def _separated(self, path: Path, mixture: Read, parts: list[str], job: Job, made: Extracted) -> None:
-        """What is made of the vocals and of the rest; without them the mixture is of use all the same."""
+        """Make the arrays of vocals and accompaniment; if that fails, those of the mixture are still used."""
         assert self.separator is not None  # else nothing of the kind would be wanted
         try:
             needed = (
@@ -239,7 +239,7 @@ class Extraction:
     def _vectors(
         self, read: Read, condition: str, job: Job, made: Extracted, parts: Mapping[str, Read] | None = None
     ) -> None:
-        """Vectors; where the recording was separated, its parts say when somebody sings."""
+        """Make the vectors; if the recording was separated, its parts show when somebody sings."""
         for key, encoder in self.encoders.items():
             name = vectors_of(condition, key)
             if name not in job.wanted:
@@ -249,9 +249,9 @@ class Extraction:
                 watch = VoiceWatch(None if knows_voices(self.separator) else encoder.voices)
                 watch.separated(self.separator, parts[VOCALS], parts[ACCOMPANIMENT], encoder.device)
             try:
-                # Vocals may be silent throughout, where nobody sings.
+                # If nobody sings, the vocals are silent throughout.
                 voices = encoder.encode(read, allow_silence=True, watch=watch)
-            except AudioError as error:  # of the recording the rest is of use all the same
+            except AudioError as error:  # the other arrays of the recording are still used
                 made.failures.append(
                     Failure(job.source.track.path, f"no vectors of the {condition}: {error.reason}")
                 )
@@ -262,7 +262,7 @@ class Extraction:
                     output,
                     vectors=voices.vectors.astype(np.float16),
                     starts=voices.starts.astype(np.float32),
-                    # Rounded, as the vectors are: how many windows are asked of at a time is not seen in it.
+                    # Rounded, like the vectors, so that the size of a batch of windows does not show in it.
                     voice_share=voices.voice_share.round(3),
                 )
             made.arrays[name] = file
@@ -276,7 +276,7 @@ class Extraction:
 
 
 def _write_features(file: IO[bytes], chunks: Iterable[torch.Tensor], n_mels: int) -> tuple[int, float]:
-    """Write (H, W) chunks as one .npy array of shape (frames, H); returns frames and the loudest cell."""
+    """Write (H, W) chunks as one .npy array, (frames, H); returns the frames and the loudest cell."""
     frames, loudest = 0, -math.inf
     _write_header(file, frames, n_mels)
     for chunk in (columns.cpu().numpy() for columns in chunks):
@@ -295,7 +295,7 @@ def _write_header(file: IO[bytes], frames: int, n_mels: int) -> None:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a recording's bytes, hexadecimal; AudioError where it cannot be read."""
+    """SHA-256 of a recording's bytes, hexadecimal; raises AudioError if it cannot be read."""
     try:
         return file_hash(path)
     except OSError as error:
@@ -304,12 +304,12 @@ def content_hash(path: Path) -> str:
 
 def too_short(duration_s: float, min_seconds: float) -> str:
     """The reason to leave out a recording that is shorter than a clip of `min_seconds`."""
-    return f"is too short ({duration_s:.2f} s, a clip has {min_seconds:g} s); see --min-seconds"
+    return f"is too short ({duration_s:.2f} s, a clip has {min_seconds:g} s); see `min_seconds`"
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: then its sums do not depend on the number of workers."""
+    """Let torch compute with one thread, so that its sums do not depend on the number of workers."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

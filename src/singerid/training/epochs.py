@@ -1,4 +1,4 @@
-"""The loop over epochs, readable from top to bottom: on one device, and in each of several processes."""
+"""The loop over epochs, for one device and for each of several processes."""
 
 import math
 import time
@@ -27,17 +27,17 @@ def train_epochs(
 
     Args:
         learner: the network.
-        history: of the epochs that are done; each new one is added.
-        train: to learn from.
-        valid: to validate on.
-        settings: how many epochs, and how much patience.
-        path: the run's folder, for what is said of it.
+        history: the epochs that are done; each new one is added.
+        train: clips to learn from.
+        valid: clips to validate on.
+        settings: number of epochs, and patience.
+        path: the run's folder, for an error.
         on_step: called after each batch.
-        after: called with each new epoch, when the history has it.
-        agree: gives a new epoch as all processes see it that train together.
+        after: called with each new epoch, once it is in the history.
+        agree: makes all processes that train together use the same values of a new epoch.
 
     Raises:
-        SingeridError: the loss is not finite any more.
+        SingeridError: the loss is no longer finite.
     """
     while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
         epoch = agree(_epoch(learner, len(history) + 1, train, valid, on_step))
@@ -59,5 +59,5 @@ def _require_finite(epoch: Epoch, path: Path) -> None:
         kept = f"the states up to epoch {before} are kept" if before else "there is no state yet"
         raise SingeridError(
             f"{path}: the loss is not finite in epoch {epoch.epoch}; {kept}: "
-            "train anew, in another folder, with a lower --learning-rate"
+            "train again in another folder, with a lower `learning_rate`"
         )

@@ -2,9 +2,9 @@
 
 A head is fitted once for each of a few settings, from the strongest regularisation to the weakest; the
 validation part chooses among them as it chooses among the epochs of a network, and each is a line of
-metrics.csv. With the setting that was chosen it is then fitted once more, to the validation part as well: of
-few recordings none should be wasted. Windows without voice teach nothing about a singer and are left out,
-where a singer has others.
+metrics.csv. With the chosen setting the head is then fitted once more, to the validation part as well, so
+that all of the few recordings are used. Windows without voice say nothing about a singer: they are left out,
+unless the singer has no others.
 
 Letters in shapes: N windows, D size of a vector, S singers.
 """
@@ -40,12 +40,12 @@ _STEPS = 1000  # of the optimiser, at most
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """What a head learns from.
+    """The vectors that a head learns from.
 
     Attributes:
         vectors: (N, D) float32.
-        labels: (N,) class of each.
-        track: (N,) number of the track that it is of.
+        labels: (N,) class of each vector.
+        track: (N,) number of the track of each vector.
         singers: S.
     """
 
@@ -56,13 +56,13 @@ class Vectors:
 
 
 Fit = Callable[[RunConfig, Vectors, Sequence[int]], Iterator[nn.Module]]
-"""Heads that were fitted, one for each of the numbers of settings, which count from 1."""
+"""Yields a fitted head for each of some settings, which are given by their numbers from 1."""
 
 
 def fit_probe(config: RunConfig, learned: Vectors, settings: Sequence[int]) -> Iterator[nn.Module]:
     """Multinomial logistic regression on standardised vectors; the settings are `PROBE_STRENGTHS`.
 
-    What standardises the vectors becomes a part of the linear layer.
+    The standardisation becomes a part of the linear layer.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -74,7 +74,7 @@ def fit_probe(config: RunConfig, learned: Vectors, settings: Sequence[int]) -> I
     for setting in settings:
         regression.set_params(C=PROBE_STRENGTHS[setting - 1])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the validation part judges what came out
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the validation part judges the result
             regression.fit(standard, learned.labels)
         weight, bias = _two_rows(regression.coef_, regression.intercept_)
         head = _built(config)
@@ -87,17 +87,17 @@ def fit_probe(config: RunConfig, learned: Vectors, settings: Sequence[int]) -> I
 
 
 def _two_rows(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """A row for each singer: of two, scikit-learn gives that of the second alone."""
+    """One row for each singer; if there are two, scikit-learn gives only the row of the second."""
     if len(weight) > 1:
         return weight, bias
     return np.concatenate((np.zeros_like(weight), weight)), np.concatenate((np.zeros_like(bias), bias))
 
 
 def fit_centroids(config: RunConfig, learned: Vectors, _: Sequence[int]) -> Iterator[nn.Module]:
-    """Means of a singer's vectors after the back end that is fitted on the same recordings; one setting.
+    """Means of each singer's vectors, after a back end that is fitted on the same recordings; one setting.
 
-    What cosines are multiplied by is that under which the windows of the recordings, each compared with
-    means that it is no part of, have the least cross-entropy.
+    Cosines are multiplied by the scale with the least cross-entropy over the windows of the recordings. For
+    this, each window is compared with means that leave out its own recording.
     """
     tracks = np.unique(learned.track)
     recordings = np.stack([learned.vectors[learned.track == track].mean(0) for track in tracks])
@@ -132,7 +132,7 @@ def _scale(seen: NDArray[np.float32], sums: NDArray[np.float32], learned: Vector
 
 
 FITS: Mapping[str, Fit] = {"probe": fit_probe, "centroids": fit_centroids}
-"""How the models are fitted that have `ModelEntry.settings`."""
+"""The function that fits each model with `ModelEntry.settings`."""
 
 
 def fit(
@@ -142,9 +142,9 @@ def fit(
     valid: Part,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> list[Epoch]:
-    """Fit the head of a run, and keep its states and metrics: an epoch for each setting.
+    """Fit the head of a run, and keep its states and metrics: one epoch for each setting.
 
-    It takes seconds; interrupted, it is done again.
+    This takes seconds; after an interruption it starts from the beginning.
     """
     config, kind = run.config, FITS[run.config.model]
     learned = _voiced(store, train, config)
@@ -182,7 +182,7 @@ def _built(config: RunConfig) -> nn.Module:
 
 
 def _voiced(store: Store, part: Part, config: RunConfig) -> Vectors:
-    """The vectors of the windows with voice; all of a singer who has none such."""
+    """The vectors of windows with voice; for a singer who has no such window, all vectors."""
     clips = part.clips
     voiced = voice_of(store, part, config) >= SUNG
     for label in np.unique(clips.labels):

@@ -1,7 +1,7 @@
-"""A network that learns: its first weights, its steps on the device, and the randomness of each epoch.
+"""A network that learns: its initial weights, its steps on the device, and the randomness of each epoch.
 
-Within an epoch the host only tells a GPU what to do, and never waits for what comes out: no value is read, no
-shape depends on one, and what the host sends comes from pinned memory. test_learner.py holds that.
+Within an epoch the host never waits for a result of a GPU: it reads no value back, no shape depends on a
+value, and all that it sends comes from pinned memory. test_learner.py checks this.
 """
 
 import math
@@ -29,58 +29,58 @@ from singerid.system.ranks import ALONE, Ranks
 
 
 def sequence(seed: int, epoch: int, *purpose: int) -> int:
-    """A seed of its own for every purpose of every epoch of every run, in [0, 2**63)."""
+    """A different seed for every purpose in every epoch of every run, in [0, 2**63)."""
     return int(np.random.SeedSequence((seed, epoch, *purpose)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
-    """Seed torch's global generators, from which dropout draws; each process draws other numbers."""
+    """Seed torch's global generators, which dropout draws from; each process gets a different seed."""
     torch.manual_seed(sequence(seed, epoch, 0, rank) if rank else sequence(seed, epoch, 0))
 
 
 def generator_of(seed: int, epoch: int, device: torch.device) -> torch.Generator:
-    """What augmentation draws from."""
+    """The generator that augmentation draws from."""
     return torch.Generator(device).manual_seed(sequence(seed, epoch, 1))
 
 
 def check_training(settings: TrainingConfig, device: torch.device) -> None:
-    """Raise SingeridError for settings that nothing can be trained with on the device."""
+    """Raise SingeridError for settings that cannot be used to train on the device."""
     for name in ("clip_seconds", "learning_rate"):
         value = getattr(settings, name)
         if not (math.isfinite(value) and value > 0):
-            raise SingeridError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
+            raise SingeridError(f"`{name}` must be a positive number, not {value}")
     if settings.epochs < 1 or settings.batch_size < 1:
-        raise SingeridError("--epochs and --batch-size must be at least 1")
+        raise SingeridError("`epochs` and `batch_size` must be at least 1")
     try:
         check_strengths(settings.augment_strengths)
     except ValueError as error:
         raise SingeridError(f"augment_strengths: {error}") from error
     if settings.precision == "tf32" and not has_tf32(device):
         raise SingeridError(
-            f"--precision tf32: {device} has no TF32, which NVIDIA GPUs have since Ampere; leave it out"
+            f"`precision='tf32'`: {device} has no TF32 (NVIDIA GPUs have it since Ampere); leave it out"
         )
 
 
 def fresh_model(config: RunConfig) -> nn.Module:
-    """The network with the weights that its seed draws."""
+    """The network with its initial weights, which its seed determines."""
     spec, inputs = config.spec, MODELS[config.model].inputs
     if ("melody" in inputs) != (spec.melody is not None):
         needs = "reads no melody" if spec.melody else "needs a melody"
-        raise SingeridError(f"model {config.model} {needs}; see --melody, or choose another --model")
+        raise SingeridError(f"model {config.model} {needs}; see `melody`, or choose another `model`")
     if "mel" not in inputs and config.training.augment != "none":
         raise SingeridError(
-            f"--augment changes spectrograms, which {config.model} does not read; leave it out"
+            f"`augment` changes spectrograms, which {config.model} does not read; leave it out"
         )
     torch.manual_seed(config.training.seed)
     try:
         model = build_model(config.model, len(config.singers), **config.options)
     except (TypeError, ValueError) as error:
-        raise SingeridError(f"model {config.model}: {error}; mend --width or --option") from error
+        raise SingeridError(f"model {config.model}: {error}; change `width` or `option`") from error
     smallest, has = getattr(model, "smallest_frames", 1), spec.features.n_mels
     if spec.window_frames < smallest:
         seconds = frames_to_seconds(smallest, spec.features)
         raise SingeridError(
-            f"model {config.model} takes clips of {seconds:.2f} s at least; raise --clip-seconds"
+            f"model {config.model} needs clips of at least {seconds:.2f} s; raise `clip_seconds`"
         )
     n_mels = getattr(model, "n_mels", has)
     if n_mels != has:
@@ -89,11 +89,11 @@ def fresh_model(config: RunConfig) -> nn.Module:
 
 
 COMPILED_STEPS = 20_000
-"""Steps that repay compiling on a GPU, a minute or so (estimated: milliseconds a step; not measured)."""
+"""Steps that repay compiling on a GPU, about a minute (estimated: milliseconds a step, not measured)."""
 
 
 def adam(model: nn.Module, settings: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
-    """Adam for a network that is on its device; on a GPU in one kernel, which reads no value back."""
+    """Adam for a network that is on its device; on a GPU as one kernel, which reads no value back."""
     fused = True if device.type == "cuda" else None
     return torch.optim.Adam(
         model.parameters(), lr=settings.learning_rate, eps=settings.adam_epsilon, fused=fused
@@ -101,7 +101,7 @@ def adam(model: nn.Module, settings: TrainingConfig, device: torch.device) -> to
 
 
 def compiling_pays(choice: CompileChoice, device: torch.device, steps: int) -> bool:
-    """Whether to compile for so many steps; on a CPU only if told to, as other weights would come out."""
+    """Whether to compile for so many steps; on a CPU only on request, because it changes the weights."""
     return choice == "yes" or (choice == "auto" and device.type == "cuda" and steps >= COMPILED_STEPS)
 
 
@@ -113,7 +113,7 @@ class Learner:
         optimizer: of its parameters.
         settings: how to train.
         device: where the network is.
-        ranks: the processes that learn together, each from its part of every batch. All do the same calls.
+        ranks: the processes that learn together, each from its part of every batch. All make the same calls.
     """
 
     def __init__(
@@ -130,10 +130,10 @@ class Learner:
         self._optimizer = self._fabric.setup_optimizers(optimizer)
 
     def compile(self, clips: Clips) -> None:
-        """Let full batches go through the compiled network, if a step through it works.
+        """Use the compiled network for full batches, if a trial step through it works.
 
-        The step is one on the first clips, and leaves nothing behind. Smaller batches and validation do
-        not repay a translation of their own: they go through the network as it is.
+        The trial step uses the first clips and changes nothing. Smaller batches and validation use the
+        network as it is, because compiling for them would take longer than it saves.
 
         Raises:
             Exception: whatever the compiler raises; the network is then used as it is.
@@ -153,7 +153,7 @@ class Learner:
 
         Args:
             clips: to learn from.
-            number: of the epoch; with the seed, it is all that its randomness depends on.
+            number: of the epoch; the randomness depends on it and on the seed alone.
             on_step: called after each step.
 
         Returns:
@@ -179,7 +179,7 @@ class Learner:
         return ranks.sum_of(total)
 
     def validate(self, clips: Clips) -> tuple[float, float, float]:
-        """Loss, accuracy and weighted F1 of clips, in exact float32 but for bf16-mixed."""
+        """Loss, accuracy and weighted F1 of clips, in exact float32 except with bf16-mixed."""
         if self._ranks.count == 1:
             return measures(self._plain.eval(), clips, self._device)
         self._model.eval()
@@ -188,7 +188,7 @@ class Learner:
         return measures(self._by_itself, clips, self._device, self._ranks)
 
     def _by_itself(self, *inputs: Tensor) -> Tensor:
-        """The network's logits without a word to the other processes, which may have fewer batches."""
+        """The network's logits, without communication: the other processes may have fewer batches."""
         precision = self._fabric.strategy.precision
         with precision.forward_context():
             logits: Tensor = precision.convert_output(self._model(*precision.convert_input(inputs)))
@@ -200,12 +200,12 @@ class Learner:
 
 
 def _weight(batch: Batch, ranks: Ranks) -> float:
-    """What a loss counts, so that the mean of the processes' gradients is that of the whole batch's clips."""
+    """Weight of a loss with which the mean of the processes' gradients is that over the whole batch."""
     return ranks.count * _counted(batch, ranks) / batch.part[1] if batch.part else 1.0
 
 
 def _counted(batch: Batch, ranks: Ranks) -> float:
-    """For how many clips of the whole batch a process counts; where each has all of it, for its share."""
+    """Number of clips that a process counts for; if each has the whole batch, its share of that."""
     own = len(batch.labels)
     return own / ranks.count if batch.part and own == batch.part[1] else own
 
@@ -227,7 +227,7 @@ def measures(
 def _gathered(
     parts: list[tuple[Tensor, Tensor, Tensor]], count: int, ranks: Ranks
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Class that is named and probability of the right one, (clips,), of the clips of all processes."""
+    """Predicted class and probability of the true class, (clips,), for the clips of all processes."""
     named, right, index = (torch.cat(each) for each in zip(*parts, strict=True))
     if ranks.count > 1:
         found = torch.full((2, count), -1.0, dtype=torch.float64, device=index.device)
@@ -239,7 +239,7 @@ def _gathered(
 def penalty(model: nn.Module, logits: Tensor, settings: TrainingConfig) -> Tensor | float:
     """What Keras's regularisers of the last layer add to the loss (`TrainingConfig.output_l2`, `output_l1`).
 
-    The layer's output is taken to be the logits: of probabilities the absolute sum is always 1.
+    The layer's output is taken to be the logits, because the absolute sum of probabilities is always 1.
     """
     if not (settings.output_l2 or settings.output_l1):
         return 0.0
@@ -257,9 +257,9 @@ def _fabric(device: torch.device, settings: TrainingConfig, ranks: Ranks) -> Any
         from lightning_fabric.strategies.ddp import DDPStrategy
 
         where = ranks.devices
-        # The group is there already (`singerid.system.launching`), whatever else a cluster says.
+        # The process group exists already (`singerid.system.launching`); ignore a cluster's own settings.
         many = {"strategy": DDPStrategy(), "num_nodes": ranks.nodes, "plugins": [LightningEnvironment()]}
-    # TF32 is a way to multiply float32 (`gpu_arithmetic`), nothing that tensors are converted to.
+    # TF32 is a way to multiply float32 (`gpu_arithmetic`), not a type that tensors are converted to.
     precision = "32-true" if settings.precision == "tf32" else settings.precision
     fabric = Fabric(accelerator=device.type, devices=where, precision=precision, **many)
     fabric.launch()

@@ -1,4 +1,4 @@
-"""Training a run: what is checked first, the loop (`epochs`), and what is written at the end."""
+"""Training a run: the checks before it, the loop (`epochs`), and the files written at the end."""
 
 import math
 import warnings
@@ -48,37 +48,39 @@ def train(
     devices: int = 1,
     nodes: int = 1,
 ) -> Run:
-    """Train a network, keep its four states in a run folder, write its card; go on where a call stopped.
+    """Train a network, keep its four states in a run folder, write its card; resume an interrupted call.
 
-    A head on vectors is fitted (`singerid.training.fitting`): an epoch is then a setting of it.
+    A head on vectors is fitted (`singerid.training.fitting`): an epoch is then one of its settings.
 
     Args:
         store: features of the tracks.
-        path: the run's folder: new, empty, or of the same run. More epochs than before prolong it.
+        path: the run's folder: new, empty, or of the same run, which more epochs than before prolong.
         config: model, split and training settings.
         split: what to learn from and what to validate on.
         device: where to compute.
-        display: show loss and validation F1 on standard error: a bar or, where that is no terminal, a
-            line an epoch ("auto"); always lines; or nothing.
+        display: how to show loss and validation F1 on standard error: "auto" (a bar on a terminal, else
+            one line per epoch), "lines" (always lines) or "none".
         on_epoch: called after each epoch, when its states are kept.
         compiling: whether the network is compiled (`torch.compile`) before it is trained: "yes", "no", or
-            "auto", on a GPU where there are steps enough to repay it. Sums are then rounded in another order,
-            and dropout draws other numbers. A network that cannot be compiled is trained as it is.
-        on_warning: told of a network that cannot be compiled, and of singers without a clip in the parts to
-            validate and test on, in one line each.
-        devices: how many of this machine train together: the first GPUs, or processes on the CPU, among which
-            the threads that torch has here are shared out. Each computes its part of every batch: the batch
-            is as large, and holds the same clips, as on one device. Each process starts anew and imports
-            the main module: call this under `if __name__ == "__main__"`, and register models of your own
-            in a file that `singerid.plugins.load_plugin` loaded.
-        nodes: machines that do so; the same call is made on each, with MASTER_ADDR, MASTER_PORT and NODE_RANK
-            in the environment (or those of SLURM, or torchrun). The run's folder is that of the first, which
-            alone calls back; on the others the run that is returned may have none.
+            "auto": on a GPU, if there are enough steps to make up for it. A compiled network rounds sums in
+            another order and draws other numbers for dropout. A network that cannot be compiled is trained
+            as it is.
+        on_warning: called with one line about a network that cannot be compiled, and about singers without
+            a clip in the parts to validate and test on.
+        devices: number of devices of this machine that train together: the first GPUs, or processes on the
+            CPU, which share the threads that torch has here. Each computes its part of every batch; a batch
+            has the same size and the same clips as on one device. Each process starts from scratch and
+            imports the main module: call this under `if __name__ == "__main__"`, and register models of
+            your own in a file that `singerid.plugins.load_plugin` loaded.
+        nodes: number of machines that train together; make the same call on each, with MASTER_ADDR,
+            MASTER_PORT and NODE_RANK in the environment (or those of SLURM, or torchrun). The first machine
+            has the run's folder, and only there `on_epoch` and `on_warning` are called; on the others the
+            returned run may have no folder.
 
     Raises:
         SingeridError: the folder holds another run, the store does not have what the run needs, the devices
-            are not there, one of the processes ended, or the loss is not finite any more (the states of the
-            epochs before are kept).
+            do not exist, one of the processes ended, or the loss is no longer finite (the states of earlier
+            epochs are kept).
     """
     path = Path(path)
     check_training(config.training, device)
@@ -127,7 +129,7 @@ def train(
     save_figure(curves, run.path / "curves.svg")
     try:
         write_card(run)
-    except SingeridError as error:  # the network is trained all the same
+    except SingeridError as error:  # the network is trained nevertheless
         on_warning(f"its model card cannot be written: {error}")
     return run
 
@@ -144,7 +146,7 @@ def _trained(
     compiling: CompileChoice,
     on_warning: Callable[[str], None],
 ) -> list[Epoch]:
-    """Train the network of a run from where it stopped to its last epoch; its epochs."""
+    """Train the network of a run from where it stopped to its last epoch; returns its epochs."""
     settings = run.config.training
     # Channels last suits convolutions on CPU and GPU alike. Adam takes its state where the weights are.
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,7 +154,7 @@ def _trained(
     history = resume(run, model, optimizer)
     learner = Learner(model, optimizer, settings, device)
     steps = math.ceil(len(train) / settings.batch_size)
-    # Of the whole run, so that one that was interrupted goes on as it began.
+    # The steps of the whole run decide, so that an interrupted run goes on as it began.
     if compiling_pays(compiling, device, steps * settings.epochs):
         _compile(learner, train, run.config.model, on_warning)
     with TrainingDisplay(run.config.model, settings.epochs, steps, len(history), display) as shown:
@@ -177,7 +179,7 @@ def _trained_by_several(
     display: Display,
     on_epoch: Callable[[Epoch], None],
 ) -> list[Epoch]:
-    """The same by several devices, of how many clips to learn from; shown here as they tell it."""
+    """Like `_trained`, on several devices, which report their progress; `clips` are those to learn from."""
     settings = run.config.training
     steps = math.ceil(clips / settings.batch_size)
     with ExitStack() as open_:
@@ -205,6 +207,6 @@ def _trained_by_several(
 def _compile(learner: Learner, clips: Clips, model: str, on_warning: Callable[[str], None]) -> None:
     try:
         learner.compile(clips)
-    except Exception as error:  # whatever a compiler may raise: it is only there to save time
+    except Exception as error:  # whatever the compiler raises: compiling only saves time
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         on_warning(f"{model} is trained without compiling it, which failed: {reason}")

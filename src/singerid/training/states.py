@@ -1,4 +1,4 @@
-"""What a run keeps: the weights of its states, and the point from which it goes on."""
+"""What a run keeps: the weights of its states, and the point from which training resumes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,9 +27,9 @@ _MEASURE: dict[StateName, tuple[str, int]] = {
 
 
 def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[Epoch]) -> None:
-    """Write the states, the metrics and, last, the point to go on from.
+    """Write the states, the metrics and, last, the point to resume from.
 
-    A kill in between does no harm: the epoch is then done again and writes the same states.
+    A kill in between does no harm: the epoch is then repeated and writes the same states.
     """
     for state, epoch in chosen(history).items():
         if epoch is history[-1]:
@@ -42,7 +42,7 @@ def keep(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: 
 
 
 def chosen(history: Sequence[Epoch]) -> dict[StateName, Epoch]:
-    """The epoch of each state: of those that are equally good the earliest."""
+    """The epoch of each state; if several are equally good, the earliest."""
     best = {
         state: max(history, key=lambda epoch: (sign * getattr(epoch, measure), -epoch.epoch))
         for state, (measure, sign) in _MEASURE.items()
@@ -59,7 +59,7 @@ def _flat_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[
 
 
 def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
-    """Put model and optimizer where an interrupted run left them; the epochs done so far."""
+    """Restore model and optimizer of an interrupted run; returns the epochs done so far."""
     path = run.path / "resume.safetensors"
     if not path.exists():
         return []
@@ -78,7 +78,7 @@ def resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list
 
 
 def _restore(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put model and optimizer where `_flat_state` saw them."""
+    """Restore model and optimizer from the tensors of `_flat_state`."""
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
@@ -98,9 +98,9 @@ def pass_on(
     device: torch.device,
     ranks: Ranks,
 ) -> list[Epoch]:
-    """Put model and optimizer of all processes where those of the first are, and give them its epochs.
+    """Copy model and optimizer of the first process to all processes, and return its epochs in each.
 
-    Only the first need reach the run's folder.
+    Only the first process needs access to the run's folder.
     """
     count = int(ranks.of_first(torch.tensor(len(history), device=device)))
     if not count:
@@ -115,7 +115,7 @@ def pass_on(
 
 
 def told(epoch: Epoch | None, device: torch.device, ranks: Ranks) -> Epoch:
-    """An epoch as the first process found it, so that all come to the same conclusions."""
+    """An epoch with the values of the first process, so that all processes decide alike."""
     names = [item.name for item in fields(Epoch)]
     own = [getattr(epoch, name) for name in names] if epoch else [0.0] * len(names)
     number, *values = ranks.of_first(torch.tensor(own, dtype=torch.float64, device=device)).tolist()

@@ -1,8 +1,9 @@
 """Training by several processes, each with a device of its own, on one machine or more.
 
-Each has the whole network and computes its part of every batch; what they learn they average (DDP), weighted
-by how many clips each had. So a step is that which one device would make with the whole batch. The first
-process keeps the states; the process that starts them (`loop`) has the run's folder, and shows what it hears.
+Each process has the whole network and computes its part of every batch. The gradients are averaged (DDP),
+weighted by the number of clips of each process, so a step equals that of one device with the whole batch. The
+first process writes the states; the process that starts the others (`loop`) has the run's folder and shows
+the progress that they report.
 """
 
 import hashlib
@@ -39,45 +40,46 @@ from singerid.training.states import keep, pass_on, resume, told
 def check_devices(
     devices: int, node: Node, device: torch.device, config: RunConfig, compiling: CompileChoice
 ) -> None:
-    """Raise SingeridError where so many devices cannot train a run together."""
+    """Raise SingeridError if these devices cannot train a run together."""
     if devices < 1:
-        raise SingeridError(f"--devices must be at least 1, not {devices}")
+        raise SingeridError(f"`devices` must be at least 1, not {devices}")
     count = devices * node.nodes
     if count == 1:
         return
     if MODELS[config.model].settings:
         raise SingeridError(
-            f"model {config.model} is fitted, not trained: --devices and --nodes would do nothing; leave "
+            f"model {config.model} is fitted, not trained: `devices` and `nodes` would do nothing; leave "
             "them out"
         )
     if not distributed.is_available():
-        raise SingeridError("--devices and --nodes: this build of PyTorch computes on one device alone")
+        raise SingeridError("`devices` and `nodes`: this build of PyTorch can only use one device")
     if config.training.batch_size < count:
         raise SingeridError(
-            f"--batch-size {config.training.batch_size}: {count} devices share each batch; make it "
-            f"{count} at least, or take fewer devices"
+            f"`batch_size={config.training.batch_size}`: {count} devices share each batch; make it at least "
+            f"{count}, or take fewer devices"
         )
     if compiling == "yes":
         raise SingeridError(
-            f"--compile yes: works on one device, not on {count}; leave it out, or --devices and --nodes"
+            f"`compiling='yes'`: works on one device, not on {count}; leave it out, or `devices` and `nodes`"
         )
     if device.type != "cuda":
         return
     there = torch.cuda.device_count()
     if devices > there:
         raise SingeridError(
-            f"--devices {devices}: {gethostname()} has {there} CUDA device(s); give --devices {there}, or "
-            "--device cpu for processes on its CPU"
+            f"`devices={devices}`: {gethostname()} has {there} CUDA device(s); give `devices={there}`, or "
+            "`device='cpu'` for processes on its CPU"
         )
     if device.index:
         raise SingeridError(
-            f"--device {device}: is one GPU; {devices} are the first ones of the machine: give --device cuda"
+            f"`device={str(device)!r}`: is one GPU; {devices} devices are always a machine's first ones; "
+            "give `device='cuda'`"
         )
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What each process is told."""
+    """What each process needs to know."""
 
     store: Path
     run: Run
@@ -99,23 +101,23 @@ def train_together(
     on_step: Callable[[], None],
     on_epoch: Callable[[Epoch], None],
 ) -> list[Epoch]:
-    """Train the network of a run in several processes, from where it stopped to its last epoch; its epochs.
+    """Train the network of a run in several processes, from where it stopped; returns its epochs.
 
-    The CPU threads of this process are shared out among those that it starts.
+    The CPU threads of this process are shared out among the processes that it starts.
 
     Args:
-        run: as it was begun.
-        store: what it learns from.
-        split: which parts.
-        device: its kind says where each process computes.
-        devices: processes on this machine.
-        node: which of the machines it is.
-        on_begin: called with the number of epochs that were done before; on the first machine alone.
+        run: the run, which was begun.
+        store: the store that it learns from.
+        split: the split of the store.
+        device: its kind ("cpu", "cuda") says where each process computes.
+        devices: number of processes on this machine.
+        node: which of the machines this one is.
+        on_begin: called with the number of epochs that were done before; only on the first machine.
         on_step: called after each batch, likewise.
-        on_epoch: called with each epoch, when its states are kept, likewise. Nobody waits for it.
+        on_epoch: called with each epoch, when its states are kept, likewise. Training does not wait for it.
 
     Raises:
-        SingeridError: one of the processes failed, or was ended; or the machines do not come together.
+        SingeridError: one of the processes failed or was ended, or the machines did not find each other.
     """
     history: list[Epoch] = []
 
@@ -139,10 +141,10 @@ def train_together(
 
 
 def _said(config: RunConfig, split: Split, devices: int, node: Node, device: torch.device) -> dict[str, str]:
-    """What must be the same on all machines."""
+    """Settings that must be the same on all machines, by what an error calls them."""
     content = config_to_json(config)
     versions = content.pop("versions")
-    # The store may lie elsewhere; a run that went on has more epochs than were asked for, and other devices.
+    # The store may be in another place; a resumed run may have more epochs than this call, or other devices.
     for name in ("store", "origins", "devices"):
         content.pop(name, None)
     del content["training"]["epochs"]
@@ -150,15 +152,15 @@ def _said(config: RunConfig, split: Split, devices: int, node: Node, device: tor
     return {
         "singerid": str(versions["singerid"]),
         "torch": torch.__version__,
-        "--nodes": str(node.nodes),
-        "--devices": str(devices),
-        "--device": device.type,
+        "`nodes`": str(node.nodes),
+        "`devices`": str(devices),
+        "`device`": device.type,
         "settings, split and store with the digest": hashlib.sha256(settings.encode()).hexdigest()[:12],
     }
 
 
 def train_rank(job: _Job, ranks: Ranks, tell: Tell) -> None:
-    """What one of the processes does; the first tells of it."""
+    """The work of one of the processes; the first one reports progress."""
     for plugin in job.plugins:
         load_plugin(plugin)
     config, is_first = job.run.config, ranks.number == 0
@@ -174,7 +176,7 @@ def train_rank(job: _Job, ranks: Ranks, tell: Tell) -> None:
             resume(job.run, model, optimizer) if is_first else [], model, optimizer, device, ranks
         )
         learner = Learner(model, optimizer, settings, device, ranks)
-        torch.set_num_threads(job.threads)  # Fabric, too, shares them out, but all that there are
+        torch.set_num_threads(job.threads)  # Fabric shares out all threads of the machine
 
         def after(epoch: Epoch) -> None:
             if is_first:  # the others wait for it at the next batch
@@ -204,14 +206,14 @@ def train_rank(job: _Job, ranks: Ranks, tell: Tell) -> None:
                 raise
             raise SingeridError(
                 f"model {config.model}: has weights that its output does not depend on, which several "
-                "devices would wait for; take them out (requires_grad_(False)), or train on one device"
+                "devices would wait for; freeze them (requires_grad_(False)), or train on one device"
             ) from error
-        # Nobody leaves before all are done.
+        # No process leaves before all are done.
         ranks.sum_of(torch.zeros((), device=device)).item()
 
 
 def synchronised(model: nn.Module, device: torch.device) -> nn.Module:
-    """The network with batch norm over the clips of all processes, which only GPUs have."""
+    """The network with batch norm over the clips of all processes, which torch has for GPUs only."""
     if device.type != "cuda":
         return model
     made: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
