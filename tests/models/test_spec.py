@@ -1,4 +1,4 @@
-"""What a network must be given: its windows in frames and in seconds."""
+"""The input of a network: its windows in frames and in seconds."""
 
 import json
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_only_a_filter_bank_has_its_mean_taken_off():
     assert not InputSpec().removes_mean
 
 
-def test_what_wants_a_log_mel_is_told_of_another():
+def test_other_features_than_the_wanted_kind_are_refused():
     assert InputSpec().log_mel == FeatureConfig()
     with pytest.raises(ValueError, match="a log-mel spectrogram is wanted, not FilterBankConfig"):
         _ = BANK.log_mel

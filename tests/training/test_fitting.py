@@ -52,7 +52,7 @@ def vectors_in(run, name):
 
 
 def voiced_windows(run, part, labels):
-    """Which windows have voice; all of a singer who has none such."""
+    """Which windows have voice; all windows of a singer if none of them has."""
     voiced = voice_of(run.store, part, run.config) >= 0.5
     for label in range(3):
         if not voiced[labels == label].any():
@@ -68,7 +68,7 @@ def voiced_in(run, name):
 
 
 def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
-    """Fitted here once more with scikit-learn alone: to the training part, then to validation as well."""
+    """Fitted again by scikit-learn alone: to the training part, then to the validation part as well."""
     run = runs["probe", "mixture"]
     learned, labels = voiced_in(run, "train")
     more, more_labels = voiced_in(run, "valid")
@@ -89,7 +89,7 @@ def test_a_probe_is_the_logistic_regression_that_validation_chose(runs):
 
 
 def test_centroids_are_means_of_singers_and_their_cosines(runs):
-    """Of three singers nothing is whitened: centring, means, cosines."""
+    """With three singers nothing is whitened: there are only centring, means and cosines."""
     run = runs["centroids", "mixture"]
     held = []
     for place, name in enumerate(("train", "valid")):
@@ -123,7 +123,7 @@ def test_both_puts_the_two_vectors_of_a_window_side_by_side(runs):
 
 
 @pytest.mark.parametrize("model", ["probe", "centroids"])
-def test_what_is_heard_in_a_file_is_what_the_store_says_of_it(runs, encoded, model):
+def test_a_file_gives_the_probabilities_of_its_stored_vectors(runs, encoded, model):
     run = runs[model, "mixture"]
     part = run.part()
     probabilities = run.predict(part)
@@ -171,7 +171,7 @@ def test_every_command_takes_it(runs, singerid, tmp_path):
     assert "- encoder: " in card
 
 
-def test_the_command_fits_one_in_seconds_and_refuses_what_has_no_say(encoded, singerid, tmp_path):
+def test_the_command_fits_one_in_seconds_and_refuses_options_without_effect(encoded, singerid, tmp_path):
     arguments = ("train", encoded.store, tmp_path / "run", "--model", "probe", "--encoder", encoded.encoder)
     output = singerid(*arguments)
     assert output.returncode == 0, output.stderr

@@ -1,4 +1,4 @@
-"""Steps of training: what they may not do within an epoch, compiled networks, Adam on a GPU."""
+"""Steps of training: no waiting for a GPU within an epoch, compiled networks, Adam on a GPU."""
 
 from dataclasses import replace
 from functools import partial
@@ -42,7 +42,7 @@ def weights_after(learner, model, clips, epochs=2):
 
 
 class NeverWaits(TorchDispatchMode):
-    """Fails where the host of a GPU would wait: for a value, for a size, or to send what it has made."""
+    """Fails where the host of a GPU would wait: for a value, for a size, or to send its own data."""
 
     WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "equal")
 
@@ -69,7 +69,7 @@ class NeverWaits(TorchDispatchMode):
 
 @pytest.fixture
 def never_waits(monkeypatch):
-    """The mode, with the one way to send something without waiting let through, and layers as on a GPU."""
+    """The mode, which allows only sending without waiting; layers behave as on a GPU."""
 
     def sent(tensor, device):
         with _disable_current_modes():
@@ -134,7 +134,7 @@ def test_a_gpu_is_never_waited_for_within_an_epoch(model, precision):
 
 
 def test_adam_in_one_kernel_is_adam():
-    """What a GPU uses, here in its form for CPUs, against the textbook's update in double precision."""
+    """The GPU's kernel, in its CPU form, against the textbook's update in double precision."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(50, generator=generator)
     gradients = [torch.randn(50, generator=generator) for _ in range(20)]
@@ -168,7 +168,7 @@ def test_on_a_gpu_adam_is_one_kernel_and_learns_what_a_cpu_learns():
 
 
 def test_a_compiled_network_learns_the_same(monkeypatch):
-    """Translated by dynamo and run as it is: the trial step leaves nothing behind."""
+    """Traced by dynamo and run without further compiling: the trial step changes nothing."""
     compiled = []
 
     def backend(graph, _):

@@ -1,4 +1,4 @@
-"""Several processes train one network: what one device learns, and how they end."""
+"""Several processes train one network: they learn what one device learns, and end together."""
 
 import json
 import os
@@ -109,7 +109,7 @@ def command(recordings, run, epochs, *options):
 
 
 def ranks_of(pid):
-    """The processes that a program has started to train: those that it started and that live on."""
+    """The training processes of a program: those that it started and that are still alive."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
@@ -159,7 +159,7 @@ def test_when_one_ends_all_end_and_what_was_kept_stays(ended, singerid, recordin
 
 
 def test_two_machines_are_as_two_devices(singerid, recordings, tmp_path):
-    """Both are this one: the second has no folder of the run."""
+    """Both are this machine: the second has no folder of the run."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
@@ -182,7 +182,7 @@ def test_two_machines_are_as_two_devices(singerid, recordings, tmp_path):
     assert (epoch.valid_loss, epoch.valid_accuracy, epoch.valid_f1) == pytest.approx(found, abs=1e-5)
 
 
-def test_machines_that_are_told_otherwise_are_named(singerid, recordings, tmp_path):
+def test_machines_with_other_settings_are_named(singerid, recordings, tmp_path):
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""From options to networks: each kind's options are checked, scaled by the width, and made a network."""
+"""Networks from options: the options of each kind of network are checked and scaled by the width."""
 
 import math
 from collections.abc import Iterable, Mapping

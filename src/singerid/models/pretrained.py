@@ -31,7 +31,7 @@ class PretrainedEntry:
         description: one line about it.
         singers: names of the classes, in their order.
         url: address of the file.
-        sha256: the first hexadecimal digits of its SHA-256, better more than eight.
+        sha256: the first hexadecimal digits of the file's SHA-256, preferably more than eight.
         licence: of the weights, by its SPDX name where it has one.
         source: its makers' page.
         spec: its input: the length of its clips, how its makers made them from sound, and the audio that

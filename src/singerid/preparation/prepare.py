@@ -271,7 +271,7 @@ def prepare(
 
 
 def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:
-    """The recording that a track has now; it is read only if its size or time of change is not the known."""
+    """The recording that a track has now; it is read only if size or time of change differ."""
     path = root / track.path
     try:
         with open_file(path) as file:

@@ -31,7 +31,7 @@ from singerid.text import printable
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _WAVEFORM = "-waveform"
 _ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22  # the last record of a zip without a comment; NumPy writes none
-REMEDY = "run `singerid prepare` again, which makes it anew"
+REMEDY = "run `singerid prepare` again, which makes a new one"
 
 Array = NDArray[Any]
 

@@ -37,7 +37,7 @@ from singerid.system.files import read_json
 from singerid.text import counted, printable
 
 FORMAT = 2
-_ANEW = "make it anew: singerid prepare TREE NEW_STORE"
+_ANEW = "make a new one: singerid prepare TREE NEW_STORE"
 
 
 @dataclass(frozen=True)

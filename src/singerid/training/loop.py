@@ -54,7 +54,7 @@ def train(
 
     Args:
         store: features of the tracks.
-        path: the run's folder: new, empty, or of the same run, which more epochs than before prolong.
+        path: the run's folder: new, empty, or with the same run; a larger number of epochs continues it.
         config: model, split and training settings.
         split: what to learn from and what to validate on.
         device: where to compute.

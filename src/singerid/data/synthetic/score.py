@@ -140,7 +140,7 @@ def _next_pitch(
     last: float,
     chord: npt.NDArray[np.int64] | None,
 ) -> float:
-    """The next pitch: rather a small step than a leap, near the middle of the range, on `chord` if given."""
+    """Draw the next pitch: rather near `last`, near the middle of the range, and in `chord` if given."""
     middle = (pitches[0] + pitches[-1]) / 2
     weights = np.exp(-np.abs(pitches - last) / 2.5 - ((pitches - middle) / RANGE) ** 2)
     if chord is not None:

@@ -10,7 +10,7 @@ from singerid.errors import SingeridError
 
 SHORTEST_TURN = 2.0  # seconds, from its first note to the end of its last
 LONGEST_WANTED = 8.0  # seconds: a turn ends at the best place near a length drawn up to this
-PHRASE_WORTH = 1.0  # seconds: the end of a phrase is preferred to the end of a note that is nearer by less
+PHRASE_WORTH = 1.0  # seconds that a phrase's end may be further away and still be preferred to a note's end
 DRAWS = 300  # attempts at most; the one nearest to the wanted share of overlap is sung
 NEAR_ENOUGH = 0.005
 
