@@ -246,7 +246,7 @@ def test_networks_without_proper_embeddings_are_one_line(model, message, trained
 def test_the_picture_says_what_it_shows(trained, embedded):
     projection = em.project(embedded)
     svg = figure_svg(em.draw_embeddings([embedded], [projection]))
-    few = f"t-SNE of perplexity {projection.perplexity:g}, for only {len(embedded.clips)} clips can be drawn"
+    few = f"t-SNE of perplexity {projection.perplexity:g}, as only {len(embedded.clips)} clips can be drawn"
     for text in ("the test clips of 1 s, mixture", few, f"embeddings: {projection.silhouette:.2f}", "tenor"):
         assert text in svg
 

@@ -157,7 +157,7 @@ def test_synthetic_singers_are_called_so(run):
 def test_a_store_that_is_gone_or_changed_is_said(run):
     gone = Run.create(run.path, replace(run.config, store="/nowhere"), run.split)
     text = card(gone)
-    assert "not where they were" in text
+    assert "could not be opened" in text
     train = table_after(text, "Data")[1]
     assert (train[0], train[2:]) == ("train", ["?", "?", "?"])
     changed = Run.create(run.path, replace(run.config, store_identity="other"), run.split)

@@ -1,5 +1,6 @@
 """Two runs side by side, against votes and differences counted by hand."""
 
+import ast
 import io
 import json
 import re
@@ -147,7 +148,7 @@ def test_a_run_on_vocals_beside_one_on_the_mixture(trained, recordings, tmp_path
     ]
     out = io.StringIO()
     Console(file=out, width=300).print(comparison_tables(found))
-    assert "difference: crnn (mixture) less crnn (vocals);" in out.getvalue()
+    assert "difference: crnn (mixture) minus crnn (vocals);" in out.getvalue()
     assert "crnn (vocals): clips" in out.getvalue()
     assert "crnn (vocals): clips" in [axes.get_title() for axes in draw_comparison(found).axes]
     both = embed_all([mixture, vocals], CPU)
@@ -170,7 +171,7 @@ def test_names(trained, untrained, tmp_path):
 def test_runs_that_cannot_be_compared_are_one_line(trained, recordings, tmp_path):
     split = trained.split
     moved = Split(split.train, split.test, split.valid)
-    with pytest.raises(SingeridError, match=r"train one again with --split-file .*split\.json"):
+    with pytest.raises(SingeridError, match=r"train one again with `split_file='.*split\.json'`"):
         compare_runs(trained, make(trained, tmp_path / "a", split=moved), CPU)
     more = make(trained, tmp_path / "b", singers=(*trained.config.singers, "zoe"))
     with pytest.raises(SingeridError, match="different singers"):
@@ -192,8 +193,8 @@ def test_a_remedy_can_be_pasted(trained, tmp_path):
     moved = make(trained, tmp_path / "a", split=Split(split.train, split.test, split.valid))
     with pytest.raises(SingeridError) as error:
         compare_runs(first, moved, CPU)
-    words = shlex.split(str(error.value).partition("; ")[2])
-    assert words[words.index("--split-file") + 1] == str(first.path / "split.json")
+    value = ast.literal_eval(str(error.value).partition("`split_file=")[2].removesuffix("`"))
+    assert shlex.split(value) == [str(first.path / "split.json")]
 
 
 def test_the_picture_holds_both_matrices_of_both_levels(comparison):

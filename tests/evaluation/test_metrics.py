@@ -118,7 +118,7 @@ def test_json() -> None:
     [([], [], []), ([0, 1], [0], [0, 1]), ([0, 1], [0, 1], [0]), ([0, 4], [0, 0], [0, 1]), ([0], [-1], [0])],
 )
 def test_what_cannot_be_scored(truth: list[int], predicted: list[int], tracks: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"give equally many|class indices must be"):
+    with pytest.raises(ValueError, match=r"give as many of each|class indices must be"):
         score(truth, predicted, tracks, SINGERS)
 
 

@@ -33,14 +33,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Where:
-    """A position to look from; what is None is chosen where the song is loudest.
+    """A position to look from; where a field is None, the loudest position is chosen.
 
     Attributes:
         clip: number of the clip in the song, from 0.
         band: row of the attended map X_i, from 0 (low).
         frame: column of X_i, from 0.
-        seconds: time in the song, in place of clip and frame.
-        hertz: frequency, in place of band.
+        seconds: time in the song, instead of clip and frame.
+        hertz: frequency, instead of band.
     """
 
     clip: int | None = None
@@ -52,7 +52,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Spot:
-    """One position of a map, and the middle of what it stands for: time in the song and frequency."""
+    """One position of a map, with its time in the song and its frequency, both at the middle of its cell."""
 
     band: int
     frame: int
@@ -65,11 +65,11 @@ class LayerAttention:
     """What the responses attend to in one layer.
 
     Attributes:
-        name: of the layer in Eq. 7.
-        weights: (M, H, W) the affinities of the chosen position. With softmax over the keys those of
-            one response sum to one over all layers together.
-        stride: mel bands and frames of the spectrogram that one position stands for. What pooling
-            leaves out at the end of the clip is in no position.
+        name: name of the layer in Eq. 7.
+        weights: (M, H, W) the affinities of the chosen position. With softmax over the keys, the weights
+            of one response sum to one over all layers together.
+        stride: mel bands and frames of the spectrogram that one position stands for. Frames that pooling
+            leaves out at the end of the clip belong to no position.
     """
 
     name: str
@@ -87,9 +87,9 @@ class Look:
         start_s: where the clip starts, in seconds.
         spot: the position of X_i that looks.
         mel: (n_mels, frames) of the clip, in dB.
-        features: how it was made.
-        layers: what is looked at, X_i first.
-        even: the weight of every position if all were alike.
+        features: how `mel` was made.
+        layers: the layers that are looked at, X_i first.
+        even: the weight of every position if all were equal.
         excitation: (clips, M) weight of each response in every clip of the song; None without excitation.
     """
 
@@ -119,7 +119,7 @@ class Look:
         return shares
 
     def strongest(self, layer: LayerAttention, response: int) -> Spot:
-        """The position of a layer to which a response attends most."""
+        """The position of a layer that a response attends to most."""
         band, frame = np.unravel_index(layer.weights[response].argmax(), layer.weights.shape[1:])
         return _spot(int(band), int(frame), layer.stride, self.start_s, self.features)
 
@@ -152,7 +152,7 @@ def look(
             melody, any audio file.
         where: the position.
         device: where the network runs.
-        on_warning: told what is wrong with a file, though it can be used; None: an `AudioWarning`.
+        on_warning: called with what is wrong with a file that can still be used; None: an `AudioWarning`.
 
     Raises:
         SingeridError: the network has no such block, there is no such track, or the position lies
@@ -220,13 +220,13 @@ def draw_look(look: Look) -> Figure:
 
 
 def _block(run: Run, model: nn.Module) -> FGNL:
-    """The FGNL block of a network; SingeridError where there is none."""
+    """The FGNL block of a network; raises SingeridError if there is none."""
     block = getattr(model, "attention", None)
     if isinstance(block, FGNL) and hasattr(model, "maps") and hasattr(model, "strides"):
         return block
     raise SingeridError(
         f"{run.path}: {run.config.model} has no FGNL attention to look at; "
-        "give a run of a network that has, such as crnn_fgnl or crnn_fgnl_light"
+        "give a run of a network with FGNL, such as crnn_fgnl or crnn_fgnl_light"
     )
 
 
@@ -244,14 +244,14 @@ def _sound(run: Run, track: str) -> Sound:
         )
     if spec.audio != "mixture" or spec.melody is not None:
         raise SingeridError(
-            f"{track}: is not in {store.path}, and {run.path} hears more than the plain sound of a file; "
-            "give a track of the store"
+            f"{track}: is not in {store.path}, and {run.path} hears more than the mixture of a file "
+            "(vocals or a melody); give a track of the store"
         )
     return track
 
 
 def _heard(run: Run, clips: int) -> int:
-    """How many of a song's clips the network was trained to hear."""
+    """Number of a song's clips that the network was trained to hear."""
     heard = clips - run.config.training.drop_last_clip
     if not heard:
         raise SingeridError("the song has a single clip, which the run leaves out; give a longer recording")
@@ -259,7 +259,7 @@ def _heard(run: Run, clips: int) -> int:
 
 
 def _require_clip(windows: Windows, run: Run, track: str) -> None:
-    """Raise SingeridError where a song is shorter than a clip."""
+    """Raise SingeridError if a song is shorter than a clip."""
     if windows.inputs[0].shape[-1] < run.config.spec.window_frames:
         raise SingeridError(
             f"{track}: is shorter than a clip of {run.config.training.clip_seconds:g} s; "
@@ -280,7 +280,7 @@ def _resolve(
     clip_frames: int,
     features: FeatureConfig,
 ) -> tuple[int, int, int]:
-    """Clip, band and frame of the loudest position, loudness (clips, H, W), of those that are asked for."""
+    """Clip, band and frame of the loudest position among those asked for, in loudness (clips, H, W)."""
     clip, band, frame = where.clip, where.band, where.frame
     if where.seconds is not None:
         clip, frame = _at_seconds(where.seconds, where.clip, len(loudness), stride[1], clip_frames, features)
@@ -302,15 +302,15 @@ def _resolve(
 def _at_seconds(
     seconds: float, wanted: int | None, clips: int, stride: int, clip_frames: int, features: FeatureConfig
 ) -> tuple[int, int]:
-    """Clip, and column of X_i, that hold a time of the song."""
+    """Clip and column of X_i that contain a time of the song."""
     end = clips * clip_frames * features.frame_seconds
     if not 0 <= seconds < end:
         raise SingeridError(f"{seconds:g} s is outside the song's clips; choose 0 to {end:.2f} s")
-    # In whole samples, so that the time of a frame's first sample is in that frame.
+    # In whole samples, so that the time of a frame's first sample falls into that frame.
     frame = round(seconds * features.sample_rate) // features.hop_length
     clip, within = divmod(min(frame, clips * clip_frames - 1), clip_frames)
     if wanted not in (None, clip):
-        raise SingeridError(f"{seconds:g} s is in clip {clip}, not in clip {wanted}; give one of them")
+        raise SingeridError(f"{seconds:g} s is in clip {clip}, not in clip {wanted}; give only one of them")
     whole = clip_frames // stride * stride
     if within >= whole:
         last = (clip * clip_frames + whole) * features.frame_seconds
@@ -322,7 +322,7 @@ def _at_seconds(
 
 
 def _at_hertz(hertz: float, stride: int, features: FeatureConfig) -> int:
-    """Row of X_i whose mel bands hold a frequency."""
+    """Row of X_i whose mel bands contain a frequency."""
     highest = features.sample_rate / 2
     if not 0 <= hertz <= highest:
         raise SingeridError(f"{hertz:g} Hz is outside the spectrogram; choose 0 to {highest:g} Hz")

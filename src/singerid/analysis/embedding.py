@@ -1,7 +1,7 @@
 """What a network makes of clips before it names them: embeddings, their files, and their picture.
 
-The embedding of a clip is the network's last GRU state, that of a track the mean over its clips. The
-picture is the paper's Figure 4: t-SNE (van der Maaten and Hinton 2008) with scikit-learn's defaults.
+The embedding of a clip is the network's last GRU state; the embedding of a track is the mean over its clips.
+The picture is the paper's Figure 4: t-SNE (van der Maaten and Hinton 2008) with scikit-learn's defaults.
 """
 
 import csv
@@ -41,8 +41,8 @@ class Embeddings:
     """Embeddings of one part of a run's split.
 
     Attributes:
-        run: whose they are; its configuration says what was heard.
-        part_name: which part.
+        run: the run that made them; its configuration says what was heard.
+        part_name: name of the part.
         part: its tracks and clips.
         clips: (clips, size), in the order of the clips.
     """
@@ -54,7 +54,7 @@ class Embeddings:
 
     @property
     def track_indices(self) -> NDArray[np.int64]:
-        """(tracks,) the tracks that have a clip, as `part.tracks` counts them."""
+        """(tracks,) index in `part.tracks` of each track that has a clip."""
         return np.unique(self.part.clips.track)
 
     @property
@@ -65,7 +65,7 @@ class Embeddings:
 
     @property
     def clip_rows(self) -> list[dict[str, Any]]:
-        """What is known of each clip: path, singer, album, its number in the track, start in seconds."""
+        """A description of each clip: path, singer, album, its number in the track, start in seconds."""
         clips = self.part.clips
         seconds = self.run.config.spec.seconds_of(clips.start).tolist()
         return [
@@ -75,12 +75,12 @@ class Embeddings:
 
     @property
     def track_rows(self) -> list[dict[str, Any]]:
-        """What is known of each track: path, singer, album, number of clips."""
+        """A description of each track: path, singer, album, number of clips."""
         counts = np.bincount(self.part.clips.track)
         return [self._track_row(index) | {"clips": int(counts[index])} for index in self.track_indices]
 
     def to_json(self) -> dict[str, Any]:
-        """What there is, for `singerid embed --json`."""
+        """The run, the part, and how many embeddings there are, for `singerid embed --json`."""
         return {
             "run": str(self.run.path),
             "model": self.run.config.model,
@@ -98,17 +98,18 @@ class Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Embeddings laid out on a plane, and how well their singers keep apart.
+    """Embeddings laid out on a plane, and how well they separate the singers.
 
     Silhouettes (Rousseeuw 1987) run from -1 to 1: how much nearer a point is to the points of its own
-    singer than to those of the next one. None where there is but one singer, or no two points of any.
+    singer than to those of the nearest other singer. None if there is only one singer, or if no singer has
+    two points.
 
     Attributes:
         points: (clips, 2) by t-SNE.
-        perplexity: that of t-SNE; less than scikit-learn's default where there are too few clips.
-        silhouette: of the embeddings of clips themselves.
-        track_silhouette: of the embeddings of tracks.
-        plane_silhouette: of `points`.
+        perplexity: perplexity of t-SNE; less than scikit-learn's default if there are too few clips.
+        silhouette: silhouette of the clips' embeddings.
+        track_silhouette: silhouette of the tracks' embeddings.
+        plane_silhouette: silhouette of `points`.
     """
 
     points: NDArray[np.float32]
@@ -136,13 +137,14 @@ def embed(
     """Embeddings of the clips of a part of a run's split, by its reported state.
 
     Args:
-        run: a run; of a store that has moved, `run.over(folder)`.
+        run: a run; if its store has moved, `run.over(folder)`.
         device: where the network runs.
-        part_name: which part of the split; "all" for the three together.
-        audio: what to listen to; None: to what the run learned on.
+        part_name: which part of the split; "all" for all three together.
+        audio: the audio condition to hear; None: the one that the run learned on.
 
     Raises:
-        SingeridError: the network gives no embeddings, or some that are not finite; or the store lacks some.
+        SingeridError: the network gives no embeddings, or some are not finite; or the store lacks the
+            condition.
     """
     encoder = network_encoder(trained_network(run, device))
     run = run.hearing(audio)
@@ -151,7 +153,7 @@ def embed(
     vectors = torch.cat([encoder(*batch.inputs) for batch in batches]).cpu().numpy()
     if not np.isfinite(vectors).all():
         raise SingeridError(
-            f"{run.path}: its embeddings are not finite; train again at a lower --learning-rate"
+            f"{run.path}: its embeddings are not finite; train again at a lower `learning_rate`"
         )
     return Embeddings(run, part_name, part, vectors)
 
@@ -162,10 +164,10 @@ def embed_all(
     part_name: PartName = "test",
     audio: AudioCondition | None = None,
 ) -> list[Embeddings]:
-    """`embed` of several runs, to look at side by side.
+    """The embeddings of several runs, to compare side by side; see `embed`.
 
     Raises:
-        SingeridError: as `embed`; or the runs know other singers, or their clips are not the same.
+        SingeridError: as `embed`; or the runs know different singers, or have different clips.
     """
     found = [embed(run, device, part_name, audio) for run in runs]
     require_same_tracks([(each.run, each.part) for each in found], same_clips=True)
@@ -176,7 +178,7 @@ def project(embeddings: Embeddings) -> Projection:
     """Lay the clips out on a plane by t-SNE and measure silhouettes; equal input gives equal output."""
     labels, owner = embeddings.part.clips.labels, embeddings.part.clips.track
     _, first_clips = np.unique(owner, return_index=True)
-    # The sums of several threads come in any order, and t-SNE blows the last bit up.
+    # Several threads add numbers in varying order, and t-SNE amplifies a difference in the last bit.
     with threadpool_limits(limits=1):
         points, perplexity = _tsne(embeddings.clips)
         return Projection(
@@ -196,7 +198,7 @@ def _tsne(vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], floa
     if _all_one(vectors):
         return np.zeros((count, 2), np.float32), perplexity
     vectors = _tame(vectors)
-    if vectors.shape[1] == 1:  # it wants two axes to start from
+    if vectors.shape[1] == 1:  # t-SNE needs two axes to start from
         vectors = np.pad(vectors, ((0, 0), (0, 1)))
     tsne = TSNE(perplexity=perplexity, random_state=SEED)
     points: NDArray[np.float32] = tsne.fit_transform(vectors)
@@ -204,13 +206,13 @@ def _tsne(vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], floa
 
 
 def _all_one(vectors: NDArray[np.floating[Any]]) -> bool:
-    """Whether there is one clip, or a network to which all clips are one but for rounding."""
+    """Whether there is only one clip, or all vectors are equal except for rounding."""
     rounding = 16 * np.finfo(np.float32).eps * np.abs(vectors).max()
     return bool(_spread(vectors) <= rounding)
 
 
 def _tame(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Vectors whose squares are float32 numbers; neither t-SNE nor silhouettes know of scale."""
+    """Vectors scaled so that their squares fit into float32; t-SNE and silhouettes do not depend on scale."""
     spread = _spread(vectors)
     if not spread or 1 / _WILD < spread < _WILD:
         return vectors
@@ -222,7 +224,7 @@ def _spread(vectors: NDArray[np.floating[Any]]) -> float:
 
 
 def silhouette(vectors: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float | None:
-    """Mean silhouette coefficient of points by class, Euclidean; None where it is not defined."""
+    """Mean silhouette coefficient of points by class, Euclidean; None if it is not defined."""
     classes = len(np.unique(labels))
     return float(silhouette_score(_tame(vectors), labels)) if 2 <= classes < len(labels) else None
 
@@ -243,7 +245,7 @@ def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection
     heard = " and ".join(dict.fromkeys(each.run.config.spec.audio for each in runs))
     which = "all" if first.part_name == "all" else f"the {first.part_name}"
     perplexity = projections[0].perplexity
-    few = "" if perplexity == PERPLEXITY else f", for only {counted(len(first.clips), 'clip')} can be drawn"
+    few = "" if perplexity == PERPLEXITY else f", as only {counted(len(first.clips), 'clip')} can be drawn"
     return draw_planes(
         panels,
         first.part.singers,
@@ -253,11 +255,11 @@ def draw_embeddings(runs: Sequence[Embeddings], projections: Sequence[Projection
 
 
 def folders_for(runs: Sequence[Path], out: Path | None) -> tuple[Path, tuple[Path, ...]]:
-    """Where the files of all runs go, and those of each: below it, unless there is only one run.
+    """The folder for the files of all runs, and a folder below it for each run (the same for a single run).
 
     Args:
         runs: folders of runs.
-        out: the former; None: RUN/embeddings for one run, else `embeddings` in the current folder.
+        out: the folder for all; None: RUN/embeddings for one run, else `embeddings` in the current folder.
 
     Raises:
         SingeridError: a run is given twice.
@@ -267,15 +269,15 @@ def folders_for(runs: Sequence[Path], out: Path | None) -> tuple[Path, tuple[Pat
         out = out or runs[0] / "embeddings"
         return out, (out,)
     out = out or Path("embeddings")
-    # Nested like the paths: joined otherwise, "a-b/c" and "a/b-c" might be one. None may lead out of `out`.
+    # Nested like the paths: joined by "-", "a-b/c" and "a/b-c" would be the same. No path may leave `out`.
     return out, tuple(out / tail.lstrip("/") for tail in tails)
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
     """Write `embeddings.npz`, `clips.csv` and `tracks.csv` into a folder.
 
-    The npz holds `clips` (clips, size) and `tracks` (tracks, size), and for each column of the tables
-    that says what they are an array `clips_path`, `clips_singer`, ... and `tracks_path`, ...
+    The npz holds `clips` (clips, size) and `tracks` (tracks, size), and an array for each column that
+    describes them in the tables: `clips_path`, `clips_singer`, ... and `tracks_path`, ...
 
     Raises:
         SingeridError: the folder cannot be written.
@@ -291,7 +293,7 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
         with atomic_write(folder / f"{name}.csv", "w") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*rows[0], *(f"e{i}" for i in range(vectors.shape[1]))])
-            # Nine digits give a 32-bit number back to the last bit.
+            # Nine digits restore a 32-bit float exactly.
             writer.writerows(
                 [*row.values(), *(f"{x:.9g}" for x in vector)]
                 for row, vector in zip(rows, vectors, strict=True)

@@ -12,7 +12,7 @@ from singerid.text import clock, decimal_text, printable
 
 
 def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection]) -> Group:
-    """One row a run: how many embeddings, and how well the singers keep apart."""
+    """One row per run: how many embeddings, and how well they separate the singers."""
     counts, silhouettes = ("clips", "tracks", "size"), ("silhouette: clips", "tracks", "t-SNE of clips")
     table = Table("run", "model", "hears", *counts, *silhouettes, right=range(3, 9))
     for each, projection in zip(runs, projections, strict=True):
@@ -28,7 +28,7 @@ def embedding_table(runs: Sequence[Embeddings], projections: Sequence[Projection
 
 
 def attention_table(look: Look) -> Group:
-    """One row a response: its weight in the clip, and for each layer its share and strongest position."""
+    """One row per response: its weight in the clip, and for each layer its share and strongest position."""
     columns = [text for layer in look.layers for text in (f"share of {layer.name}", "strongest at")]
     table = Table("response", "weight", *columns, right=range(1, 2 + len(columns)))
     for response in range(look.responses):

@@ -1,6 +1,6 @@
 """The classical baseline: statistics of MFCCs and logistic regression, on the clips the networks see.
 
-A network that does not beat it has learnt nothing that 80 averages do not tell.
+A network that does not beat it has learned no more than these 80 statistics tell.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from singerid.errors import SingeridError
 from singerid.runs.part import Part
 
 FloatArray = npt.NDArray[np.floating[Any]]
-DELTA_FRAMES = 9  # over which a delta is the slope of a straight line, as librosa's default
+DELTA_FRAMES = 9  # a delta is the slope of a line over this many frames, librosa's default
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Baseline:
         Args:
             clips: what to learn from.
             labels: who sings in each.
-            on_warning: told in one line of a fit that did not come to its end.
+            on_warning: called with one line if the fit did not converge.
 
         Raises:
-            SingeridError: fewer than two singers, or as many labels as clips are not given, or clips that
-                are not finite.
+            SingeridError: fewer than two singers, different numbers of clips and labels, or clips that are
+                not finite.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
@@ -64,12 +64,12 @@ class Baseline:
         classifier = make_pipeline(StandardScaler(), regression)
         statistics = self._statistics(clips)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # told below, in words
+            warnings.simplefilter("ignore", ConvergenceWarning)  # reported below in plain words
             classifier.fit(statistics, labels)
         if regression.n_iter_.max() >= self.steps:
             on_warning(
-                f"the classical baseline had not settled after {self.steps} steps; more clips might score "
-                "otherwise"
+                f"the classical baseline has not converged after {self.steps} steps; more clips might change "
+                "its scores"
             )
         return replace(self, classifier=classifier)
 
@@ -77,7 +77,7 @@ class Baseline:
         """Return each clip's probabilities (N, singers); a singer without training clips gets 0.
 
         Raises:
-            SingeridError: not fitted, or clips that are not finite.
+            SingeridError: the baseline is not fitted, or clips are not finite.
         """
         if self.classifier is None:
             raise SingeridError("the baseline is not fitted; call fit first")
@@ -100,7 +100,7 @@ def mfcc_statistics(clips: FloatArray, n_mfcc: int = 20) -> npt.NDArray[np.float
 
     Args:
         clips: log-mel in dB, (N, n_mels, W).
-        n_mfcc: coefficients, the first (the level) included.
+        n_mfcc: number of coefficients, including the first (the level).
     """
     from scipy.signal import savgol_filter
 

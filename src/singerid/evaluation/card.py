@@ -1,8 +1,8 @@
 """The model card of a run, RUN/README.md: what a person must know before using its network.
 
-After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019. Everything in it is read from the run
-and its store; what a program cannot know (licences, consent) is said to be unknown, or taken from
-RUN/NOTES.md, which whoever trained the network may write.
+After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019. Its content is read from the run and its
+store. Facts that a program cannot know (licences, consent) are listed as unknown, or copied from
+RUN/NOTES.md, which the people who trained the network may write.
 """
 
 import re
@@ -25,16 +25,16 @@ from singerid.store.reader import Store
 from singerid.system.files import atomic_write
 from singerid.text import clock, decimal_text, interval_text, printable
 
-MARKER = "Written by singerid"  # in every card; a README.md without it is somebody's own
+MARKER = "Written by singerid"  # in every card; a README.md without it was written by a user
 NAMED_SINGERS = 100  # at most this many are named
 
-# Of what makes links of bare addresses, ":", "@" and the point of "www." are enough.
+# Escaping ":", "@" and the dot of "www." is enough to keep bare addresses from becoming links.
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|&~$@:]|(?<=www)\.", re.IGNORECASE)
 _SPLITS = {
     "album": "Albums are kept whole: those of the test part were never heard in training.",
     "track": "Tracks of one album may be in several parts. Albums have a sound of their own, so scores on "
     "this split are higher than on new albums.",
-    "file": "The parts are of the trainer's own choice (split.json).",
+    "file": "The people who trained the network chose the parts (split.json).",
 }
 
 
@@ -50,7 +50,7 @@ class _PartCounts:
 
 
 def write_card(run: Run) -> Path:
-    """Write the model card of a finished run, or write it anew.
+    """Write the model card of a finished run, or update it.
 
     A README.md that singerid did not write is left as it is.
 
@@ -65,14 +65,14 @@ def write_card(run: Run) -> Path:
         return path
     page = render_page(
         "card.md.j2", **_content(run)
-    )  # before the file is open: its errors are no write errors
+    )  # before the file is opened: its errors are not write errors
     with atomic_write(path, "w") as file:
         file.write(page + "\n")
     return path
 
 
 def escape_markdown(text: object) -> str:
-    """Text that Markdown shows as it is within a line: no markup, HTML, formula, link, table cell."""
+    """`text` as Markdown shows it literally within a line: no markup, HTML, formula, link or table cell."""
     return _MARKUP.sub(r"\\\g<0>", printable(str(text)))
 
 
@@ -113,9 +113,9 @@ def _store(run: Run) -> tuple[Store | None, str]:
     except SingeridError:
         return (
             None,
-            "The features are not where they were any more, so singers, albums and durations are unknown.",
+            "The store of features could not be opened, so singers, albums and durations are unknown.",
         )
-    changed = "The store has changed since the training; the numbers are those of today."
+    changed = "The store has changed since the training; these numbers describe it as it is now."
     return store, changed if run.changed else ""
 
 
@@ -140,7 +140,7 @@ def _split_text(run: Run) -> str:
 
 
 def _scores(run: Run) -> dict[str, Any]:
-    """Rows of the table of scores, and the singers known best and worst; empty where nothing is known."""
+    """Rows of the table of scores, and the singers with the best and worst F1; empty if none are recorded."""
     recorded = recorded_evaluations(run)
     try:
         found = {
@@ -174,7 +174,7 @@ def _score_rows(audio: str, evaluation: dict[str, Any]) -> Iterator[dict[str, An
 
 
 def _extremes(audio: str, evaluation: dict[str, Any]) -> str:
-    """The singers that it knows worst and best."""
+    """One sentence that names the singers with the worst and the best F1."""
     rows = [row for row in evaluation["states"][REPORTED_STATE]["clip"]["singers"] if row["count"]]
     worst, best = (choose(rows, key=lambda row: row["f1"]) for choose in (min, max))
     worst_text, best_text = (
@@ -184,7 +184,7 @@ def _extremes(audio: str, evaluation: dict[str, Any]) -> str:
 
 
 def audit_sentences(run: Run) -> list[str]:
-    """What the audit of a run's weights found, in sentences; none where there is none that can be read."""
+    """What the audit of a run's weights found, in sentences; empty if there is no readable audit."""
     summary = recorded_audit(run).get("summary")
     if not isinstance(summary, list):
         return []
@@ -207,7 +207,7 @@ def _network(run: Run) -> dict[str, str]:
 
 
 def _encoder(run: Run) -> str:
-    """Whose vectors it reads."""
+    """The encoder whose vectors the network reads, in words."""
     name = run.config.spec.encoder
     assert name is not None
     return f"{name}, frozen; weights with the SHA-256 {run.config.origins[name]}"
@@ -231,7 +231,7 @@ def _settings(run: Run) -> dict[str, str]:
 
 
 def _training(training: TrainingConfig) -> dict[str, Any]:
-    """The settings, the strengths of an augmentation only where there is one."""
+    """The settings of the training; strengths of augmentations only if there is an augmentation."""
     values = asdict(training)
     strengths = values.pop("augment_strengths")
     return values | (strengths if training.augment != "none" else {})

@@ -33,10 +33,10 @@ class Disagreement:
     Attributes:
         path: the track.
         truth: its singer.
-        first: whom the first run names.
-        first_confidence: the mean probability that it gives them over the clips that voted.
-        second: whom the second run names.
-        second_confidence: as `first_confidence`.
+        first: the singer that the first run names.
+        first_confidence: the first run's mean probability for that singer, over the clips that voted.
+        second: the singer that the second run names.
+        second_confidence: as `first_confidence`, for the second run.
     """
 
     path: str
@@ -52,13 +52,13 @@ class RunComparison:
     """The outcome of `compare_runs`.
 
     Attributes:
-        names: of the two runs, see `names_of`.
-        audio: what each listened to.
-        scores: of each run on its own.
-        clip: first minus second, clip by clip, in each measure; empty where the clips are not the same.
+        names: the names of the two runs, see `names_of`.
+        audio: the audio condition that each run heard.
+        scores: the scores of each run on its own.
+        clip: first minus second, clip by clip, in each measure; empty if the clips are not the same.
         track: first minus second, track by track, in each measure.
         disagreements: tracks for which they name different singers, sorted by path.
-        tracks: number of tracks that both have named.
+        tracks: number of tracks that both runs named.
         singers: names of the classes.
     """
 
@@ -97,7 +97,7 @@ def compare_runs(
         first: a run.
         second: a run over the same recordings, singers and split.
         device: where the networks run.
-        audio: what both listen to; None: each to what it learned on.
+        audio: the audio condition that both hear; None: the one that each learned on.
 
     Raises:
         SingeridError: the runs cannot be compared, or one of them or its store is damaged.
@@ -133,17 +133,17 @@ def paired(
     """What two systems named, ready for `significance.compare`.
 
     Args:
-        part: whose tracks they are.
-        tracks: (items,) index in `part.tracks` of each item, be it a clip or a whole track.
+        part: the part that the tracks belong to.
+        tracks: (items,) index in `part.tracks` of each item; an item is a clip or a whole track.
         first: (items,) classes that the first system named.
-        second: (items,) those that the second named.
+        second: (items,) classes that the second system named.
     """
     owners = [part.tracks[index] for index in tracks]
     return Paired(part.labels[tracks], first, second, tuple((track.singer, track.album) for track in owners))
 
 
 def names_of(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Names that tell runs apart: their models, or where these are not distinct the ends of their paths.
+    """Names that tell runs apart: their models, or the ends of their paths if two have the same model.
 
     Unless all hear the mixture, each name says what its run hears: "crnn (vocals)".
 
@@ -180,14 +180,14 @@ def path_tails(paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def require_same_tracks(runs: Sequence[tuple[Run, Part]], same_clips: bool = False) -> None:
-    """Raise SingeridError, which says what differs, unless runs were tested alike.
+    """Raise a SingeridError that says what differs, unless all runs were tested alike.
 
     They must have the same classes and the same tracks of the same recordings; what they hear
     (mixture, vocals) may differ.
 
     Args:
-        runs: each with the part that is looked at.
-        same_clips: the clips, too, must be the same.
+        runs: the runs, each with the part to compare.
+        same_clips: whether the clips must be the same, too.
     """
     (first, part), *others = runs
     for run, own in others:
@@ -197,7 +197,7 @@ def require_same_tracks(runs: Sequence[tuple[Run, Part]], same_clips: bool = Fal
         if [track.path for track in own.tracks] != [track.path for track in part.tracks]:
             raise SingeridError(
                 f"{both}: have different tracks in this part of their splits; "
-                f"train one again with --split-file {shell_word(first.path / 'split.json')}"
+                f"train one again with `split_file={shell_word(first.path / 'split.json')!r}`"
             )
         if [track.source_hash for track in own.tracks] != [track.source_hash for track in part.tracks]:
             raise SingeridError(
@@ -213,9 +213,9 @@ def require_same_tracks(runs: Sequence[tuple[Run, Part]], same_clips: bool = Fal
 
 
 def draw_comparison(comparison: RunComparison) -> Figure:
-    """Both runs' confusion matrices of clips and tracks, and each singer's F1 by either.
+    """Both runs' confusion matrices of clips and tracks, and each singer's F1 by both runs.
 
-    Of very many singers those are shown who are mistaken most often, see `drawn_singers`.
+    With very many singers, it shows those who are mistaken most often, see `drawn_singers`.
     """
     chosen = drawn_singers([scores.clip.confusion for scores in comparison.scores])
     levels = [
@@ -238,7 +238,7 @@ def draw_comparison(comparison: RunComparison) -> Figure:
 
 
 def _drawn_f1(scores: Scores, chosen: Sequence[int] | None) -> list[float]:
-    """F1 of whom a picture shows; all others together have none."""
+    """F1 of the singers that a picture shows; NaN for all others together."""
     if chosen is None:
         return [row.f1 for row in scores.singers]
     return [*(scores.singers[number].f1 for number in chosen), math.nan]

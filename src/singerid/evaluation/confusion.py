@@ -1,4 +1,4 @@
-"""Who is taken for whom: counts of singers x singers, of which only those that are not 0 are kept.
+"""Confusion matrices, singers x singers, stored sparsely: only counts that are not 0 are kept.
 
 Letters in shapes: S singers, C cells of the matrix that are not 0.
 """
@@ -13,24 +13,24 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 
 WHOLE_SINGERS = 1000
-"""Up to so many singers JSON holds the whole matrix and tables list everyone."""
+"""Up to this many singers, JSON holds the whole matrix and tables list every singer."""
 
 DRAWN_SINGERS = 100
-"""Up to so many singers a picture shows all of them."""
+"""Up to this many singers, a picture shows all of them."""
 
 MISTAKEN_SINGERS = 50
-"""Of more it shows so many, those that are mistaken most often."""
+"""With more singers, a picture shows this many: those that are mistaken most often."""
 
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """A confusion matrix; `numpy.asarray` makes it (S, S), rows being true singers, columns named ones.
+    """A confusion matrix; `numpy.asarray` makes it (S, S): rows are true singers, columns named singers.
 
     Attributes:
         true: (C,) class of the true singer of each cell; cells are sorted by it, then by `named`.
-        named: (C,) class of the named one.
-        count: (C,) how often that was.
-        singers: S.
+        named: (C,) class of the named singer of each cell.
+        count: (C,) count of each cell.
+        singers: S, the number of singers.
 
     >>> Confusion.of(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).count.tolist()
     [1, 1, 1]
@@ -43,14 +43,14 @@ class Confusion:
 
     @classmethod
     def of(cls, true: IntArray, named: IntArray, singers: int, count: IntArray | None = None) -> "Confusion":
-        """Count pairs of classes (items,); `count` says how often each is there, None: once."""
+        """Count pairs of classes (items,); `count` (items,) says how often each occurs, None: once."""
         cells, place = np.unique(true * singers + named, return_inverse=True)
         counts = np.zeros(len(cells), np.int64)
         np.add.at(counts, place, 1 if count is None else count)
         return cls(cells // singers, cells % singers, counts, singers)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """The whole matrix, (S, S): of 20,000 singers 3.2 GB."""
+        """The whole matrix, (S, S); 3.2 GB for 20,000 singers."""
         matrix = np.zeros((self.singers, self.singers), np.int64 if dtype is None else dtype)
         matrix[self.true, self.named] = self.count
         return matrix
@@ -66,9 +66,9 @@ class Confusion:
     __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> dict[str, Any]:
-        """What JSON holds: {"confusion": rows}, of more than `WHOLE_SINGERS` {"confusion_cells": cells}.
+        """{"confusion": rows}, or {"confusion_cells": cells} for more than `WHOLE_SINGERS` singers.
 
-        A cell is [true, named, count], where a singer is their place in the table of singers, from 0.
+        A cell is [true, named, count]; singers are given by their row in the table of singers, from 0.
         """
         if self.singers <= WHOLE_SINGERS:
             return {"confusion": np.asarray(self).tolist()}
@@ -83,16 +83,16 @@ class Confusion:
         return found
 
     def lumped(self, chosen: Sequence[int]) -> "Confusion":
-        """The matrix of some singers, in their order, and of all others together as the last one."""
+        """The matrix of the chosen singers, in the given order, with all other singers as the last class."""
         place = np.full(self.singers, len(chosen), np.int64)
         place[list(chosen)] = np.arange(len(chosen))
         return Confusion.of(place[self.true], place[self.named], len(chosen) + 1, self.count)
 
 
 def drawn_singers(confusions: Sequence[Confusion]) -> list[int] | None:
-    """Whom a picture of these matrices shows, by class, sorted; None: all of them.
+    """Classes of the singers that a picture of these matrices shows, sorted; None: all singers.
 
-    Of very many singers these are `MISTAKEN_SINGERS` that are mistaken most often, in all matrices together.
+    With very many singers, these are the `MISTAKEN_SINGERS` mistaken most often in all matrices together.
     """
     singers = confusions[0].singers
     if singers <= DRAWN_SINGERS:
@@ -103,12 +103,12 @@ def drawn_singers(confusions: Sequence[Confusion]) -> list[int] | None:
 
 
 def drawn_matrix(confusion: Confusion, chosen: Sequence[int] | None) -> IntArray:
-    """The matrix of a picture that shows the chosen singers and all others as one; None: everyone."""
+    """The matrix for a picture: the chosen singers, and all others as one class; None: every singer."""
     return np.asarray(confusion if chosen is None else confusion.lumped(chosen))
 
 
 def drawn_names(singers: Sequence[str], chosen: Sequence[int] | None) -> list[str]:
-    """The names beside such a matrix.
+    """The names beside the matrix of `drawn_matrix`.
 
     >>> drawn_names(["Ana", "Bo", "Cy"], [1])
     ['Bo', '2 others']
@@ -119,7 +119,7 @@ def drawn_names(singers: Sequence[str], chosen: Sequence[int] | None) -> list[st
 
 
 def drawn_text(singers: Sequence[str], chosen: Sequence[int] | None) -> str:
-    """Of whom a picture is, where that is not everyone: " of the 50 singers ..."; else ""."""
+    """Whom a picture shows, for its title: " of the 50 singers ...", or "" if it shows every singer."""
     if chosen is None:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""What every measure is made of: counts of items that were named right and wrong, and resampled counts."""
+"""Counts of items named right and wrong, from which every measure is computed, and resampled counts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,20 +26,20 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """All that F1 needs, for each row (a group of items, or a weighting of groups): (rows, classes)."""
+    """The counts that F1 needs, (rows, classes); a row is a group of items, or a weighting of groups."""
 
-    right: FloatArray  # items of the class that were named so
+    right: FloatArray  # items of the class that were named as it
     true: FloatArray  # items of the class
     named: FloatArray  # items named as the class
 
     @property
     def precision(self) -> FloatArray:
-        """(rows, classes) share of the items named as a class that are of it; 0 where none is."""
+        """(rows, classes) share of the items named as a class that belong to it; 0 if none is named so."""
         return _ratio(self.right, self.named)
 
     @property
     def recall(self) -> FloatArray:
-        """(rows, classes) share of the items of a class that are named so; 0 where there are none."""
+        """(rows, classes) share of the items of a class that are named as it; 0 if it has no items."""
         return _ratio(self.right, self.true)
 
     @property
@@ -60,18 +60,18 @@ class Counts:
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """The quotient, 0 where `whole` is 0."""
+    """The quotient; 0 where `whole` is 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Counts of (groups, classes), of which only those that are not 0 are kept.
+    """Counts (groups, classes), stored sparsely: only counts that are not 0 are kept.
 
     Attributes:
-        group: (cells,) group of each.
-        label: (cells,) its class; cells are sorted by class, then by group.
-        count: (cells,) how many items there are.
+        group: (cells,) group of each cell.
+        label: (cells,) class of each cell; cells are sorted by class, then by group.
+        count: (cells,) number of items in each cell.
         shape: (groups, classes).
     """
 
@@ -82,7 +82,7 @@ class Cells:
 
     @classmethod
     def of(cls, groups: IntArray, labels: IntArray, shape: tuple[int, int]) -> "Cells":
-        """Count items (items,) of groups and classes."""
+        """Count items by group (items,) and class (items,)."""
         cells, counts = np.unique(labels * shape[0] + groups, return_counts=True)
         return cls(cells % shape[0], cells // shape[0], counts, shape)
 
@@ -104,9 +104,9 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class GroupCounts:
-    """As `Counts`, of groups of items: what a resample of groups draws from.
+    """The counts of `Counts` for each group of items; bootstrap resamples draw from these groups.
 
-    Groups are tracks or albums: with 20,000 singers (groups, classes) numbers are more than memory holds.
+    Groups are tracks or albums. With 20,000 singers, (groups, classes) numbers do not fit into memory.
     """
 
     right: Cells
@@ -134,11 +134,11 @@ class GroupCounts:
 
     @property
     def at_once(self) -> int:
-        """So many weightings are to be taken at a time: what is made of them is then a few pieces."""
+        """Number of weightings to take at a time, so that arrays of counts stay small."""
         return weightings_at_once(max(*self.true.shape, len(self.true.count), len(self.named.count)))
 
     def resampled(self, resamples: int, seed: int) -> dict[Measure, FloatArray]:
-        """Every measure of so many bootstrap resamples, (resamples,), see `bootstrap_weights`."""
+        """Every measure of each bootstrap resample, (resamples,); see `bootstrap_weights`."""
         pieces = [
             {measure: counts.measure(measure) for measure in MEASURES}
             for counts in map(self.weighted, bootstrap_weights(self.groups, resamples, seed, self.at_once))
@@ -150,18 +150,18 @@ class GroupCounts:
 
 
 PIECE_NUMBERS = 2**20
-"""About as many numbers of resamples are held in an array: 8 MB."""
+"""An array of resamples holds about this many numbers: 8 MB."""
 
 
 def weightings_at_once(numbers: int) -> int:
-    """How many weightings are taken at a time where each takes so many numbers."""
+    """Number of weightings to take at a time if each takes this many numbers."""
     return max(1, PIECE_NUMBERS // numbers)
 
 
 def bootstrap_weights(groups: int, resamples: int, seed: int, at_once: int) -> Iterator[FloatArray]:
     """(resamples, groups): how often each group is drawn when `groups` are drawn with replacement.
 
-    They come in pieces of `at_once` resamples, which does not change what is drawn.
+    They come in pieces of `at_once` resamples. The size of the pieces does not change what is drawn.
     """
     draw = np.random.default_rng(seed)
     shares = np.full(groups, 1 / groups)
@@ -171,7 +171,7 @@ def bootstrap_weights(groups: int, resamples: int, seed: int, at_once: int) -> I
 
 
 def interval_of(values: FloatArray) -> Interval:
-    """The middle 95 % of resampled values; NaN is left out."""
+    """The middle 95 % of resampled values; NaNs are left out."""
     tail = (1 - COVERAGE) / 2
     low, high = np.nanquantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))

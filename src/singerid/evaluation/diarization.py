@@ -1,8 +1,8 @@
-"""How well it was found who sings when: the diarization error, and whether changes are found in time.
+"""How well a timeline tells who sings when: the diarization error, and the changes found in time.
 
 NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan"; Bredin, "pyannote.metrics",
-Interspeech 2017, whose figures these are. Seconds are counted once for each who sings in them, so that two at
-once count twice. They are exact to a nanosecond: no grid of frames is laid over them.
+Interspeech 2017, which gives the same figures. Each second counts once for each person who sings in it, so
+two at once count twice. Times are exact to a nanosecond; there is no grid of frames.
 
 Letters in shapes: E stretches between two moments at which anything changes, S singers.
 """
@@ -19,20 +19,20 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 COLLAR = 0.5
-"""Seconds around a true boundary, half before and half behind, that may be left out."""
+"""Seconds around a true boundary, half before and half after it, that may be left out."""
 IN_TIME = 0.5
-"""Seconds that a change may be found too early or too late."""
+"""Seconds that a change may be early or late and still count as found."""
 
 
 @dataclass(frozen=True)
 class DiarizationErrors:
-    """What is wrong with who is said to sing when, in seconds.
+    """The errors of a timeline, in seconds.
 
     Attributes:
-        missed_s: more people sing than are named.
-        false_alarm_s: more people are named than sing.
-        confusion_s: somebody is named in place of who sings.
-        total_s: somebody sings; two at once count twice.
+        missed_s: time in which more people sing than are named.
+        false_alarm_s: time in which more people are named than sing.
+        confusion_s: time in which the wrong person is named.
+        total_s: time in which somebody sings; two at once count twice.
     """
 
     missed_s: float = 0.0
@@ -42,14 +42,14 @@ class DiarizationErrors:
 
     @property
     def rate(self) -> float:
-        """The diarization error rate: all errors by `total_s`; 0 where nobody sings and nobody is named."""
+        """The diarization error rate: all errors divided by `total_s`; 0 if nobody sings or is named."""
         wrong = self.missed_s + self.false_alarm_s + self.confusion_s
         if self.total_s == 0:
             return float("inf") if wrong else 0.0
         return wrong / self.total_s
 
     def __add__(self, other: "DiarizationErrors") -> "DiarizationErrors":
-        """The errors of both together."""
+        """The sum of both."""
         return DiarizationErrors(
             self.missed_s + other.missed_s,
             self.false_alarm_s + other.false_alarm_s,
@@ -60,11 +60,11 @@ class DiarizationErrors:
 
 @dataclass(frozen=True)
 class InTime:
-    """How many changes have another one near.
+    """How many changes of one timeline have a change of the other timeline nearby.
 
     Attributes:
-        near: so many have.
-        total: so many there are.
+        near: number of changes that have one nearby.
+        total: number of changes.
     """
 
     near: int = 0
@@ -72,28 +72,28 @@ class InTime:
 
     @property
     def share(self) -> float:
-        """`near` by `total`; 1 where there is none."""
+        """`near` divided by `total`; 1 if there are no changes."""
         return self.near / self.total if self.total else 1.0
 
     def __add__(self, other: "InTime") -> "InTime":
-        """Both together."""
+        """The sum of both."""
         return InTime(self.near + other.near, self.total + other.total)
 
 
 def diarization_errors(
     truth: Iterable[Turn], found: Iterable[Turn], known: Collection[str], collar: float = 0.0
 ) -> DiarizationErrors:
-    """Compare who is said to sing when with who does, in one recording or over many.
+    """Compare a timeline with the truth, in one recording or over many.
 
-    A name of `known` is right only where its singer sings. All other names in `found` are of strangers: in
-    each recording each of them stands for one of the singers of `truth` who are not known, as fits best.
-    Turns of one singer that touch or overlap are one.
+    A name in `known` is right only where that singer sings. All other names in `found` stand for strangers:
+    in each recording, they are matched one to one with the singers of `truth` who are not known, in the best
+    possible way. Turns of one singer that touch or overlap are joined.
 
     Args:
         truth: who sings when.
-        found: who is said to.
-        known: names that must be right: those of the library.
-        collar: seconds around each boundary of `truth` that do not count, half of it before and half behind.
+        found: the timeline: who is said to sing when.
+        known: the names that must be right: those of the library.
+        collar: seconds around each boundary of `truth` that do not count, half before and half after it.
 
     Returns:
         The errors of all recordings together.
@@ -113,18 +113,18 @@ def diarization_errors(
 def changes_in_time(
     truth: Iterable[Turn], found: Iterable[Turn], within: float = IN_TIME, *, pauses: bool = True
 ) -> InTime:
-    """How many of the changes of `truth` have a change of `found` near.
+    """Count the changes of `truth` that have a change of `found` nearby.
 
-    A change is a moment at which other people sing than before. With pauses, nobody singing counts too.
-    Without, it is from one who sang to another, or to more or fewer, and lasts from the end of the one to the
-    beginning of the other. Who it is plays no part, nor how many changes are near. The other way round, with
-    `found` first, it tells how many of the changes that are said are true.
+    A change is a moment at which the people who sing change. With pauses, it is also a change when singing
+    stops or starts. Without pauses, a change is from one person, or group of people, to another; it lasts
+    from the end of the first one's singing to the start of the next one's. Names do not matter, nor how many
+    changes are nearby. With `found` as the first argument, this counts the reported changes that are true.
 
     Args:
         truth: who sings when.
-        found: who is said to.
-        within: seconds that count as near.
-        pauses: whether it is a change when nobody sings any more, and when somebody sings again.
+        found: the timeline: who is said to sing when.
+        within: greatest distance in seconds that counts as nearby.
+        pauses: whether it is a change when singing stops and when it starts again.
 
     >>> truth = [Turn("a", 0, 4, "Nina"), Turn("a", 5, 8, "Ella")]
     >>> found = [Turn("a", 0, 5.2, "Nina"), Turn("a", 5.2, 9, "Ella")]
@@ -142,7 +142,7 @@ def changes_in_time(
     return total
 
 
-Voices = dict[str, Floats]  # of one recording: turns of each singer as (turns, 2) seconds
+Voices = dict[str, Floats]  # of one recording: the turns of each singer as (turns, 2) seconds
 
 
 def _by_recording(turns: Iterable[Turn]) -> dict[str, Voices]:
@@ -150,7 +150,7 @@ def _by_recording(turns: Iterable[Turn]) -> dict[str, Voices]:
     for turn in turns:
         singers = found.setdefault(turn.recording, {})
         if turn.end_s > turn.start_s:
-            # Sums of seconds differ in their last digits: what should touch does, so rounded.
+            # Sums of seconds differ in their last digits; rounded, turns that should touch do touch.
             span = round(turn.start_s, 9), round(turn.end_s, 9)
             singers.setdefault(turn.singer, []).append(span)
     return {
@@ -189,7 +189,7 @@ def _errors(truth: Voices, found: Voices, known: set[str], collar: float) -> Dia
 def _right(
     truth: Voices, found: Voices, known: set[str], sings: Bools, named: Bools, seconds: Floats
 ) -> NDArray[np.int64]:
-    """How many of those who sing are named, in each of E stretches; (E,)."""
+    """Number of people who sing and are named correctly, in each of E stretches; (E,)."""
     from scipy.optimize import linear_sum_assignment
 
     singers, names = list(truth), list(found)
@@ -222,7 +222,7 @@ def _within(spans: Floats, moments: Floats) -> Bools:
 
 
 def _changes(voices: Voices, pauses: bool) -> Floats:
-    """From when to when other people begin to sing, in seconds; (changes, 2)."""
+    """Start and end of each change of the people who sing, in seconds; (changes, 2)."""
     moments = np.unique(np.concatenate([spans.ravel() for spans in voices.values()] or [np.zeros(0)]))
     sings = _sounding(voices, moments)
     if pauses:

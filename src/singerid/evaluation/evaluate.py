@@ -1,4 +1,4 @@
-"""How well a run names singers: clips, then votes of clips, scored on the test part of its split."""
+"""Scores of a run on the test part of its split: for clips, and for tracks, on which their clips vote."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -27,18 +27,19 @@ def evaluate(
 ) -> Evaluation:
     """Score a run on the test part of its split, and keep the scores in the run and on its model card.
 
-    Scores of recordings that the run did not learn on, of a store that was named for this time only
-    (`Run.over`), are never kept.
+    Scores are never kept if they come from a store that was given for this call only (`Run.over`) and holds
+    other recordings than the run learned on.
 
     Args:
-        run: a run; of a store that has moved, `run.over(folder)`.
+        run: a run; if its store has moved, `run.over(folder)`.
         device: where the network runs, in exact float32 whatever the run was trained in.
-        states: which kept states of the network.
+        states: which saved states of the network to score.
         baseline: also fit the classical baseline to the training clips and score it on the test clips.
-        audio: what to listen to; None: to what the run learned on. The baseline learns on it, too.
-        keep: whether to keep the scores; False: the run's folder is left as it is.
-        on_warning: told of scores that are not kept, of recordings that have changed, and of a baseline that
-            did not settle, in one line each.
+        audio: the audio condition to score; None: the one that the run learned on. The baseline learns on
+            this condition, too.
+        keep: whether to keep the scores; False: the run's folder is not changed.
+        on_warning: called with one line for scores that are not kept, for recordings that have changed, and
+            for a baseline that did not converge.
 
     Raises:
         SingeridError: a state, the store or one of its tracks is missing or damaged.
@@ -70,9 +71,9 @@ def evaluate(
 
 
 def keep_scores(run: Run, record: Callable[[], None], on_warning: Callable[[str], None]) -> None:
-    """Record what was found of a run and write its card anew, unless it is of other recordings.
+    """Record results of a run and update its card, unless the results come from other recordings.
 
-    What cannot be written is a warning: the scores themselves are there.
+    A file that cannot be written gives only a warning, because the results themselves are there.
     """
     if run.changed:
         if run.elsewhere:

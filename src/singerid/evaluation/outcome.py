@@ -1,4 +1,4 @@
-"""What an evaluation finds: scores of clips and of tracks, and what was named."""
+"""The result of an evaluation: scores of clips and of tracks, and the singers that were named."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ class NamedTrack:
     """A test track that has clips.
 
     Attributes:
-        path: of the track, in its tree.
-        album: singer and album: the same album in every split.
+        path: path of the track in its tree.
+        album: singer and album; they identify the album in every split.
         truth: class of its singer.
-        clips: for each state the class that each clip was named.
-        named: for each state the class that the clips voted for.
+        clips: for each state, the class named for each clip.
+        named: for each state, the class that the clips voted for.
     """
 
     path: str
@@ -51,11 +51,11 @@ class Evaluation:
     """The outcome of `evaluate`.
 
     Attributes:
-        audio: what was listened to.
+        audio: the audio condition that was heard.
         states: scores of each evaluated state of the network.
-        baseline: scores of the classical baseline on the same clips, where asked for.
+        baseline: scores of the classical baseline on the same clips, if asked for.
         singers: names of the classes.
-        tracks: what was named, sorted by path.
+        tracks: the test tracks with the singers named for them, sorted by path.
         short: number of tracks that are shorter than a clip and were left out.
     """
 
@@ -98,7 +98,7 @@ def score_levels(
 def score_answers(
     answers: Answers, labels: NDArray[np.int64], tracks: NDArray[np.int64], singers: Sequence[str]
 ) -> LevelScores:
-    """`score_levels` of what was named."""
+    """`score_levels` for answers in place of probabilities."""
     _, first_clips = np.unique(tracks, return_index=True)
     return LevelScores(
         clip=score(labels, answers.clips, tracks, singers),
@@ -117,7 +117,7 @@ def score_part(probabilities: Probabilities, part: Part) -> LevelScores:
 
 
 def tracks_named(part: Part, answers: Mapping[StateName, Answers]) -> tuple[NamedTrack, ...]:
-    """What each state named in each track of a part that has clips."""
+    """The tracks of a part that have clips, with the singers that each state named."""
     tracks, starts = np.unique(part.clips.track, return_index=True)
     clips = {state: np.split(said.clips, starts[1:]) for state, said in answers.items()}
     labels = part.labels

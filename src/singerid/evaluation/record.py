@@ -1,12 +1,12 @@
-"""RUN/scores.json: what evaluations and an audit found of a run, each with the weights that it is of.
+"""RUN/scores.json: the results of evaluations and of an audit of a run, each with the weights that it used.
 
     {"evaluations": {"mixture": {"weights": {"best_f1": SHA-256}, "scores": ..., "tracks": [...]}, ...},
      "audit": {"weights": {"best_f1": SHA-256}, "summary": [sentences], ...}}
 
-"scores" are those that `singerid evaluate --json` prints; of more than 1,000 singers in place of "confusion",
-rows of counts, "confusion_cells", the cells that are not 0, [true, named, count] each. "tracks" is what was
-named in each clip and track of the test part. What is of other weights than the run has now counts as not
-there.
+"scores" is what `singerid evaluate --json` prints. For more than 1,000 singers, "confusion_cells" replaces
+"confusion" (rows of counts): it lists the cells that are not 0, each as [true, named, count]. "tracks" holds
+the singers named for each clip and track of the test part. Results of other weights than the run's current
+ones are ignored.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ REMEDY = "delete it and run `singerid evaluate` and `singerid audit` again"
 
 
 def record_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Keep the scores of a run, beside those of other states, of other audio conditions, and its audit.
+    """Keep the scores of a run; scores of other states and audio conditions, and the audit, stay recorded.
 
     Raises:
-        SingeridError: the file there is damaged, or it cannot be written.
+        SingeridError: RUN/scores.json is damaged or cannot be written.
     """
     kept = _read(run)
     evaluations = _evaluations(run, kept)
@@ -42,7 +42,7 @@ def record_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 
 def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Two entries of one audio condition as one; of the same state the later holds."""
+    """Two entries of one audio condition, merged; for a state that both have, the later one counts."""
     try:
         tracks = [
             track | {each: {**old[each], **track[each]} for each in ("clips", "named")}
@@ -51,7 +51,7 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         ]
         states = {**before["scores"]["states"], **now["scores"]["states"]}
     except (KeyError, TypeError, ValueError):
-        return now  # of other tracks, or damaged
+        return now  # the earlier entry has other tracks, or is damaged
     if len(tracks) < len(now["tracks"]):
         return now
     scores = before["scores"] | now["scores"] | {"states": states}
@@ -59,23 +59,23 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_audit(run: Run, audit: Mapping[str, Any]) -> None:
-    """Keep what an audit of a run found; raises SingeridError as `record_evaluation`."""
+    """Keep the result of an audit of a run; raises SingeridError as `record_evaluation`."""
     kept = _read(run)
     entry = {"weights": _weights(run, REPORTED_STATE)} | dict(audit)
     write_json(run.path / SCORES, {"evaluations": _evaluations(run, kept), "audit": entry})
 
 
 def recorded_evaluations(run: Run) -> dict[AudioCondition, dict[str, Any]]:
-    """For each audio condition what was recorded of the weights that the run has now.
+    """The recorded evaluations of the run's current weights, by audio condition.
 
     Raises:
-        SingeridError: the file there is damaged.
+        SingeridError: RUN/scores.json is damaged.
     """
     return _evaluations(run, _read(run))
 
 
 def recorded_audit(run: Run) -> dict[str, Any]:
-    """What was recorded of the audit of the weights that the run has now; empty where there is none."""
+    """The recorded audit of the run's current weights; empty if there is none."""
     audit = _read(run).get("audit", {})
     return audit if _is_fresh(run, audit) else {}
 
@@ -102,7 +102,7 @@ def _weights(run: Run, *states: StateName) -> dict[StateName, str]:
 
 
 def _is_fresh(run: Run, entry: Any) -> bool:
-    """Whether all that an entry is of is still there as it was."""
+    """Whether the run still has all the weights that an entry is about."""
     weights = entry.get("weights") if isinstance(entry, Mapping) else None
     if not isinstance(weights, Mapping) or not weights:
         return False

@@ -40,7 +40,7 @@ def score_text(scores: Scores, measure: str) -> str:
 
 
 def singer_table(levels: LevelScores) -> Table:
-    """Precision, recall and F1 of every singer; of very many, of those that are mistaken most often."""
+    """Precision, recall and F1 of every singer; with very many, only of those mistaken most often."""
     measures = ("precision", "recall", "F1")
     table = Table("singer", "clips", *measures, "tracks", *measures, right=range(1, 9))
     for number in _listed([levels.clip]):
@@ -53,7 +53,7 @@ def singer_table(levels: LevelScores) -> Table:
 
 
 def _listed(scores: Sequence[Scores]) -> Sequence[int]:
-    """Whom a table lists, by class: nobody reads 20,000 rows, which take a terminal half a minute."""
+    """Classes of the singers in a table: nobody reads 20,000 rows, and printing them takes half a minute."""
     everyone = range(len(scores[0].singers))
     if len(everyone) <= WHOLE_SINGERS:
         return everyone
@@ -61,11 +61,14 @@ def _listed(scores: Sequence[Scores]) -> Sequence[int]:
 
 
 def _left_out(scores: Sequence[Scores]) -> str:
-    """What to say of singers whom a table does not list; "" if there are none."""
+    """A note on the singers that a table leaves out; "" if there are none."""
     listed, singers = len(_listed(scores)), len(scores[0].singers)
     if listed == singers:
         return ""
-    return f"; listed are the {listed} of {singers:,} singers that are mistaken most often: --json has all"
+    return (
+        f"; the table lists the {listed} of {singers:,} singers that are mistaken most often, "
+        "the JSON output has all"
+    )
 
 
 def _counts_text(levels: LevelScores, short: int) -> str:
@@ -85,7 +88,7 @@ def comparison_tables(comparison: RunComparison) -> Group:
             cells += [score_text(getattr(each, level), measure) for each in comparison.scores]
             cells += [_difference(differences[index]) if differences else "-"]
         scores.add_row(title, *cells)
-    note = f"difference: {names[0]} less {names[1]}; in brackets 95 % intervals, of differences over albums"
+    note = f"difference: {names[0]} minus {names[1]}; in brackets 95 % intervals, of differences over albums"
     if not comparison.clip:
         note += "; their clips differ in length, so only tracks are compared"
     note += _left_out([each.clip for each in comparison.scores])
@@ -114,7 +117,7 @@ def _disagreements(comparison: RunComparison, names: Sequence[str]) -> list[Tabl
     right = [sum(getattr(each, who) == each.truth for each in found) for who in ("first", "second")]
     summary = Text(
         f"they name different singers for {len(found)} of {counted(comparison.tracks, 'track')}: "
-        f"right is {names[0]} for {right[0]}, {names[1]} for {right[1]}, "
+        f"{names[0]} is right for {right[0]}, {names[1]} for {right[1]}, "
         f"neither for {len(found) - sum(right)}"
     )
     if not found:

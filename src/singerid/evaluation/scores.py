@@ -1,6 +1,6 @@
 """How well singers were named: F1, accuracy, confusion matrix, and intervals that respect tracks.
 
-Clips of one track resemble each other. So intervals resample whole tracks, never clips.
+Clips of one track resemble each other, so intervals resample whole tracks, never clips.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from singerid.evaluation.counts import (
 
 @dataclass(frozen=True)
 class SingerScore:
-    """One row of the per-singer table; precision, recall and F1 are 0 where nothing was counted."""
+    """One row of the per-singer table; precision, recall and F1 are 0 if nothing was counted."""
 
     singer: str
     precision: float
@@ -41,7 +41,7 @@ class Scores:
         f1_weighted: mean of the singers' F1, weighted by their number of clips (tracks).
         f1_macro: unweighted mean over the singers that occur or were named.
         accuracy: share of clips (tracks) named right.
-        intervals: of each of the three; they resample whole tracks and describe this split only.
+        intervals: of each of these three measures; they resample whole tracks and describe this split only.
         confusion: counts of who was taken for whom; `numpy.asarray` makes it (singers, singers).
         singers: the per-singer table, in the order of the classes.
         count: number of clips (tracks).
@@ -58,7 +58,7 @@ class Scores:
     def to_json(self) -> dict[str, Any]:
         """The value of "clip" or "track" in `singerid evaluate --json`.
 
-        Of very many singers "confusion_cells" is there in place of "confusion", see `Confusion.to_json`.
+        With very many singers, "confusion_cells" replaces "confusion", see `Confusion.to_json`.
         """
         return {
             **{measure: getattr(self, measure) for measure in MEASURES},
@@ -81,11 +81,11 @@ def score(
 
     Args:
         truth: (items,) class indices of the true singers.
-        predicted: (items,) class indices of the named ones.
+        predicted: (items,) class indices of the named singers.
         tracks: (items,) anything that tells tracks apart.
         singers: names of the classes.
         resamples: number of bootstrap resamples behind the intervals.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Raises:
         ValueError: no items, arrays of different lengths, or an index outside `singers`.
@@ -94,7 +94,7 @@ def score(
     _, groups = np.unique(np.asarray(tracks), return_inverse=True)
     if not true.shape == named.shape == groups.shape or true.size == 0:
         raise ValueError(
-            f"{true.size} truths, {named.size} predictions, {groups.size} tracks; give equally many"
+            f"{true.size} truths, {named.size} predictions, {groups.size} tracks; give as many of each"
         )
     counts = GroupCounts.of(true, named, groups, (int(groups.max()) + 1, len(singers)))
     whole = counts.weighted(np.ones((1, counts.groups)))

@@ -1,7 +1,7 @@
-"""Models compared over seeds, with intervals that respect albums, and with chance.
+"""Comparison of models over seeds, with intervals that respect albums, and comparison with chance.
 
-Clips of one track resemble each other, and so do tracks of one album. So intervals resample whole albums,
-never clips.
+Clips of one track resemble each other, and so do tracks of one album. Therefore intervals resample whole
+albums, never clips.
 """
 
 from collections.abc import Hashable, Sequence
@@ -24,7 +24,7 @@ from singerid.evaluation.counts import (
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """What one model named on the test split of one seed; arrays (items,), items being clips or tracks."""
+    """What one model named on the test split of one seed; arrays are (items,), items are clips or tracks."""
 
     truth: IntArray
     named: IntArray
@@ -36,7 +36,7 @@ class Named:
 
 @dataclass(frozen=True, eq=False)
 class Paired:
-    """What two models named on the test split of one seed; arrays (items,), items being clips or tracks."""
+    """What two models named on the test split of one seed; arrays are (items,), items are clips or tracks."""
 
     truth: IntArray
     first: IntArray
@@ -51,12 +51,12 @@ class Paired:
 
 @dataclass(frozen=True)
 class Average:
-    """A model's measure, mean over seeds.
+    """A model's measure, averaged over seeds.
 
     Attributes:
         measure: which measure.
         value: the mean.
-        interval: of the mean, resampling test albums over all seeds.
+        interval: the interval of the mean, resampling test albums over all seeds.
         seeds: number of seeds.
         albums: number of different test albums.
     """
@@ -70,12 +70,12 @@ class Average:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The first model's measure minus the second's, mean over seeds.
+    """The first model's measure minus the second's, averaged over seeds.
 
     Attributes:
         measure: which measure.
-        difference: positive where the first model is better.
-        interval: of the difference, resampling test albums over all seeds.
+        difference: positive if the first model is better.
+        interval: the interval of the difference, resampling test albums over all seeds.
         seeds: number of seeds.
         albums: number of different test albums.
     """
@@ -89,13 +89,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Chance:
-    """A measure of a model's names after the test albums exchanged their singers at random.
+    """A measure of a model's names when the test albums exchange their singers at random.
 
     Attributes:
         measure: which measure.
         value: mean over the exchanges.
-        interval: of the middle 95 % of them.
-        p_value: share of exchanges, the true singers counted among them, that score as high as the truth.
+        interval: the middle 95 % of the exchanges.
+        p_value: share of exchanges that score as high as the truth; the truth itself counts as one of them.
     """
 
     measure: Measure
@@ -131,8 +131,8 @@ def compare(
 
     A resample draws, with replacement, as many albums as there are different test albums in all
     seeds together; an album that is tested under several seeds comes with its items in all of them.
-    The measure is taken for each seed and model, the difference is averaged over the seeds that got
-    an item.
+    The measure is taken for each seed and model; the difference is averaged over the seeds that have
+    items in the resample.
 
     Raises:
         ValueError: `seeds` is empty.
@@ -152,18 +152,18 @@ def compare(
 def chance(
     model: Named, measure: Measure = "f1_weighted", permutations: int = RESAMPLES, seed: int = 0
 ) -> Chance:
-    """What the names that a model gave are worth when they cannot have to do with the singers.
+    """The measure that a model's names reach by chance, when they have nothing to do with the singers.
 
     A permutation test (Ojala and Garriga, "Permutation Tests for Studying Classifier Performance",
-    JMLR 11, 2010). Albums exchange their singers as wholes, for the clips of an album are named alike:
-    shuffling single clips would make everything look far better than chance. The p-value counts the
+    JMLR 11, 2010). Albums exchange their singers as wholes, because a model names the clips of an album
+    alike: shuffling single clips would make everything look far better than chance. The p-value counts the
     truth as one of the permutations, so it is never 0 (Phipson and Smyth 2010).
 
     Args:
-        model: what it named; each album is of one singer.
+        model: what the model named; each album is by one singer.
         measure: which measure.
         permutations: number of exchanges.
-        seed: of drawing them.
+        seed: seed of drawing them.
 
     Raises:
         ValueError: an album has items of several singers.
@@ -173,7 +173,7 @@ def chance(
     singers = np.zeros(len(index), dtype=np.int64)
     singers[groups] = model.truth
     if not np.array_equal(singers[groups], model.truth):
-        raise ValueError("each album must be of one singer")
+        raise ValueError("each album must be by one singer")
     shape = len(index), 1 + int(max(model.truth.max(), model.named.max()))
     counts = GroupCounts.of(model.truth, model.named, groups, shape)
     items = np.bincount(groups, minlength=len(index))
@@ -181,7 +181,7 @@ def chance(
     draw = np.random.default_rng(seed)
 
     def exchanged(first: int, last: int) -> FloatArray:
-        """(exchanges,) the measure of some of them; number 0 is the truth."""
+        """(exchanges,) the measure of exchanges `first` to `last - 1`; number 0 is the truth."""
         drawn = np.vstack([draw.permutation(singers) if number else singers for number in range(first, last)])
         cells = np.arange(len(drawn))[:, None], drawn
         right, true = np.zeros((2, len(drawn), shape[1]))
@@ -206,13 +206,14 @@ def _over_seeds(
     """A measure of each seed and model, the same with albums resampled, and the number of albums.
 
     Args:
-        seeds: of each seed the truth, what each model named, and the albums of the items.
+        seeds: for each seed the truth, what each model named, and the albums of the items.
         measure: which measure.
         resamples: number of bootstrap resamples.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Returns:
-        (seeds, models); (seeds, models, resamples), NaN where a resample has no item of a seed.
+        (seeds, models); (seeds, models, resamples), NaN where a resample has no item of a seed; and the
+        number of albums.
     """
     if not seeds:
         raise ValueError("give at least one seed's predictions")
@@ -237,7 +238,7 @@ def _over_seeds(
 
 
 def _interval_of_mean(resampled: FloatArray) -> Interval:
-    """Interval of the mean over seeds, (seeds, resamples), of those that a resample has items of."""
+    """Interval of the mean over seeds, (seeds, resamples); a seed without items in a resample is left out."""
     return interval_of(np.nanmean(resampled, axis=0))
 
 

@@ -32,7 +32,7 @@ def vote(probabilities: npt.ArrayLike, threshold: float = THRESHOLD) -> Vote:
     """Let the clips of one track vote.
 
     Every clip votes for its most probable singer if that probability, its confidence, is above
-    `threshold`; if none is, all clips vote. The singer with most votes wins, of equals the one with
+    `threshold`; if no clip's is, all clips vote. The singer with most votes wins; in a tie, the one with
     the lowest index.
 
     Args:
@@ -78,10 +78,10 @@ def vote_tracks(
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a system says of clips and of their tracks: all that is kept of its probabilities.
+    """A system's answers for clips and for their tracks; its probabilities are not kept.
 
     Attributes:
-        clips: (clips,) the class that each clip was named.
+        clips: (clips,) the class named for each clip.
         votes: the vote of every track that has a clip, by index, sorted.
     """
 
@@ -95,23 +95,23 @@ class Answers:
 
     @property
     def named(self) -> npt.NDArray[np.int64]:
-        """(tracks,) the class that its clips voted for."""
+        """(tracks,) the class that the clips of each track voted for."""
         return np.array([vote.singer for vote in self.votes.values()], np.int64)
 
 
 def answers_of(pieces: Iterable[npt.NDArray[np.floating[Any]]], tracks: npt.NDArray[np.int64]) -> Answers:
-    """What is said of clips whose probabilities come in pieces.
+    """The answers for clips whose probabilities come in pieces.
 
     Args:
         pieces: (some clips, singers), one after the other, together (clips, singers).
-        tracks: (clips,) index of the track of each clip, never falling.
+        tracks: (clips,) index of the track of each clip, never decreasing.
 
     Raises:
-        ValueError: there are not as many probabilities as tracks are given for.
+        ValueError: `pieces` and `tracks` have different numbers of clips.
     """
     clips: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     votes: dict[int, Vote] = {}
-    first, open_track = 0, None  # where the clips begin that have not voted; their probabilities
+    first, open_track = 0, None  # the first clip that has not voted yet; probabilities from there on
     for piece in pieces:
         clips.append(piece.argmax(1))
         values = piece if open_track is None else np.concatenate((open_track, piece))

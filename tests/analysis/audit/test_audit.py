@@ -309,7 +309,7 @@ def test_a_report_says_what_was_found(audited):
     _, found = audited
     text = " ".join(summary(found))
     # Four albums: whatever they say may be an accident.
-    assert "is not settled (4 test albums, too few to tell: it takes 6)" in text
+    assert "is not settled (4 test albums, too few to tell: it needs 6)" in text
     assert "Too few clips to compare its confidence" in text
     assert "too few albums to tell whether that is more than chance" in text
     assert "guessing: 25\u00a0% each" in text
@@ -443,5 +443,5 @@ def test_what_a_melody_network_cannot_be_asked_is_no_failure(store, tmp_path):
     assert not found.missing
     assert found.condition("accompaniment") is None
     assert summary(found)[-1].startswith(
-        "It was not asked about the accompaniment alone: crnnm reads a melody"
+        "It was not tested on the accompaniment alone: crnnm reads a melody"
     )

@@ -1,8 +1,8 @@
 """The confound audit of a run.
 
 A network can name a singer by the voice, or by the band, the room and the mastering of an album that it
-knows (the album effect). A score does not tell which. Here the run is asked about sounds that hold one
-and not the other, or the two in conflict.
+knows (the album effect). A score does not tell which. The audit tests the run on sounds that contain only
+one of the two, or both in conflict.
 """
 
 import warnings
@@ -39,26 +39,26 @@ def audit(
     keep: bool = True,
     on_warning: Callable[[str], None] = warnings.warn,
 ) -> Audit:
-    """Audit a run in its reported state, and keep what is found in the run and on its model card.
+    """Audit a run in its reported state, and keep the results in the run and on its model card.
 
-    What was found on recordings that the run did not learn on is kept as `evaluate` keeps it.
+    Results on recordings that the run did not learn on are handled as by `evaluate`.
 
     Args:
-        run: a run; of a store that has moved, `run.over(folder)`.
+        run: a run; if its store has moved, `run.over(folder)`.
         device: where the network runs.
-        retrain: also train the network on the split that is not its own, in a folder of the run.
-        display: what is shown of that training.
-        keep: whether to keep what is found; False: the run's folder is left as it is.
-        on_warning: told of what is not kept, and of recordings that have changed, in one line.
+        retrain: also train the network on the other kind of split, in a folder of the run.
+        display: shows the progress of that training.
+        keep: whether to keep the results; False: the run's folder is not changed.
+        on_warning: called with one line for results that are not kept, and for recordings that have changed.
 
     Raises:
-        SingeridError: the run or its store is damaged, the store lacks what the run learned on, or the
-            network shall be trained anew over other recordings.
+        SingeridError: the run or its store is damaged, the store lacks the condition that the run learned
+            on, or `retrain` was given with other recordings than the run learned on.
     """
     if retrain and run.changed:
         raise SingeridError(
-            f"{run.path}: the recordings of {run.store.path} are not those that it learned on, and a network "
-            "trained anew would learn on these; leave out --retrain, or train again"
+            f"{run.path}: the recordings of {run.store.path} are not those that it learned on, but "
+            "retraining would learn on them; leave out `retrain`, or train again"
         )
     missing: list[Failure] = []
     heard = hear_conditions(run, lambda part: run.predict(part, device), missing.append)
@@ -89,7 +89,7 @@ def audit(
 
 
 def _by_reason(missing: Iterable[Failure]) -> tuple[Failure, ...]:
-    """One failure a reason, which names all that it is the reason of."""
+    """One failure per reason, which names everything that failed for that reason."""
     what: dict[str, list[str]] = {}
     for failure in missing:
         what.setdefault(failure.reason, []).append(failure.path)
@@ -98,11 +98,11 @@ def _by_reason(missing: Iterable[Failure]) -> tuple[Failure, ...]:
 
 def _notes(run: Run) -> Iterator[str]:
     if run.config.spec.audio == "both":
-        yield "Beside what sounds it heard the true vocals of that, as a perfect separator would give them."
+        yield "Beside each sound it heard its true vocals, as a perfect separator would give them."
     if "accompaniment" not in asked_of(run.config):
         yield (
-            f"It was not asked about the accompaniment alone: {run.config.model} reads a melody, "
-            "and none is followed where nobody sings."
+            f"It was not tested on the accompaniment alone: {run.config.model} reads a melody, "
+            "and there is none where nobody sings."
         )
 
 
@@ -117,7 +117,7 @@ def _presence(
 
 
 def _remix_error(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> float | None:
-    """None also where waveforms are mixed, which is exact."""
+    """`Audit.remix_error_db`; also None if waveforms are mixed, which is exact."""
     spec = run.config.spec
     if "remix_own" not in heard or spec.reads_waveform or spec.encoder is not None:
         return None

@@ -50,18 +50,18 @@ _STEMS: Mapping[ConditionName, tuple[str, ...]] = {
     "remix_same": (VOCALS, ACCOMPANIMENT),
     "remix_other": (VOCALS, ACCOMPANIMENT),
 }
-REMIX_SEED = 0  # of drawing whose accompaniment goes with which vocals
+REMIX_SEED = 0  # seed of pairing vocals with other accompaniments
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Whom a run names where the voice is one singer's and the accompaniment from another's album.
+    """Whom a run names when one singer's voice is over the accompaniment of another singer's album.
 
     Attributes:
-        voice: share of clips for which it names the singer.
-        accompaniment: share for which it names whose album the accompaniment is from.
-        difference: the first less the second.
-        p_value: of the difference; `sign_flip_p`.
+        voice: share of clips for which it names the singer of the voice.
+        accompaniment: share of clips for which it names the singer of the accompaniment's album.
+        difference: `voice` minus `accompaniment`.
+        p_value: p-value of the difference, by `sign_flip_p`.
     """
 
     voice: Estimate
@@ -72,19 +72,19 @@ class Conflict:
 
 @dataclass(frozen=True)
 class ConditionScores:
-    """What a run named when it heard one thing.
+    """Scores of a run in one condition.
 
     Attributes:
-        name: "remix_own": vocals over the accompaniment they belong to, which tells what remixing
-            does; "remix_same" over that of another album of the singer, "remix_other" over that of
-            another singer's, both from the training part.
+        name: the condition. "remix_own": vocals over the accompaniment they belong to, which shows the
+            effect of remixing itself; "remix_same": over the accompaniment of another album of the singer;
+            "remix_other": over that of another singer's album; both albums are from the training part.
         clip: weighted F1 of clips.
         track: weighted F1 of tracks, by voting.
-        change: `clip` less the same hearing what the run learned on.
-        chance: F1 of clips where albums have exchanged their singers.
-        confidence: mean over clips.
+        change: `clip` minus its value in the condition that the run learned on.
+        chance: F1 of clips when albums exchange their singers.
+        confidence: mean confidence of clips.
         confident: share of clips whose confidence passes the threshold of voting.
-        conflict: for "remix_other".
+        conflict: only for "remix_other".
     """
 
     name: ConditionName
@@ -99,12 +99,12 @@ class ConditionScores:
 
 @dataclass(frozen=True, eq=False)
 class ConditionHeard:
-    """What a run heard, and what it made of it.
+    """What a run heard in one condition, and its answers.
 
     Attributes:
-        part: the test part, heard in one condition.
+        part: the test part in this condition.
         probabilities: (clips, singers).
-        scores: of them.
+        scores: scores of these probabilities.
     """
 
     part: Part
@@ -113,13 +113,13 @@ class ConditionHeard:
 
 
 def asked_of(config: RunConfig) -> tuple[ConditionName, ...]:
-    """The conditions that a network can be asked about: no melody is followed where nobody sings."""
+    """The conditions that a network can be tested in: without a voice, there is no melody to read."""
     names: tuple[ConditionName, ...] = get_args(ConditionName)
     return tuple(name for name in names if name != "accompaniment" or config.spec.melody is None)
 
 
 def own_condition(config: RunConfig) -> ConditionName:
-    """The condition that a network learned on: where it hears both, the mixture with its own vocals."""
+    """The condition that a network learned on; if it hears both, the mixture with its own vocals."""
     audio = config.spec.audio
     return "mixture" if audio == "both" else audio
 
@@ -127,17 +127,17 @@ def own_condition(config: RunConfig) -> ConditionName:
 def hear_conditions(
     run: Run, predict: Predict, on_failure: Callable[[Failure], None]
 ) -> Mapping[ConditionName, ConditionHeard]:
-    """Let a run name its test tracks in every condition that it can be asked about and the store can give.
+    """Let a run name its test tracks in every condition that it can be tested in and the store can provide.
 
     All conditions have the same clips in the same order.
 
     Args:
         run: a run.
         predict: the run's network.
-        on_failure: is told of conditions that cannot be had.
+        on_failure: called for each condition that the store cannot provide.
 
     Raises:
-        SingeridError: the store does not even have what the run learned on.
+        SingeridError: the store lacks the condition that the run learned on.
     """
     own = run.part()
     named = predict(own)
@@ -157,9 +157,9 @@ def hear_conditions(
 
 
 def accompaniment_effect(heard: Mapping[ConditionName, ConditionHeard]) -> Estimate | None:
-    """F1 of vocals over the singer's own other albums less F1 over other singers'; None without remixes.
+    """F1 of vocals over the singer's other albums minus F1 over other singers' albums; None without remixes.
 
-    The voice is the same and the remixing is; what differs is what the accompaniment speaks for.
+    Voice and remixing are the same in both; they differ only in the singer that the accompaniment suggests.
     """
     if "remix_same" not in heard or "remix_other" not in heard:
         return None
@@ -169,7 +169,7 @@ def accompaniment_effect(heard: Mapping[ConditionName, ConditionHeard]) -> Estim
 
 
 def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) -> None:
-    """Check that a store has all of what is asked for of all tracks; else raise SingeridError."""
+    """Raise SingeridError unless a store has everything in `stored` for all tracks."""
     needed = set(map(features_of, stored))
     lacking = sum(not track.arrays.keys() >= needed for track in tracks)
     if lacking:
@@ -177,13 +177,13 @@ def require(store: Store, tracks: Sequence[StoredTrack], stored: Sequence[str]) 
         mixture = set(stored) <= {MIXTURE, waveform_of(MIXTURE)}
         options = " --vocals ..." * (not mixture) + " --waveform" * bool(waveform)
         raise SingeridError(
-            f"{lacking} of {len(tracks)} test tracks lack what this takes in {store.path}; "
+            f"{lacking} of {len(tracks)} test tracks lack the data for this in {store.path}; "
             f"extract it: singerid prepare TREE STORE{options}"
         )
 
 
 def _part(name: ConditionName, run: Run, own: Part) -> tuple[Part, Mapping[str, StoredTrack] | None]:
-    """The test part in a condition; of a remix, also whose accompaniment goes with each track."""
+    """The test part in a condition; for a remix, also the track whose accompaniment goes with each track."""
     spec = run.config.spec
     waveform = spec.reads_waveform or spec.encoder is not None
     stored = [waveform_of(stem) if waveform else stem for stem in _STEMS[name]]
@@ -203,7 +203,7 @@ def _part(name: ConditionName, run: Run, own: Part) -> tuple[Part, Mapping[str, 
 
 
 def _partners(name: ConditionName, run: Run, own: Part, stored: Set[str]) -> Mapping[str, StoredTrack]:
-    """Whose accompaniment goes with each track of a remix."""
+    """For each track of a remix, by path, the track whose accompaniment it gets."""
     if name == "remix_own":
         return {track.path: track for track in own.tracks}
     learned = set(run.split.train)
@@ -211,7 +211,9 @@ def _partners(name: ConditionName, run: Run, own: Part, stored: Set[str]) -> Map
     heard = [track for track in run.store.tracks if track.path in learned and track.arrays.keys() >= needed]
     partners = draw_partners(own.tracks, heard, name == "remix_same", REMIX_SEED)
     if partners is None:
-        raise SingeridError("a test track has none in the training part; train on a split with more albums")
+        raise SingeridError(
+            "a test track has no partner in the training part; train on a split with more albums"
+        )
     return partners
 
 

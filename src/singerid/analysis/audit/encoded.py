@@ -1,8 +1,8 @@
-"""What an encoder hears in the conditions of an audit: sounds are mixed as waveforms, and encoded anew.
+"""The conditions of an audit for a run on an encoder's vectors: waveforms are mixed, and encoded again.
 
-The store's spectrograms are cut 40 real decibels below the loudest cell, which no encoder has learned on. A
-run on both mixture and vocals hears, in each condition, what sounds and what a perfect separator would take
-out of it; where nobody sings, that is the accompaniment again.
+The store's spectrograms are cut 40 real decibels below the loudest cell; no encoder has learned on such
+spectrograms. A run on both mixture and vocals hears, in each condition, the sound and the vocals that a
+perfect separator would take out of it; where nobody sings, it hears the accompaniment twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ from singerid.system.devices import CPU
 
 
 class Encoding:
-    """Makes the test part of a run on vectors anew, of other sounds.
+    """Makes the test part of a run on vectors again, from other sounds.
 
     Args:
-        run: whose vectors; its store has the waveforms.
+        run: a run on vectors; its store has the waveforms.
         part: the test part as the run reads it.
     """
 
@@ -39,13 +39,13 @@ class Encoding:
         return encoder_of(self._run, CPU)
 
     def of_stem(self, stem: str) -> Part:
-        """The part where all that sounds is the mixture, the vocals or the accompaniment."""
+        """The part with only one stem: the mixture, the vocals or the accompaniment."""
         sung = {MIXTURE: VOCALS, VOCALS: VOCALS, ACCOMPANIMENT: ACCOMPANIMENT}[stem]
         sounds = [stem, sung] if self._two else [stem]
         return self._made(lambda track: [self._samples(track, sound) for sound in sounds])
 
     def remixed(self, partners: Mapping[str, StoredTrack]) -> Part:
-        """The part with its vocals over the accompaniment of the partner of each track's path."""
+        """The part with the vocals of each track over its partner's accompaniment; `partners` is by path."""
 
         def sounds(track: StoredTrack) -> list[Samples]:
             sung = self._samples(track, VOCALS)
@@ -75,7 +75,7 @@ class Encoding:
 
     def _vectors(self, sounds: list[Samples], count: int) -> NDArray[np.float16]:
         def encoded(samples: Samples) -> NDArray[np.float32]:
-            # As blocks: samples given as such would be brought to full scale, and a remix may go beyond it.
+            # As blocks: a plain array would be scaled down to full scale, and a remix may exceed that.
             return self._encoder.encode(lambda: [samples], allow_silence=True).vectors[:count]
 
         return np.concatenate([encoded(samples) for samples in sounds], axis=1).astype(np.float16)
@@ -84,4 +84,4 @@ class Encoding:
         store = self._run.store
         frames = store.features(track, waveform_of(stem))
         samples: Samples = np.asarray(frames, np.float32).reshape(-1)
-        return samples[: round(track.duration_s * store.config.sample_rate)]  # the last frame is filled up
+        return samples[: round(track.duration_s * store.config.sample_rate)]  # the last frame is padded

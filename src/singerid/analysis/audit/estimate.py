@@ -1,4 +1,4 @@
-"""Figures with intervals: of one split, resampling whole albums, which is what an audit is about."""
+"""Figures of one split with intervals that resample whole albums, since an audit is about albums."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from singerid.runs.part import Part
 Flags = NDArray[np.bool_]
 
 SIGNIFICANT = 0.05
-"""p-value up to which something is said to be no accident."""
+"""The largest p-value that counts as significant."""
 FEWEST_ALBUMS = 6
-"""From so many albums on `sign_flip_p` can be significant: 2 / 2**6 = .03, and 2 / 2**5 = .06 is not."""
+"""Fewest albums with which `sign_flip_p` can be significant: 2 / 2**6 = .03 is, 2 / 2**5 = .06 is not."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval, albums resampled; of one album there is none: None, None."""
+    """A figure and its 95 % interval, resampling albums; (None, None) for a single album."""
 
     value: float
     low: float | None
@@ -30,7 +30,7 @@ class Estimate:
 
     @classmethod
     def of(cls, found: Average | Comparison) -> "Estimate":
-        """What `significance.average` or `significance.compare` found."""
+        """The estimate for a result of `significance.average` or `significance.compare`."""
         value = found.value if isinstance(found, Average) else found.difference
         if found.albums < 2:  # every resample is the same: that is no interval
             return cls(value, None, None)
@@ -38,12 +38,12 @@ class Estimate:
 
     @property
     def positive(self) -> bool:
-        """Its interval is above 0."""
+        """Whether its interval is above 0."""
         return self.low is not None and self.low > 0
 
     @property
     def negative(self) -> bool:
-        """Its interval is below 0."""
+        """Whether its interval is below 0."""
         return self.high is not None and self.high < 0
 
 
@@ -54,12 +54,12 @@ def albums_of_clips(part: Part) -> tuple[Hashable, ...]:
 
 
 def named_clips(part: Part, probabilities: NDArray[np.floating[Any]]) -> Named:
-    """Whom probabilities (clips, singers) name in each clip of a part."""
+    """The singers that probabilities (clips, singers) name in each clip of a part."""
     return Named(part.clips.labels, probabilities.argmax(1), albums_of_clips(part))
 
 
 def named_tracks(part: Part, probabilities: NDArray[np.floating[Any]]) -> Named:
-    """Whom the clips of each track vote for."""
+    """The singers that the clips of each track vote for."""
     votes = vote_tracks(probabilities, part.clips.track)
     return Named(
         part.labels[list(votes)],
@@ -74,7 +74,7 @@ def f1(named: Named) -> Estimate:
 
 
 def f1_difference(pair: Paired) -> Estimate:
-    """Weighted F1 of the first less that of the second."""
+    """Weighted F1 of the first minus that of the second."""
     return Estimate.of(compare([pair]))
 
 
@@ -85,30 +85,30 @@ def share(flags: Flags, albums: tuple[Hashable, ...]) -> Estimate:
 
 
 def share_difference(first: Flags, second: Flags, albums: tuple[Hashable, ...]) -> Estimate:
-    """Share of items that the first flags less the share that the second flags."""
+    """Share of items that `first` flags minus the share that `second` flags."""
     true: Any = np.ones(len(first), np.int64)
     pair = Paired(true, first.astype(np.int64), second.astype(np.int64), albums)
     return Estimate.of(compare([pair], "accuracy"))
 
 
 def sign_flip_p(first: Flags, second: Flags, albums: Sequence[Hashable]) -> float:
-    """How often chance parts two kinds of flags as far as they are, if an album could as well be the reverse.
+    """The p-value of the difference between two kinds of flags, if each album's sign were random.
 
     The exact two-sided sign-flip test over albums (Fisher, The Design of Experiments, 1935, section 21): the
     difference of each album may have either sign, and all combinations of signs are counted. With n albums
-    it is never below 2 / 2**n, which a percentile bootstrap of few albums does not know.
+    it is never below 2 / 2**n; a percentile bootstrap of few albums ignores this limit.
 
     Args:
         first: (items,).
         second: (items,).
-        albums: of each item.
+        albums: the album of each item.
     """
     differences: dict[Hashable, int] = {}
     for album, difference in zip(albums, first.astype(int) - second.astype(int), strict=True):
         differences[album] = differences.get(album, 0) + int(difference)
     most = sum(map(abs, differences.values()))
     sums = np.arange(-most, most + 1)
-    likely = (sums == 0).astype(np.float64)  # how likely each sum is; no sum goes beyond the ends
+    likely = (sums == 0).astype(np.float64)  # probability of each sum; no sum lies beyond the ends
     for difference in differences.values():
         likely = (np.roll(likely, difference) + np.roll(likely, -difference)) / 2
     return float(likely[np.abs(sums) >= abs(sum(differences.values()))].sum())

@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""The result of an audit."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -18,19 +18,20 @@ class Audit:
 
     Attributes:
         model: name of the network.
-        own: what it learned on.
+        own: the condition that it learned on.
         split: kind of its split: "album", "track" or "file".
         singers: number of classes.
         clips: number of test clips.
         albums: number of test albums.
-        conditions: what it named in each condition that the store can give.
-        accompaniment_effect: F1 of vocals over other albums of their singer less F1 over other singers'.
+        conditions: scores in each condition that the store can provide.
+        accompaniment_effect: F1 of vocals over other albums of their singer minus F1 over other singers'
+            albums.
         splits: the classical baseline on both kinds of split; the network on those it was trained on.
-        presence: clips with voice and clips without; None where the store has no vocals.
-        remix_error_db: how far remixes of the test tracks' own stems are from their mixtures, mean in
-            real dB; None where there are no stems.
-        missing: what could not be done, and why; what has one reason is one.
-        notes: sentences on what cannot be asked of such a network, whatever the store.
+        presence: clips with voice and clips without; None if the store has no vocals.
+        remix_error_db: mean distance, in real dB, of remixes of the test tracks' own stems from their
+            mixtures; None if there are no stems.
+        missing: what could not be done, and why; one entry per reason.
+        notes: sentences on tests that such a network does not allow, whatever the store.
         changed: the store's recordings are not those that the run was trained with.
     """
 
@@ -50,15 +51,15 @@ class Audit:
     changed: bool = False
 
     def condition(self, name: ConditionName) -> ConditionScores | None:
-        """What was named in a condition, where there is one."""
+        """The scores in a condition; None if it was not tested."""
         return next((each for each in self.conditions if each.name == name), None)
 
     @property
     def verdict(self) -> Verdict | None:
-        """What decides where voice and accompaniment disagree; None where that could not be tried.
+        """What the network goes by when voice and accompaniment disagree; None if that was not tested.
 
-        "open" unless the interval of the difference is beyond 0 and the sign-flip test over albums is
-        significant, which it never is with fewer than `estimate.FEWEST_ALBUMS`.
+        "open" unless the interval of the difference excludes 0 and the sign-flip test over albums is
+        significant, which it never is with fewer than `estimate.FEWEST_ALBUMS` albums.
         """
         other = self.condition("remix_other")
         if other is None or other.conflict is None:
@@ -69,7 +70,7 @@ class Audit:
         return "voice" if difference.positive else "accompaniment" if difference.negative else "open"
 
     def to_json(self) -> dict[str, Any]:
-        """The measured part of what RUN/scores.json says of an audit (docs/audit.md)."""
+        """The measurements of an audit, as RUN/scores.json holds them (docs/audit.md)."""
         return asdict(self) | {
             "verdict": self.verdict,
             "conditions": {each.name: asdict(each) for each in self.conditions},

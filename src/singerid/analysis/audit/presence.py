@@ -1,7 +1,7 @@
 """Does the network know when nobody sings? The paper's argument about confidence, checked.
 
-The paper explains why vocals vote better than mixtures: accompaniment makes clips less sure of
-themselves, and clips whose confidence is not above 0.5 do not vote (Results and Comparisons).
+The paper explains why vocals vote better than mixtures: accompaniment lowers the confidence of clips,
+and clips whose confidence is not above 0.5 do not vote (Results and Comparisons).
 """
 
 from collections.abc import Mapping
@@ -31,23 +31,23 @@ from singerid.runs.run import Run
 from singerid.store.reader import Store
 
 VOICE_DB = 20.0
-"""A frame has voice where the vocals are less than so many real decibels below the track's loudest frame."""
+"""A frame has voice if its vocals are less than this many real decibels below the track's loudest frame."""
 WITH_VOICE, WITHOUT_VOICE = 0.5, 0.1
-"""A clip is one with voice from this share of such frames on, and one without up to that share."""
+"""A clip is "with voice" if at least the first share of its frames have voice, "without" up to the second."""
 FEWEST_CLIPS = 20
-"""Of a group that is worth comparing; they are also of `FEWEST_ALBUMS` at least."""
+"""A group is compared only if it has this many clips, from at least `FEWEST_ALBUMS` albums."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """What a run made of some clips.
+    """Scores of a run on a group of clips.
 
     Attributes:
-        clips: their number.
-        albums: how many albums they are from.
+        clips: number of clips.
+        albums: number of albums that they are from.
         f1: weighted F1.
-        confidence: mean.
-        confident: share whose confidence passes the threshold of voting.
+        confidence: mean confidence.
+        confident: share of clips whose confidence passes the threshold of voting.
     """
 
     clips: int
@@ -58,20 +58,20 @@ class Group:
 
     @property
     def enough(self) -> bool:
-        """There are enough clips, of enough albums, to say something of them."""
+        """Whether there are enough clips, from enough albums, to compare them."""
         return self.clips >= FEWEST_CLIPS and self.albums >= FEWEST_ALBUMS
 
 
 @dataclass(frozen=True)
 class Presence:
-    """What a run made of clips with voice and of clips without, hearing what it learned on.
+    """Scores of a run on clips with voice and on clips without, in the condition that it learned on.
 
     Attributes:
         with_voice: clips with voice; None: there are none.
-        without_voice: clips without.
+        without_voice: clips without voice; None: there are none.
         between: number of clips that are neither.
-        mixture_less_vocals: share of clips that pass the threshold, hearing the mixture, less the share
-            hearing the vocals; None where it cannot hear both.
+        mixture_less_vocals: share of clips that pass the threshold in the mixture, minus the share in the
+            vocals; None if it cannot hear both.
     """
 
     with_voice: Group | None
@@ -81,11 +81,11 @@ class Presence:
 
 
 def presence(run: Run, heard: Mapping[ConditionName, ConditionHeard]) -> Presence:
-    """Compare a run's confidence where somebody sings with that where nobody does.
+    """Compare a run's confidence where somebody sings with its confidence where nobody does.
 
     Args:
         run: a run, whose store has the vocals of the test tracks.
-        heard: what it heard.
+        heard: the conditions that it heard.
 
     Raises:
         SingeridError: the store lacks the vocals of a track.
@@ -111,9 +111,9 @@ def voiced_share(store: Store, part: Part, spec: InputSpec) -> NDArray[np.float6
     """Share of the frames of each clip that have voice, (clips,); see `VOICE_DB`.
 
     Args:
-        store: has the vocals.
+        store: a store with the vocals.
         part: the clips.
-        spec: what the network that they were cut for is given.
+        spec: the input of the network that the clips were cut for.
     """
     voiced = [voiced_frames(store.features(track, VOCALS), store.config) for track in part.tracks]
     frame = store.config.frame_seconds

@@ -1,9 +1,9 @@
-"""Vocals over another recording's accompaniment, put together from what a store has.
+"""Vocals over another recording's accompaniment, made from the contents of a store.
 
-The store has spectrograms in dB, not sound. Powers add up to a term that depends on the phases,
-|a + b|^2 = |a|^2 + |b|^2 + 2 |a| |b| cos(phi), whose mean over phases is 0. Leaving it out is off by
-0.5 real dB on average (95 % of cells: below 2 dB) on the synthetic corpus, where the truth is known;
-`remix_error_db` measures it in any store. Waveforms add up exactly.
+The store has spectrograms in dB, not sound. Powers add up except for a term that depends on the phases,
+|a + b|^2 = |a|^2 + |b|^2 + 2 |a| |b| cos(phi), whose mean over phases is 0. Leaving it out gives an error
+of 0.5 real dB on average (95 % of cells: below 2 dB) on the synthetic corpus, where the truth is known;
+`remix_error_db` measures this error in any store. Waveforms add up exactly.
 """
 
 import random
@@ -28,9 +28,9 @@ Spectrogram = NDArray[np.floating[Any]]
 
 
 def powers(decibels: Spectrogram, config: FeatureConfig) -> NDArray[np.float32]:
-    """Powers of a whole track's features; a cell at its floor, or at that of all, holds nothing: 0."""
+    """Powers of a whole track's features; a cell at the floor of the track, or of all tracks, becomes 0."""
     loud = decibels.astype(np.float32)
-    # The second is that of a track of silence, whose cells are all equally loud.
+    # The floor of all tracks is for a silent track, whose cells are all equally loud.
     floor = max(loud.max() - config.top_db, 20 * np.log10(config.amin))
     silent = loud <= floor + _ROUNDING
     held: NDArray[np.float32] = np.where(silent, np.float32(0), 10 ** (loud / 20))
@@ -42,13 +42,13 @@ def mix(vocals: Spectrogram, accompaniment: Spectrogram, config: FeatureConfig) 
 
     Args:
         vocals: (frames, n_mels) of a whole track, dB.
-        accompaniment: (any, n_mels) of a whole track, dB; each keeps its own level.
+        accompaniment: (any, n_mels) of a whole track, dB; both keep their own level.
         config: how both were made.
 
     Returns:
-        (frames, n_mels) dB; an accompaniment that is shorter than the vocals starts again.
+        (frames, n_mels) dB; an accompaniment that is shorter than the vocals is repeated.
     """
-    # `resize` goes through the rows again and again.
+    # `resize` repeats the rows.
     played = np.resize(powers(accompaniment, config), vocals.shape)
     together = 20 * np.log10(np.maximum(powers(vocals, config) + played, np.float32(config.amin)))
     floored: NDArray[np.float32] = np.maximum(together, together.max() - np.float32(config.top_db))
@@ -56,7 +56,7 @@ def mix(vocals: Spectrogram, accompaniment: Spectrogram, config: FeatureConfig) 
 
 
 def remix_error_db(store: Store, tracks: Sequence[StoredTrack]) -> float:
-    """Mean distance, in real dB, of remixed own stems from the mixtures that they are of."""
+    """Mean distance, in real dB, between the mixtures of tracks and remixes of their own stems."""
     distances = [
         np.abs(
             mix(store.features(track, VOCALS), store.features(track, ACCOMPANIMENT), store.config)
@@ -70,19 +70,19 @@ def remix_error_db(store: Store, tracks: Sequence[StoredTrack]) -> float:
 def draw_partners(
     tested: Sequence[StoredTrack], heard: Sequence[StoredTrack], same_singer: bool, seed: int
 ) -> dict[str, StoredTrack] | None:
-    """For each track another one, of another album, whose accompaniment it gets.
+    """Draw for each track a partner from another album, whose accompaniment the track gets.
 
-    First a singer is drawn (unless it is the same), then one of their albums, then a track of it: each
-    singer's accompaniments come equally often.
+    First a singer is drawn (unless it is the same singer), then one of their albums, then a track of it, so
+    that the accompaniments of every singer are equally frequent.
 
     Args:
         tested: tracks that need a partner.
-        heard: tracks that may be one; those of the track's own album are passed over.
-        same_singer: the partner is by the same singer, or by another one.
-        seed: of the drawing.
+        heard: tracks that may be partners; tracks of the same album are not used.
+        same_singer: whether the partner is by the same singer or by another one.
+        seed: seed of the drawing.
 
     Returns:
-        A partner for the path of each track; None if one of them has none.
+        The partner of each track, by the track's path; None if a track has no possible partner.
     """
     draw = random.Random(seed)
     partners = {}
@@ -99,7 +99,7 @@ def draw_partners(
 
 
 def album_of(track: StoredTrack) -> tuple[str, str]:
-    """Which album a track is on; singers may have albums of the same name."""
+    """Singer and album of a track: two singers may have albums of the same name."""
     return track.singer, track.album
 
 
@@ -109,9 +109,9 @@ def remixed(run: Run, part: Part, partners: Mapping[str, StoredTrack]) -> Part:
     A network that reads the melody gets that of the vocals.
 
     Args:
-        run: is to hear them; its store has vocals and accompaniment.
+        run: the run that will hear them; its store has vocals and accompaniment.
         part: the tracks.
-        partners: for the path of each track, whose accompaniment it gets.
+        partners: for the path of each track, the track whose accompaniment it gets.
 
     Raises:
         SingeridError: the store lacks one of these, or its file is missing or damaged.

@@ -21,7 +21,7 @@ from singerid.text import counted, decimal_text, interval_text
 
 _SPACE = "\u00a0"  # keeps a number and its unit on one line
 _NOT_TRIED = (
-    "Whether it goes by the voice or by the accompaniment could not be tried: that takes a store with "
+    "Whether it goes by the voice or by the accompaniment could not be tested: that needs a store with "
     "vocals and accompaniment."
 )
 _VERDICTS = {
@@ -30,22 +30,22 @@ _VERDICTS = {
     "open": "Whether it goes by the voice or by the accompaniment is not settled",
 }
 _SPLIT_NOTES = {
-    "album": "The test albums were not heard in training: this tells what the albums of one singer have in "
+    "album": "The test albums were not heard in training: this shows what the albums of one singer have in "
     "common, not what it knows of the albums that it heard.",
     "track": "Its split mixes the tracks of an album: the test tracks' albums were heard in training, and "
-    "its scores hold what it knows of them.",
+    "its scores include what it knows of them.",
     "file": "",
 }
 
 
 def summary(audit: Audit) -> tuple[str, ...]:
-    """What was found, in sentences: how much is the singer, how much the album."""
+    """The result in sentences: how much of the score is the singer, and how much the album."""
     parts = (_verdict, _score, _alone, _effect, _remixing, _splits, _confidence)
     return (*(sentence for part in parts for sentence in part(audit)), *audit.notes)
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:
-    """What `singerid audit --json` prints and, with the digest of the weights, RUN/scores.json holds."""
+    """What `singerid audit --json` prints; RUN/scores.json holds it with the digest of the weights."""
     return {"summary": list(summary(audit))} | audit.to_json()
 
 
@@ -56,7 +56,7 @@ def _verdict(audit: Audit) -> Iterator[str]:
     conflict = _conflict(audit)
     few = ""
     if audit.albums < FEWEST_ALBUMS:
-        few = f" ({_albums(audit)}, too few to tell: it takes {FEWEST_ALBUMS})"
+        few = f" ({_albums(audit)}, too few to tell: it needs {FEWEST_ALBUMS})"
     yield (
         f"{_VERDICTS[audit.verdict]}{few}: of clips with one singer's vocals over a training album of "
         f"another, it gives {_percent(conflict.voice)} to the one who sings and "
@@ -84,7 +84,7 @@ def _alone(audit: Audit) -> Iterator[str]:
         elif value < own:
             yield f"Of {decimal_text(own)}, the accompaniment alone already gives {text}."
         else:
-            yield f"The accompaniment alone gives no less: {text}."
+            yield f"The accompaniment alone gives just as much: {text}."
     if vocals and audit.own == "mixture":
         yield f"The vocals alone give {_text(vocals.clip)}."
     if accompaniment and _SPLIT_NOTES[audit.split]:
@@ -121,7 +121,7 @@ def _splits(audit: Audit) -> Iterator[str]:
     if shuffled := _on_split(audit, "baseline, albums shuffled", "track"):
         yield (
             f"There, recognising albums alone gives it {_text(shuffled.clip)}: "
-            "so much it has when albums are given to singers at random."
+            "this is its score when albums are assigned to singers at random."
         )
     networks = [each for each in audit.splits if each.system == "network"]
     if len(networks) > 1:
@@ -136,7 +136,7 @@ def _confidence(audit: Audit) -> Iterator[str]:
     mixture, vocals = audit.condition("mixture"), audit.condition("vocals")
     if found and found.mixture_less_vocals and mixture and vocals:
         yield (
-            f"Hearing the mixture {_percent(mixture.confident)} of clips pass it, hearing the vocals "
+            f"In the mixture {_percent(mixture.confident)} of clips are above 0.5, in the vocals "
             f"{_percent(vocals.confident)}: {_as_the_paper_says(audit, found.mixture_less_vocals)}."
         )
 
@@ -145,23 +145,23 @@ def _confidence_without_voice(found: Presence) -> str:
     sung, unsung = found.with_voice, found.without_voice
     if sung and unsung and sung.enough and unsung.enough:
         return (
-            f"A confidence of 0.5 is passed by {_percent(sung.confident)} of clips with voice "
-            f"and by {_percent(unsung.confident)} of the {unsung.clips} without."
+            f"Confidence is above 0.5 in {_percent(sung.confident)} of clips with voice "
+            f"and in {_percent(unsung.confident)} of the {unsung.clips} without."
         )
     groups = (("with voice", sung), ("without", unsung))
     numbers = " and ".join(f"{group.clips if group else 0} {name}" for name, group in groups)
     return (
         f"Too few clips to compare its confidence with voice and without: {numbers}; "
-        f"it takes {FEWEST_CLIPS} of each, from {FEWEST_ALBUMS} albums."
+        f"it needs {FEWEST_CLIPS} of each, from {FEWEST_ALBUMS} albums."
     )
 
 
 def _as_the_paper_says(audit: Audit, mixture_less_vocals: Estimate) -> str:
-    """The paper: accompaniment takes confidence away."""
+    """How the result compares with the paper's argument that accompaniment lowers confidence."""
     if audit.albums < FEWEST_ALBUMS:
         return "too few albums to tell whether that is more than chance"
     if mixture_less_vocals.negative:
-        return "this network is surer of vocals, as the paper's argument has it"
+        return "this network is surer of vocals, as the paper argues"
     if mixture_less_vocals.positive:
         return "this network is surer of mixtures, against the paper's argument"
     return "no clear difference, neither for nor against the paper's argument"
@@ -174,14 +174,15 @@ def audit_tables(audit: Audit) -> Group:
         parts.append(_presence_table(audit.presence))
     note = (
         f"{counted(audit.clips, 'clip')} of {_albums(audit)}; in brackets 95 % intervals over albums; "
-        "change: of clip F1 from what it learned on; chance, p: when test albums exchange their singers"
+        "change: clip F1 minus that of the condition it learned on; "
+        "chance, p: when test albums exchange their singers"
     )
     return Group(*parts, Text(note), Text(), *map(_Sentence, summary(audit)))
 
 
 @dataclass(frozen=True)
 class _Sentence:
-    """Is wrapped where its spaces allow it; rich breaks lines at unbreakable spaces too."""
+    """A text that is wrapped at ordinary spaces only; rich also breaks lines at no-break spaces."""
 
     text: str
 
@@ -288,7 +289,7 @@ def _presence_rows(audit: Audit) -> Iterator[EstimateRow]:
 
 
 def _own(audit: Audit) -> ConditionScores:
-    """What it named hearing what it learned on, which is in every audit."""
+    """The scores in the condition that it learned on, which every audit has."""
     return next(each for each in audit.conditions if each.name == audit.own)
 
 
@@ -314,7 +315,7 @@ def _guess(audit: Audit) -> str:
 
 
 def _chance_text(audit: Audit, condition: ConditionScores) -> str:
-    """One album cannot exchange its singer with another, so chance has no interval there."""
+    """Chance as text, without an interval for one album: it has no other to exchange its singer with."""
     value, interval = condition.chance.value, condition.chance.interval
     return _text(
         Estimate(value, interval.low, interval.high) if audit.albums > 1 else Estimate(value, None, None)
@@ -322,7 +323,7 @@ def _chance_text(audit: Audit, condition: ConditionScores) -> str:
 
 
 def _text(estimate: Estimate) -> str:
-    """A figure with its interval: .62 (.50-.74); without, where it has none."""
+    """A figure with its interval, if it has one: .62 (.50-.74)."""
     if estimate.low is None or estimate.high is None:
         return decimal_text(estimate.value)
     return interval_text(estimate.value, estimate.low, estimate.high)

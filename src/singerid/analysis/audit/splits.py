@@ -24,7 +24,7 @@ from singerid.store.reader import Store
 from singerid.system.console import Display
 from singerid.training.loop import train
 
-SHUFFLES = 5  # of the albums' singers; the mean over them is given
+SHUFFLES = 5  # shuffles of the albums' singers; scores are their mean
 
 Probabilities = NDArray[np.floating[Any]]
 System = Literal["baseline", "baseline, albums shuffled", "network"]
@@ -37,7 +37,7 @@ class SplitScores:
     Attributes:
         system: the classical baseline; the same after the albums have exchanged their singers, so that
             only recognising albums helps; or the run's network, trained anew where the split is not its own.
-        split: "album", "track", or "file" where the run's split is its trainer's own.
+        split: "album", "track", or "file" if the run has a split of the user's own.
         clip: weighted F1 of clips.
         track: weighted F1 of tracks, by voting.
     """
@@ -49,11 +49,11 @@ class SplitScores:
 
 
 def baselines(run: Run, on_failure: Callable[[Failure], None]) -> list[SplitScores]:
-    """The classical baseline on an album split and on a track split of a run's tracks, and shuffled.
+    """Scores of the classical baseline on an album split and a track split, and with albums shuffled.
 
     Args:
-        run: whose tracks, clips and audio condition are taken.
-        on_failure: is told of splits that the tracks do not allow.
+        run: the run whose tracks, clips and audio condition are used.
+        on_failure: called for each split that the tracks do not allow.
     """
     own = _own_tracks(run)
     found = []
@@ -72,15 +72,15 @@ def baselines(run: Run, on_failure: Callable[[Failure], None]) -> list[SplitScor
 def retrained(
     run: Run, device: torch.device, display: Display, on_failure: Callable[[Failure], None]
 ) -> list[SplitScores]:
-    """The run's network, trained anew on the splits that are not its own.
+    """Scores of the run's network, trained again on the kinds of split that are not its own.
 
-    They are runs of their own, RUN/album-split and RUN/track-split; interrupted, it goes on.
+    The new runs are RUN/album-split and RUN/track-split. After an interruption, the next call goes on.
 
     Args:
-        run: whose settings are taken.
+        run: the run whose settings are used.
         device: where to train.
-        display: what is shown of the training.
-        on_failure: is told of splits that the tracks do not allow.
+        display: shows the progress of the training.
+        on_failure: called for each split that the tracks do not allow.
     """
     found = []
     for kind in get_args(SplitKind):
@@ -106,7 +106,7 @@ def shuffle_albums(store: Store, seed: int) -> Store:
     singers = [singer for singer, _ in albums]
     random.Random(seed).shuffle(singers)
     singer_of = dict(zip(albums, singers, strict=True))
-    # Albums of two singers may have one name, and may now get one singer: they stay two.
+    # Two albums of the same name may now get the same singer: they stay two albums.
     tracks = (
         replace(track, singer=singer_of[album_of(track)], album="/".join(album_of(track)))
         for track in store.tracks
@@ -115,12 +115,12 @@ def shuffle_albums(store: Store, seed: int) -> Store:
 
 
 def scores_on(split: str, system: System, named: Sequence[tuple[Part, Probabilities]]) -> SplitScores:
-    """Scores of a system; the mean where it named several times.
+    """Scores of a system; the mean if it was tested several times.
 
     Args:
-        split: of which kind it was.
+        split: the kind of split.
         system: which system.
-        named: the test part and probabilities (clips, singers), each time.
+        named: for each test, the test part and probabilities (clips, singers).
     """
     return SplitScores(
         system,
