@@ -64,7 +64,7 @@ def test_features_padded_with_zeros_are_refused_under_the_authors_protocol(recor
     check_protocol(store, "authors")
     zeros = replace(store, config=FeatureConfig(pad_mode="constant"))
     check_protocol(zeros, "paper")
-    with pytest.raises(SingeridError, match=r"--pad-mode constant.*--pad-mode reflect"):
+    with pytest.raises(SingeridError, match=r"`pad_mode='constant'`.*`pad_mode='reflect'`"):
         check_protocol(zeros, "authors")
 
 

@@ -198,7 +198,7 @@ def test_titles_and_notes_say_what_the_numbers_are(report):
     assert "Not the paper's settings" not in text
     assert "nothing is chosen on test" in text
     authors = " ".join(replace(report, config=replace(CONFIG, protocol="authors")).notes)
-    assert "chosen on test: it flatters" in authors
+    assert "chosen on test, so it is too high" in authors
     assert "nothing is chosen" not in authors
 
 

@@ -128,9 +128,7 @@ def test_fewer_epochs_than_the_runs_have_are_refused(done, recordings):
     out, made = done
     page = made.page.read_bytes()
     fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
-    message = (
-        "crnn-mixture-1s-seed0: is a run of 3 epochs, more than the 2 asked for; give --epochs 3 or more"
-    )
+    message = "crnn-mixture-1s-seed0: is a run of 3 epochs, more than the 2 asked for; give `epochs=3` or more"
     with pytest.raises(SingeridError, match=message):
         run(recordings.store, out, fewer)
     assert made.page.read_bytes() == page
@@ -161,14 +159,14 @@ def test_a_call_that_can_run_nothing_leaves_the_report_alone(done, recordings):
     [
         (
             {"clip_seconds": (1.0, 100.0)},
-            r"--clip-seconds 100: no track of .* is as long as a clip, the longest",
+            r"`clip_seconds=100`: no track of .* is as long as a clip, the longest",
         ),
-        ({"clip_seconds": (4.0,), "protocol": "authors"}, r"--clip-seconds 4: .* as long as two clips"),
+        ({"clip_seconds": (4.0,), "protocol": "authors"}, r"`clip_seconds=4`: .* as long as two clips"),
         ({"clip_seconds": (1.0, 1.0000001)}, r"1\.0 and 1\.0000001 are too close to tell apart"),
         ({"clip_seconds": (1.0, 1.031)}, r"1\.0 and 1\.031 are too close"),  # a frame lasts 0.032 s
         ({"clip_seconds": (3.0000001,)}, r"3\.0 and 3\.0000001 are too close"),  # a column of the paper
-        ({"seeds": (0, 2**64)}, "--seeds 18446744073709551616: choose from 0 to 18446744073709551615"),
-        ({"width": float("nan")}, "--width must be a positive number, not nan"),
+        ({"seeds": (0, 2**64)}, "`seeds=18446744073709551616`: choose from 0 to 18446744073709551615"),
+        ({"width": float("nan")}, "`width` must be a positive number, not nan"),
     ],
 )
 def test_settings_of_no_use_are_refused_before_anything_is_made(recordings, tmp_path, settings, message):

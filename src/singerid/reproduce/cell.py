@@ -1,4 +1,4 @@
-"""Running cells: train, score, keep the result. One that fails is a listed failure, and the rest goes on."""
+"""Running cells: train, score, keep the result. A cell that fails is listed, and the other cells go on."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,15 +27,15 @@ CellOutcome = tuple[Cell, Failure | None]
 
 @dataclass(frozen=True)
 class CellJob:
-    """A cell and all that a process needs to run it; it can be sent to another one.
+    """A cell and all that a process needs to run it; it can be sent to another process.
 
     Attributes:
         cell: what to run.
         config: the settings that all cells share.
         store: the store's folder, absolute.
-        out: the folder of everything, absolute.
+        out: the folder of all runs and of the report, absolute.
         device: name of the device.
-        threads: CPU threads; None: as many as torch likes.
+        threads: CPU threads; None: torch's default.
     """
 
     cell: Cell
@@ -49,7 +49,7 @@ class CellJob:
 def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) -> None:
     """Train the network of a cell, going on where an earlier call stopped, score it and keep the result.
 
-    Where its table asks for that, it is audited, too.
+    The network is also audited if its table asks for that.
 
     Raises:
         SingeridError: as `train` and `record_evaluation`.
@@ -59,7 +59,7 @@ def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) ->
     encoder = OnDemand(job.config.encoder).of(job.cell)
     config, split = run_config(store, job.cell, job.config, encoder)
     run = train(store, run_folder(job.out, job.cell), config, split, device, on_epoch=on_epoch)
-    # What cannot be kept is a failure here: tables are made of what is kept.
+    # A result that cannot be kept is a failure here: tables are made from kept results.
     record_evaluation(run, evaluate(run, device, states_of(job.cell.protocol), keep=False))
     if audited(job.cell, job.config):
         record_audit(run, audit_json(audit(run, device, keep=False)))
@@ -67,10 +67,10 @@ def run_job(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) ->
 
 
 def attempt(job: CellJob, on_epoch: Callable[[Epoch], None] = lambda _: None) -> Failure | None:
-    """`run_job`; what went wrong, if anything did.
+    """Run a job; the failure if anything went wrong, else None.
 
-    Any error is taken, out of memory for example: hours of other runs must not depend on one of them.
-    With SINGERID_DEBUG set it is raised.
+    Every error counts as a failure, for example out of memory: one run must not stop hours of other runs.
+    With SINGERID_DEBUG set, the error is raised.
     """
     try:
         run_job(job, on_epoch)

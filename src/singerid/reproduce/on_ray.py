@@ -1,7 +1,7 @@
 """Running cells on a Ray cluster: each is a task of its own, on a GPU where the cluster has some.
 
-Ray schedules them and retries those whose worker or machine died; they then go on after their last whole
-epoch. All machines must see STORE and OUT under the same paths and have singerid installed.
+Ray schedules the cells and retries those whose worker or machine died; they then go on after their last
+complete epoch. All machines must see STORE and OUT under the same paths and have singerid installed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +18,13 @@ RETRIES = 3  # of a run whose worker died
 def run_on_cluster(
     jobs: Sequence[CellJob], address: str = LOCAL, on_connect: Callable[[int], None] = lambda slots: None
 ) -> Iterator[CellOutcome]:
-    """Hand jobs to a Ray cluster; yield them as they are done, in any order.
+    """Hand jobs to a Ray cluster; yield each outcome when it is done, in any order.
 
     Args:
-        jobs: what to run; `threads` are the CPUs that each asks for, by default one.
-        address: "local" starts a cluster on this machine, "auto" finds the one that is running here,
-            "HOST:PORT" and "ray://HOST:PORT" are elsewhere.
-        on_connect: told how many jobs the cluster runs at a time.
+        jobs: what to run; `threads` is the number of CPUs that each asks for, by default one.
+        address: "local" starts a cluster on this machine, "auto" finds the one that runs on this machine,
+            "HOST:PORT" and "ray://HOST:PORT" are clusters elsewhere.
+        on_connect: called with the number of jobs that the cluster runs at a time.
 
     Raises:
         SingeridError: Ray is not installed, or there is no cluster at the address.
@@ -56,7 +56,7 @@ def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[C
 
 
 def _needs(resources: dict[str, float], job: CellJob) -> dict[str, int]:
-    """What a task asks of the cluster: more than there is would wait for ever."""
+    """Resources that a task asks for, at most what the cluster has: otherwise it would wait for ever."""
     cpus = {"num_cpus": max(1, min(job.threads or 1, int(resources.get("CPU", 1))))}
     return cpus | ({"num_gpus": 1} if resources.get("GPU", 0) >= 1 and job.device != "cpu" else {})
 
@@ -67,7 +67,7 @@ def _slots(resources: dict[str, float], needs: dict[str, int]) -> int:
 
 
 def _work(job: CellJob, entry: ModelEntry) -> Failure | None:
-    """In the worker, which has not run the plugins of this process."""
+    """Run a job in the worker, which has not loaded the plugins of the process that sent it."""
     if job.cell.network not in MODELS:
         MODELS.register(job.cell.network, entry)
     return attempt(job)

@@ -1,4 +1,4 @@
-"""What is to be done: before anything is trained, settings of no use are found, and what is done already."""
+"""The plan: before anything is trained, unusable settings are refused and finished cells are found."""
 
 import math
 from collections.abc import Mapping
@@ -23,44 +23,44 @@ from singerid.store.arrays import f0_of, features_of
 from singerid.store.reader import Store
 from singerid.text import printable
 
-_LARGEST_SEED = 2**64 - 1  # that torch takes
+_LARGEST_SEED = 2**64 - 1  # the largest that torch takes
 
 
 def require_usable(config: ReproduceConfig) -> None:
-    """Raise SingeridError where seeds or width are of no use, whatever the store."""
+    """Raise SingeridError if seeds or width cannot be used with any store."""
     for seed in config.seeds:
         if not 0 <= seed <= _LARGEST_SEED:
-            raise SingeridError(f"--seeds {seed}: choose from 0 to {_LARGEST_SEED}")
+            raise SingeridError(f"`seeds={seed}`: choose from 0 to {_LARGEST_SEED}")
     if not (math.isfinite(config.width) and config.width > 0):
-        raise SingeridError(f"--width must be a positive number, not {config.width:g}")
+        raise SingeridError(f"`width` must be a positive number, not {config.width:g}")
 
 
 def check_clips(store: Store, config: ReproduceConfig) -> None:
-    """Raise SingeridError where clips are longer than any track, or lengths cannot be told apart."""
+    """Raise SingeridError if clips are longer than every track, or two lengths cannot be told apart."""
     frame = frames_to_seconds(1, store.config)
-    # The columns of the paper are always shown, so their names are taken.
+    # The columns of the paper are always shown, so their names are already in use.
     for one, other in combinations(sorted({*ReproduceConfig().clip_seconds, *config.clip_seconds}), 2):
         both_run = {one, other} <= set(config.clip_seconds)
         if f"{one:g}" == f"{other:g}" or (both_run and other - one < frame):
             raise SingeridError(
-                f"--clip-seconds: {one!r} and {other!r} are too close to tell apart; give one of them"
+                f"`clip_seconds`: {one!r} and {other!r} are too close to tell apart; give only one of them"
             )
-    dropped = config.protocol == "authors"  # the last whole clip of a track
+    dropped = config.protocol == "authors"  # the last whole clip of each track
     longest = max((track.frames for track in store.tracks), default=0)
     for seconds in dict.fromkeys(cell.clip_seconds for cell in cells(config)):
         if seconds_to_frames(seconds, store.config) * (1 + dropped) > longest:
             clips = "two clips" if dropped else "a clip"
             raise SingeridError(
-                f"--clip-seconds {seconds:g}: no track of {printable(store.path)} is as long as {clips}, the "
+                f"`clip_seconds={seconds:g}`: no track of {printable(store.path)} is as long as {clips}, the "
                 f"longest has {frames_to_seconds(longest, store.config):.1f} s; choose shorter clips"
             )
 
 
 class OnDemand:
-    """An encoder that is opened once, where a cell needs it.
+    """An encoder that is opened once, when a cell first needs it.
 
     Args:
-        name: of the encoder.
+        name: name of the encoder.
     """
 
     def __init__(self, name: str) -> None:
@@ -81,9 +81,9 @@ class Plan:
     """The cells of some tables.
 
     Attributes:
-        done: those that are trained and scored, with their results.
-        waiting: those to be run, in this order, with the number of epochs that are left of each.
-        skipped: those that the store lacks something for.
+        done: cells that are trained and scored, with their results.
+        waiting: cells to be run, in this order, with the number of epochs left for each.
+        skipped: cells for which the store lacks something.
     """
 
     done: Mapping[Cell, CellResult]
@@ -92,7 +92,7 @@ class Plan:
 
 
 def run_folder(out: Path, cell: Cell) -> Path:
-    """Where the run of a cell is."""
+    """The folder of a cell's run."""
     return out / "runs" / cell.name
 
 
@@ -100,8 +100,8 @@ def make_plan(store: Store, out: Path, config: ReproduceConfig) -> Plan:
     """Look at every cell before anything is trained.
 
     Raises:
-        SingeridError: nothing can be run, the store does not go with the protocol or the lengths of the
-            clips, or `out` holds runs of other settings or of more epochs.
+        SingeridError: nothing can be run, the store does not suit the protocol or the clip lengths, or
+            `out` holds runs with other settings or with more epochs.
     """
     check_protocol(store, config.protocol)
     check_clips(store, config)
@@ -133,20 +133,20 @@ def _check_whole(store: Store, config: RunConfig) -> None:
     """Raise SingeridError unless every track has what the run reads."""
     audio, melody = config.spec.audio, config.spec.melody
     if config.spec.encoder is not None:
-        return  # its parts say what they lack
+        return  # making its parts reports missing vectors
     needed = {features_of(audio)} | ({f0_of(audio, melody)} if melody is not None else set())
     lacking = [track.path for track in store.tracks if not needed <= track.arrays.keys()]
     if lacking:
         what = f"{melody} melody of the {audio}" if melody else audio
         raise SingeridError(
             f"{printable(store.path)}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
-            f"first is {lacking[0]!r}; run `singerid prepare` again, which makes what is missing, "
-            "or without these tracks"
+            f"first is {lacking[0]!r}; run `singerid prepare` again to make what is missing, or prepare a "
+            "store without these tracks"
         )
 
 
 def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
-    """Epochs that a run still needs; SingeridError where its folder holds a run that is not a part of it."""
+    """Epochs that a run still needs; SingeridError if its folder holds a run that cannot become this one."""
     epochs = wanted.training.epochs
     if not (folder / "config.json").exists():
         return epochs
@@ -155,7 +155,7 @@ def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
         same_split = run.split == split
         done = len(read_history(run)) if (folder / "metrics.csv").exists() else 0
     except SingeridError:
-        return epochs  # damaged: training it says so, and the other runs go on
+        return epochs  # damaged: training reports it, and the other runs go on
     different = run_differences(run.config, wanted)
     if different or not same_split:
         what = ", ".join(different) or "another split"
@@ -166,13 +166,13 @@ def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
     if run.config.training.epochs > epochs:
         raise SingeridError(
             f"{printable(folder)}: is a run of {run.config.training.epochs} epochs, more than the {epochs} "
-            f"asked for; give --epochs {run.config.training.epochs} or more, or another folder as OUT"
+            f"asked for; give `epochs={run.config.training.epochs}` or more, or another folder as OUT"
         )
     return max(0, epochs - done)
 
 
 def _names(own: list[Cell]) -> str:
-    """Which cells, without naming each of what may be hundreds."""
+    """The skipped cells in a few words: there may be hundreds."""
     models = list(dict.fromkeys(cell.model for cell in own))
     named = ", ".join(models[:3]) + (f" and {len(models) - 3} more networks" if len(models) > 3 else "")
     heard = " and ".join(dict.fromkeys(cell.audio for cell in own))

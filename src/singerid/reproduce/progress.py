@@ -1,4 +1,4 @@
-"""The one view of all runs: how far they are, and when they will be done."""
+"""The progress of all runs: how many are done, and when all will be done."""
 
 from collections.abc import Mapping
 
@@ -11,22 +11,22 @@ from singerid.text import clock
 
 
 class Pace:
-    """How long an epoch takes, by what was measured so far.
+    """How long an epoch takes, estimated from the epochs so far.
 
-    Audio and clip length hardly matter (the sound is the same), the network does.
+    The network matters; audio condition and clip length hardly do, as the amount of sound is the same.
     """
 
     def __init__(self) -> None:
         self._measured: dict[str, list[float]] = {}
 
     def note(self, model: str, seconds: float, epochs: int = 1) -> None:
-        """`epochs` epochs of a model took `seconds` each."""
+        """Record that `epochs` epochs of a model took `seconds` each."""
         self._measured.setdefault(model, []).extend([seconds] * epochs)
 
     def seconds(self, left: Mapping[Cell, int]) -> float | None:
-        """What the epochs that are left take; None before anything was measured.
+        """Seconds that the remaining epochs take; None before anything was measured.
 
-        A network that was not measured yet is taken to be as slow as the mean of the others.
+        A network that has not been measured yet is assumed to be as slow as the mean of the others.
         """
         if not self._measured:
             return None
@@ -36,12 +36,12 @@ class Pace:
 
 
 class ReproduceDisplay:
-    """A bar over the epochs of all runs on a terminal, else a line a run; on standard error.
+    """A bar over the epochs of all runs on a terminal, otherwise a line per run; on standard error.
 
     Args:
         done: finished runs.
-        waiting: the others, with their epochs left.
-        show: draw anything at all.
+        waiting: the other runs, with the number of epochs left.
+        show: whether to draw anything at all.
     """
 
     def __init__(self, done: Mapping[Cell, CellResult], waiting: Mapping[Cell, int], show: bool) -> None:
@@ -63,18 +63,18 @@ class ReproduceDisplay:
         self._bar.stop()
 
     def side_by_side(self, runs: int) -> None:
-        """So many runs are worked on at a time."""
+        """Set how many runs are worked on at a time."""
         self._slots = runs
 
     def epoch(self, cell: Cell, epoch: Epoch) -> None:
-        """An epoch of a cell is done."""
+        """Record that an epoch of a cell is done."""
         self._pace.note(cell.model, epoch.seconds)
         self._left[cell] = max(0, self._left[cell] - 1)
         text = f"{self._counts()}, {cell.name}: epoch {epoch.epoch}"
         self._bar.update(self._task, advance=1, description=text, left=self._time())
 
     def finish(self, cell: Cell, result: CellResult | None) -> None:
-        """A cell is done, or has failed (None)."""
+        """Record that a cell is done, or that it failed (None)."""
         unseen = self._left.pop(cell)
         if result is not None and unseen:
             self._pace.note(cell.model, result.seconds, result.epochs)

@@ -1,13 +1,13 @@
 """From a cell to the run's configuration: what the paper says, or what its authors' program does.
 
-`--protocol authors` differs in what the paper does not mention or says otherwise:
+`--protocol authors` differs in points that the paper does not mention or states differently:
 
 - FGNL's softmax is over the queries, not over the keys;
 - the last whole clip of every track is left out;
 - the last layer of CRNN_FGNL is regularised (not that of CRNNM_FGNL): L2 on the kernel, L1 on the
-  logits. Its ablations, of which no program is at hand, are trained as CRNN_FGNL, so that they differ
-  from it in one thing. Validation loss is the cross-entropy alone, where Keras adds the penalties;
-- features come from librosa 0.7, which pads with the mirror image: our default too;
+  logits. Its ablations, for which we have no program, are trained like CRNN_FGNL, so that they differ
+  from it in one thing. Validation loss is the cross-entropy alone, whereas Keras adds the penalties;
+- features come from librosa 0.7, which pads by reflection: our default, too;
 - each number is the best of the four kept states, chosen on the test tracks.
 """
 
@@ -35,7 +35,7 @@ PENALTY = 0.01  # of both regularisers, authors' program
 
 
 def states_of(protocol: Protocol) -> tuple[StateName, ...]:
-    """The states of a run that are scored; of several the best counts."""
+    """The states of a run that are scored; if there are several, the best counts."""
     return get_args(StateName) if protocol == "authors" else (REPORTED_STATE,)
 
 
@@ -48,7 +48,7 @@ def run_config(
         store: what to learn from.
         cell: which run.
         config: the settings that all runs share.
-        encoder: whose vectors it reads, where it reads some (`reads_vectors`).
+        encoder: the encoder whose vectors it reads, if it reads any (`reads_vectors`).
 
     Raises:
         SingeridError: the store lacks what the cell needs, or cannot be split.
@@ -68,7 +68,7 @@ def run_config(
 
 
 def reads_vectors(cell: Cell) -> bool:
-    """Whether the network of a cell stands on an encoder."""
+    """Whether the network of a cell reads the vectors of an encoder."""
     return "vectors" in MODELS[cell.network].inputs
 
 
@@ -77,7 +77,7 @@ def training_of(cell: Cell, config: ReproduceConfig) -> TrainingConfig:
     training = replace(config.training, clip_seconds=cell.clip_seconds, seed=cell.seed)
     if cell.augmented:
         training = replace(training, augment="all")
-    if MODELS[cell.network].settings:  # it is fitted: the rest is of no matter
+    if MODELS[cell.network].settings:  # it is fitted: the rest does not apply
         return TrainingConfig(clip_seconds=cell.clip_seconds, seed=cell.seed)
     if cell.protocol == "authors":
         training = replace(training, drop_last_clip=True)
@@ -87,7 +87,7 @@ def training_of(cell: Cell, config: ReproduceConfig) -> TrainingConfig:
 
 
 def options_of(cell: Cell, config: ReproduceConfig) -> dict[str, Any]:
-    """Options of the network of a cell; a network of one's own need not know of `width`."""
+    """Options of the network of a cell; a user's own network need not have the option `width`."""
     options: dict[str, Any] = {}
     if config.width != ReproduceConfig.width and not reads_vectors(cell):
         options["width"] = config.width
@@ -97,13 +97,13 @@ def options_of(cell: Cell, config: ReproduceConfig) -> dict[str, Any]:
 
 
 def check_protocol(store: Store, protocol: Protocol) -> None:
-    """Raise SingeridError where a store's features are not those that the protocol asks for."""
+    """Raise SingeridError if a store's features are not those that the protocol asks for."""
     padding = FeatureConfig.pad_mode
     if protocol == "authors" and store.config.pad_mode != padding:
         raise SingeridError(
-            f"{printable(store.path)}: was made with --pad-mode {store.config.pad_mode}, the authors' "
-            f"program pads as --pad-mode {padding} does; prepare another store so, or use "
-            "--protocol paper"
+            f"{printable(store.path)}: was made with `pad_mode={store.config.pad_mode!r}`, but the authors' "
+            f"program pads as `pad_mode={padding!r}` does; prepare another store like that, or use "
+            "`protocol='paper'`"
         )
 
 

@@ -35,7 +35,7 @@ def write_report(report: Report, folder: Path) -> Path:
         "parameter_lines": _parameter_lines,
         "spans": [column_spans(summary.columns) for summary in report.summaries],
     }
-    for name in (PAGE, MARKDOWN):  # the page first: by it a report is known
+    for name in (PAGE, MARKDOWN):  # the page first: `has_report` looks for it
         with atomic_write(folder / name, "w") as file:
             file.write(render_page(f"{name}.j2", **values))
     with atomic_write(folder / CSV, "w") as file:
@@ -115,7 +115,7 @@ def _parameter_lines(row: Row) -> tuple[str, ...]:
 
 
 def csv_text(summaries: Sequence[Summary]) -> str:
-    """All numbers, a line for each network in each column, to four decimals; empty where there is none."""
+    """All numbers to four decimals, a line for each network in each column; missing numbers are empty."""
     rows = [
         _csv_row(summary, row, column)
         for summary in summaries

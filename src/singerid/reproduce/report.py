@@ -1,4 +1,4 @@
-"""What a report of the tables says besides the numbers: its titles, and how the numbers are to be read."""
+"""The texts of a report of the tables: its titles, its lines, and how to read the numbers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from singerid.reproduce.tables import Column, Subject, Table
 
 @dataclass(frozen=True)
 class Report:
-    """The tables and what has to be said of them.
+    """The tables, and what a reader must know about them.
 
     Attributes:
         summaries: the tables.
-        data: what they are about.
+        data: the recordings they are about.
         config: how they were made.
         failures: what was skipped or failed.
         done: number of finished runs.
         runs: number of runs in all.
         plumbing: the numbers mean nothing (`--smoke`).
-        versions: of what computed.
+        versions: versions of the software that computed them.
     """
 
     summaries: tuple[Summary, ...]
@@ -38,7 +38,7 @@ class Report:
 
     @property
     def title(self) -> str:
-        """What this is, and on which data."""
+        """What the report is, and on which data."""
         return f"{'Plumbing only: the' if self.plumbing else 'The'} paper's tables on {self.data.text}"
 
     def table_title(self, table: Table) -> str:
@@ -48,7 +48,7 @@ class Report:
 
     @property
     def command(self) -> str:
-        """What was typed, or could have been; STORE and OUT stand for folders."""
+        """A command that makes this report; STORE and OUT stand for folders."""
         return "singerid reproduce " + " ".join(_arguments(self))
 
     @property
@@ -60,7 +60,7 @@ class Report:
 def _notes(report: Report) -> Iterator[str]:
     config = report.config
     if report.plumbing:
-        yield "These numbers say that every step works, and nothing about the networks."
+        yield "These numbers show that every step works; they say nothing about the networks."
     if report.done < report.runs:
         yield f"{report.done} of {report.runs} runs are done; what was not run is empty."
     if not report.data.has_artist20_singers:
@@ -74,8 +74,8 @@ def _notes(report: Report) -> Iterator[str]:
     if config.protocol == "authors":
         yield (
             "Protocol of the authors' program. Each number is the maximum over the four kept states, chosen "
-            "on test: it flatters. CRNN_FGNL and its ablations have a regularised output, the other networks "
-            "do not, so a comparison of attention blocks (table 7) needs the protocol of the paper."
+            "on test, so it is too high. CRNN_FGNL and its ablations have a regularised output, the other "
+            "networks do not, so a comparison of attention blocks (table 7) needs the protocol of the paper."
         )
     else:
         yield "Each number is that of the state with the best validation F1: nothing is chosen on test."
@@ -122,7 +122,7 @@ def _text(value: object) -> str:
 
 
 Kind = Literal["ours", "published", "difference", "against", "audit"]
-_WINNERS = ("average", "best")  # the best network of a column is told by these, as in the paper
+_WINNERS = ("average", "best")  # in these statistics the best network of a column is marked, as in the paper
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class TextCell:
     """A number as text, "" where there is none."""
 
     text: str
-    wins: bool = False  # the highest of its column, of our numbers
+    wins: bool = False  # the highest of our numbers in its column
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ class Line:
     """One line under a network.
 
     Attributes:
-        kind: whose numbers: ours, the published ones, ours minus these, ours minus the control's; or what
-            audits say.
+        kind: ours, the published numbers, ours minus the published ones, ours minus the control's; or the
+            verdicts of audits.
         label: which statistic.
-        cells: one a column.
+        cells: one per column.
     """
 
     kind: Kind
@@ -189,7 +189,7 @@ def _lines(summary: Summary, row: Row) -> Iterator[Line]:
 
 
 def _of(what: object, name: str) -> Any:
-    """An attribute of something that may be missing."""
+    """An attribute of an object that may be None."""
     return None if what is None else getattr(what, name)
 
 
@@ -199,7 +199,7 @@ def number(value: float | None, sign: str = "") -> str:
 
 
 def verdicts(of_seeds: Sequence[str]) -> str:
-    """What audits say, the most frequent first, each with how often where they differ.
+    """The verdicts of audits, the most frequent first, with their counts if they differ.
 
     >>> verdicts(["voice", "voice", "open"]), verdicts(["voice"]), verdicts([""])
     ('voice 2, open 1', 'voice', 'not told')
@@ -216,7 +216,7 @@ def interval(value: Interval | None, sign: str = "") -> str:
 
 
 def _wins(summary: Summary, row: Row, column: Column, statistic: str) -> bool:
-    """Whether our number is the highest of the column, to two decimals; with one network there is no race."""
+    """Whether our number is the highest of the column, to two decimals; False if only one network was run."""
     if statistic not in _WINNERS:
         return False
     ours = {other.model: other.entries[column].ours for other in summary.rows}

@@ -1,7 +1,7 @@
-"""What a finished cell leaves behind, from which tables are made without the network.
+"""The results of a finished cell, from which tables are made without running the network.
 
-It is what `evaluate` records of a run: scores and, for comparisons, what the network named in each clip and
-track of the test albums.
+They are what `evaluate` records of a run: scores and, for comparisons, the singer that the network named in
+each clip and track of the test albums.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ class CellResult:
     """A trained and scored run.
 
     Attributes:
-        epochs: that it was trained for.
-        seconds: of an epoch, on average.
+        epochs: number of epochs that it was trained for.
+        seconds: mean seconds per epoch.
         f1: weighted F1 of each scored state at both levels.
-        tracks: what was named, sorted by path.
-        verdict: of its audit, what decides where voice and accompaniment disagree; "" where that was not
-            asked, or could not be told.
+        tracks: the test tracks with the singers named for them, sorted by path.
+        verdict: verdict of its audit: what the network goes by when voice and accompaniment disagree; "" if
+            it was not audited, or that could not be tested.
     """
 
     epochs: int
@@ -41,11 +41,11 @@ class CellResult:
     verdict: str = ""
 
     def best_state(self, level: Level) -> StateName:
-        """The scored state with the best F1 on the test tracks; of equals the first. Mostly there is one."""
+        """The scored state with the best F1 on the test tracks, in a tie the first. Usually there is one."""
         return max(self.f1, key=lambda state: self.f1[state][level])
 
     def named(self, level: Level, state: StateName) -> Named:
-        """Truth and names of all clips, or of all tracks."""
+        """True and named singers of all clips, or of all tracks."""
         items = [
             (track.truth, named, track.album)
             for track in self.tracks
@@ -56,12 +56,12 @@ class CellResult:
 
 
 def read_result(folder: Path, states: Sequence[StateName], audited: bool = False) -> CellResult | None:
-    """The result of a run's folder; None where these states, as they are now, were not all scored.
+    """The result in a run's folder; None unless all these states were scored with their current weights.
 
     Args:
-        folder: of the run.
-        states: that are to be scored.
-        audited: whether it is to be audited, too.
+        folder: folder of the run.
+        states: the states that must be scored.
+        audited: whether it must be audited, too.
     """
     try:
         run = Run.open(folder)
@@ -72,7 +72,7 @@ def read_result(folder: Path, states: Sequence[StateName], audited: bool = False
         result = _result(recorded, states, read_history(run))
         return result and replace(result, verdict=audit.get("verdict") or "")
     except (SingeridError, KeyError, TypeError, ValueError, AttributeError):
-        return None  # never scored, or by another version: it is scored again in no time
+        return None  # never scored, or by another version; scoring it again takes little time
 
 
 def _result(

@@ -32,7 +32,7 @@ def require_out(out: Path) -> None:
 
     Raises:
         SingeridError: `out` is a file, a store or a run; or it is not empty and holds neither runs nor a
-            report, or files of the report's names that are no report.
+            report; or it holds files with the report's names that are not a report.
     """
     if not out.exists():
         return
@@ -55,21 +55,21 @@ def require_out(out: Path) -> None:
 
 
 def locked_out(out: Path) -> AbstractContextManager[None]:
-    """Keep other calls out of OUT; raises SingeridError where one works there."""
+    """Keep other calls out of OUT; raises SingeridError if another call works there."""
     return locked(out, "another `singerid reproduce` works there; wait for it, or choose another OUT")
 
 
-REFRESH_SECONDS = 60.0  # when a run is done and the report is older than this, it is written anew
+REFRESH_SECONDS = 60.0  # when a run is done and the report is older than this, it is written again
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What `reproduce` did.
+    """The result of `reproduce`.
 
     Attributes:
         report: the tables, and what was skipped or failed.
-        results: of all finished cells.
-        page: where the report is, as HTML.
+        results: the results of all finished cells.
+        page: path of the report's HTML page.
     """
 
     report: Report
@@ -90,14 +90,14 @@ def reproduce(
 ) -> Reproduction:
     """Run the cells of some tables that are not done yet, and write the tables.
 
-    Interrupted at any point and called again it goes on where it stopped.
+    It can be interrupted at any point; the next call goes on where it stopped.
 
     Args:
         store_path: features of the recordings.
         out: folder of the runs and of the report.
         config: which tables, and how.
         device: where networks run: "auto", "cpu", "cuda" or "cuda:N".
-        threads: CPU threads of a run; None: as many as torch likes, on a cluster one.
+        threads: CPU threads of a run; None: torch's default, on a cluster one.
         ray: address of a Ray cluster that runs the cells, see `on_ray.run_on_cluster`; None: this process.
         plumbing: say in the titles that the numbers mean nothing.
         show_progress: show on standard error how far it is.
@@ -108,7 +108,7 @@ def reproduce(
     """
     require_usable(config)
     if ray is None:
-        choose_device(device)  # now, and not once a run
+        choose_device(device)  # a wrong device fails now, and not in each run
     store = Store.open(store_path)
     require_out(out)
     plan = make_plan(store, out, config)
@@ -123,7 +123,7 @@ def reproduce(
         try:
             _run(jobs, plan, pages, out, config, ray, show_progress)
         except KeyboardInterrupt:
-            pages.write()  # of what was done before
+            pages.write()  # with the runs done before
             raise
         return pages.write()
 
@@ -153,7 +153,7 @@ def _run(
 
 
 class _Pages:
-    """The report while results come in."""
+    """The report, updated while results come in."""
 
     def __init__(self, out: Path, config: ReproduceConfig, data: Subject, plan: Plan, plumbing: bool) -> None:
         self._out, self._config, self._data, self._plumbing = out, config, data, plumbing
@@ -168,14 +168,14 @@ class _Pages:
         return time.monotonic() - self._written
 
     def add(self, cell: Cell, result: CellResult | None, failure: Failure | None) -> None:
-        """A run has ended, well or not."""
+        """Add a run that has ended, with a result or a failure."""
         if result is not None:
             self._results[cell] = result
         if failure is not None:
             self._failures.append(failure)
 
     def write(self) -> Reproduction:
-        """Write the report of what there is now."""
+        """Write the report of the results so far."""
         report = Report(
             summarise(self._results, self._config, self._data),
             self._data,

@@ -1,4 +1,4 @@
-"""`singerid reproduce --smoke`: the whole way on so small a corpus that the numbers mean nothing."""
+"""`singerid reproduce --smoke`: the whole chain on a corpus so small that the numbers mean nothing."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from singerid.sound.separation.separators import open_separator
 
 
 def make_smoke_store(out: Path, config: ReproduceConfig, show_progress: bool = False) -> Path:
-    """Make the synthetic corpus and a store of it under `out`, as far as the tables need it.
+    """Make the synthetic corpus under `out`, and a store of it with what the tables need.
 
-    Vocals are the true stems, the melody is that of crepe-tiny. Everything is done in this process.
+    Vocals are the true stems, the melody is by crepe-tiny. Everything is done in this process.
 
     Returns:
         The store's folder.
 
     Raises:
-        SingeridError: `out` cannot be written, holds something else or is in use, a setting is of no use,
+        SingeridError: `out` cannot be written, holds something else or is in use, a setting cannot be used,
             or an extra is not installed.
     """
     require_usable(config)

@@ -31,8 +31,8 @@ class Ours:
     """Weighted F1 of an experiment, over the seeds that were run.
 
     Attributes:
-        values: of each seed.
-        interval: of the average, 95 %, resampling test albums over all seeds.
+        values: the value of each seed.
+        interval: 95 % interval of the average, resampling test albums over all seeds.
     """
 
     values: tuple[float, ...]
@@ -59,11 +59,11 @@ class Entry:
     """One network in one column.
 
     Attributes:
-        ours: None where it was not run.
-        published: None where nothing was.
-        comparable: the singers are those of the published values.
-        against: our network minus the table's control; None where there is none or one was not run.
-        verdicts: of the audits, one a seed, where the table asks for them; "" where one told nothing.
+        ours: our numbers; None if it was not run.
+        published: the published numbers; None if there are none.
+        comparable: whether the singers are those of the published values.
+        against: our network minus the table's control; None if there is no control or one was not run.
+        verdicts: the verdicts of the audits, one per seed, if the table asks for them; "" for no verdict.
     """
 
     ours: Ours | None
@@ -73,7 +73,7 @@ class Entry:
     verdicts: tuple[str, ...] = ()
 
     def difference(self, statistic: str) -> float | None:
-        """Ours minus the published "average" or "best"; None where one is missing or they do not compare."""
+        """Ours minus the published "average" or "best"; None if one is missing or they are not comparable."""
         if self.ours is None or self.published is None or not self.comparable:
             return None
         difference: float = getattr(self.ours, statistic) - getattr(self.published, statistic)
@@ -88,8 +88,8 @@ class Row:
         model: its name.
         description: what it is.
         parameters: counted as the paper does, for 20 singers at full width.
-        parameters_run: of the network that was run.
-        parameters_published: None where none were.
+        parameters_run: parameters of the network that was run.
+        parameters_published: the published number; None if there is none.
         entries: its numbers.
     """
 
@@ -111,7 +111,7 @@ class Summary:
 
 
 def summarise(results: Results, config: ReproduceConfig, data: Subject) -> tuple[Summary, ...]:
-    """The tables asked for, filled with what there is: what was not run is None."""
+    """The tables asked for, filled with the results so far: cells that were not run are None."""
     return tuple(_summary(TABLES[number], results, config, data) for number in config.tables)
 
 
@@ -173,7 +173,7 @@ def _ours(by_seed: Mapping[int, CellResult], column: Column) -> Ours | None:
 def _against(
     table: Table, model: str, column: Column, results: Results, config: ReproduceConfig
 ) -> Comparison | None:
-    """The network minus the control on the seeds that both have, paired clip by clip or track by track."""
+    """The network minus the control on the seeds that both have, paired by clip or by track."""
     if table.control is None or model == table.control:
         return None
     first, second = (_of_seeds(results, name, column, config) for name in (model, table.control))
@@ -197,7 +197,7 @@ def _full_parameters(model: str) -> int:
 
 
 def _parameters(model: str, config: ReproduceConfig, singers: int) -> tuple[int, int | None]:
-    """(for 20 singers at full width, as run); None where the network cannot be built as asked for."""
+    """(for 20 singers at full width, as run); None if the network cannot be built as asked for."""
     network = network_of(model)
     full = _full_parameters(network)
     options = options_of(Cell(model, "mixture", config.clip_seconds[0], 0, config.protocol), config)

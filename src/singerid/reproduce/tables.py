@@ -24,14 +24,14 @@ class Table:
 
     Attributes:
         number: 1 to 3 are the paper's, 4 to 6 those of its authors' repository, 7 and 8 are ours.
-        title: what it asks.
+        title: what it is about.
         source: where it was published.
         models: the networks in its rows, from top to bottom; "crnn+augment" is crnn, augmented.
         control: the network that the others are compared with, if any.
         note: what a reader must know.
         audio: its columns' audio conditions; None: those of the paper.
         clip_seconds: lengths of its clips; None: those of the paper, and what is asked for.
-        audited: each network is audited, too: what is it that it hears?
+        audited: whether each network is audited, too: does it go by the voice?
     """
 
     number: int
@@ -46,14 +46,14 @@ class Table:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """`models`, and after them what was registered for this table (`ModelEntry.tables`)."""
+        """`models`, and after them the networks registered for this table (`ModelEntry.tables`)."""
         added = (name for name, entry in MODELS.items() if self.number in entry.tables)
         return tuple(dict.fromkeys((*self.models, *added)))
 
     def columns(self, config: ReproduceConfig) -> "tuple[Column, ...]":
         """Its columns in the paper's order: audio, then level, then length of the clips.
 
-        Those of the paper are always there, whether they are run or not; other clip lengths join them.
+        Those of the paper are always there, whether they are run or not; other clip lengths are added.
         """
         paper = ReproduceConfig()
         lengths = self.clip_seconds or sorted({*paper.clip_seconds, *config.clip_seconds})
@@ -63,7 +63,7 @@ class Table:
         )
 
     def cells(self, seed: int, config: ReproduceConfig) -> "Iterator[Cell]":
-        """The runs behind it of one seed."""
+        """The runs of one seed that it needs."""
         for seconds in self.clip_seconds or config.clip_seconds:
             for audio in config.audio:
                 for row in self.rows:
@@ -80,15 +80,15 @@ _CONTROL_NOTE = (
     "CRNN, so that their GRU reads 2,048 features a frame instead of 128. Of the 189,625 parameters that "
     "CRNN_FGNL has more than CRNN, 5,305 are FGNL's and 184,320 are the wider GRU's. The published tables "
     "have no row with these pools and without attention, so they cannot tell what attention adds. Here all "
-    "networks have the same pools and the same training, and differ in the block behind the fourth "
-    "convolution alone; each is compared with crnn_square, which has none."
+    "networks have the same pools and the same training, and differ only in the block after the fourth "
+    "convolution; each is compared with crnn_square, which has no such block."
 )
 
 _AUDIT_NOTE = (
-    "The first three rows learn everything from these recordings; centroids and probe stand on the vectors "
-    "of a frozen network that has learned people elsewhere. The last line of each is the audit's: what "
-    "decides where voice and accompaniment disagree, so that whoever quotes a number sees what it is made "
-    "of. Clips of centroids and probe are the encoder's windows, which overlap by half."
+    "The first three rows learn everything from these recordings; centroids and probe use the vectors of a "
+    "frozen network that learned voices from other recordings. The last line of each is the verdict of its "
+    "audit: what it goes by when voice and accompaniment disagree. It shows what the numbers rest on. "
+    "Clips of centroids and probe are the encoder's windows, which overlap by half."
 )
 
 TABLES: dict[int, Table] = {
@@ -184,9 +184,9 @@ def network_of(row: str) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: what it takes to know which it is, the settings that all runs share aside.
+    """One run, identified by the settings in which the runs of a report differ.
 
-    `model` is the row of a table that it is for.
+    `model` is the row of a table that the run is for.
     """
 
     model: str
@@ -202,7 +202,7 @@ class Cell:
 
     @property
     def augmented(self) -> bool:
-        """It is trained with every augmentation, whatever the others are."""
+        """Whether it is trained with every augmentation, whatever the setting for the others."""
         return self.model != self.network
 
     @property
@@ -215,7 +215,7 @@ class Cell:
 def cells(config: ReproduceConfig) -> tuple[Cell, ...]:
     """The runs behind the tables, each once, in the order in which they are run.
 
-    The first seed of everything comes first, so that what there is early can be compared.
+    All runs of the first seed come first, so that early results can be compared.
     """
     return tuple(dict.fromkeys(_cells(config)))
 
@@ -227,7 +227,7 @@ def _cells(config: ReproduceConfig) -> Iterator[Cell]:
 
 
 def audited(cell: Cell, config: ReproduceConfig) -> bool:
-    """Whether one of the tables asks what a run hears."""
+    """Whether one of the tables asks for an audit of a cell's run."""
     return any(
         cell in TABLES[number].cells(cell.seed, config) for number in config.tables if TABLES[number].audited
     )
@@ -243,12 +243,12 @@ class PublishedF1:
 
 
 def published_f1(table: int, model: str, column: Column) -> PublishedF1 | None:
-    """What a table says of a model in a column; None where it says nothing."""
+    """The published F1 of a model in a column of a table; None if there is none."""
     return _f1().get((table, model, column))
 
 
 def published_parameters(model: str) -> int | None:
-    """The published number of parameters of a model, for 20 singers; None where there is none."""
+    """The published number of parameters of a model, for 20 singers; None if there is none."""
     return _parameters().get(model)
 
 
@@ -277,9 +277,9 @@ class Subject:
     """The recordings of a store.
 
     Attributes:
-        text: them in words, for titles.
+        text: a description for titles.
         singers: their singers, sorted.
-        has_artist20_singers: they are those of artist20, so that published values can be compared with.
+        has_artist20_singers: whether these are the singers of artist20, so that published values compare.
     """
 
     text: str
@@ -288,11 +288,11 @@ class Subject:
 
 
 def subject_of(store: Store, name: str | None = None) -> Subject:
-    """What a store's recordings are: artist20 is known by its singers, albums and number of tracks.
+    """Describe a store's recordings; artist20 is recognised by its singers, albums and number of tracks.
 
     Args:
         store: the store.
-        name: what to call other recordings; by default by the store's folder.
+        name: a name for recordings other than artist20; by default the store's folder.
     """
     singers = singers_of(store.tracks)
     deviations = check_artist20(store.tracks)

@@ -442,6 +442,4 @@ def test_what_a_melody_network_cannot_be_asked_is_no_failure(store, tmp_path):
     found = audit(train(store, tmp_path / "run", config, split, CPU), CPU)
     assert not found.missing
     assert found.condition("accompaniment") is None
-    assert summary(found)[-1].startswith(
-        "It was not tested on the accompaniment alone: crnnm reads a melody"
-    )
+    assert summary(found)[-1].startswith("It was not tested on the accompaniment alone: crnnm reads a melody")
