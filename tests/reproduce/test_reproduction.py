@@ -128,7 +128,9 @@ def test_fewer_epochs_than_the_runs_have_are_refused(done, recordings):
     out, made = done
     page = made.page.read_bytes()
     fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
-    message = "crnn-mixture-1s-seed0: is a run of 3 epochs, more than the 2 asked for; give `epochs=3` or more"
+    message = (
+        "crnn-mixture-1s-seed0: is a run of 3 epochs, more than the 2 asked for; give `epochs=3` or more"
+    )
     with pytest.raises(SingeridError, match=message):
         run(recordings.store, out, fewer)
     assert made.page.read_bytes() == page
