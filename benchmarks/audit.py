@@ -1,14 +1,14 @@
-"""Does the audit find a network that goes by the band, and clear one that goes by the voice?
+"""Does the audit detect a network that goes by the band, and clear one that goes by the voice?
 
     singerid synth CORPUS
     singerid prepare CORPUS/mixture STORE --vocals stems --stems-dir CORPUS
     python benchmarks/audit.py STORE RUNS
-    singerid audit RUNS/cheat-album         # and the others
+    singerid audit RUNS/cheat-album         # and the other runs
 
 In the corpus every album has a band of its own, and the truth is known. `cheat` learns from the
 accompaniment alone and can only know bands; `vocals` learns from the vocals alone and can only know
 voices; `mixture` learns from both, with --augment all. Each learns on an album split and on a track
-split. Interrupted, the same command goes on.
+split. After an interruption, the same command goes on.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SPLITS = ("album", "track")
 
 
 def without_voices(store: Store, path: Path) -> Store:
-    """A store of the same tracks whose mixtures are their accompaniments."""
+    """A store of the same tracks in which the mixtures are replaced by the accompaniments."""
     if not path.exists():
         shutil.copytree(store.path, path)
         shutil.rmtree(path / "features" / MIXTURE)
@@ -67,7 +67,7 @@ def main() -> None:
     work = partial(train_cell, **vars(arguments))
     for cell, outcome in each_in_processes(work, cells, usable_processors()):
         if isinstance(outcome, WorkerDied):
-            raise SystemExit(f"{cell} ended without a word; is there too little memory?")
+            raise SystemExit(f"{cell} ended without a message; is there too little memory?")
 
 
 if __name__ == "__main__":

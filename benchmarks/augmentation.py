@@ -1,11 +1,11 @@
-"""What augmentation against the album effect brings, over several album splits of the synthetic corpus.
+"""How much augmentation against the album effect helps, over several album splits of the synthetic corpus.
 
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
     python benchmarks/augmentation.py STORE RUNS
 
-Trains crnn_fgnl with each kind of --augment on the splits of some seeds, and "all" with its equaliser so
-many times as strong. They are compared on validation; none, all and the classical baseline are scored on
-the test albums. Interrupted, the same command goes on.
+Trains crnn_fgnl with each kind of --augment on the splits of some seeds, and "all" with a stronger equaliser
+(--strengths). They are compared on validation; none, all and the classical baseline are scored on the test
+albums. After an interruption, the same command goes on.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 21, 42])
     parser.add_argument("--others", nargs="*", choices=("equalizer", "masking"), default=[])
-    parser.add_argument("--strengths", type=float, nargs="*", default=[], help="of the equaliser")
+    parser.add_argument("--strengths", type=float, nargs="*", default=[], help="factors for the equaliser")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
     modes = (*TESTED, *arguments.others, *(f"allx{strength:g}" for strength in arguments.strengths))
@@ -67,7 +67,7 @@ def main() -> None:
     work = partial(train_cell, store=arguments.store, runs=arguments.runs, epochs=arguments.epochs)
     for cell, outcome in each_in_processes(work, cells, usable_processors()):
         if isinstance(outcome, WorkerDied):
-            raise SystemExit(f"{cell} ended without a word; is there too little memory?")
+            raise SystemExit(f"{cell} ended without a message; is there too little memory?")
     for mode in modes:
         runs = [Run.open(Path(arguments.runs) / f"{mode}-{seed}") for seed in arguments.seeds]
         best = [best_epoch(read_history(run)) for run in runs]
@@ -85,7 +85,7 @@ def main() -> None:
             scores = score_part(probabilities, test)
             print(f"seed {seed} {name}: clip F1 {scores.clip.f1_weighted:.3f}, ", end="")
             print(f"track F1 {scores.track.f1_weighted:.3f}")
-        # An album name means an album of one singer only.
+        # An album name identifies an album only together with its singer.
         album_of = [(track.singer, track.album) for track in test.tracks]
         owners, first = np.unique(test.clips.track, return_index=True)
         for other in ("none", "baseline"):

@@ -1,7 +1,7 @@
-"""What the synthetic corpus is worth: the figures and pictures of docs/results.md.
+"""How good the synthetic corpus is: the figures and pictures of docs/results.md.
 
     python benchmarks/corpus.py                       # the default corpus, seed 0: prints the tables
-    python benchmarks/corpus.py --seed 1 --songs 2    # another one
+    python benchmarks/corpus.py --seed 1 --songs 2    # another corpus
     python benchmarks/corpus.py --pictures docs/images
 
 Everything is measured with leave-one-album-out: fold k tests each singer's k-th album. The track split is
@@ -119,7 +119,7 @@ def table_accuracy(values: np.ndarray, singer: np.ndarray, fold: np.ndarray) -> 
 
 
 def f0_statistics(f0: np.ndarray) -> np.ndarray:
-    """Ten numbers: where the melody lies, how far it goes, and how it moves from frame to frame."""
+    """Ten numbers: the height of the melody, its range, and its movement from frame to frame."""
     semitones = 12 * np.log2(f0[f0 > 0] / 440)
     both = (f0[1:] > 0) & (f0[:-1] > 0)
     steps = np.abs(12 * np.log2(f0[1:][both] / f0[:-1][both]))
@@ -161,10 +161,10 @@ def formant_levels(track: Rendered) -> np.ndarray:
     vowels = frames[(track.f0 > 0) & (controls.voice[at] > 0.5)]
     medians = []
     for formant in controls.formants[at[vowels], :5].T:
-        # The nearest harmonics carry the formant.
+        # A formant's level is that of the nearest harmonics.
         near = np.abs(centres[:, None] - formant) <= np.maximum(track.f0[vowels] / 2, 80)
         medians.append(np.median(np.where(near, level[:, vowels], -np.inf).max(axis=0)))
-    return np.array(medians) - track.mel["mixture"].max() / 2  # its decibels count a power twice
+    return np.array(medians) - track.mel["mixture"].max() / 2  # its decibels are twice real decibels
 
 
 def band_below_peak(track: Rendered) -> float:
@@ -246,7 +246,7 @@ def pictures(tracks: list[Rendered], folder: Path) -> None:
 
 
 def draw(path: Path, panels: dict[str, np.ndarray]) -> None:
-    """One log-mel spectrogram below the other, the seconds named in SECONDS_SHOWN."""
+    """Draw log-mel spectrograms one below the other, for the seconds in SECONDS_SHOWN."""
     first, last = (round(t / FEATURES.frame_seconds) for t in SECONDS_SHOWN)
     kilohertz = [0.5, 1, 2, 4]
     centres = librosa.mel_frequencies(FEATURES.n_mels, fmax=SAMPLE_RATE / 2)
@@ -261,7 +261,7 @@ def draw(path: Path, panels: dict[str, np.ndarray]) -> None:
     axes[-1].set_xlabel("seconds")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    # 64 colours in place of 16 million: a third of the bytes.
+    # 64 colours instead of 16 million: a third of the bytes.
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(64)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, optimize=True)
@@ -274,7 +274,7 @@ def main() -> None:
     for name in ("singers", "albums", "songs", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(CorpusConfig, name))
     parser.add_argument("--seconds", type=float, default=CorpusConfig.seconds)
-    parser.add_argument("--corpus", type=Path, help="folder to keep the corpus in, or that holds it already")
+    parser.add_argument("--corpus", type=Path, help="folder that keeps the corpus, or holds it already")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw the three spectrograms there")
     options = parser.parse_args()
     config = CorpusConfig(options.singers, options.albums, options.songs, options.seconds, options.seed)

@@ -5,9 +5,9 @@
     python benchmarks/cross_validation.py STORE RUNS --by album
     python benchmarks/cross_validation.py STORE RUNS --by album --model probe --encoder campplus
 
-By track: five stratified folds. By album: leave one album out, for the singers with at least three. The
-test clips of all folds are pooled before they are scored. In every fold the epoch is chosen on that fold's
-validation tracks. Interrupted, the same command goes on.
+By track: five stratified folds. By album: leave one album out, for the singers with at least three albums.
+The test clips of all folds are pooled before they are scored. In every fold the epoch is chosen on that
+fold's validation tracks. After an interruption, the same command goes on.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def pooled(store: Store, folds: list[Fold], arguments: argparse.Namespace) -> di
         run = Run.open(folder_of(fold, arguments))
         test = run.part()
         found[arguments.model].append((test, run.predict(test)))
-        # Of the spectrogram, whatever the network reads.
+        # The baseline reads the spectrogram, whatever the network reads.
         learned, tested = (run.part(name, run.config.spec.sounds[0]) for name in ("train", "test"))
         found["baseline"].append((tested, baseline_probabilities(learned, tested)))
     return {name: scored(parts) for name, parts in found.items()}
@@ -124,7 +124,7 @@ def main() -> None:
         partial(train_fold, arguments=arguments), folds, usable_processors()
     ):
         if isinstance(outcome, WorkerDied):
-            raise SystemExit(f"fold {fold.number} ended without a word; is there too little memory?")
+            raise SystemExit(f"fold {fold.number} ended without a message; is there too little memory?")
     scores = pooled(store, folds, arguments)
     for name, levels in scores.items():
         for level in ("clip", "track"):

@@ -1,12 +1,12 @@
-"""What an encoder knows of voices without any training: singers named by nothing but means of vectors.
+"""How well an encoder knows voices without any training: singers are named by means of vectors alone.
 
     python benchmarks/encoders.py TREE [--encoder NAME] [--by album|track] [--audio vocals --separator NAME]
 
-TREE is laid out SINGER/ALBUM/TRACK. Each album (or track) in turn is left out; the singers' means are those
-of their other recordings, every track counting alike, and a track or a window is by the singer whose mean it
-is most alike. It is told twice: of vectors as they are, and of vectors after the back end (centring and
-whitening) that is fitted on the same other recordings. Singers with one album (or track) only are left out,
-for nothing of them would remain.
+TREE is laid out SINGER/ALBUM/TRACK. Each album (or track) in turn is left out. A singer's mean is over the
+other recordings, with equal weight for every track; a track or a window gets the singer whose mean is most
+similar. Results are printed twice: for vectors as they are, and for vectors after the back end (centring and
+whitening) fitted on the same other recordings. Singers with only one album (or track) are left out, because
+they would have no other recordings.
 """
 
 import argparse

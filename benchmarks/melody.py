@@ -4,10 +4,11 @@
     python benchmarks/melody.py CORPUS --trackers crepe-tiny pyin
     python benchmarks/melody.py CORPUS --trackers crepe --singers 2
 
-One song of each singer, each from another place on another album. Raw pitch accuracy (within a quarter
-tone), raw chroma accuracy (the same but for octaves), voicing recall and false alarm are those of mir_eval,
-averaged over songs. CREPE gives an F0 to every frame: it is called voiced where its confidence is above 0.5,
-as in the plots of its authors' program. The speed is that of one core, by processor time.
+One song of each singer is used, with changing albums and positions on the album. Raw pitch accuracy (within
+a quarter tone), raw chroma accuracy (the same, ignoring octave errors), voicing recall and false alarm are
+those of mir_eval, averaged over songs. CREPE gives an F0 to every frame: a frame counts as voiced if its
+confidence is above 0.5, as in the plots of its authors' program. The speed is that of one core, by processor
+time.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def score(contour: Contour, f0: np.ndarray, tracker: Tracker) -> list[float]:
 
 
 def measure(tracker: Tracker, corpus: Path, condition: str, songs: list[Path]) -> tuple[np.ndarray, float]:
-    """The measures of each song, (songs, measures), and seconds of sound a second of processor time."""
+    """The measures of each song, (songs, measures), and seconds of sound per second of processor time."""
     rows, heard, spent = [], 0.0, 0.0
     for song in songs:
         samples = load(corpus / condition / song)
@@ -69,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--trackers", nargs="+", choices=list(TRACKERS), default=["crepe-tiny", "pyin"])
-    parser.add_argument("--singers", type=int, help="only the first ones")
+    parser.add_argument("--singers", type=int, help="use only the first N singers")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     songs = songs_of(arguments.corpus, arguments.singers)

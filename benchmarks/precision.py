@@ -1,11 +1,11 @@
-"""Whether training in bf16 changes what is learned, beyond what another seed changes.
+"""Whether training in bf16 changes the results more than another seed does.
 
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
     python benchmarks/precision.py STORE RUNS [--seeds 0 21 42] [--epochs 10] [--json FILE]
 
 On the album split of each seed crnn_fgnl is trained three times, with the settings of `singerid demo`: in
 float32, in bf16-mixed from the same seed, and in float32 from another seed, which measures the noise that
-no run can be without. All are scored in float32. Interrupted, the same command goes on.
+every run has. All are scored in float32. After an interruption, the same command goes on.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.processes import WorkerDied, each_in_processes
 
-ARMS: dict[str, tuple[Precision, int]] = {  # precision, and what is added to the seed of the training
+ARMS: dict[str, tuple[Precision, int]] = {  # precision, and the number added to the seed of the training
     "float32": ("32-true", 0),
     "bf16": ("bf16-mixed", 0),
     "float32, other seed": ("32-true", 1000),
@@ -61,7 +61,7 @@ def main() -> None:
     work = partial(train_cell, store=arguments.store, runs=arguments.runs, epochs=arguments.epochs)
     for cell, outcome in each_in_processes(work, cells, arguments.workers):
         if isinstance(outcome, WorkerDied):
-            raise SystemExit(f"{cell} ended without a word; is there too little memory?")
+            raise SystemExit(f"{cell} ended without a message; is there too little memory?")
     rows = []
     pairs: dict[str, list[Paired]] = {arm: [] for arm in ARMS if arm != "float32"}
     for seed in arguments.seeds:

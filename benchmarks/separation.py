@@ -1,12 +1,12 @@
-"""How far separators get the vocals out of recordings whose stems are known, and how fast.
+"""How well and how fast separators extract the vocals from recordings whose stems are known.
 
     singerid synth CORPUS --albums 1 --songs 1
     python benchmarks/separation.py CORPUS [--vocals repet spleeter] [--songs 1] [--json FILE]
 
 CORPUS holds mixture/, vocals/ and accompaniment/, each laid out singer/album/song. The first songs of every
-singer are taken. SDR: signal to distortion (BSS Eval, `mir_eval.separation`), which forgives a filter;
-SI-SDR: scale-invariant, which forgives the level alone. Both of the vocals, in dB, for the mixture itself as
-estimate and for each separator's vocals.
+singer are used. SDR: signal-to-distortion ratio (BSS Eval, `mir_eval.separation`), which allows a filter;
+SI-SDR: scale-invariant SDR, which allows only another level. Both are for the vocals, in dB: with the mixture
+itself as the estimate, and with each separator's vocals.
 """
 
 import argparse
@@ -32,7 +32,7 @@ MIXTURE = "mixture"
 def sdr(stems: tuple[Samples, Samples], estimates: tuple[Samples, Samples]) -> float:
     """SDR of the first estimate (Vincent et al. 2006)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # mir_eval drops separation in 0.9
+        warnings.simplefilter("ignore", FutureWarning)  # mir_eval 0.9 will drop `separation`
         found, *_ = bss_eval_sources(np.stack(stems), np.stack(estimates), compute_permutation=False)
     return float(found[0])
 
@@ -44,9 +44,9 @@ def si_sdr(reference: Samples, estimate: Samples) -> float:
 
 
 def measure(separators: dict[str, Separator], corpus: Path, track: Track) -> dict[str, dict[str, float]]:
-    """Measures of a song by estimate; speed: how often the CPU time of making it goes into its length."""
+    """Measures of a song, by estimate; speed: the song's length divided by the CPU time of the estimate."""
     sounds = [load(corpus / part / track.path) for part in ("mixture", "vocals", "accompaniment")]
-    length = min(map(len, sounds))  # encoders pad
+    length = min(map(len, sounds))  # audio encoders pad
     mixture, vocals, accompaniment = (sound[:length] for sound in sounds)
     estimates = {MIXTURE: (mixture, mixture)}
     speeds = {MIXTURE: float("nan")}
@@ -67,7 +67,7 @@ def measure(separators: dict[str, Separator], corpus: Path, track: Track) -> dic
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Mean, standard deviation and range over songs, as docs/results.md has it; gains are of each song."""
+    """Mean, standard deviation and range over songs, as in docs/results.md; gains are computed per song."""
     lines = ["| estimate of the vocals | SDR | gain (range) | SI-SDR | gain (range) | times real time |"]
     lines.append("|---|---|---|---|---|---|")
     for name in rows[0]["measures"]:
@@ -89,9 +89,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--vocals", choices=list(SEPARATORS), nargs="+", default=["repet"])
-    parser.add_argument("--weights", type=Path, help="of the separators that have some")
-    parser.add_argument("--songs", type=int, default=1, help="of each singer")
-    parser.add_argument("--json", type=Path, help="what was measured of each song")
+    parser.add_argument("--weights", type=Path, help="weights of the separators that need some")
+    parser.add_argument("--songs", type=int, default=1, help="songs of each singer")
+    parser.add_argument("--json", type=Path, help="where to write the measures of each song")
     arguments = parser.parse_args()
     tree = arguments.corpus / "mixture"
     separators = {}

@@ -1,4 +1,4 @@
-"""What the benchmarks train: networks of a quarter of the width, at settings that learn in minutes."""
+"""The networks that the benchmarks train: a quarter of the width, with settings that learn in minutes."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def train_small(
     precision: Precision = "32-true",
     strengths: AugmentConfig = TrainingConfig.augment_strengths,
 ) -> None:
-    """Train on one thread; an interrupted or finished run goes on from where it is."""
+    """Train on one thread; an interrupted or finished run continues from its state."""
     torch.set_num_threads(1)
     training = TrainingConfig(
         clip_seconds=3.0,

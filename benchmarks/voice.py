@@ -1,12 +1,12 @@
-"""How well it is heard whether somebody sings, by track: AUC, and what `identify` would decide.
+"""How well the voice detector hears whether somebody sings: AUC by track, and what `identify` would decide.
 
     python benchmarks/voice.py --sung FOLDER... --unsung FOLDER... [--separator NAME]
     python benchmarks/voice.py --synthetic SEED [--songs N]
 
-In all recordings of the folders of `--sung` somebody sings, in none of those of `--unsung`. A track's
-score is the mean share that is sung of its windows of 3 s; "no voice" is what `identify` says of it with
-windows of 3 s.
-With `--synthetic` the windows of songs of the synthetic corpus are asked, whose true share is known.
+Somebody sings in all recordings in the folders of `--sung`, and in none of those of `--unsung`. A track's
+score is the mean sung share over its windows of 3 s; "no voice" is the decision of `identify` with windows
+of 3 s. With `--synthetic`, windows from songs of the synthetic corpus are tested, whose true sung share is
+known.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from singerid.system.console import progress
 from singerid.system.devices import CPU, use_threads
 
 RATE, WINDOW = 16_000, 3.0  # Hz, seconds
-_ACTIVE_DB = -32.0  # a voice so far below its loudest 10 ms rests
+_ACTIVE_DB = -32.0  # dB below its loudest 10 ms, at which a voice counts as silent
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
 def of_tracks(
     network: VoiceNetwork, folders: Sequence[Path], separator: Separator | None
 ) -> Iterator[np.ndarray]:
-    """The shares of the windows of each recording."""
+    """The sung shares of the windows of each recording."""
     files, _ = find_files(folders, lambda failure: print(failure.path, failure.reason))
     for file in progress(files, "Listening", len(files)):
         watch = VoiceWatch(network)
@@ -79,7 +79,7 @@ def of_tracks(
 
 
 def say(name: str, found: Sequence[np.ndarray]) -> None:
-    """One line of a folder: its tracks, their windows, and of how many nobody would be named."""
+    """Print a line about a folder: its tracks, their windows, and the number of tracks without a voice."""
     windows = np.concatenate(found)
     nobody = sum(not sung(shares).any() for shares in found)
     print(
@@ -90,7 +90,7 @@ def say(name: str, found: Sequence[np.ndarray]) -> None:
 
 
 def by_window(network: VoiceNetwork, seed: int, count: int) -> None:
-    """Windows of mixtures, and of their bands alone, of the synthetic corpus."""
+    """Test windows of mixtures of the synthetic corpus, and of their bands alone."""
     heard, true = [], []
     for song in draw_corpus(CorpusConfig(singers=count, albums=1, songs=1, seed=seed)).songs:
         stems = render(song)
@@ -106,8 +106,8 @@ def by_window(network: VoiceNetwork, seed: int, count: int) -> None:
     clear = (truth == 0) | (truth >= 0.5)
     auc = roc_auc_score(truth[clear] > 0, share[clear])
     print(
-        f"synthetic, seed {seed}: AUC by window {auc:.3f} ({(truth >= 0.5).sum()} windows of which half is "
-        f"sung or more, {(truth == 0).sum()} of which nothing); "
+        f"synthetic, seed {seed}: AUC by window {auc:.3f} ({(truth >= 0.5).sum()} windows that are sung for "
+        f"half or more, {(truth == 0).sum()} not at all); "
         f"mean error of the share {np.abs(share - truth).mean():.2f}"
     )
 

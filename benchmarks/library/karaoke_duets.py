@@ -1,14 +1,14 @@
-"""Duets of real voices, by cutting karaoke songs, and how well their timelines are found.
+"""Duets of real voices, cut from karaoke songs, and how well their timelines are found.
 
     python benchmarks/library/karaoke_duets.py SONGS WORK [--kinds vocals separated mixture]
 
-SONGS: karaoke/{vocals,accompaniment}/<singer>/<song>/. The last song of each singer goes into duets, the
-others into the libraries. Each singer has a duet with the next one and with the next but one, over the last
-song's accompaniment of a third: turns of 4 to 10 s, which begin and end where a singer pauses (who sings on
-is cut after 10 s), forward through the song and each second of it once. Both voices are equally loud, and as
-loud as the accompaniment. They lie in WORK/duets/{mixture,vocals,accompaniment}, and in WORK/duets/duets.rttm
-who really sings when: where the stem of each voice sounds. The libraries, in WORK too, hear true vocals, the
-vocals that Spleeter separates, or mixtures, and are asked who sings when.
+SONGS: karaoke/{vocals,accompaniment}/<singer>/<song>/. The last song of each singer is used for duets, the
+others for the libraries. Each singer has a duet with the next two singers in the list, over the accompaniment
+of a third singer's last song. Turns last 4 to 10 s and begin and end at pauses of the singer (singing without
+a pause is cut after 10 s); they go forward through the song and use each second once. Both voices are equally
+loud, and as loud as the accompaniment. The duets are in WORK/duets/{mixture,vocals,accompaniment}. The truth,
+who really sings when, is in WORK/duets/duets.rttm: where the stem of each voice sounds. The libraries, also
+in WORK, hear true vocals, the vocals separated by Spleeter, or mixtures, and are asked who sings when.
 """
 
 import argparse
@@ -35,12 +35,12 @@ LONGEST_PAUSE = 1.0  # seconds within a turn
 LONGEST_GAP = 0.5  # seconds between two turns
 FADE = 0.02  # seconds
 LEVEL = 0.05  # RMS of a voice where it sounds, and of the accompaniment: -26 dB of full scale
-DUETS_EACH = 2  # with as many singers behind a singer in the list
+DUETS_EACH = 2  # of each singer, with the next singers in the list
 
 
 @dataclass(frozen=True)
 class KaraokeDuet:
-    """Two voices (N,), each silent where the other has its turn, and what plays to them."""
+    """Two voices (N,), each silent while the other has its turn, and their accompaniment."""
 
     name: str
     voices: dict[str, np.ndarray]
@@ -65,7 +65,7 @@ class KaraokeDuet:
 
 
 def last_songs(songs: Path) -> dict[str, Track]:
-    """Of each singer, the one whose path comes last; relative to karaoke/vocals."""
+    """The song of each singer whose path comes last; paths are relative to karaoke/vocals."""
     return {track.singer: track for track in scan_tree(songs / "karaoke" / "vocals")}
 
 
@@ -85,7 +85,7 @@ def excerpts(stretches: list[Stretch], rng: np.random.Generator) -> Iterator[Str
 
 
 def laid_out(name: str, voices: dict[str, np.ndarray], band: np.ndarray, seed: int) -> KaraokeDuet:
-    """Turn after turn, as long as both have something to sing and the accompaniment lasts."""
+    """Place turn after turn, until one voice or the accompaniment ends."""
     rng = np.random.default_rng(seed)
     waiting = {}
     for singer, voice in voices.items():
@@ -126,7 +126,7 @@ def duets_of(songs: Path) -> Iterator[KaraokeDuet]:
 
 
 def make_duets(songs: Path, folder: Path) -> list[Turn]:
-    """Write the duets and their truth, and return that; what is there already is made anew."""
+    """Write the duets and their truth, and return the truth; existing files are made again."""
     truth = []
     for duet in duets_of(songs):
         for kind in ("vocals", "accompaniment", "mixture"):

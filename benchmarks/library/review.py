@@ -1,16 +1,16 @@
-"""How many answers of a person name 500 unnamed songs by ten singers.
+"""How many answers by a person it takes to name 500 unnamed songs by ten singers.
 
     python benchmarks/library/review.py [--worlds 20] [--seed 0] [--most 60] [--songs 50]
     singerid synth CORPUS --singers 10 --albums 4 --songs 3 --seconds 20
     python benchmarks/library/review.py --corpus CORPUS --work WORK
 
-The library knows nobody at first. The person knows all ten, is asked what `singerid.library.review` would
-ask, and says who sings: "yes" to a name that is right, else the right name. That is one answer, of the song
-that is asked about alone. All other songs have the name that the library gives them by its own decision, with
-the coefficients that come with the package; nothing is calibrated.
+At first the library knows nobody. The person knows all ten singers, gets the questions of
+`singerid.library.review`, and says who sings: "yes" to a right name, otherwise the right name. Each answer is
+about one song only. All other songs get their name from the library's own decision, with the coefficients
+that come with the package; nothing is calibrated.
 
-The model of vectors is that of `simulated.py`, a new one for each world: ten singers with 50 songs on ten
-albums each. With --corpus they are those of the true vocals of a synthetic corpus.
+The vectors follow the model of `simulated.py`, a new one for each world: ten singers, each with 50 songs on
+ten albums. With --corpus the vectors are those of the true vocals of a synthetic corpus.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SINGERS, ALBUMS = 10, 10
 
 @dataclass(frozen=True)
 class Standing:
-    """How many songs have a name: by a person, rightly or wrongly by the library, or none."""
+    """How many songs are named: by the person, rightly or wrongly by the library, or not at all."""
 
     said: int
     right: int
@@ -49,7 +49,7 @@ class Standing:
 
 
 def standing(library: Library, rule: Rule, truth: dict[str, str]) -> Standing:
-    """What the library says of each song now."""
+    """Count what the library says about each song now."""
     contents = library.core.contents
     said = len(contents.enrolled)
     known = {
@@ -62,7 +62,7 @@ def standing(library: Library, rule: Rule, truth: dict[str, str]) -> Standing:
 
 
 def play(library: Library, truth: dict[str, str], most: int) -> tuple[int, list[Standing]]:
-    """Answer until all songs are named right; gives how often "yes" did, and how it stood after each."""
+    """Answer until all songs are named right; return the number of "yes" and the counts after each answer."""
     rule, _ = library.rule()
     stood = [standing(library, rule, truth)]
     yes = 0
@@ -78,7 +78,7 @@ def play(library: Library, truth: dict[str, str], most: int) -> tuple[int, list[
 
 
 def simulated(folder: Path, seed: int, songs: int) -> tuple[Library, dict[str, str]]:
-    """A library of unnamed songs, and who sings in each."""
+    """A library of unnamed songs, and the singer of each."""
     rng = np.random.default_rng(seed)
     world = World.draw(rng)
     library = Library.open(folder, create=True)
@@ -99,7 +99,7 @@ def simulated(folder: Path, seed: int, songs: int) -> tuple[Library, dict[str, s
 
 
 def of_corpus(corpus: Path, folder: Path) -> tuple[Library, dict[str, str]]:
-    """A library of the true vocals of a corpus, unnamed, and who sings in each."""
+    """A library of the true vocals of a corpus, unnamed, and the singer of each."""
     tracks = scan_tree(corpus / "vocals")
     library = Library.open(folder, create=True)
     with library.core.database.command("discover") as entry:
@@ -116,14 +116,14 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=60)
-    parser.add_argument("--songs", type=int, default=50, help="of each singer")
+    parser.add_argument("--songs", type=int, default=50, help="songs of each singer")
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--work", type=Path, help="a new folder for the library of the corpus")
     options = parser.parse_args()
     with threadpool_limits(1):
         if options.corpus:
             if options.work is None:
-                parser.error("--corpus wants --work")
+                parser.error("--corpus needs --work")
             library, truth = of_corpus(options.corpus, options.work)
             yes, stood = play(library, truth, options.most)
             print(f"{len(truth)} songs by {len(set(truth.values()))} singers: ", end="")

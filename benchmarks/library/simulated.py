@@ -1,12 +1,12 @@
-"""Whether a calibration keeps its promise, on simulated libraries and fresh strangers.
+"""Whether a calibration keeps its promise, on simulated libraries with new strangers.
 
     python benchmarks/library/simulated.py [--libraries 200] [--seed 0] [--fpir 0.05]
 
-The model of vectors, new for each library: a direction that all singers share; each singer a normal deviation
-from it, each album another one, each recording another one that shrinks with its seconds of voice. The
-spectra of the deviations fall as powers of the dimension; exponents and sizes are drawn. 5 to 200 singers
-(log-uniform), 3 to 30 tracks each (log-uniform), about five tracks an album, 6 to 300 s of voice. The true
-FPIR of a library is measured with 400 fresh strangers, six songs each.
+The model of vectors is drawn again for each library: a direction that all singers share; a normal deviation
+for each singer, one for each album, and one for each recording, which shrinks with its seconds of voice. The
+spectra of the deviations fall as powers of the dimension; exponents and sizes are drawn. A library has 5 to
+200 singers (log-uniform), 3 to 30 tracks each (log-uniform), about five tracks per album, and 6 to 300 s of
+voice per track. Its true FPIR is measured with 400 new strangers, six songs each.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from singerid.library.fitting import fit
 from singerid.library.shipped import shipped_rule
 from singerid.library.trials import Material, evidence, make_trials, voiceprints
 
-SIZE = 48  # of a vector: what whitened vectors of 192 have about as many of that matter
+SIZE = 48  # of a vector: about as many of the 192 dimensions of whitened vectors matter
 STRANGERS, SONGS = 400, 6
 
 
 @dataclass(frozen=True)
 class World:
-    """What voices and recordings are like."""
+    """The distributions of voices and recordings."""
 
     common: np.ndarray
     singers: np.ndarray  # standard deviations, by dimension

@@ -1,10 +1,10 @@
-"""What a library's decisions are worth on real songs, and the coefficients that ship with the package.
+"""How good a library's decisions are on real songs, and the coefficients that ship with the package.
 
     python benchmarks/library/songs.py SONGS VOICES WORK [--write-coefficients FILE]
 
 SONGS: karaoke/mixture/<singer>/<song>/, artists/<singer>/<disc>/, strangers/<name>/, instrumental/ and
-karaoke/accompaniment/. VOICES: <singer>/<session>/. Libraries are made in WORK and kept: run again, nothing
-is heard twice. The mixture is heard as a library hears it; vocals and both are of Spleeter.
+karaoke/accompaniment/. VOICES: <singer>/<session>/. Libraries are made in WORK and kept, so a second run
+hears nothing again. The mixture is heard as a library hears it; the vocals are separated by Spleeter.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from singerid.sound.listing import find_audio
 from singerid.system.files import write_json
 
 SOUNDS = {"mixture": [0], "vocals": [1], "both": [0, 1]}
-# What a deviation is taken to be: what varies from set to set rather than from voice to voice (seconds,
-# numbers of recordings, the margin) is given large ones, so that little is learned of it from two sets.
+# The assumed deviations: terms that vary from set to set rather than from voice to voice (seconds, numbers of
+# recordings, the margin) have large ones, so that little is learned about them from two sets.
 SCALES = (0.15, 1.0, 4.0, 2.0)
 HEADER = (
     "| set, sound | FNIR at FPIR 5 % | at 1 % | calibrated to | FNIR | wrong name | ambiguous "
@@ -89,7 +89,7 @@ def line(name: str, fitted: Fitted) -> str:
 
 
 def coefficients(trials: list[Trials]) -> tuple[Rule, str]:
-    """The rule that ships: of all trials together, each set alike."""
+    """The rule that ships, fitted to all trials together with equal weight for each set."""
     features = np.concatenate([one.features for one in trials])
     right = np.concatenate([one.right & ~one.stranger for one in trials])
     stranger = np.concatenate([one.stranger for one in trials])
@@ -100,7 +100,7 @@ def coefficients(trials: list[Trials]) -> tuple[Rule, str]:
     used = right | stranger
     means = tuple(round(float(value), 3) for value in np.nanmean(features[used], axis=0))
     odds = Odds(means, SCALES, (0.0,) * 4, 0.0).fitted(features, right, weights)
-    # A margin that speaks against a singer is one of these sets, not of voices.
+    # A margin that counts against a singer comes from these sets, not from voices.
     rounded = [round(weight, 3) for weight in odds.weights]
     odds = Odds(means, SCALES, (rounded[0], max(0.0, rounded[1]), *rounded[2:]), round(odds.bias, 3))
     log_odds = odds(features)
@@ -158,7 +158,7 @@ def main() -> None:
 
 
 def smoke(trials: Trials, rule: Rule, sound: str) -> None:
-    """Three singers by session, three others as strangers, by the rule that ships."""
+    """Test the rule that ships on VOICES: three singers by session, three others as strangers."""
     log_odds = rule.odds(trials.features)
     named = log_odds >= rule.needed
     outside = trials.stranger & ~trials.reduced
@@ -170,7 +170,7 @@ def smoke(trials: Trials, rule: Rule, sound: str) -> None:
 
 
 def bands(songs: Path, library: Library) -> None:
-    """Music that nobody sings to, asked of the library of songs as it was calibrated."""
+    """Ask the calibrated library of songs about music in which nobody sings."""
     library.calibrate()
     folders = [songs / "instrumental", songs / "karaoke" / "accompaniment"]
     files = [folder / name for folder in folders for name in find_audio(folder).audio]

@@ -1,10 +1,10 @@
-"""What a library's decisions are worth on the synthetic corpus: six singers enrolled, two strangers.
+"""How good a library's decisions are on the synthetic corpus: six singers enrolled, two strangers.
 
     singerid synth CORPUS --seed 7
     python benchmarks/library/synthetic.py CORPUS WORK
 
-Each song is tried with its album left out; the strangers are the corpus's last two singers. Mixture and true
-vocals are heard as they are, the separated vocals are Spleeter's.
+Each song is tested with its album left out; the strangers are the last two singers of the corpus. Mixture and
+true vocals are heard as they are, the separated vocals are by Spleeter.
 """
 
 import argparse

@@ -4,11 +4,11 @@
     singerid synth CORPUS --seed 11 --duets 40
     python benchmarks/library/timelines.py CORPUS WORK [--kinds vocals separated mixture]
 
-All singers but the last two are enrolled by their solo songs, those of the last albums left out, which are
-asked for a second singer. The library hears true vocals, the mixtures' vocals separated by Spleeter, or
-mixtures, and is asked the same of the duets: of two enrolled singers, and, apart, of those in which one is a
-stranger or both are. It is not calibrated unless that is asked for. Libraries are made in WORK and kept: run
-again, nothing is enrolled twice.
+All singers but the last two are enrolled with their solo songs, except for the songs of their last albums:
+these test whether a second singer is reported by mistake. The library hears true vocals, vocals separated
+from the mixtures by Spleeter, or mixtures, and is asked who sings when in the duets of the same sound. Duets
+of two enrolled singers and duets with one or two strangers are scored apart. The library is calibrated only
+with --calibrated. Libraries are made in WORK and kept, so a second run enrolls nothing again.
 """
 
 import argparse
@@ -41,7 +41,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Kind:
-    """What a library hears: which stem of the files, and what it does with it."""
+    """What a library hears: which stem of the files, and in which audio condition."""
 
     tree: str
     audio: AudioCondition = "mixture"
@@ -56,15 +56,15 @@ KINDS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What both programs can be told."""
+    """Add the options that both programs have."""
     parser.add_argument("work", type=Path)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--encoder", help="by default that of a new library")
+    parser.add_argument("--encoder", help="by default the encoder of a new library")
     parser.add_argument("--calibrated", action="store_true", help="calibrate the libraries on themselves")
 
 
 def library_of(name: str, known: Sequence[Entrant], options: argparse.Namespace) -> Path:
-    """A library in WORK that hears this kind of sound, and knows these recordings."""
+    """A library in WORK that hears this kind of sound and has these recordings enrolled."""
     kind = KINDS[name]
     folder: Path = options.work / (f"{name}-calibrated" if options.calibrated else name)
     with Library.open(folder, create=True) as library:
@@ -86,14 +86,14 @@ def answers(library: Path, files: Sequence[Path]) -> Iterator[Result]:
 
 
 def turns_of(result: Result) -> Iterator[Turn]:
-    """A timeline as turns of the file's name; strangers are called by their numbers."""
+    """A timeline as turns, with the file's name as the recording; strangers are named by their numbers."""
     for span in result.timeline:
         for name in (*span.singers, *(f"unknown {number}" for number in span.unknown)):
             yield Turn(Path(result.path).stem, span.start_s, span.end_s, name)
 
 
 def in_time(truth: Sequence[Turn], found: Sequence[Turn], pauses: bool) -> str:
-    """Which share of the true changes is found, and which of those told is true."""
+    """The share of true changes that are found, and the share of reported changes that are true."""
     both = (changes_in_time(*pair, pauses=pauses) for pair in ((truth, found), (found, truth)))
     return ", ".join(f"{one.share:.1%}" if one.total else "none" for one in both)
 
@@ -102,7 +102,7 @@ def line(name: str, truth: Sequence[Turn], found: Sequence[Turn], known: Sequenc
     """A row of the table."""
     exact = diarization_errors(truth, found, known)
     lenient = diarization_errors(truth, found, known, COLLAR)
-    # Voices told apart, whatever they are called: each name stands for whom it fits best.
+    # Whether voices are told apart, whatever their names: each name stands for the singer it fits best.
     by_voice = (diarization_errors(truth, found, (), collar).rate for collar in (0.0, COLLAR))
     total = exact.total_s or 1.0
     cells = (
@@ -115,7 +115,7 @@ def line(name: str, truth: Sequence[Turn], found: Sequence[Turn], known: Sequenc
 
 
 def lines(name: str, library: Path, sounds: Path, truth: Sequence[Turn], known: Sequence[str]) -> list[str]:
-    """Rows for a folder of duets: of those whose singers are all known, and of the others, if there are."""
+    """Rows for a folder of duets: those whose singers are all known, and the others, if there are any."""
     recordings = sorted({turn.recording for turn in truth})
     files = [sounds / f"{recording}.flac" for recording in recordings]
     found = [turn for result in answers(library, files) for turn in turns_of(result)]
@@ -129,7 +129,7 @@ def lines(name: str, library: Path, sounds: Path, truth: Sequence[Turn], known: 
 
 
 def names_in(result: Result) -> set[str]:
-    """Singers of the library who are reported, at the top or for a moment."""
+    """Singers of the library who are reported, for the whole song or for a moment."""
     return {one.singer for one in result.singers} | {
         name for span in result.timeline for name in span.singers
     }
@@ -145,7 +145,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("corpus", type=Path)
     add_options(parser)
-    parser.add_argument("--solo-albums", type=int, default=2, help="of each singer, that are not enrolled")
+    parser.add_argument("--solo-albums", type=int, default=2, help="albums of each singer left out")
     options = parser.parse_args(words)
     warnings.simplefilter("ignore")
     known = singers_of(scan_tree(options.corpus / "mixture"))[:-STRANGERS]
