@@ -100,7 +100,7 @@ def coefficients(trials: list[Trials]) -> tuple[Rule, str]:
     used = right | stranger
     means = tuple(round(float(value), 3) for value in np.nanmean(features[used], axis=0))
     odds = Odds(means, SCALES, (0.0,) * 4, 0.0).fitted(features, right, weights)
-    # A margin that counts against a singer comes from these sets, not from voices.
+    # A negative weight for the margin would come from these sets, not from voices.
     rounded = [round(weight, 3) for weight in odds.weights]
     odds = Odds(means, SCALES, (rounded[0], max(0.0, rounded[1]), *rounded[2:]), round(odds.bias, 3))
     log_odds = odds(features)

@@ -1,11 +1,11 @@
-"""What batches give to CREPE and to Open-Unmix: time a frame, by the frames that go through at once.
+"""What CREPE and Open-Unmix gain from batches: time per frame, by the number of frames at once.
 
     python benchmarks/perf/batches.py [--device cuda] [--repeats 5] [--json FILE]
 
-Would batches of several files be faster than a file's own? Only where a file has too few frames to fill
-the device: 32 ms of sound are a frame of CREPE, so 30 s have 938 and a song of four minutes 7,501. One
-thread on a CPU. Open-Unmix has random weights and the published size; it takes a file at once, so its rows
-say what a second of sound costs in files of several lengths, and two files beside each other.
+Would batches of several files be faster than one file at a time? Only if a file has too few frames to fill
+the device: a frame of CREPE is 32 ms of sound, so 30 s have 938 frames and a song of four minutes 7,501. On a
+CPU, one thread is used. Open-Unmix has random weights and the published size. It takes a whole file at once,
+so its rows show the cost of a second of sound for files of several lengths, and for two files together.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Figures of two sets of instructions side by side, as tables for docs/performance.md.
+"""Figures for two instruction sets side by side, as tables for docs/performance.md.
 
     python benchmarks/perf/both.py bench/native bench/avx2
 
-Reads the JSON of the same names in both folders, as `make bench` writes it. Rows are those of the same
-words and settings; a figure is `native / avx2`.
+Reads JSON files of the same name in both folders, as `make bench` writes them. Rows with the same texts and
+settings belong together; a figure is `native / avx2`.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = {"seconds", "batch", "at_once", "songs", "k", "positions"}
-"""Numbers that say what was measured; all others are what was found."""
+"""Numbers that describe what was measured; all other numbers are results."""
 
 Row = dict[str, Any]
 
@@ -25,7 +25,7 @@ def key(row: Row) -> tuple[tuple[str, Any], ...]:
 
 
 def table(native: list[Row], avx2: list[Row]) -> Iterator[str]:
-    """Lines of Markdown: a column for each figure that a row of either has."""
+    """Lines of Markdown: a column for each figure that occurs in a row of either table."""
     others = {key(row): row for row in avx2}
     figures = dict.fromkeys(name for row in native for name in row if name not in dict(key(row)))
     yield f"| | {' | '.join(figures)} |"

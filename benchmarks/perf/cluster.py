@@ -1,9 +1,10 @@
-"""One worker of a Ray cluster of this machine, and two: how much faster, start-up apart.
+"""One worker or two on a Ray cluster of this machine: how much faster two are, without their start-up.
 
     python benchmarks/perf/cluster.py [--isa avx2] [--files 240] [--seconds 30] [--json FILE]
 
-Files (44.1 kHz stereo MP3) are heard by campplus and kept in Parquet, by workers of one thread: 1, 2, 1, 2 in
-turn. A worker's start (the process, imports, the network) is told apart: it is paid once, however many files.
+Workers of one thread hear files (44.1 kHz stereo MP3) with campplus and keep the results in Parquet: 1, 2, 1,
+2 workers in turn. The start of a worker (process, imports, network) is reported apart, because it happens
+only once, however many files there are.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from singerid.system.ray_cluster import Spread, cluster
 
 
 class Timed:
-    """Opens ears, and tells when each load began and ended: what lies before the first is the start."""
+    """Opens ears, and records when each load began and ended; the time before the first load is the start."""
 
     def __init__(self, ears: Ears) -> None:
         self.ears = ears
@@ -53,7 +54,7 @@ class TimedListening:
 
 
 def heard_by(ray: Any, workers: int, songs: list[Path], seconds: float, folder: Path) -> dict[str, Any]:
-    """Hear files once by so many workers."""
+    """Hear files once, with this many workers."""
     settings = settings_of(Hearing.open("campplus", "mixture", None))
     kept = HeardFolder(str(folder), HeardBy(settings), 192)
     opening = Timed(Ears(settings, kept, "cpu", None, hears_voices=True))

@@ -1,21 +1,21 @@
-"""How a collection of a million recordings is made and searched: time, size, memory, and what is found.
+"""How a collection of a million recordings is made and searched: time, size, memory, and recall.
 
 python benchmarks/perf/collection.py [--count 1000000] [--kinds IvfSq IvfPq ...] [--folder DIR] [--json FILE]
 
-The recordings are made up, by the model of benchmarks/library/simulated.py in 192 dimensions: a direction
-of length 1 that all singers share; each singer a normal deviation from it, of variance 1; each album another
-one, .9 of that; each recording another one, sqrt(1/3 + 20/s) of it for s seconds of voice, which are
-log-normal around 55, 6 to 300. The variances of the dimensions fall as k**-.8 (--spectrum), for singers and
-recordings along other axes. These are the ends of what that model draws: with them the cosine of two
-recordings of a singer is .47 in the mean, that of strangers 0 with a spread of .12, and the equal error rate
-of pairs is 4.2 %; of real singing it is 4.5 %. A singer has 3 to 30 recordings (log-uniform), five an album.
-The flatter the spectrum, the harder the search.
+The recordings are made up, by the model of benchmarks/library/simulated.py in 192 dimensions: a direction of
+length 1 that all singers share; for each singer a normal deviation of variance 1; for each album one of .9 of
+that size; for each recording one of sqrt(1/3 + 20/s) of it, for s seconds of voice, which are log-normal
+around 55, from 6 to 300. The variances of the dimensions fall as k**-.8 (--spectrum), along different axes
+for singers and for recordings. These values are at the limits of what that model draws. With them the mean
+cosine of two recordings of one singer is .47, that of different singers 0 with a spread of .12, and the equal
+error rate of pairs is 4.2 %; for real singing it is 4.5 %. A singer has 3 to 30 recordings (log-uniform),
+five per album. The flatter the spectrum, the harder the search.
 
-The vectors go into Parquet files as singerid writes them, then through `singerid library collect`. Each index
-is made, tuned and measured as `collect` does it, by recordings that are taken out meanwhile, with their
-albums; then once more by others that the collection never had, by its singers ("fresh") and by singers whom
-it does not have ("strangers"), against comparing all. Each part is a process of its own: so is one that asks
-alone, whose times and memory are shown.
+The vectors are put into Parquet files as singerid writes them, then through `singerid library collect`. Each
+index is made, tuned and measured as `collect` does it: with recordings that are taken out for the
+measurement, with their albums. It is then measured again with recordings that the collection never had, by
+its singers ("fresh") and by other singers ("strangers"). Recall is relative to comparing all. Each part runs
+in a process of its own; the times and memory of queries are those of a process that only asks.
 """
 
 import argparse
@@ -46,7 +46,7 @@ SETTINGS = Settings("campplus", "made up", "mixture")
 ALBUM, TRACK = 0.9, 1.0
 A_FILE = 10_000
 FRESH = 500
-STRANGERS = 9_000_000  # the first singer of whom no collection has anything
+STRANGERS = 9_000_000  # number of the first singer who is in no collection
 
 KINDS = {
     "IvfFlat": Kind("IvfFlat", {}, 8192, is_exact=True),
@@ -59,7 +59,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Model:
-    """What the voices are like."""
+    """The distribution of the voices."""
 
     spectrum: float
     common: np.ndarray
@@ -135,7 +135,7 @@ def write_parquet(folder: Path, model: Model, count: int) -> None:
 
 
 def alike(model: Model) -> dict[str, float]:
-    """What cosines of centred recordings are like, and how well they tell two singers apart."""
+    """The distribution of cosines of centred recordings, and how well they tell two singers apart."""
     vectors, singers, _ = next(model.songs(1, 2))
     own = unit(vectors - vectors.mean(0))
     cosines = own[:6000] @ own[:6000].T
@@ -168,7 +168,7 @@ def size_of(folder: Path) -> int:
 
 
 def part(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """What is measured in a process of its own."""
+    """The part that is measured in this process."""
     heard, where = options.folder / "heard", options.folder / "collection"
     model = Model.draw(options.spectrum)
     if name == "collect":
@@ -203,7 +203,7 @@ def part(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def ask(options: argparse.Namespace, choice: dict[str, Any] | None) -> dict[str, Any]:
-    """Memory of a process that asks alone, and how long its queries take; the first has to read."""
+    """Memory of a process that only asks, and the time of its queries; the first query has to read files."""
     collection = Collection.open(str(options.folder / "collection"))
     vectors, *_ = next(Model.draw(options.spectrum).songs(1, 3))
     queries = collection.about.comparable(vectors[::10, None])
@@ -253,10 +253,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--spectrum", type=float, default=0.8)
     parser.add_argument(
-        "--partition", type=int, default=0, help="recordings in a partition; by default each kind's"
+        "--partition", type=int, default=0, help="recordings in a partition; the default depends on the kind"
     )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["IvfFlat", "IvfSq", "IvfPq", "HnswSq"])
-    parser.add_argument("--folder", type=Path, help="where to work; what is there already is used again")
+    parser.add_argument("--folder", type=Path, help="where to work; files that exist are used again")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--choice", help=argparse.SUPPRESS)

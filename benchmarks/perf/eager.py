@@ -1,7 +1,7 @@
-"""The yardstick: CRNN_FGNL as one would port it to PyTorch at first. It is not to be made faster.
+"""The yardstick: a first, simple port of CRNN_FGNL to PyTorch. Do not make it faster.
 
-The literal loop over rolls with every affinity built, NCHW, float32, torch's own layers, nothing fused or
-compiled. It needs torch alone, and its parameters have the names of `build_model("crnn_fgnl", singers)`,
+A literal loop over rolls that builds every affinity, NCHW, float32, torch's own layers, nothing fused or
+compiled. It needs only torch, and its parameters have the names of `build_model("crnn_fgnl", singers)`,
 so that `load_state_dict` gives both the same weights.
 """
 

@@ -1,11 +1,11 @@
-"""Who is singing, from files to names: `singerid identify LIBRARY` as whole processes, and its parts.
+"""The speed of `singerid identify LIBRARY`, from files to names: as whole processes, and in parts.
 
     python benchmarks/perf/ears.py [--isa avx2] [--threads 2] [--folder-songs 50] [--seconds 240]
                                    [--material DIR] [--json FILE]
 
 CAM++, the voice head and Spleeter take turns with their plain forms in one process; the rest is timed from
-the outside, as fresh processes, so that importing, decoding and timelines count. Songs are made at first
-(44.1 kHz stereo MP3); two libraries, one of mixtures and one of separated vocals, know two other songs.
+outside, as new processes, so that importing, decoding and timelines count. Songs are made first (44.1 kHz
+stereo MP3); two libraries, one of mixtures and one of separated vocals, have two other songs enrolled.
 Needs the weights of campplus and spleeter in the cache (`singerid encoders --fetch campplus`,
 `singerid encoders --separators --fetch spleeter`).
 """
@@ -29,20 +29,20 @@ from encoders import network_rows
 LIBRARIES = {"mixture": (), "vocals by spleeter": ("--audio", "vocals", "--separator", "spleeter")}
 ENROLLED, ENROLLED_SECONDS = 2, 60.0
 
-# A process's highest memory starts from that of its parent: this one is small.
+# The peak memory of a process starts from that of its parent, so the parent is this small program.
 _LIGHT = """
 import json, resource, subprocess, sys, time
 start = time.perf_counter()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-unit = 1 if sys.platform == "darwin" else 1024  # bytes, that a count of it is
+unit = 1 if sys.platform == "darwin" else 1024  # bytes per count of ru_maxrss
 peak_mb = used.ru_maxrss * unit / 1e6
 print(json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, peak_mb]))
 """
 
 
 def whole(*words: object) -> tuple[float, float, float]:
-    """Seconds of wall time and of processors of a command of singerid, and its highest memory in MB."""
+    """Wall time and processor time in seconds of a singerid command, and its peak memory in MB."""
     command = [sys.executable, "-c", _LIGHT, sys.executable, "-m", "singerid", *map(str, words)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     wall, processor, peak = json.loads(done.stdout)
@@ -50,7 +50,7 @@ def whole(*words: object) -> tuple[float, float, float]:
 
 
 def library(name: str, folder: Path, threads: int) -> Path:
-    """One that hears this kind of sound, and knows some songs."""
+    """A library that hears this kind of sound, with some songs enrolled."""
     path = folder / name.replace(" ", "-")
     if not path.exists():
         songs = make_songs(folder / "enrolled", ENROLLED, ENROLLED_SECONDS)
@@ -60,7 +60,7 @@ def library(name: str, folder: Path, threads: int) -> Path:
 
 
 def identified(name: str, folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """One song, and a folder of them."""
+    """Rows for identifying one song, and a folder of songs."""
     rows = []
     known = library(name, folder, options.threads)
     for count in (1, options.folder_songs):

@@ -1,11 +1,12 @@
-"""CAM++ as `open_encoder` runs it against its plain form, and a song through it. On the CPU.
+"""CAM++ as `open_encoder` runs it, compared with its plain form, and the time for a song. On the CPU.
 
     python benchmarks/perf/encoders.py [--threads 1] [--windows 8] [--repeats 15] [--json FILE]
 
-The forms take turns on the same windows of 3 s, so many at a time; the fast one, with its batch norms folded
-away, is first held to the plain one; a third tells besides whether somebody sings. A song (44.1 kHz stereo
-MP3, made at first) is encoded in a fresh process, so that start-up, decoding and the filter bank count; for
-that the weights must be in the cache (`singerid encoders --fetch campplus`).
+The forms take turns on the same windows of 3 s, --windows at a time. The outputs of the fast form, whose
+batch norms are folded into the convolutions, are first checked against the plain form; a third form also
+hears whether somebody sings. A song (44.1 kHz stereo MP3, made first) is encoded in a new process, so that
+start-up, decoding and the filter bank count; for this the weights must be in the cache (`singerid encoders
+--fetch campplus`).
 """
 
 import argparse
@@ -29,11 +30,11 @@ from singerid.nn.campplus import BANDS, CAMPlusPlus
 from singerid.nn.campplus_folded import FoldedCAMPlusPlus
 from singerid.system.allocator import memory_kept
 
-TOLERANCE = 1e-4  # of the largest number of a vector
+TOLERANCE = 1e-4  # relative to the largest number of a vector
 
 
 def operations(frames: int) -> float:
-    """Operations of a window, a multiply-add being two: convolutions alone."""
+    """Operations of a window, only convolutions; a multiply-add counts as two."""
     bands, channels = BANDS, 32
     total = 2 * 9 * channels * bands * frames
     for _ in range(2):  # each stage of the front: four 3x3 convolutions and a shortcut
@@ -54,7 +55,7 @@ def operations(frames: int) -> float:
 
 
 def network_rows(windows: int, repeats: int, rate: float) -> list[dict[str, Any]]:
-    """The forms, windows one, two, four, ... at a time: seconds a window, each against plain."""
+    """Rows for the forms with 1, 2, 4, ... windows at a time: seconds per window, relative to plain."""
     torch.manual_seed(0)
     plain = CAMPlusPlus()
     folded = FoldedCAMPlusPlus(plain)
@@ -91,7 +92,7 @@ def network_rows(windows: int, repeats: int, rate: float) -> list[dict[str, Any]
 
 
 def song_row(seconds: float, threads: int, repeats: int) -> dict[str, Any]:
-    """A song through `open_encoder("campplus")`, as a process: median seconds, and those of the processor."""
+    """A song through `open_encoder("campplus")` in a process: median wall and processor seconds."""
     with tempfile.TemporaryDirectory() as folder:
         (song,) = make_songs(Path(folder), 1, seconds)
         runs = []
@@ -110,7 +111,7 @@ def song_row(seconds: float, threads: int, repeats: int) -> dict[str, Any]:
     }
 
 
-# As a user would: nothing else is imported.
+# As a user would do it: nothing else is imported.
 _SONG = """
 import sys, time
 import torch

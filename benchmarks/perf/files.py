@@ -3,9 +3,9 @@
     python benchmarks/perf/files.py [extraction] [identify] [help] [--songs 12] [--folder-songs 50]
                                     [--seconds 240] [--repeats 3] [--material DIR] [--json FILE]
 
-Extraction is measured against the plain librosa pipeline below, which stays as it is: one process, one
-thread. `identify` and `--help` are timed from the outside, as fresh processes, so that importing counts.
-The songs are made at first (44.1 kHz stereo MP3, 192 kbit/s); --material keeps them for the next time.
+Extraction is compared with the plain librosa pipeline below, which must not change: one process, one
+thread. `identify` and `--help` are timed from outside, as new processes, so that importing counts.
+The songs are made first (44.1 kHz stereo MP3, 192 kbit/s); --material keeps them for the next time.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 def by_librosa(path: Path) -> Any:
-    """The yardstick: what one would write."""
+    """The yardstick: a simple program with librosa."""
     import librosa
 
     waveform, _ = librosa.load(path, sr=16_000, mono=True)
@@ -43,7 +43,7 @@ def by_librosa(path: Path) -> Any:
 
 
 def whole(*command: object, **environment: str) -> tuple[float, float, str]:
-    """Seconds of wall time and of processors (children too) of a process, and what it printed."""
+    """Wall time and processor time (including children) of a process in seconds, and its output."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [str(part) for part in command],
@@ -59,7 +59,7 @@ def whole(*command: object, **environment: str) -> tuple[float, float, str]:
 
 @dataclass(frozen=True)
 class Timed:
-    """Work, and the seconds of the processor that it takes; goes to other processes."""
+    """Does work and returns the processor seconds that it takes; can be sent to other processes."""
 
     work: Callable[[Any], object]
 
@@ -70,7 +70,7 @@ class Timed:
 
 
 def steady(work: Callable[[Any], object], items: Sequence[Any], processes: int) -> tuple[float, float]:
-    """Seconds an item, of wall time and of the processor, once the libraries are loaded and caches warm."""
+    """Wall and processor seconds per item, once the libraries are loaded and caches are warm."""
     from singerid.system.processes import each_in_processes
 
     ready, used = [], []
@@ -83,7 +83,7 @@ def steady(work: Callable[[Any], object], items: Sequence[Any], processes: int) 
 
 
 def extraction_jobs(tree: Path, incoming: Path) -> tuple[Any, list[Any]]:
-    """What `prepare` hands to its processes: the work, and a job a song."""
+    """What `prepare` hands to its processes: the work, and one job per song."""
     from singerid.config import MIN_SECONDS
     from singerid.data.tracks import scan_tree
     from singerid.preparation.worker import Extraction, Job, Source, content_hash
@@ -98,7 +98,7 @@ def extraction_jobs(tree: Path, incoming: Path) -> tuple[Any, list[Any]]:
 
 
 def child(kind: str, tree: Path, incoming: Path) -> None:
-    """What is measured in a process of its own; prints the seconds a song."""
+    """Measure in this process, which runs nothing else; print the seconds per song."""
     if kind == "librosa":
         print(json.dumps(steady(by_librosa, sorted(tree.rglob("*.mp3")), 1)))
     else:
@@ -148,7 +148,7 @@ def measure_identify(material: Path, count: int, seconds: float, repeats: int) -
     run = make_run(material / "run")
     songs = make_songs(material / "identify", count, seconds)
     rows = []
-    for threads in sorted({1, CORES}):  # threads that wait for a busy core cost far more than they save
+    for threads in sorted({1, CORES}):  # threads that wait for a busy core cost much more than they save
         for what, paths, times in (("one song", songs[:1], repeats), (f"{count} songs", songs, 1)):
             command = *SINGERID, "identify", run, *paths, "--json", "--threads", threads
             wall, used = (
@@ -187,7 +187,7 @@ def main() -> None:
         child(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; by default all")
     parser.add_argument("--songs", type=int, default=12, help="for extraction")
     parser.add_argument("--folder-songs", type=int, default=50, help="for identify")
     parser.add_argument("--seconds", type=float, default=240.0)
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parse(parser)
     if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"unknown part {', '.join(unknown)}; choose of {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         material = arguments.material or Path(temporary)

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# All that docs/performance.md says of a GPU, in about twelve minutes: run it from the project's folder.
+# Measures everything that docs/performance.md says about a GPU, in about twelve minutes. Run it from the
+# project's folder.
 #
 #     benchmarks/perf/gpu.sh [OUT]        writes OUT/*.json and OUT/*.log, by default to bench/gpu
 #
-# Needs Python 3.11 or newer with a CUDA build of PyTorch. Where there is no network, put these wheels into a
-# folder before and say WHEELS=FOLDER: pip download --dest FOLDER '.[dev]' triton (and torch, its CUDA build).
-# Each part has its own limit of time: one that hangs or fails costs the others nothing. The order is that of
-# what is missed most.
+# Needs Python 3.11 or newer with a CUDA build of PyTorch. If there is no network, first put these wheels into
+# a folder and set WHEELS=FOLDER: pip download --dest FOLDER '.[dev]' triton (and torch, its CUDA build).
+# Each part has its own time limit: if one hangs or fails, the others still run. The most important parts come
+# first.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 OUT=$(mkdir -p "${1:-bench/gpu}" && cd "${1:-bench/gpu}" && pwd)

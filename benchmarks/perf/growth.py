@@ -2,9 +2,9 @@
 
     python benchmarks/perf/growth.py [PART ...] [--repeats 3] [--pictures DIR] [--json FILE]
 
-One thread, and what counts is the processor's time. Memory is the rise of a fresh process's peak. --pictures
-draws growth-length.png, growth-singers.png and growth-tracks.png. "whole" is `singerid train` (one epoch of a
-tiny network), `evaluate` and `identify` from their start to their end, each a process of its own.
+One thread is used, and processor time is measured. Memory is the rise of the peak of a new process.
+--pictures draws growth-length.png, growth-singers.png and growth-tracks.png. "whole" is `singerid train` (one
+epoch of a tiny network), `evaluate` and `identify` from start to end, each in a process of its own.
 """
 
 import argparse
@@ -55,7 +55,7 @@ SHORT_FRAMES, TINY = (
     32,
     ("--model=crnn", "--width=0.125", "--clip-seconds=1", "--batch-size=64", "--epochs=1"),
 )
-LINKS = 30_000  # a file may have so many names
+LINKS = 30_000  # greatest number of hard links to one file
 MEGABYTE = 1e6
 Row = dict[str, Any]
 
@@ -72,7 +72,7 @@ def seconds_of(work: Callable[[], object], repeats: int) -> float:
 
 @contextmanager
 def timed(module: nn.Module) -> Iterator[list[float]]:
-    """The processor's seconds of every call of a module."""
+    """Collect the processor seconds of every call of a module."""
     starts: list[float] = []
     taken: list[float] = []
     hooks = (
@@ -93,7 +93,7 @@ def clip(seconds: float) -> Tensor:
 
 @torch.inference_mode()
 def forward_seconds(model: nn.Module, seconds: float, repeats: int) -> tuple[float, float]:
-    """Seconds of the network on one clip, and of its FGNL block alone."""
+    """Processor seconds of the network on one clip, and of its FGNL block alone."""
     x = clip(seconds)
     model(x[..., :94])
     with timed(model.attention) as attention:
@@ -103,10 +103,10 @@ def forward_seconds(model: nn.Module, seconds: float, repeats: int) -> tuple[flo
 
 @torch.inference_mode()
 def memory(seconds: float) -> None:
-    """Print the rise of the peak that the network on one clip makes; for a process of its own."""
+    """Print how much the network on one clip raises the memory peak; runs in a process of its own."""
     torch.set_num_threads(1)
     model, x = build_model("crnn_fgnl", 20).eval(), clip(seconds)
-    model(x[..., :16])  # what a first call loads is no memory of the clip
+    model(x[..., :16])  # memory that a first call loads does not count for the clip
     before = peak_bytes()
     model(x)
     print((peak_bytes() - before) / MEGABYTE)
@@ -151,7 +151,7 @@ def grow_singers(repeats: int) -> Iterator[Row]:
 def make_store(
     path: Path, count: int, albums: int = ALBUMS, tracks_an_album: int = TRACKS_AN_ALBUM, frames: int = FRAMES
 ) -> None:
-    """A store of `count` made-up tracks: one feature file under many names."""
+    """Make a store of `count` made-up tracks: one feature file under many names."""
     write_json(path / "config.json", {"format": FORMAT, "features": asdict(DEFAULT_FEATURES)})
     features = np.zeros((frames, DEFAULT_FEATURES.n_mels), np.float16)
     a_singer = albums * tracks_an_album
@@ -219,7 +219,7 @@ def grow_tracks(repeats: int) -> Iterator[Row]:
 
 
 def command(*arguments: str) -> None:
-    """Run `singerid`; print the processor's seconds and the peak of the memory; for a process of its own."""
+    """Run `singerid`; print processor seconds and peak memory; runs in a process of its own."""
     sys.argv = ["singerid", *arguments]
     shown, sys.stdout = sys.stdout, io.StringIO()
     try:
@@ -243,7 +243,7 @@ def grow_whole(repeats: int) -> Iterator[Row]:
                 ("evaluate", run, "--json"),
                 ("identify", run, song, "--all-clips", "--json"),
             ):
-                # Warm starts of Python and its libraries are in every figure.
+                # Every figure includes a warm start of Python and its libraries.
                 told = in_fresh_process(__file__, "--command", name, *arguments, "--threads", "1").split()
                 row |= {f"{name}_s": round(float(told[0]), 1), f"{name}_mb": round(float(told[1]))}
             yield row
@@ -260,13 +260,13 @@ def main() -> None:
         command(*sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; by default all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parse(parser)
     if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"unknown part {', '.join(unknown)}; choose of {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     about = machine(threads=1) | {"versions": current_versions()}
     rows: list[Row] = []
     for part in arguments.parts or PARTS:

@@ -1,4 +1,4 @@
-"""The pictures of growth.py: what grows, beside a line that grows as fast as its cause."""
+"""The pictures of growth.py: each measured curve, beside a line that is proportional to the cause."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 class Panel(NamedTuple):
-    """One pair of axes: columns of the rows, each with its name, and what their values are."""
+    """One pair of axes: the columns to draw, each with a name, and the quantity on the vertical axis."""
 
     values: str
     columns: dict[str, str]
@@ -81,7 +81,7 @@ def _draw_panel(axes: Axes, panel: Panel, cause: str, rows: Rows) -> None:
     axes.set(xscale="log", ylabel=panel.values)
     if panel.guide:
         axes.set_yscale("log")
-    else:  # what hardly grows is to look so
+    else:  # a curve that hardly grows should look flat
         axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,12 +1,12 @@
-"""Which instructions of the processor a benchmark may use: all that it has, or AVX2 as most laptops have."""
+"""Which processor instructions a benchmark may use: all, or up to AVX2 as on most laptops."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-# oneDNN's convolutions, PyTorch's own loops, and products by MKL and OpenBLAS (NumPy): each chooses by itself
-# when it is loaded, so this has to stand in the environment of a fresh process.
+# For convolutions of oneDNN, loops of PyTorch, and matrix products by MKL and OpenBLAS (NumPy). Each of them
+# chooses when it is loaded, so these variables must be in the environment of a new process.
 AVX2 = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -16,15 +16,15 @@ AVX2 = {
 
 
 def parse(parser: argparse.ArgumentParser, words: Sequence[str] | None = None) -> argparse.Namespace:
-    """The arguments of a benchmark, with `--isa`; for AVX2 alone the benchmark is started anew."""
+    """Parse the arguments of a benchmark, with `--isa`; for AVX2 the benchmark is started again."""
     parser.add_argument(
         "--isa",
         choices=("native", "avx2"),
         default="native",
-        help="what of the processor is used; ONNX Runtime and FFmpeg choose by themselves",
+        help="processor instructions to use; ONNX Runtime and FFmpeg always choose by themselves",
     )
     options = parser.parse_args(words)
     if options.isa == "avx2" and any(os.environ.get(name) != value for name, value in AVX2.items()):
-        # What torch read at its import stays: only a new process reads it again.
+        # torch reads these variables only once, at its import, so a new process is needed.
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **AVX2})
     return options

@@ -1,4 +1,4 @@
-"""How long a large library takes: opening, and asking who is most alike among all recordings.
+"""How long a large library takes to open, and to find the most similar among all its recordings.
 
 python benchmarks/perf/library.py [--recordings 100000] [--singers 5000] [--json FILE]
 """

@@ -1,11 +1,12 @@
-"""CRNN_FGNL at full width against the eager port: predicting clips, and a step of training. On the CPU.
+"""CRNN_FGNL at full width compared with the eager port: prediction and a training step. On the CPU.
 
     python benchmarks/perf/network.py [--threads 2] [--seconds 5] [--batch 16] [--repeats 7] [--json FILE]
 
-The candidates take turns; each is first held to the eager port. "of the matrix rate" is what the counted
-operations of convolutions, recurrent layers and affinities take of the rate that the machine reaches in
-plain matrix products. Memory is the rise of a fresh process's peak. `onnxruntime` is there when its
-package is; `compiled` (torch.compile, which needs a C++ compiler) with --compile.
+The candidates take turns; the results of each are first checked against the eager port. "of the matrix rate"
+is the rate of the counted operations (convolutions, recurrent layers and affinities) as a share of the rate
+that the machine reaches in plain matrix products. Memory is the rise of the peak of a new process.
+`onnxruntime` is measured if its package is installed; `compiled` (torch.compile, which needs a C++ compiler)
+with --compile.
 """
 
 import argparse
@@ -30,11 +31,11 @@ from singerid.system.allocator import memory_kept
 
 SINGERS = 20
 TOLERANCE = 1e-4
-STEPS = 4  # of training, each time: the first one asks the system for memory
+STEPS = 4  # of training, each time; the first step gets memory from the system
 
 
 def operations(frames: int) -> float:
-    """Operations of a clip forward, a multiply-add being two: convolutions, GRUs and the FGNL block."""
+    """Operations of a clip's forward pass (convolutions, GRUs, FGNL block); a multiply-add counts as two."""
     bands, width, total, channels_in = 128, frames, 0.0, 1
     for channels, pool in ((64, 1), (128, 2), (128, 2), (128, 2)):
         total += 2 * 9 * channels_in * channels * bands * width
@@ -60,7 +61,7 @@ def clips(batch: int, seconds: float) -> tuple[Tensor, Tensor]:
 
 
 def predictor(form: str, mel: Tensor) -> Callable[[], Tensor]:
-    """What gives the probabilities of the clips."""
+    """A function that returns the probabilities of the clips."""
     network: Callable[[Tensor], Tensor] = networks()["singerid" if form == "singerid" else "eager"].eval()
     if form == "compiled":
         network = torch.compile(network)
@@ -79,10 +80,10 @@ def _in_onnxruntime(network: Any, mel: Tensor) -> Callable[[Tensor], Tensor]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Its threads would go on waiting busily while the next candidate computes.
+    # Otherwise its threads would wait busily while the next candidate computes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of shapes that are fixed in the graph, which is what is wanted
+        warnings.simplefilter("ignore")  # about shapes that are fixed in the graph, which is intended
         file = str(Path(folder) / "network.onnx")
         torch.onnx.export(network, (mel,), file, dynamo=False, opset_version=17, input_names=["mel"])
         session = onnxruntime.InferenceSession(file, options)
@@ -90,7 +91,7 @@ def _in_onnxruntime(network: Any, mel: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def trainer(form: str, mel: Tensor, labels: Tensor) -> Callable[[], None]:
-    """Some steps of training; ours in the memory that `singerid train` keeps from step to step."""
+    """A function that takes some training steps; ours keeps memory between them, as `singerid train` does."""
     network = networks()[form].train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, eps=1e-7)
 
@@ -106,9 +107,9 @@ def trainer(form: str, mel: Tensor, labels: Tensor) -> Callable[[], None]:
 
 
 def rounding_errors(mel: Tensor, labels: Tensor) -> dict[str, dict[str, float]]:
-    """Of the eager port and of ours, against the eager port in double precision, without dropout.
+    """Errors of the eager port and of ours against the eager port in double precision, without dropout.
 
-    The largest of a training pass's probabilities, and of its gradients in units of each layer's largest.
+    The largest error of a training pass's probabilities, and of its gradients relative to a layer's largest.
     """
     found = {"exact": _pass(networks()["eager"].double(), mel.double(), labels)}
     found |= {name: _pass(network, mel, labels) for name, network in networks().items()}
@@ -138,7 +139,7 @@ def _pass(network: nn.Module, mel: Tensor, labels: Tensor) -> list[Tensor]:
 def measure_memory(task: str, form: str, batch: int, seconds: float) -> None:
     few, many = clips(1, 1.0), clips(batch, seconds)
     make = {"predict": lambda mel, _: predictor(form, mel), "step": lambda *data: trainer(form, *data)}[task]
-    make(*few)()  # what a first call loads is no memory of the network
+    make(*few)()  # memory that a first call loads does not count for the network
     call = make(*many)
     before = peak_bytes()
     call()
@@ -149,7 +150,7 @@ def measure(
     task: str, calls: Mapping[str, Callable[[], object]], arguments: argparse.Namespace, rate: float
 ) -> list[dict[str, Any]]:
     times = {"predict": 1, "step": STEPS}[task]
-    passes = {"predict": 1, "step": 3}[task]  # the way back: once for the maps, once for the weights
+    passes = {"predict": 1, "step": 3}[task]  # backward: for the maps and for the weights
     work = passes * arguments.batch * operations(seconds_to_frames(arguments.seconds)) / 1e9
     wall, processor = (
         in_turn(calls, arguments.repeats, clock) for clock in (time.perf_counter, time.process_time)

@@ -1,16 +1,16 @@
-"""The FGNL operation: the loop over rolls against the streaming and the fused form, time and memory.
+"""The FGNL operation: time and memory of the loop over rolls, the streaming and the fused form.
 
     python benchmarks/perf/operation.py [--seconds 3 5 10] [--repeats 5] [--json FILE]
     python benchmarks/perf/operation.py --seconds 240 --batch 1 --only streaming
     python benchmarks/perf/operation.py --device cuda --seconds 5 30
 
-One process, one thread. The candidates take turns, so that whatever else the machine does hits them alike,
-and what counts is the processor's time, its median, and ratios to the loop. Each is first held to the loop.
-Memory is the rise of a fresh process's peak over that of the tensors alone.
+One process, one thread. The candidates take turns, so that other work of the machine affects all of them
+equally. Results are the median processor time and its ratio to the loop. The results of each are first
+checked against the loop. Memory is the rise of the peak of a new process beyond the tensors alone.
 
-On a GPU the clock is the wall's, memory is what the device allocates beyond the tensors, and the Triton
-kernels take part where Triton is installed. Are they the fastest there, SINGERID_FGNL=triton lets every
-command use them.
+On a GPU, wall time is measured, memory is what the device allocates beyond the tensors, and the Triton
+kernels are included if Triton is installed. If they are the fastest, SINGERID_FGNL=triton lets every command
+use them.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def tensors(batch: int, seconds: float, training: bool, device: str = "cpu") -> 
 
 
 def run(form: Form, inputs: list[Tensor], training: bool) -> tuple[float, list[Tensor]]:
-    """Seconds of the processor, or until a GPU is done, and the responses with the gradients."""
+    """Processor seconds, or seconds until a GPU is done; and the responses with the gradients."""
     on_gpu = inputs[0].is_cuda
     clock = time.perf_counter if on_gpu else time.process_time
     if on_gpu:
@@ -78,7 +78,7 @@ def run(form: Form, inputs: list[Tensor], training: bool) -> tuple[float, list[T
 
 
 def peak_gigabytes(batch: int, seconds: float, softmax: str, training: bool, form: str) -> float:
-    """Rise of the peak of a fresh process."""
+    """Rise of the memory peak of a new process."""
     arguments = [batch, seconds, softmax, int(training), form]
     return float(in_fresh_process(__file__, "--memory", *arguments))
 
@@ -86,14 +86,14 @@ def peak_gigabytes(batch: int, seconds: float, softmax: str, training: bool, for
 def measure_memory(batch: str, seconds: str, softmax: SoftmaxAxis, training: str, form: str) -> None:
     inputs = tensors(int(batch), float(seconds), training == "1")
     few = [x[:1, :64].detach().requires_grad_(training == "1") for x in inputs]
-    run(forms(softmax)[form], few, training == "1")  # what a first call loads is no memory of the operation
+    run(forms(softmax)[form], few, training == "1")  # memory of a first call does not count
     before = peak_bytes()
     run(forms(softmax)[form], inputs, training == "1")
     print((peak_bytes() - before) / GIGABYTE)
 
 
 def allocated_gigabytes(form: Form, inputs: list[Tensor], training: bool) -> float:
-    """What a GPU allocates at most beyond the inputs."""
+    """The most memory that a GPU allocates beyond the inputs."""
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     run(form, inputs, training)
@@ -117,7 +117,7 @@ def measure(
         for name, form in chosen.items():
             taken, results[name] = run(form, inputs, training)
             times[name].append(taken)
-    times = {name: taken[1:] for name, taken in times.items()}  # what a first call loads or compiles
+    times = {name: taken[1:] for name, taken in times.items()}  # a first call loads and compiles
     for found in results.values():
         torch.testing.assert_close(found, next(iter(results.values())), rtol=1e-3, atol=1e-3)
     medians = {name: statistics.median(taken) for name, taken in times.items()}

@@ -1,11 +1,11 @@
-"""Spleeter on one core: its networks as they are written and folded, and a song from file to vocals.
+"""Spleeter on one core: its networks in plain and folded form, and a song from file to vocals.
 
     OMP_NUM_THREADS=1 python benchmarks/perf/separation.py [--seconds 240] [--repeats 5] [--material DIR]
                                                            [--hours 1] [--json FILE]
 
-The speed does not depend on the weights: they are drawn here. The forms take turns in one process, and the
-processor's seconds are counted. With --hours a sound of that length, made as it is read, shows that memory
-stays as it is after the first minutes.
+The speed does not depend on the weights, so random weights are used. The forms take turns in one process, and
+processor time is measured. With --hours, a sound of that length, generated while it is read, shows that
+memory does not grow after the first minutes.
 """
 
 import argparse
@@ -45,14 +45,14 @@ def networks() -> dict[str, torch.nn.Module]:
 
 
 def separator(network: torch.nn.Module) -> Spleeter:
-    """Spleeter with other weights than the published ones."""
+    """Spleeter with weights that are not the published ones."""
     made = Spleeter(SPLEETER_2STEMS, None, torch.device("cpu"), 16_000)
     vars(made)["network"] = network
     return made
 
 
 def measure_network(forms: dict[str, torch.nn.Module], pieces: int, repeats: int) -> list[Row]:
-    """Both U-Nets and the mask, of so many pieces at once."""
+    """Rows for both U-Nets and the mask, with this many pieces at once."""
     x = torch.rand(pieces, 2, FRAMES, BINS)
     seconds = in_turn(
         {name: lambda net=net: net(x) for name, net in forms.items()}, repeats, time.process_time
@@ -64,7 +64,7 @@ def measure_network(forms: dict[str, torch.nn.Module], pieces: int, repeats: int
 
 
 def measure_song(forms: dict[str, torch.nn.Module], material: Path, length: float, repeats: int) -> list[Row]:
-    """A 44.1 kHz stereo MP3: decoded, separated, at 16 kHz; the mixture, which is decoded anyway, too."""
+    """Rows for a 44.1 kHz stereo MP3: decoded, separated, resampled to 16 kHz, vocals and mixture."""
     (path,) = make_songs(material, 1, length)
 
     def whole(net: torch.nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""What the benchmarks of files listen to: songs as 44.1 kHz stereo MP3, and a run to name their singers."""
+"""The material of the benchmarks of files: songs as 44.1 kHz stereo MP3, and a run to name their singers."""
 
 import shutil
 from pathlib import Path
@@ -24,9 +24,9 @@ _RENDERED = 2
 
 
 def make_songs(folder: Path, count: int, seconds: float) -> list[Path]:
-    """`count` MP3s below `folder`, laid out singer/album/track; what is there already stays.
+    """`count` MP3s below `folder`, laid out singer/album/track; files that exist are kept.
 
-    Two are sung and encoded; the others are copies that a tag tells apart: other bytes, the same work.
+    Two are synthesised and encoded; the others are copies with another tag: other bytes, the same work.
     """
     corpus = draw_corpus(CorpusConfig(singers=2, albums=1, songs=1, seconds=seconds))
     paths = []

@@ -1,10 +1,10 @@
-"""CAM++ and Spleeter on one device: how much sound a second, by how much they are given at a time.
+"""Throughput of CAM++ and Spleeter on one device, by the amount of sound they get at a time.
 
     python benchmarks/perf/throughput.py [--device cuda] [--repeats 7] [--json FILE]
 
-The speed does not depend on the weights: they are drawn here, and what is heard is noise that lies on the
-device. The networks are those that `enroll`, `identify` and `prepare` use there. "of real time": seconds that
-take one second of sound; a CPU is measured with as many threads as `--threads` says.
+The speed does not depend on the weights, so random weights are used; the input is noise that is already on
+the device. The networks are those that `enroll`, `identify` and `prepare` use there. "of real time": seconds
+per second of sound. A CPU is measured with the number of threads in `--threads`.
 """
 
 import argparse
@@ -31,13 +31,13 @@ PIECE_SECONDS = FRAMES * HOP_LENGTH / RATE
 
 
 def campplus(device: torch.device) -> Callable[[int], Tensor]:
-    """Given how many, it hears as many windows of 3 s at once."""
+    """A function of a number that hears as many windows of 3 s at once."""
     network = FoldedCAMPlusPlus(CAMPlusPlus()).to(device)
     return lambda count: network(torch.randn(count, BANDS, SPEC.window_frames, device=device))
 
 
 def spleeter(device: torch.device) -> Callable[[int], Tensor]:
-    """Given how many, it separates as many pieces of 12 s at once."""
+    """A function of a number that separates as many pieces of 12 s at once."""
     nets: list[nn.Module] = [FoldedUNet(SpleeterUNet().eval().requires_grad_(False)) for _ in range(2)]
     network = VocalsMask(*nets).to(device)
     return lambda count: network(torch.rand(count, 2, FRAMES, BINS, device=device))
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--at-once", type=int, nargs="+", help="windows, or pieces")
+    parser.add_argument("--at-once", type=int, nargs="+", help="numbers of windows or pieces")
     parser.add_argument("--json", type=Path)
     options = parse(parser)
     try:

@@ -1,8 +1,8 @@
-"""What all timings share: candidates in turn, medians and ratios, and what the machine can do at most.
+"""Common parts of all timings: candidates in turn, medians and ratios, and the limits of the machine.
 
-Machines differ and are shared, so a figure means something only beside another one of the same run:
-candidates take turns, and ratios of medians are what is reported. The rates of the machine (matrix
-products, copies) say how far a figure is from what the hardware allows.
+Machines differ and are shared, so a figure means something only beside another figure of the same run:
+candidates take turns, and ratios of medians are reported. The rates of the machine (matrix products,
+copies) show how far a figure is from what the hardware allows.
 """
 
 import json
@@ -27,12 +27,12 @@ def in_turn(
     clock: Clock = time.perf_counter,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Median seconds of each candidate, which take turns; a first turn is not counted.
+    """Median seconds of each candidate; the candidates take turns, and the first turn is not counted.
 
     Args:
         candidates: what to time.
         repeats: turns that count.
-        clock: `time.perf_counter`, or `time.process_time` for the processor's seconds of all threads.
+        clock: `time.perf_counter`, or `time.process_time` for the processor seconds of all threads.
         device: on "cuda" the clock is read when the device has done its work.
     """
     taken: dict[str, list[float]] = {name: [] for name in candidates}
@@ -48,10 +48,10 @@ def in_turn(
 
 
 def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
-    """What was measured on: processor, versions, and the rates that bound every figure.
+    """A description of the machine: processor, versions, and the rates that limit every figure.
 
     Returns:
-        "processor", "threads", "isa" (what PyTorch uses of the processor), "torch", "python", "date", and of
+        "processor", "threads", "isa" (the instructions that PyTorch uses), "torch", "python", "date", and for
         this run "matmul_gflops" (float32 products of 2048 x 2048 matrices, 2 operations a multiply-add; on
         CUDA also "bf16_gflops") and "copy_gb_s" (bytes read and written by a copy of 256 MB).
     """
@@ -73,7 +73,7 @@ def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Name of the processor, as well as the system tells it."""
+    """Name of the processor, as far as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -82,19 +82,19 @@ def processor() -> str:
 
 
 def peak_bytes() -> int:
-    """Highest resident memory of this process (Linux); `ru_maxrss` would start from the parent's."""
+    """Peak resident memory of this process (Linux); `ru_maxrss` would start from the parent's peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 
 
 def in_fresh_process(script: str, *arguments: object) -> str:
-    """Standard output of `python SCRIPT ARGUMENTS`: what is measured of a whole process needs a new one."""
+    """Standard output of `python SCRIPT ARGUMENTS`; figures of a whole process need a new process."""
     command = [sys.executable, script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def write(path: Path | None, about: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
-    """The rows as JSON, with what they were measured on; None: nowhere."""
+    """Write the rows as JSON, with a description of the machine; None: write nothing."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"about": dict(about), "rows": rows}, indent=2) + "\n")

@@ -1,13 +1,13 @@
-"""Training CRNN_FGNL at full width: clips a second against the eager port, memory, and what a run takes.
+"""Training CRNN_FGNL at full width: clips per second compared with the eager port, memory, time of a run.
 
     python benchmarks/perf/training.py [--json FILE]                       on a GPU if there is one, else
     python benchmarks/perf/training.py --device cpu [--threads 1] [--json FILE]     a small version
 
-Made-up clips, all of them on the device, as `singerid train` holds them when they fit; both learn from the
-same batches. The eager port is as PyTorch leaves it: float32, where a GPU convolves in TF32. "of the matrix
-rate" is what the counted operations take of the rate that the device reaches in plain matrix products of the
-same kind. An epoch of artist20 is 59,000 clips of 5 s, in batches of 16, without validation; on a GPU it is
-also run once.
+The clips are made up and are all on the device, as `singerid train` holds them if they fit; both networks
+learn from the same batches. The eager port uses PyTorch's defaults: float32, with convolutions in TF32 on a
+GPU. "of the matrix rate" is the rate of the counted operations as a share of the rate that the device reaches
+in plain matrix products of the same kind. An epoch of artist20 is 59,000 clips of 5 s, in batches of 16,
+without validation; on a GPU it is also run once.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def our_epoch(clips: Clips, batch: int, device: torch.device, precision: Precisi
 
 
 def candidates(clips: Clips, batch: int, device: torch.device) -> dict[str, Epoch]:
-    """The eager port, and ours in every arithmetic that the device has; on a GPU compiled too."""
+    """The eager port, and ours in every precision that the device has; on a GPU also compiled."""
     on_gpu = device.type == "cuda"
     precisions: tuple[Precision, ...] = (
         ("32-true", "tf32", "bf16-mixed") if on_gpu else ("32-true", "bf16-mixed")
@@ -91,7 +91,7 @@ def candidates(clips: Clips, batch: int, device: torch.device) -> dict[str, Epoc
 
 
 def matrix_rates(device: torch.device, about: dict[str, Any]) -> dict[str, float | None]:
-    """Operations a second, in 1e9, of plain matrix products in the arithmetic of each candidate."""
+    """Billions of operations per second of plain matrix products, in the precision of each candidate."""
     exact = about["matmul_gflops"]
     if device.type == "cpu":
         return {"eager": exact, "32-true": exact, "bf16-mixed": None}
@@ -101,7 +101,7 @@ def matrix_rates(device: torch.device, about: dict[str, Any]) -> dict[str, float
 
 
 def peak_gigabytes(epoch: Epoch, device: torch.device) -> float | None:
-    """Highest allocated memory of a GPU in an epoch: clips, all candidates' weights, what a step takes."""
+    """Peak memory of a GPU in an epoch: the clips, the weights of all candidates, and a step."""
     if device.type == "cpu":
         return None
     torch.cuda.reset_peak_memory_stats(device)
@@ -118,7 +118,7 @@ def measure(
     rates = matrix_rates(device, about)
     rows = []
     for name, median in medians.items():
-        counted = 3 * operations(clips.clip_frames) * len(clips) / 1e9  # forward; back to maps and to weights
+        counted = 3 * operations(clips.clip_frames) * len(clips) / 1e9  # forward; backward: maps, weights
         rate = rates[name.removesuffix(" compiled")]
         row = {
             "seconds": seconds,
@@ -138,7 +138,7 @@ def measure(
 
 
 def measure_artist20(batch: int, device: torch.device) -> list[dict[str, Any]]:
-    """Whole epochs of artist20's size, in exact float32 and in the fastest arithmetic."""
+    """Rows for whole epochs of artist20's size, in exact float32 and in the fastest precision."""
     clips = made_up_clips(ARTIST20_CLIPS, ARTIST20_SECONDS)
     tasks: dict[str, Epoch] = {}
     for precision, compiled in (("32-true", False), ("bf16-mixed", True)):
