@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/concepts.md: positions, layers, channels, and the block as a whole.
+"""Draw the pictures of docs/concepts.md: positions, layers, channels, and the whole block.
 
 python tools/fgnl_pictures.py [--to docs/images]
 """
@@ -7,7 +7,7 @@ import argparse
 from math import exp
 from pathlib import Path
 
-# Okabe and Ito's, as in `singerid.figures.style`.
+# Okabe and Ito's colours, as in `singerid.figures.style`.
 BLUE, ORANGE, GREEN, PINK, AMBER = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 INK, LINE, PAPER = "#222222", "#9aa0a6", "#ffffff"
 CHANNELS = (BLUE, GREEN, PINK, AMBER)
@@ -64,7 +64,7 @@ class Picture:
         self.text(x + w / 2, y + 24, text)
 
     def path(self, d: str, tip: bool = True, line: str = LINE, thick: float = 1.6) -> None:
-        """A line; `tip`: an arrow."""
+        """A line; with `tip`, an arrow."""
         end = ' marker-end="url(#tip)"' if tip else ""
         self.parts.append(f'<path d="{d}" fill="none" stroke="{line}" stroke-width="{thick:g}"{end}/>')
 
@@ -80,7 +80,7 @@ class Picture:
                 self.box(x + column * cell, y + row * cell, cell, cell, fill)
 
     def end(self) -> str:
-        """The file."""
+        """The content of the SVG file."""
         return "\n".join([*self.parts, "</svg>", ""])
 
 
@@ -100,7 +100,7 @@ def positions() -> Picture:
 
 
 def layers() -> Picture:
-    """It looks at the map of an earlier layer, too."""
+    """The position also looks at the map of an earlier layer."""
     picture = Picture(560, 300, "Layers: the position looks at two layers")
     picture.grid(20, 80, 33, 4, 6, ((0, 4.4), (3, 1)))
     picture.grid(290, 60, 21, 8, 12, ((1, 9), (6, 2.5), (5, 7)))
@@ -120,7 +120,7 @@ def layers() -> Picture:
 
 
 def channels() -> Picture:
-    """What is compared in each response: the channels of the keys are rolled."""
+    """The channels that each response compares: the channels of the keys are rolled."""
     picture = Picture(560, 330, "Channels: keys are rolled, so that every channel meets every other")
     x, cell = 168, 52
     picture.text(x - 16, 60, "who asks: \N{GREEK SMALL LETTER THETA}", anchor="end")
@@ -141,7 +141,7 @@ def channels() -> Picture:
 
 
 def block() -> Picture:
-    """From the layers to Z."""
+    """The whole block, from the layers to Z."""
     picture = Picture(560, 560, "The FGNL block: from X_i and X_j to Z")
     picture.step(60, 20, 150, "X_i", "#fdebdc")
     picture.step(350, 20, 150, "X_j", "#fdebdc")

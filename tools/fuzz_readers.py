@@ -1,11 +1,11 @@
-"""Damaged files of every format to the readers: no traceback, no crash, no hang; each decodes or is one line.
+"""Give damaged files of every format to the readers: no traceback, crash or hang; each decodes or is refused.
 
     python tools/fuzz_readers.py [--files 500] [--seed 0] [--keep FOLDER]
 
-A good file of each format is made, and copies of it are cut, flipped in places and spliced with others. They
-are read by a process of its own with bounds on memory and time; where it dies, the file that killed it is
-named and the next process goes on behind it. Printed is a table by format; the exit code is 1 where a file
-was neither decoded nor refused in one line.
+A good file of each format is made. Copies of it are cut, changed in some bytes and spliced with other files.
+A separate process with limits on memory and time reads the copies. If it dies, the file that killed it is
+named, and the next process goes on after that file. The result is a table by format; the exit code is 1 if a
+file was neither decoded nor refused in one line.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from pathlib import Path
 import numpy as np
 
 SECONDS = 2.0
-MEMORY = 4 * 2**30  # bytes of address space; the libraries alone take half of it
+MEMORY = 4 * 2**30  # bytes of address space; the libraries alone need half of it
 SECONDS_A_FILE = 20
 DECODED, REFUSED, CRASHED = "decoded", "refused", "crashed"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: `kind` is one of the three, `detail` the reason."""
+    """The outcome for a file: `kind` is one of the three above, `detail` the reason."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ def signal(rate: int) -> np.ndarray:
 
 
 def by_soundfile(format: str, subtype: str | None = None, rate: int = 44_100) -> Callable[[], bytes]:
-    """What makes a good file with libsndfile."""
+    """A function that makes a good file with libsndfile."""
 
     def make() -> bytes:
         import soundfile
@@ -63,7 +63,7 @@ def by_soundfile(format: str, subtype: str | None = None, rate: int = 44_100) ->
 
 
 def by_ffmpeg(codec: str, container: str, rate: int = 44_100, video: bool = False) -> Callable[[], bytes]:
-    """What makes a good file with FFmpeg."""
+    """A function that makes a good file with FFmpeg."""
 
     def make() -> bytes:
         import av
@@ -124,13 +124,13 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 
 
 def cut(content: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes:
-    """Without its end, its beginning, or a part in between."""
+    """The file without its end, its beginning, or a part in between."""
     first, last = sorted(rng.integers(0, len(content), 2))
     return (content[:last], content[first:], content[:first] + content[last:])[rng.integers(3)]
 
 
 def flip(content: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes:
-    """With some bytes replaced, half of them within the first 256."""
+    """The file with some bytes replaced, half of them within the first 256."""
     damaged = bytearray(content)
     for _ in range(int(rng.integers(1, 40))):
         end = min(256, len(damaged)) if rng.random() < 0.5 else len(damaged)
@@ -139,7 +139,7 @@ def flip(content: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes
 
 
 def splice(content: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes:
-    """With bytes of another file in it, in place of its own or besides."""
+    """The file with bytes of another file in it, replacing its own bytes or added to them."""
     other = others[int(rng.integers(len(others)))]
     first, last = sorted(rng.integers(0, len(other), 2))
     at = int(rng.integers(len(content)))
@@ -150,7 +150,7 @@ DAMAGES = (cut, flip, splice)
 
 
 def make_files(folder: Path, count: int, seed: int) -> list[Path]:
-    """`count` damaged files, all formats and damages in turn; names begin with the format."""
+    """Write `count` damaged files, all formats and kinds of damage in turn; names begin with the format."""
     rng = np.random.default_rng(seed)
     good = {name: make() for name, make in FORMATS.items()}
     others = list(good.values())
@@ -194,7 +194,7 @@ def read_all(paths: list[Path], limit_s: int = SECONDS_A_FILE) -> Iterator[Outco
 
 
 def read_here(paths: list[str], limit_s: int) -> None:
-    """In the process that may die: read each file and print its outcome as a line of JSON."""
+    """Read each file and print its outcome as a line of JSON; runs in the process that may die."""
     import signal as signals
 
     from singerid.sound.audio import read_blocks
@@ -222,7 +222,7 @@ def read_here(paths: list[str], limit_s: int) -> None:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """A line a format: files, what became of them, the longest time."""
+    """One line per format: number of files, their outcomes, the longest time."""
     by_format = defaultdict(list)
     for outcome in outcomes:
         by_format[outcome.name.rpartition("-")[0]].append(outcome)
@@ -239,7 +239,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the files; by default they are thrown away")
+    parser.add_argument("--keep", type=Path, help="folder for the files; by default they are deleted")
     parser.add_argument("--limit", type=int, default=SECONDS_A_FILE, help="seconds for one file")
     parser.add_argument("--read", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""Sends a server of `singerid serve` 200 hostile uploads, seeded, and prints what became of them.
+"""Send 200 hostile uploads, drawn from a seed, to `singerid serve`, and print how it answered.
 
     python tools/hostile_uploads.py [--count 200] [--seed 0]
 
-It makes a small library of tones by itself, in a folder that is removed again, and starts a real server. Exit
-code 1: something was written outside the uploads' folder, came back as a page or script, or ended the server.
+The program makes a small library of tones in a temporary folder and starts a real server. Exit code 1: an
+upload was written outside the uploads' folder, was served as a page or script, or stopped the server.
 """
 
 import argparse
@@ -56,12 +56,12 @@ PAGES = (
 
 @dataclass
 class Found:
-    """What became of the uploads.
+    """The results of the uploads.
 
     Attributes:
-        statuses: of HTTP, by the kind of upload.
-        problems: what should not have been.
-        memory: of the server in MB, at the start and at the end.
+        statuses: HTTP statuses, by kind of upload.
+        problems: descriptions of what should not have happened.
+        memory: memory of the server in MB, at the start and at the end.
     """
 
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Found:
 
 
 def song(ending: str, seconds: float = 1.0) -> bytes:
-    """A tone in a format."""
+    """A tone, in the format of a file name's ending."""
     container, encoder = CONTAINERS[ending]
     rate = 48_000 if encoder == "libopus" else RATE
     tone = (0.3 * np.sin(np.arange(int(seconds * RATE)) * 0.08)).astype(np.float32)
@@ -96,7 +96,7 @@ def song(ending: str, seconds: float = 1.0) -> bytes:
 
 
 def bomb() -> bytes:
-    """Five hours of silence in some kilobytes."""
+    """Five hours of silence in a few kilobytes."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 8000, 1, "PCM_16", format="FLAC") as output:
         for _ in range(300):
@@ -105,7 +105,7 @@ def bomb() -> bytes:
 
 
 def hostile(seed: int, count: int) -> Iterator[tuple[str, bytes, Callable[[], Iterator[bytes]]]]:
-    """(kind, headers of the part, content) of so many uploads."""
+    """(kind, headers of the part, content) of `count` uploads."""
     draw = random.Random(seed)
     whole = {ending: song(ending) for ending in CONTAINERS}
     kinds = (
@@ -153,7 +153,7 @@ def _pieces(content: bytes, kind: str) -> Callable[[], Iterator[bytes]]:
 def send(
     session: requests.Session, base: str, kind: str, head: bytes, pieces: Iterator[bytes]
 ) -> requests.Response:
-    """Send an upload as no browser would."""
+    """Send an upload in a way that no browser would."""
     line = b"boundary7f3a"
 
     def body() -> Iterator[bytes]:
@@ -174,14 +174,14 @@ def send(
 
 
 def run(address: str, process: int, library: Path, seed: int, count: int) -> Found:
-    """Send them all.
+    """Send all uploads.
 
     Args:
-        address: that the server printed.
-        process: its number.
-        library: its folder.
-        seed: of what is drawn.
-        count: of uploads.
+        address: the address that the server printed.
+        process: process id of the server.
+        library: folder of the library.
+        seed: seed of the uploads.
+        count: number of uploads.
     """
     base = address.partition("/?token=")[0]
     session, found = requests.Session(), Found()
@@ -189,7 +189,7 @@ def run(address: str, process: int, library: Path, seed: int, count: int) -> Fou
     outside = _tree(library.parent, library / "serve")
     start = 0.0
     for number, (kind, head, pieces) in enumerate(hostile(seed, count)):
-        if number == min(10, count // 2):  # what is loaded once is loaded by then
+        if number == min(10, count // 2):  # by then, everything that loads once is loaded
             start = memory_mb(process)
         try:
             answer = send(session, base, kind, head, pieces())
@@ -200,7 +200,7 @@ def run(address: str, process: int, library: Path, seed: int, count: int) -> Fou
                 for job in [answer.json()["job"]["id"]]:
                     session.delete(f"{base}/api/v1/jobs/{job}", timeout=30)
         except requests.RequestException:
-            status = 0  # the server hung up, as it may
+            status = 0  # the server may close the connection
         found.statuses.setdefault(kind, Counter())[status] += 1
         if session.get(f"{base}/api/v1/state", timeout=30).status_code != 200:
             found.problems.append(f"{kind}: the server does not answer any more")
@@ -209,7 +209,7 @@ def run(address: str, process: int, library: Path, seed: int, count: int) -> Fou
     new = sorted(set(_tree(library.parent, library / "serve")) - set(outside))
     found.problems += [f"written outside: {path}" for path in new if not is_library(path)]
     strange = [path for path in (library / "serve" / "uploads").rglob("*") if not _is_own_name(path)]
-    found.problems += [f"a name of theirs: {path}" for path in strange]
+    found.problems += [f"a name from an upload: {path}" for path in strange]
     return found
 
 
@@ -222,12 +222,12 @@ def _tree(folder: Path, without: Path) -> list[str]:
 
 
 def is_library(path: str) -> bool:
-    """Whether a file is of the library itself."""
+    """Whether a file belongs to the library itself."""
     return Path(path).name == ".lock" or Path(path).name.startswith("library.sqlite3-")
 
 
 def memory_mb(process: int) -> float:
-    """What a process holds; 0 where the system does not tell."""
+    """Memory of a process in MB; 0 if the system does not report it."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except OSError:
@@ -236,7 +236,7 @@ def memory_mb(process: int) -> float:
 
 
 def main() -> int:
-    """Make a library, start a server, send them, print the table."""
+    """Make a library, start a server, send the uploads, print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)

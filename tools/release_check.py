@@ -1,8 +1,8 @@
-"""Builds the release, and tries the wheel in an empty environment: the demo, and the README's Python.
+"""Build the release, and test the wheel in an empty environment: the demo, and the README's Python.
 
     make release-check [TAG=v1.2.3]
 
-It runs in an environment with `build` and `twine`, from the project's folder. The archives are left in dist/.
+Run it from the project's folder, in an environment with `build` and `twine`. The archives stay in dist/.
 """
 
 import argparse
@@ -26,14 +26,14 @@ LARGEST_WHEEL = 3_000_000  # bytes
 
 
 def main() -> None:
-    """Do all of it; what is wrong ends it with one line."""
+    """Run all checks; an error ends the program with one line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tag", help="v and the version, of a release; by default that is not looked at")
-    parser.add_argument("--torch-index", help="where torch is taken from; by default where pip takes all")
+    parser.add_argument("--tag", help="tag of the release, such as v1.2.3; by default it is not checked")
+    parser.add_argument("--torch-index", help="package index for torch; by default pip's own")
     parser.add_argument(
-        "--no-demo", action="store_true", help="leave the demo out, and the Python that reads it"
+        "--no-demo", action="store_true", help="leave out the demo, and the Python that reads its results"
     )
     arguments = parser.parse_args()
     version = version_of(arguments.tag)
@@ -48,11 +48,11 @@ def main() -> None:
         if not arguments.no_demo:
             run(programs / "singerid", "demo", cwd=work)
             run_readme(programs / "python", work)
-    tell(f"{wheel.name}: as it should be")
+    tell(f"{wheel.name}: passed all checks")
 
 
 def version_of(tag: str | None) -> str:
-    """The version; with a tag it must be the same in all places that tell it."""
+    """The version; with a tag, all files that state the version must agree with it."""
     said = (ROOT / "src/singerid/version.py").read_text(encoding="utf-8")
     [version] = re.findall(r'^__version__ = "(.+)"$', said, re.M)
     if tag is not None:
@@ -61,14 +61,14 @@ def version_of(tag: str | None) -> str:
         if tag != f"v{version}":
             sys.exit(f"the tag is {tag}, src/singerid/version.py says {version}")
         if f"\nversion: {version}\n" not in citation:
-            sys.exit(f"CITATION.cff: has not version {version}")
+            sys.exit(f"CITATION.cff: does not have version {version}")
         if not re.search(rf"^## {re.escape(version)}\b", changes, re.M):
             sys.exit(f"CHANGELOG.md: has no heading ## {version}")
     return str(version)
 
 
 def build(version: str) -> Path:
-    """Wheel and source archive, looked over; the wheel's path."""
+    """Build and check wheel and source archive; return the wheel's path."""
     shutil.rmtree(DIST, ignore_errors=True)
     run(sys.executable, "-m", "build", "--outdir", DIST, ROOT)
     run(sys.executable, "-m", "twine", "check", "--strict", *sorted(DIST.iterdir()))
@@ -76,13 +76,13 @@ def build(version: str) -> Path:
     for path in (wheel, source):
         tell(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
     if wheel.stat().st_size > LARGEST_WHEEL:
-        sys.exit(f"{wheel.name}: has more than {LARGEST_WHEEL / 1e6:g} MB")
+        sys.exit(f"{wheel.name}: is larger than {LARGEST_WHEEL / 1e6:g} MB")
     with zipfile.ZipFile(wheel) as archive:
         odd = {name.split("/")[0] for name in archive.namelist()} - {
             "singerid", "beetsplug", f"singerid-{version}.dist-info",
         }  # fmt: skip
     if odd:
-        sys.exit(f"{wheel.name}: holds {', '.join(sorted(odd))}")
+        sys.exit(f"{wheel.name}: must not contain {', '.join(sorted(odd))}")
     with tarfile.open(source) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     for name in (
@@ -100,7 +100,7 @@ def build(version: str) -> Path:
 
 
 def install(environment: Path, wheel: Path, torch_index: str | None) -> Path:
-    """Install the wheel with nothing beside it; the folder of the environment's programs."""
+    """Install only the wheel and its dependencies; return the folder of the environment's programs."""
     venv.create(environment, with_pip=True)
     programs = environment / ("Scripts" if os.name == "nt" else "bin")
     pip = (programs / "python", "-m", "pip", "install", "--quiet")
@@ -111,19 +111,19 @@ def install(environment: Path, wheel: Path, torch_index: str | None) -> Path:
 
 
 def run_readme(python: Path, work: Path) -> None:
-    """Run the README's Python beside what the demo has left."""
+    """Run the README's Python on the results of the demo."""
     demo = work / "demo"
     shutil.copytree(demo / "library", work / "my-singers")
     shutil.copytree(demo / "runs" / "crnn_fgnl", work / "run")
     song = sorted((demo / "corpus" / "mixture").rglob("*.flac"))[0]
-    shutil.copy(song, work / "song.mp3")  # the content decides what a file is
+    shutil.copy(song, work / "song.mp3")  # the content decides the format, not the name
     shown = "\n".join([README_BEGINS, *python_blocks(ROOT / "README.md")])
     (work / "readme.py").write_text(shown, encoding="utf-8")
     run(python, "readme.py", cwd=work)
 
 
 def run(*command: str | Path, cwd: Path = ROOT, capture_output: bool = False) -> str:
-    """Run a program without this folder's packages in its way; what it printed, if that is wanted."""
+    """Run a program that cannot import this folder's packages; return its output if that is captured."""
     tell("$ " + " ".join(map(str, command)))
     apart = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     begin = time.monotonic()
@@ -138,7 +138,7 @@ def run(*command: str | Path, cwd: Path = ROOT, capture_output: bool = False) ->
 
 
 def tell(line: str) -> None:
-    """Print a line at once."""
+    """Print a line without buffering."""
     print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Runs notebooks, each in a kernel and a folder of its own, as somebody would who opens them.
+"""Run notebooks, each in a new kernel and an empty folder, as a user who opens them would.
 
 python tools/run_notebooks.py NOTEBOOK_OR_FOLDER... [--limit SECONDS]
 """
@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 
 def main() -> int:
-    """Run all of them; 1: one of them failed."""
+    """Run all notebooks; return 1 if one of them failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 def run(path: Path, limit: int) -> bool:
-    """Run a notebook in an empty folder; False, with the reason on standard error: it failed."""
+    """Run a notebook in an empty folder; return False, with the reason on standard error, if it failed."""
     notebook = nbformat.read(path, as_version=4)
     begin = time.monotonic()
     with TemporaryDirectory() as folder:

@@ -1,17 +1,18 @@
-"""Are the results of this checkout those of an earlier commit? Bit for bit, but for intended changes.
+"""Are the results of this checkout those of an earlier commit, bit for bit, except for intended changes?
 
-    python tools/same_results.py                         all of it, against a8bc23e
-    python tools/same_results.py --only features train   some of it
+    python tools/same_results.py                         everything, against a8bc23e
+    python tools/same_results.py --only features train   some groups of results
     python tools/same_results.py --smoke-tables all      all tables of `reproduce --smoke`, which takes long
 
-The first time, the commit gets a worktree and an environment of its own and does all that `golden/steps.py`
-lists (features, training, evaluation, identification and more, on a small synthetic corpus); what comes of it
-is kept. Then the checkout does the same as it stands, with the Python that runs this, and reads the run
-folders of the commit too. One thread on one CPU: equal programs give equal bits. Interrupted, the same
-command goes on. What is done is done again only when the code or a package has changed, or with --fresh.
+The first time, the commit gets a worktree and an environment of its own and runs all steps of
+`golden/steps.py` (features, training, evaluation, identification and more, on a small synthetic corpus); the
+results are kept. Then the checkout runs the same steps in its current state, with the Python that runs this
+program, and also reads the run folders of the commit. With one thread on one CPU, equal programs give equal
+bits. After an interruption, the same command goes on. A step is repeated only if the code or a package has
+changed, or with --fresh.
 
-The exit code is 0 where nothing differs, else 1. Messages to people are compared too, but do not count. With
-SINGERID_TEST_DATA, the folder of outside test data, the network `hsieh-artist20` is asked as well.
+The exit code is 0 if nothing differs, else 1. Messages to people are compared too, but do not count. With
+SINGERID_TEST_DATA, the folder of outside test data, the network `hsieh-artist20` is tested as well.
 """
 
 import argparse
@@ -31,14 +32,14 @@ from singerid.system.processors import usable_processors
 
 BASE = "a8bc23e"
 
-# A commit that changes a result on purpose says so here: the name of the result as it is printed, or a
+# A commit that changes a result on purpose adds an entry here: the name of the result as it is printed, or a
 # pattern, and what may change. For example:
 #     "train/wavenet/weights": Intended("its sums are in another order", tolerance=1e-6),
 #     "identify/*": Intended("a new decision", renamed={"singer": "name"}, added=("decision",)),
 
 
 def _identified_before(results: Any) -> Any:
-    """What `identify --json` said of files before it knew of decisions."""
+    """Results of `identify --json` in the form that they had before there were decisions."""
     if isinstance(results, list):
         return [_identified_before(result) for result in results]
     if "error" in results:
@@ -57,27 +58,27 @@ def _identified_before(results: Any) -> Any:
 
 INTENDED: dict[str, Intended] = {
     "identify/*": Intended(
-        "clips vote in which somebody sings; --all-clips is the vote of before, told in other words",
+        "only clips in which somebody sings vote; --all-clips gives the earlier vote, in another format",
         arguments={"identify": "identify --all-clips"},
         translate=_identified_before,
         tolerance=1e-3,  # a span ends where the file does
     ),
     "attention/recording": Intended(
-        "a file that is in no store is heard in float32, as identify hears it, and not as a store rounds it",
+        "a file that is in no store is heard in float32, as by identify, and not rounded as in a store",
         tolerance=1e-3,
     ),
     "doctor/*": Intended(
-        "tracks are counted by the names of their arrays, which are one mechanism",
+        "tracks are counted by the names of their arrays, which replaced conditions",
         added=("arrays",),
         removed=("conditions",),
     ),
 }
 
-MESSAGE_LINES = 8  # of a difference between messages that are shown
+MESSAGE_LINES = 8  # shown of a difference between messages
 
 
 def main() -> int:
-    """Compare, and tell."""
+    """Compare both versions and print the result."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = arguments.work.resolve()
@@ -103,7 +104,7 @@ def _arguments() -> argparse.Namespace:
         "--smoke-tables", default="7", help='as `reproduce --table` takes them; "all" for all'
     )
     parser.add_argument("--jobs", type=int, default=usable_processors(), help="processes at a time")
-    parser.add_argument("--fresh", action="store_true", help="let the checkout do again what is done")
+    parser.add_argument("--fresh", action="store_true", help="let the checkout repeat steps that are done")
     return parser.parse_args()
 
 
@@ -118,7 +119,7 @@ def _tell_sides(base: Side, checkout: Side) -> None:
 
 
 def _tell(pairs: Sequence[Pair]) -> int:
-    """Print a line a result, then the messages, then the counts; 1 where a result differs."""
+    """Print a line per result, then the messages, then the counts; return 1 if a result differs."""
     comparisons: list[Comparison] = []
     for pair in pairs:
         for comparison in pair.results(INTENDED):
@@ -134,17 +135,17 @@ def _tell(pairs: Sequence[Pair]) -> int:
 
 def _tell_messages(pairs: Sequence[Pair]) -> None:
     different = {pair.name: lines for pair in pairs if (lines := pair.messages())}
-    print(f"messages: {len(pairs) - len(different)} equal, {len(different)} differ (told, not counted)")
+    print(f"messages: {len(pairs) - len(different)} equal, {len(different)} differ (shown, not counted)")
     for name, lines in different.items():
         more = [f"and {len(lines) - MESSAGE_LINES} more"] if len(lines) > MESSAGE_LINES else []
         print("\n    ".join([f"  {name}", *lines[:MESSAGE_LINES], *more]))
 
 
 def _tell_unused(comparisons: Sequence[Comparison]) -> None:
-    """Name what INTENDED allows of no result, which may be a slip of the pen."""
+    """Name the entries of INTENDED that match no result: they may be misspelled."""
     for pattern in INTENDED:
         if not any(intended_for(comparison.name, {pattern: INTENDED[pattern]}) for comparison in comparisons):
-            print(f"INTENDED {pattern!r}: is the name of no result that was compared")
+            print(f"INTENDED {pattern!r}: matches no result that was compared")
 
 
 if __name__ == "__main__":

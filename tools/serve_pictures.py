@@ -1,11 +1,11 @@
-"""Pictures of every view of `singerid serve`, and a short recording, from a library of synthetic voices.
+"""Make pictures of every view of `singerid serve`, and a short recording, with a library of synthetic voices.
 
     python tools/serve_pictures.py [--to docs/images/serve] [--corpus FOLDER] [--work FOLDER]
 
-A small corpus is sung by `singerid synth` (or taken from FOLDER, where it was before), five of its singers
-are enrolled, a real server hears the rest, and Debian's chromium looks at it: light, dark, and as a phone.
-Paths in the pictures begin with WORK, which must not be there before. The library is calibrated between: five
-singers promise so little that both of a duet are hardly ever named after it.
+`singerid synth` makes a small corpus (or an existing one is taken from --corpus FOLDER), five of its singers
+are enrolled, a real server hears the rest, and Debian's chromium shows it: light, dark, and as a phone. Paths
+in the pictures begin with WORK, which must not exist before. The library is calibrated after the pictures of a
+song and the recording: with only five singers, a calibrated library hardly ever names both singers of a duet.
 Texts are drawn in the system's fonts: the pictures in docs/ were made with Debian's package fonts-inter.
 """
 
@@ -27,10 +27,10 @@ from singerid.library.library import Library
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browsing import ask, browsing, drop  # noqa: E402  (they lie beside the tests that they were made for)
+from browsing import ask, browsing, drop  # noqa: E402  (both are in tests/)
 from servers import Server  # noqa: E402
 
-# Invented, as are their voices.
+# Invented names, for invented voices.
 SINGERS = ("Mara Lindqvist", "Tomás Iriarte", "Aiko Hoshino", "Leïla Benali", "Joon Park")
 TITLES = (
     *("Paper Boats", "North Window", "Salt and Cedar", "Evening Train", "Half a Lantern", "Blue Corridor"),
@@ -51,20 +51,20 @@ LOOKS = {
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light", "device_scale_factor": 2},
 }
-COLOURS = 192  # of a PNG: a spectrogram needs many, and the files stay small
+COLOURS = 192  # of a PNG: enough for a spectrogram, and the files stay small
 FRAME_MS = 250
 MOST_BYTES = 2_000_000  # of the recording
 
 
 def main() -> None:
-    """Make all of it."""
+    """Make all pictures and the recording."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "serve")
     parser.add_argument("--corpus", type=Path, help="a corpus of `singerid synth` with 8 singers and duets")
     parser.add_argument(
-        "--work", type=Path, help="where library and music lie meanwhile; by default any folder"
+        "--work", type=Path, help="temporary folder for library and music; by default any folder"
     )
-    parser.add_argument("--no-recording", action="store_true", help="pictures alone")
+    parser.add_argument("--no-recording", action="store_true", help="make only the pictures")
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
     with working(options.work) as folder:
@@ -89,7 +89,7 @@ def main() -> None:
 
 @contextmanager
 def working(work: Path | None) -> Iterator[Path]:
-    """Within, there is a folder to work in."""
+    """Provide a folder to work in while the context is open."""
     if work is None:
         with tempfile.TemporaryDirectory(prefix="serve-pictures-") as kept:
             yield Path(kept)
@@ -102,14 +102,14 @@ def working(work: Path | None) -> Iterator[Path]:
 
 
 def sung(folder: Path) -> Path:
-    """A new corpus; it takes a minute."""
+    """Make a new corpus; this takes a minute."""
     command = [sys.executable, "-m", "singerid", "synth", str(folder), "--singers", "8", "--albums", "3"]
     subprocess.run([*command, "--songs", "2", "--seconds", "24", "--duets", "6"], check=True)
     return folder
 
 
 def laid_out(corpus: Path, folder: Path) -> tuple[Path, Path]:
-    """Enroll five singers by two albums each; the rest is a folder to be heard, and a song to be dropped."""
+    """Enroll five singers with two albums each; return a folder to be heard, and a song to be dropped."""
     titles = iter(
         [*TITLES, *(f"{title}, take two" for title in TITLES), *(f"{title}, live" for title in TITLES)]
     )
@@ -143,13 +143,13 @@ def copied(song: Path, place: Path) -> Path:
 
 
 def copied_name(music: Path, song: Path) -> str:
-    """What a song of the corpus is called among the evening's."""
+    """The name of a song of the corpus in the folder "Evening sessions"."""
     content = song.read_bytes()
     return next(one.name for one in (music / "Evening sessions").iterdir() if one.read_bytes() == content)
 
 
 def entered(browser, server: Server, music: Path) -> list[dict]:
-    """Sign in; have all heard and grouped."""
+    """Sign in, and let the server hear and group all songs."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.address)
@@ -161,14 +161,14 @@ def entered(browser, server: Server, music: Path) -> list[dict]:
 
 
 def calibrated(browser, server: Server, cookies: list[dict]) -> None:
-    """Have the library calibrated."""
+    """Let the server calibrate the library."""
     page = opened(browser, server, cookies, "songs")
     ask(page, ("/trust/calibrate", {}))
     page.context.close()
 
 
 def telling_song(page) -> int:
-    """The id of the duet in whose answer most singers are named, of several the surest."""
+    """The id of the duet whose answer names most singers; in a tie, the surest answer."""
     return page.evaluate(
         """async () => {
             const { songs } = await (await fetch("/api/v1/songs?q=Duet&limit=200")).json();
@@ -181,7 +181,7 @@ def telling_song(page) -> int:
 
 
 def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
-    """A page that shows a view, when all of it is drawn."""
+    """A page that shows a view, after everything is drawn."""
     context = browser.new_context(reduced_motion="reduce", **settings)
     context.add_cookies(cookies)
     page = context.new_page()
@@ -190,12 +190,12 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
     page.evaluate("hash => { location.hash = hash }", VIEWS[view].format(song=telling_song(page)))
     page.wait_for_timeout(300)
     page.locator("main:not([aria-busy]) h1").wait_for()
-    page.wait_for_timeout(1200)  # pictures come after words
+    page.wait_for_timeout(1200)  # pictures appear after texts
     for image in page.locator("main img").all():
         image.evaluate("at => at.decode()")
     for voice in page.locator(
         "main .drawing"
-    ).all():  # masks of the style sheet: nothing tells when they are there
+    ).all():  # masks of the style sheet: no event tells when they are loaded
         voice.evaluate(
             """at => {
                 const image = new Image();
@@ -204,7 +204,7 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
             }"""
         )
     page.wait_for_timeout(300)
-    # The heading has the focus for screen readers; nobody would see more of it here.
+    # The heading has the focus for screen readers; in a picture the focus ring would only distract.
     page.evaluate("document.activeElement.blur()")
     return page
 
@@ -212,7 +212,7 @@ def opened(browser, server: Server, cookies: list[dict], view: str, **settings):
 def take_pictures(
     browser, server: Server, cookies: list[dict], views: list[str], look: str, settings: dict, to: Path
 ) -> None:
-    """A picture of each of these views."""
+    """Take a picture of each of these views."""
     for view in views:
         page = opened(browser, server, cookies, view, **settings)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
@@ -223,14 +223,14 @@ def take_pictures(
 
 @dataclass
 class Film:
-    """Frames of a page, each shown as long as it should be."""
+    """Frames of a page, each with its own duration."""
 
     page: object
     frames: list[Image.Image] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
     def shoot(self, milliseconds: int = FRAME_MS) -> None:
-        """A frame; one that is like the last one makes that longer."""
+        """Add a frame; a frame equal to the last one prolongs the last one."""
         frame = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         if self.frames and frame.tobytes() == self.frames[-1].tobytes():
             self.lengths[-1] += milliseconds
@@ -239,16 +239,16 @@ class Film:
             self.lengths.append(milliseconds)
 
     def until(self, is_done: Callable[[], bool], most: int = 120) -> None:
-        """Go on until something is there."""
+        """Add frames until a condition is true."""
         for _ in range(most):
             self.shoot()
             if is_done():
                 return
             self.page.wait_for_timeout(FRAME_MS)
-        raise SystemExit("the recording waits for what does not come")
+        raise SystemExit("the recording waited too long for a change of the page")
 
     def click(self, at) -> None:
-        """Show where the pointer goes, then click there."""
+        """Show the pointer's place, then click there."""
         at.scroll_into_view_if_needed()
         box = at.bounding_box()
         self.page.evaluate(
@@ -268,7 +268,7 @@ class Film:
         self.page.evaluate("document.querySelector('.film')?.remove()")
 
     def save(self, path: Path) -> None:
-        """An animated WebP, as good as fits."""
+        """Write an animated WebP, in the best quality that fits the size limit."""
         for quality in (70, 50, 30):
             self.frames[0].save(
                 path,
@@ -286,7 +286,7 @@ class Film:
 
 
 def record(browser, server: Server, cookies: list[dict], dropped: Path, to: Path) -> None:
-    """Drop a song, read its answer, answer two questions, take back."""
+    """Record this: drop a song, read the answer, answer two questions, undo."""
     page = opened(
         browser, server, cookies, "songs", viewport={"width": 1000, "height": 640}, color_scheme="light"
     )

@@ -1,4 +1,4 @@
-"""What the site shows from outside docs/: notebooks, examples, CONTRIBUTING and the like (mkdocs.yml)."""
+"""Add files from outside docs/ to the site: notebooks, examples, CONTRIBUTING and the like (mkdocs.yml)."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
-# What the theme's plugin `offline` puts into each page.
+# A script that the theme's plugin `offline` adds to each page.
 _ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 _PAGES = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add pages and files that lie beside docs/, as if they lay in it."""
+    """Add pages and files from beside docs/, as if they were in it."""
     root = Path(config.config_file_path).parent
     for name in _PAGES:
         files.append(File.generated(config, name, abs_src_path=str(root / name)))
@@ -30,24 +30,24 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Let links to what lies beside docs/ lead to where it lies on the site."""
+    """Change links to files beside docs/ so that they lead to their place on the site."""
     if page.file.src_uri in _PAGES:
         return re.sub(r"\]\(docs/", "](", markdown)
     return re.sub(r"\]\(\.\./(?=examples/|notebooks/|[A-Z])", "](", markdown)
 
 
 def on_post_page(output: str, page: Page, **_: Any) -> str:
-    """Let a page take from the site itself what the theme would take from elsewhere."""
+    """Let a page load from the site itself what the theme would load from elsewhere."""
     return output.replace(_ELSEWHERE, get_relative_url("search-from-disk.js", page.url))
 
 
 def on_post_template(output_content: str, template_name: str, **_: Any) -> str:
-    """As `on_post_page`, of the page that tells that there is none, which may stand for any address."""
+    """As `on_post_page`, for the "not found" page, which may be shown for any address."""
     return re.sub(rf'<script src="{re.escape(_ELSEWHERE)}"></script>', "", output_content)
 
 
 def as_page(notebook: dict[str, Any], name: str) -> str:
-    """A notebook as Markdown: its text, and its code without what it printed."""
+    """A notebook as Markdown: its text, and its code without the output."""
     cells = []
     for cell in notebook["cells"]:
         text = "".join(cell["source"])

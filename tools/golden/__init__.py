@@ -1,4 +1,4 @@
-"""What `tools/same_results.py` is made of: where the two versions are, what they do, how it is compared.
+"""The parts of `tools/same_results.py`: where the two versions are, their steps, and the comparison.
 
-None of it imports singerid: two versions of it run here, each in processes of its own.
+No module here imports singerid: two versions of it run, each in its own processes.
 """

@@ -1,4 +1,4 @@
-"""Where two results differ, and how: results are what JSON can hold, and arrays."""
+"""Where two results differ, and how. Results consist of JSON values and arrays."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from golden.intended import Intended
 
-TOLD = 3  # differences of one result that are told; the others are counted
-SHOWN = 160  # characters of a value that are shown
+TOLD = 3  # differences of one result that are printed; the others are counted
+SHOWN = 160  # characters of a value that are printed
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Difference:
     """One place in which two results differ.
 
     Attributes:
-        where: keys and numbers on the way there.
-        how: what was, and what is.
-        within: whether the tolerance allows it.
-        apart: how far numbers are apart at most; 0 where it is not about numbers.
+        where: keys and indices that lead to the place.
+        how: the new and the old value, in words.
+        within: whether the tolerance allows the difference.
+        apart: the largest difference between numbers; 0 if the values are not numbers.
     """
 
     where: str
@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing one result has found."""
+    """The outcome of comparing one result."""
 
     name: str
     size: str
@@ -62,7 +62,7 @@ class Comparison:
 
     @property
     def apart(self) -> float:
-        """How far two of its numbers are apart at most."""
+        """The largest difference between two of its numbers."""
         return max((difference.apart for difference in self.differences), default=0.0)
 
     @property
@@ -77,9 +77,9 @@ def compare(name: str, base: Any, checkout: Any, wanted: Sequence[Intended] = ()
     """Compare one result of the base with that of the checkout.
 
     Args:
-        name: of the result.
-        base: dicts, lists, arrays, texts, numbers, None.
-        checkout: the same.
+        name: name of the result.
+        base: the base's result: dicts, lists, arrays, texts, numbers, None.
+        checkout: the checkout's result, of the same types.
         wanted: changes that are intended.
     """
     for intended in wanted:
@@ -91,7 +91,7 @@ def compare(name: str, base: Any, checkout: Any, wanted: Sequence[Intended] = ()
 
 
 def _translated(intended: Intended, value: Any) -> Any:
-    """Without an end of the whole comparison where a translation meets what it was not written for."""
+    """`value`, translated; an error of the translation becomes a text, so that the comparison goes on."""
     try:
         return intended.of_checkout(value)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
@@ -99,7 +99,7 @@ def _translated(intended: Intended, value: Any) -> Any:
 
 
 def differences(base: Any, checkout: Any, tolerance: float = 0.0, where: str = "") -> Iterator[Difference]:
-    """All places in which two results differ, in their order."""
+    """All places in which two results differ, in order."""
     if isinstance(base, dict) and isinstance(checkout, dict):
         for key in [*base, *(key for key in checkout if key not in base)]:
             inner = f"{where} > {key}" if where else str(key)
@@ -125,7 +125,7 @@ def differences(base: Any, checkout: Any, tolerance: float = 0.0, where: str = "
 
 
 def size_of(value: Any) -> str:
-    """How much was compared, in words."""
+    """How much was compared, as text."""
     leaves = list(_leaves(value))
     arrays = sum(isinstance(leaf, np.ndarray) for leaf in leaves)
     counts = [(arrays, "array"), (len(leaves) - arrays, "value")]
@@ -164,13 +164,13 @@ def _between_arrays(
 
 
 def _apart(base: NDArray[Any], checkout: NDArray[Any]) -> float:
-    """How far numbers are apart at most; what is NaN on one side is infinitely far."""
+    """The largest difference between numbers; infinite if only one of them is NaN."""
     far = np.abs(base.astype(np.float64) - checkout.astype(np.float64))
     return float(np.where(np.isnan(far), np.inf, far).max())
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:
-    """The numbers as their bits, where they are floating-point numbers."""
+    """The bits of the numbers, if they are floating-point numbers."""
     return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "f" else array
 
 
@@ -179,7 +179,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """A value to be told; of a collection how large it is."""
+    """A value as text; for a collection only its size."""
     if isinstance(value, dict | list | np.ndarray):
         return size_of(value)
     text = repr(value)

@@ -1,4 +1,4 @@
-"""Runs of the base, read by the checkout: run folders of earlier versions go on being of use."""
+"""Runs of the base, read by the checkout: run folders of earlier versions must stay usable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ class Earlier:
 
 
 def earlier_runs(steps: Sequence[Step], base: Path, checkout: Path, given: str) -> list[Earlier]:
-    """What the checkout makes of copies of the base's runs: evaluate, embed, identify, and train on.
+    """Steps in which the checkout uses copies of the base's runs: evaluate, embed, identify, train on.
 
     Args:
-        steps: those of both.
+        steps: the steps of both versions.
         base: folder of the base's results.
-        checkout: folder of the checkout's results, in which its own stores are.
-        given: changes when the base's runs change.
+        checkout: folder of the checkout's results, with its own stores.
+        given: a text that changes when the base's runs change.
     """
     by_name = {step.name: step for step in steps}
     found = []
@@ -31,7 +31,7 @@ def earlier_runs(steps: Sequence[Step], base: Path, checkout: Path, given: str) 
         run, store = f"runs/{name}", ("--store", str(checkout / "stores" / trained.store))
         evaluate, embed, identify = (by_name[f"{what}/{name}"] for what in ("evaluate", "embed", "identify"))
         first = _of_earlier(evaluate, (*evaluate.arguments, *store), given)
-        first = replace(first, makes=(run,), copies=((str(base / run), run),))  # the others wait for the copy
+        first = replace(first, makes=(run,), copies=((str(base / run), run),))  # others wait for the copy
         second = _of_earlier(embed, (*embed.arguments, *store), given, first.name)
         third = _of_earlier(identify, identify.arguments, given, first.name)
         found += [Earlier(first, evaluate.name), Earlier(second, embed.name), Earlier(third, identify.name)]

@@ -1,4 +1,4 @@
-"""A change of results that is wanted: what it is allowed to change, and why."""
+"""An intended change of results: what it may change, and why."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Intended:
-    """A wanted change of one result, or of all results that a pattern names.
+    """An intended change of one result, or of all results that match a pattern.
 
     Attributes:
-        reason: why it is wanted, in words that a reader of the report understands.
-        tolerance: how far two numbers may lie apart; names and counts of things must be equal all the same.
-        renamed: keys of the base, at any depth, and what the checkout calls them.
+        reason: why it is intended, in words that a reader of the report understands.
+        tolerance: largest allowed difference between two numbers; texts and counts must still be equal.
+        renamed: keys of the base, at any depth, and their names in the checkout.
         added: keys that only the checkout has, at any depth.
         removed: keys that only the base has, at any depth; a key in both is not compared.
-        arguments: arguments of a command, and what the checkout wants in their place: several words, or "".
-        translate: turns what the checkout gives into what the base would have given.
+        arguments: arguments of a command, and their replacement in the checkout: several words, or "".
+        translate: turns a result of the checkout into what the base would have given.
     """
 
     reason: str
@@ -29,22 +29,22 @@ class Intended:
     translate: Callable[[Any], Any] | None = None
 
     def of_base(self, value: Any) -> Any:
-        """What the base gave, as the checkout is expected to give it."""
+        """The base's result in the form expected of the checkout."""
         return _with_keys(value, self.renamed, self.removed)
 
     def of_checkout(self, value: Any) -> Any:
-        """What the checkout gave, without what is new."""
+        """The checkout's result without its additions."""
         translated = value if self.translate is None else self.translate(value)
         return _with_keys(translated, {}, self.added)
 
 
-EARLIER = "earlier-runs"  # the group of what the checkout makes of the base's runs
+EARLIER = "earlier-runs"  # group of the results that the checkout gets from the base's runs
 
 
 def intended_for(name: str, table: Mapping[str, Intended]) -> list[Intended]:
-    """All wanted changes of a result: their keys in the table are names or patterns such as "identify/*".
+    """All intended changes of a result; keys in the table are names or patterns such as "identify/*".
 
-    What is wanted of a result is also wanted where it is that of an earlier run.
+    A change of a result also applies to the same result of an earlier run.
     """
     names = {name, name.removeprefix(f"{EARLIER}/")}
     return [
@@ -53,7 +53,7 @@ def intended_for(name: str, table: Mapping[str, Intended]) -> list[Intended]:
 
 
 def changed_arguments(arguments: tuple[str, ...], wanted: list[Intended]) -> tuple[str, ...]:
-    """The arguments of a command as the checkout wants them."""
+    """The arguments of a command in the form that the checkout needs."""
     for intended in wanted:
         words = (intended.arguments.get(word, None) for word in arguments)
         pairs = zip(arguments, words, strict=True)

@@ -1,8 +1,8 @@
-"""Recordings of many kinds, made of a synthetic corpus.
+"""Recordings of many kinds, made from a synthetic corpus.
 
     python material.py CORPUS FOLDER
 
-A program of its own: it runs in the environment of the base, which has what reads and writes sound.
+This is a separate program: it runs in the environment of the base, which has the packages for sound files.
 Two singers have three albums each, so that a network can learn from them; a third has one.
 """
 
@@ -29,19 +29,19 @@ def pieces(corpus: Path) -> Iterator[tuple[Samples, int]]:
 
 
 def stereo(samples: Samples, rate: int, wanted: int) -> Samples:
-    """(samples, 2) at another rate; the right channel comes later and softer."""
+    """(samples, 2) at another rate; the right channel is delayed and softer."""
     left = soxr.resample(samples, rate, wanted)
     return np.stack([left, 0.6 * np.roll(left, 40)], axis=1)
 
 
 def write(path: Path, samples: Samples, rate: int, **how: str) -> None:
-    """Write a recording by libsndfile."""
+    """Write a recording with libsndfile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate, **how)
 
 
 def write_aac(path: Path, samples: Samples, rate: int) -> None:
-    """Write a mono recording by FFmpeg."""
+    """Write a mono recording with FFmpeg."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=rate, layout="mono")
@@ -52,7 +52,7 @@ def write_aac(path: Path, samples: Samples, rate: int) -> None:
 
 
 def make(corpus: Path, folder: Path) -> None:
-    """Write all of it."""
+    """Write all recordings."""
     songs = list(pieces(corpus))
     (ana, rate), (twin, _), (third, _) = songs[:3]
     write(folder / "Ana/one/stereo 44.1 kHz.wav", stereo(ana, rate, 44_100), 44_100, subtype="PCM_24")

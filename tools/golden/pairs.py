@@ -1,4 +1,4 @@
-"""Both versions do their steps, and the results are laid side by side."""
+"""Both versions run their steps, and the results are paired for comparison."""
 
 import difflib
 import importlib.util
@@ -23,13 +23,13 @@ GROUPS = (
     *("export", "models", "tables", EARLIER),
 )
 SONGS = 2  # real ones, for the pretrained network
-MISSING = "nothing to read"  # in place of a result
+MISSING = "nothing to read"  # stands for a result that does not exist
 Table = Mapping[str, Intended]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One step, done by the base and by the checkout; `name` is that of its results."""
+    """One step, done by the base and by the checkout; `name` is the name of its results."""
 
     name: str
     step: Step
@@ -48,13 +48,13 @@ class Pair:
                 yield compare(name, there, here, intended_for(name, table))
 
     def messages(self) -> list[str]:
-        """The lines in which the messages differ."""
+        """Lines that show how the messages differ."""
         before, now = self.base.messages(self.step.json), self.checkout.messages(self.step.json)
         lines = difflib.unified_diff(before, now, lineterm="", n=0)
         return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
     def _with_refusal(self, comparison: Comparison) -> Comparison:
-        """Where the checkout ends otherwise, what it says of it."""
+        """The comparison, with the checkout's error message if it ended with another exit code."""
         if self.base.exit_code == self.checkout.exit_code:
             return comparison
         said = self.checkout.plain(self.checkout.stderr.strip().splitlines()[-1:])
@@ -67,8 +67,8 @@ class Both:
     """The two versions.
 
     Attributes:
-        base: the commit.
-        checkout: what stands here.
+        base: the earlier commit.
+        checkout: the checkout in its current state.
         table: changes that are intended.
         jobs: processes at a time.
     """
@@ -79,7 +79,7 @@ class Both:
     jobs: int
 
     def pairs(self, groups: Sequence[str], tables: str) -> list[Pair]:
-        """Do the steps of some groups, as far as they are not done, and lay their results side by side."""
+        """Run the steps of some groups that are not done yet, and pair their results."""
         onnx = importlib.util.find_spec("onnxruntime") is not None
         steps = all_steps(self._material(), tables, onnx)
         chosen = [step for step in steps if step.group in groups]
@@ -98,7 +98,7 @@ class Both:
         return earlier_runs(steps, self.base.folder, self.checkout.folder, given)
 
     def _run(self, steps: Sequence[Step], chosen: Sequence[Step], earlier: Sequence[Earlier]) -> None:
-        """Run what is not done: the base's steps, the checkout's, and what it makes of the base's runs."""
+        """Run what is not done: the base's steps, the checkout's, and those that use the base's runs."""
         names = [step.name for step in chosen]
         equals = [each.equals for each in earlier]
         stores = [step.name for step in steps if step.group == "features"] if earlier else []
@@ -108,18 +108,18 @@ class Both:
 
     @property
     def _reader(self) -> Side:
-        """The checkout again, in a folder with copies of the base's runs."""
+        """The checkout, with a second folder for copies of the base's runs."""
         return replace(self.checkout, folder=self.checkout.folder.with_name("earlier"))
 
     def _as_wanted(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps with the arguments that the checkout wants."""
+        """The steps with the arguments that the checkout needs."""
         return [
             replace(step, arguments=changed_arguments(step.arguments, intended_for(step.name, self.table)))
             for step in steps
         ]
 
     def _material(self) -> Material:
-        """What both read, made once by the base."""
+        """The input of both, made once by the base."""
         home = self.base.folder.parent
         corpus, others = home / "corpus", home / "others"
         program = Path(__file__).with_name("material.py").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ class Both:
         return done(side, step, names, self._places())
 
     def _places(self) -> dict[str, str]:
-        """Folders that are called alike on both sides."""
+        """Folders, and the common name that stands for each in results."""
         places = {}
         for side in (self.base, self.checkout, self._reader):
             places[str(side.folder)] = "WORK"
@@ -145,7 +145,7 @@ class Both:
 
 
 def outside() -> tuple[Path | None, tuple[Path, ...]]:
-    """Weights of the pretrained network and songs for it, where there is outside test data."""
+    """Weights of the pretrained network and songs for it; (None, ()) without outside test data."""
     folder = Path(os.environ.get("SINGERID_TEST_DATA") or "nowhere").resolve()
     weights = folder / "weights" / "hsieh_artist20_crnn.pth"
     if not weights.is_file():
@@ -154,7 +154,7 @@ def outside() -> tuple[Path | None, tuple[Path, ...]]:
 
 
 def _read(read: Reader, done: Done) -> Mapping[str, Any]:
-    """What a step has left, as far as it can be read: a step that failed has left little."""
+    """The results of a step, as far as they can be read: a step that failed may have few."""
     try:
         return read(done)
     except (OSError, ValueError, KeyError, SafetensorError):

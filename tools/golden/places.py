@@ -1,4 +1,4 @@
-"""The two versions: a worktree of the base with an environment of its own, and the checkout as it stands."""
+"""The two versions: a worktree of the base with its own environment, and the checkout as it is now."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-EXTRAS = "melody,onnx"  # what the steps need beyond the core
+EXTRAS = "melody,onnx"  # extras that the steps need
 _VERSIONS = (
     "import json; from importlib.metadata import distributions as all\n"
     "print(json.dumps({d.metadata['Name'].lower().replace('_', '-'): d.version for d in all()}))"
@@ -24,11 +24,11 @@ class Side:
     """One version of singerid, and where its results go.
 
     Attributes:
-        name: how it is called in what is told.
+        name: its name in messages.
         tree: its checkout.
-        python: that runs it.
-        folder: of its results.
-        identity: changes when its code, or a package in its environment, changes.
+        python: the Python that runs it.
+        folder: folder of its results.
+        identity: a text that changes when its code, or a package in its environment, changes.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Side:
 
 
 def git(*arguments: object) -> str:
-    """What git says of the checkout; ends the program where it refuses."""
+    """Output of a git command in the checkout; ends the program if the command fails."""
     return _output("git", "-C", CHECKOUT, *arguments)
 
 
@@ -54,7 +54,7 @@ def make_base(work: Path, revision: str) -> Side:
     home = work / f"base-{commit[:12]}"
     tree, environment, finished = home / "tree", home / "environment", home / "installed"
     if not finished.exists():
-        print(f"{home}: making a worktree of {revision} and its environment; takes minutes", file=sys.stderr)
+        print(f"{home}: making a worktree of {revision} and its environment (minutes)", file=sys.stderr)
         for leftover in (tree, environment):
             shutil.rmtree(leftover, ignore_errors=True)
         git("worktree", "add", "--detach", "--force", tree, commit)
@@ -63,26 +63,26 @@ def make_base(work: Path, revision: str) -> Side:
     if _output("git", "-C", tree, "status", "--porcelain") or commit != _output(
         "git", "-C", tree, "rev-parse", "HEAD"
     ):
-        sys.exit(f"{tree}: is not {revision} as it was committed; delete {home}")
+        sys.exit(f"{tree}: differs from the commit {revision}; delete {home}")
     return _side(revision, tree, environment / "bin" / "python", home / "results")
 
 
 def this_checkout(work: Path) -> Side:
-    """The checkout with all that is not committed yet, and the Python that runs this."""
+    """The checkout, including uncommitted changes, with the Python that runs this program."""
     place = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]
     folder = work / f"checkout-{CHECKOUT.name}-{place}"
     return _side("the checkout", CHECKOUT, Path(sys.executable), folder / "results")
 
 
 def in_words(side: Side) -> str:
-    """Which commit a side is, and whether it was changed since."""
+    """The commit of a side, and whether it has uncommitted changes."""
     changed = ", with changes" if _output("git", "-C", side.tree, "status", "--porcelain", "src") else ""
     return _output("git", "-C", side.tree, "log", "-1", "--format=%h %s") + changed
 
 
 @contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """Keep a second call out of the folder."""
+    """Keep other calls out of the folder."""
     import fcntl
 
     work.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def _side(name: str, tree: Path, python: Path, folder: Path) -> Side:
 
 
 def _install(tree: Path, environment: Path) -> None:
-    """As the Makefile does it: torch first, at the pinned version."""
+    """Install as the Makefile does: torch first, at the pinned version."""
     _loudly(sys.executable, "-m", "venv", environment)
     pip = (environment / "bin" / "python", "-m", "pip", "install", "--quiet")
     pinned = ("--constraint", tree / "constraints.txt")
@@ -113,7 +113,7 @@ def _install(tree: Path, environment: Path) -> None:
 
 
 def _loudly(*command: object) -> None:
-    """Run a command, its output on standard error; ends the program where it fails."""
+    """Run a command with its output on standard error; ends the program if it fails."""
     done = subprocess.run([str(part) for part in command], stdout=sys.stderr, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}: ended with {done.returncode}")

@@ -1,4 +1,4 @@
-"""What a step has left behind, as plain values: dicts, lists, arrays, texts and numbers."""
+"""The results of a step as plain values: dicts, lists, arrays, texts and numbers."""
 
 import csv
 import hashlib
@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 Reader = Callable[["Done"], Mapping[str, Any]]
 TIMES = re.compile(r"about [\d:]+ left")  # of `reproduce`
-NO_RESULTS = ("seconds", "singerid_version")  # columns and keys that tell of the making
+NO_RESULTS = ("seconds", "singerid_version")  # columns and keys about how a result was made
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Done:
     """A step that one of the versions has done.
 
     Attributes:
-        folder: in which it ran.
-        exit_code: of the process.
-        stdout: what it printed.
-        stderr: of messages.
+        folder: folder in which it ran.
+        exit_code: exit code of the process.
+        stdout: its output.
+        stderr: its messages.
         names: paths of tracks by their id in a store.
-        places: folders, and what stands for them in a result.
+        places: folders, and the name that stands for each in a result.
     """
 
     folder: Path
@@ -39,7 +39,7 @@ class Done:
     places: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self, value: Any) -> Any:
-        """A value without what differs between folders and runs."""
+        """A value without the parts that differ between folders and runs."""
         if isinstance(value, dict):
             return {self.plain(k): self.plain(v) for k, v in value.items() if k not in NO_RESULTS}
         if isinstance(value, list):
@@ -47,12 +47,12 @@ class Done:
         return self._plain_text(value) if isinstance(value, str) else value
 
     def outcome(self, json_output: bool) -> dict[str, Any]:
-        """Exit code, and what was printed where that is JSON."""
+        """Exit code, and the output if it is JSON."""
         told = {"output": self.plain(parsed(self.stdout))} if json_output else {}
         return {"exit code": self.exit_code} | told
 
     def messages(self, json_output: bool) -> list[str]:
-        """What it said to a person, line by line."""
+        """The messages to a person, line by line."""
         lines = [*([] if json_output else self.stdout.splitlines()), *self.stderr.splitlines()]
         return [self._plain_text(line) for line in lines]
 
@@ -63,7 +63,7 @@ class Done:
 
 
 def parsed(text: str) -> Any:
-    """JSON, or JSON Lines, or where it is neither the text."""
+    """The content of JSON or JSON Lines; the text itself if it is neither."""
     if not text:
         return None
     try:
@@ -77,9 +77,9 @@ def parsed(text: str) -> Any:
 
 
 def track_names(folder: Path) -> dict[str, str]:
-    """Paths of tracks by their id, as far as the indices of the stores in a folder tell them.
+    """Paths of tracks by their id, as far as the indices of the stores in a folder contain them.
 
-    An index of another form is no error: without names, results are called by the ids themselves.
+    An index of another format is no error: then results are named by the ids themselves.
     """
     names: dict[str, str] = {}
     for index in sorted((folder / "stores").glob("*/index.jsonl")):
@@ -93,7 +93,7 @@ def track_names(folder: Path) -> dict[str, str]:
 
 
 def stored(store: str) -> Reader:
-    """Features and F0 of a store: a result for each condition and tracker, with an array a track."""
+    """Features and F0 of a store: a result for each condition and tracker, with one array per track."""
 
     def read(done: Done) -> dict[str, Any]:
         root = done.folder / store
@@ -108,7 +108,7 @@ def stored(store: str) -> Reader:
 
 
 def run(folder: str) -> Reader:
-    """What training leaves: all states, the epochs, the split."""
+    """The results of training: all states, the epochs, the split."""
 
     def read(done: Done) -> dict[str, Any]:
         root = done.folder / folder
@@ -150,7 +150,7 @@ def corpus(folder: str) -> Reader:
 
 
 def tables(folder: str) -> Reader:
-    """The tables of `reproduce`, and the weights of its runs, which tell more than two digits do."""
+    """The tables of `reproduce`, and the weights of its runs, which show more than two digits do."""
 
     def read(done: Done) -> dict[str, Any]:
         root = done.folder / folder
@@ -165,7 +165,7 @@ def tables(folder: str) -> Reader:
 
 
 def _arrays(path: Path) -> Any:
-    """The array of a .npy, the arrays of a .npz by name; a text where it cannot be read."""
+    """The array of a .npy, or the arrays of a .npz by name; a text if the file cannot be read."""
     try:
         loaded = np.load(path, allow_pickle=False)
         return dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded

@@ -1,4 +1,4 @@
-"""Running steps: several at a time, each after those that it waits for; what is done is not done again."""
+"""Running steps: several at a time, each after the steps it depends on; finished steps are not repeated."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from golden.reading import Done
 from golden.steps import Step
 
 INTERRUPTED = 130
-QUIET = {  # one thread and no GPU: sums in one order; and an output that is the same wherever it goes
+QUIET = {  # one thread and no GPU, so that sums have one order; and output that does not depend on a terminal
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
     "CUDA_VISIBLE_DEVICES": "",
     "SINGERID_OFFLINE": "1",
@@ -30,7 +30,7 @@ QUIET = {  # one thread and no GPU: sums in one order; and an output that is the
 
 @dataclass
 class _Running:
-    """A process on its way."""
+    """A step whose process is running."""
 
     step: Step
     key: str
@@ -40,13 +40,13 @@ class _Running:
 
 
 def run_steps(side: Side, steps: Sequence[Step], jobs: int, must_end_well: bool = False) -> None:
-    """Run what is not done yet.
+    """Run the steps that are not done yet.
 
     Args:
-        side: whose version.
-        steps: all those that others in it wait for are among them.
+        side: the version that runs.
+        steps: the steps, including all that they depend on.
         jobs: processes at a time.
-        must_end_well: stop the program where a step does not end as it should.
+        must_end_well: whether to stop the program if a step does not end with its expected exit code.
     """
     keys = _keys(side, steps)
     waiting = [step for step in steps if not _is_done(side, step, keys[step.name])]
@@ -73,7 +73,7 @@ def run_steps(side: Side, steps: Sequence[Step], jobs: int, must_end_well: bool 
 def done(
     side: Side, step: Step, names: Mapping[str, str] | None = None, places: Mapping[str, str] | None = None
 ) -> Done:
-    """What a step that was run has left behind."""
+    """A finished step, to read its results from."""
     record, out, err = _records(side, step)
     code = json.loads(record.read_text(encoding="utf-8"))["exit code"]
     said, messages = (path.read_text(encoding="utf-8", errors="surrogateescape") for path in (out, err))
@@ -81,12 +81,12 @@ def done(
 
 
 def identity(side: Side, steps: Sequence[Step]) -> str:
-    """Changes when what the steps give may change."""
+    """A text that changes when the results of the steps may change."""
     return _digest(_keys(side, steps))
 
 
 def _keys(side: Side, steps: Sequence[Step]) -> dict[str, str]:
-    """For each step a digest of all that its results depend on."""
+    """For each step, a digest of everything that its results depend on."""
     by_name = {step.name: step for step in steps}
     keys: dict[str, str] = {}
 
@@ -105,7 +105,7 @@ def _digest(value: Any) -> str:
 
 
 def _records(side: Side, step: Step) -> tuple[Path, Path, Path]:
-    """Where a step's end is recorded, and its output and messages."""
+    """The files with a step's exit code, its output, and its messages."""
     base = side.folder.parent / "records" / step.name
     return (
         base.with_name(base.name + ".json"),
@@ -128,7 +128,7 @@ def _start(side: Side, step: Step, key: str) -> _Running:
     for name in step.makes:
         _remove(side.folder / name)
     for source, copy in step.copies:
-        shutil.copytree(side.folder / source, side.folder / copy)  # an absolute source stays as it is
+        shutil.copytree(side.folder / source, side.folder / copy)  # an absolute source replaces the folder
     outputs = (out.open("wb"), err.open("wb"))
     process = subprocess.Popen(
         [side.python, "-c", step.program, *step.arguments],
@@ -149,7 +149,7 @@ def _remove(path: Path) -> None:
 
 
 def _environment(side: Side) -> dict[str, str]:
-    """The user's environment, without what would change a result."""
+    """The user's environment, without the variables that would change a result."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SINGERID_", "PYTHON"))}
     own = {"PYTHONPATH": str(side.tree / "src"), "SINGERID_CACHE": str(side.folder / "cache")}
     return kept | QUIET | own
@@ -166,5 +166,5 @@ def _finish(side: Side, ended: _Running, count: str, must_end_well: bool) -> Non
     record, _, err = _records(side, step)
     if must_end_well and code != step.ends_with:
         said = err.read_text(encoding="utf-8", errors="replace")
-        sys.exit(f"{side.name}, {step.name}: ended with {code} in place of {step.ends_with}\n{said}")
+        sys.exit(f"{side.name}, {step.name}: ended with {code} instead of {step.ends_with}\n{said}")
     record.write_text(json.dumps({"key": ended.key, "exit code": code, "seconds": seconds}), encoding="utf-8")

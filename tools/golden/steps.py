@@ -1,4 +1,4 @@
-"""What both versions do: commands of singerid on small material, and what is read of their results."""
+"""The steps of both versions: commands of singerid on small material, and the results that are read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ class Step:
     """A process that both versions run, each in the folder of its results.
 
     Attributes:
-        name: of the step and, in front, of its results; up to the first slash the name of a group.
-        arguments: of the command line.
+        name: name of the step, and prefix of its results' names; the part before the first slash is a group.
+        arguments: arguments of the command line.
         after: names of steps that come first.
-        makes: paths in the folder of results, which are removed before it begins.
-        copies: (folder, its copy) before it begins; the copy is one of those it makes.
-        reads: what gives the results, by name, of the step when it is done.
-        json: its standard output is JSON, and a result; otherwise it is a message.
+        makes: paths in the folder of results, which are removed before the step begins.
+        copies: (folder, its copy), copied before the step begins; the copy is one of `makes`.
+        reads: functions that read the results, by name, of the finished step.
+        json: whether standard output is JSON, and a result; otherwise it is a message.
         ends_with: exit code that is expected of the base.
-        program: what Python runs.
-        given: changes when what another version has made, which the step reads, changes.
+        program: the program that Python runs.
+        given: a text that changes when input that another version made changes.
     """
 
     name: str
@@ -51,19 +51,19 @@ class Step:
 
     @property
     def group(self) -> str:
-        """What --only knows it by."""
+        """The name of its group, for --only."""
         return self.name.split("/")[0]
 
 
 @dataclass(frozen=True)
 class Material:
-    """Recordings that both versions read, all of them given by absolute paths.
+    """Recordings that both versions read, all given by absolute paths.
 
     Attributes:
         corpus: synthetic songs with stems.
         others: recordings of many kinds.
-        weights: of `hsieh-artist20`; None: that network is not asked.
-        songs: real recordings for it.
+        weights: weights of `hsieh-artist20`; None: that network is not tested.
+        songs: real recordings for that network.
     """
 
     corpus: Path
@@ -77,13 +77,13 @@ CORPUS = "--singers 4 --albums 3 --songs 1 --seconds 12 --seed 0 --workers 1"
 
 @dataclass(frozen=True)
 class Trained:
-    """How one of the runs is made, and what it is asked.
+    """How one of the runs is made and used.
 
     Attributes:
-        options: of `train`; all others are those of `TRAINING`.
-        store: which store it learns from.
+        options: options of `train`, beside those of `TRAINING`.
+        store: the store that it learns from.
         identify: options of `identify`.
-        few: it listens to few files, for that takes long.
+        few: whether it identifies only a few files, because that takes long.
     """
 
     options: str
@@ -92,8 +92,8 @@ class Trained:
     few: bool = False
 
 
-# Two epochs of small batches of short clips, and statistics of batch norm that follow fast: the networks then
-# say different things of different clips, and some of it surely, so that votes and timelines have a say.
+# Two epochs of small batches of short clips, and batch norm with fast statistics: then the networks give
+# different answers for different clips, some with high confidence, so that votes and timelines are tested.
 TRAINING = "--epochs 2 --batch-size 4 --learning-rate 0.003 --option batch_norm_momentum=0.3 --seed 1"
 SMALL = "--width 0.25 --clip-seconds"
 RUNS = {
@@ -111,12 +111,12 @@ RUNS = {
 
 
 def all_steps(material: Material, tables: str, onnx: bool) -> list[Step]:
-    """The steps, those that others wait for and those that take long first.
+    """The steps; those that others depend on, and those that take long, come first.
 
     Args:
-        material: what is read.
+        material: the recordings to read.
         tables: which tables of `reproduce` are made.
-        onnx: whether ONNX Runtime is there to run what is exported.
+        onnx: whether ONNX Runtime is installed to run exported networks.
     """
     steps = [*_features(material), *_tables(tables), *_commands_without_run()]
     for name, trained in RUNS.items():
@@ -129,7 +129,7 @@ def _features(material: Material) -> Iterator[Step]:
         "features/stems",
         (*_prepare(material.corpus / "mixture", "stems"), *_stems(material), "--melody", "crepe-tiny"),
         makes=("stores/stems",),
-        reads=(reading.stored("stores/stems"),),  # when all is done: with what the next step adds
+        reads=(reading.stored("stores/stems"),),  # read after all steps, including what the next step adds
     )
     yield Step(
         "features/pyin",
@@ -197,7 +197,7 @@ def _train(name: str, trained: Trained) -> Step:
 
 
 def _asked(name: str, trained: Trained, material: Material) -> Iterator[Step]:
-    """What every run is asked. `longer` copies the run of fgnl, so nothing may write there before."""
+    """The commands for every run. `longer` copies the run of fgnl, so nothing may write there before."""
     run, after = f"runs/{name}", ("train/longer" if name == "fgnl" else f"train/{name}",)
     yield Step(
         f"evaluate/{name}", ("evaluate", run, "--baseline", "--all-states", "--json", *CPU), after, json=True
@@ -220,7 +220,7 @@ def _asked(name: str, trained: Trained, material: Material) -> Iterator[Step]:
 
 
 def _recordings(material: Material, few: bool) -> tuple[str, ...]:
-    """Recordings in many formats; among them one that is broken, one too short and one that is not there."""
+    """Recordings in many formats; one is broken, one is too short and one does not exist."""
     others = material.others
     if few:
         listed = [others / "Ana/two/song.mp3", others / "Bob/three"]
@@ -234,7 +234,7 @@ def _more_of_fgnl(material: Material, onnx: bool) -> Iterator[Step]:
     song = "singer-02/album-01/song-01.flac"
     options = (*_words(RUNS["fgnl"].options), *_words(TRAINING.replace("--epochs 2", "--epochs 3")))
     yield Step(
-        "train/longer",  # goes on after the last epoch
+        "train/longer",  # continues after the last epoch
         ("train", store, "runs/longer", *options, *CPU),
         after=("train/fgnl",),
         makes=("runs/longer",),
@@ -248,7 +248,7 @@ def _more_of_fgnl(material: Material, onnx: bool) -> Iterator[Step]:
         makes=(f"{run}/track-split",),
         json=True,
     )
-    yield Step(  # not about accompaniments: of these the store has no waveforms
+    yield Step(  # without accompaniments: the store does not have their waveforms
         "audit/wavenet",
         ("audit", "runs/wavenet", "--json", *CPU),
         after=("evaluate/wavenet",),
@@ -297,7 +297,7 @@ def _pretrained(material: Material) -> Iterator[Step]:
 
 
 def needed(steps: Sequence[Step], wanted: Sequence[str]) -> list[Step]:
-    """The steps of some names, and those that they wait for, in the order given."""
+    """The steps with these names, and the steps they depend on, in the given order."""
     by_name = {step.name: step for step in steps}
     names: set[str] = set()
     waiting = list(wanted)

@@ -1,1 +1,1 @@
-"""How the network that hears whether somebody sings is trained (`python -m voice.train`, from tools/)."""
+"""Training of the network that hears whether somebody sings (`python -m voice.train`, from tools/)."""

@@ -1,4 +1,4 @@
-"""What becomes of music on its way: rooms, equalisers, compressors, narrow bands, noise.
+"""Effects that change recorded music: rooms, equalisers, compressors, narrow bands, noise.
 
 Letters in shapes: N samples.
 """
@@ -11,7 +11,7 @@ from voice.instruments import RATE, Array, Random, level
 
 
 def changed(rng: Random, sound: Array) -> Array:
-    """A sound (N,) after some of them, by chance."""
+    """A sound (N,) after some effects, chosen at random."""
     if rng.random() < 0.5:
         sound = _in_a_room(rng, sound)
     sound = _equalised(rng, sound)
@@ -39,13 +39,13 @@ def _in_a_room(rng: Random, sound: Array) -> Array:
 
 
 def _equalised(rng: Random, sound: Array) -> Array:
-    """Gains of up to some 10 dB, another one in each region; now and then nothing above or below a bound."""
+    """A different gain of up to about 10 dB in each frequency region; sometimes a low-pass or high-pass."""
     size = next_fast_len(len(sound), real=True)
     hertz = np.fft.rfftfreq(size, 1 / RATE)
     octaves = np.log2(np.maximum(hertz, 20) / 20)
     gains = rng.normal(0, 4, 10)
     decibels = np.interp(octaves, np.arange(10) * 8.7 / 9, gains)
-    if rng.random() < 0.4:  # as a codec, a telephone or a small loudspeaker leaves it
+    if rng.random() < 0.4:  # as after a codec, a telephone or a small loudspeaker
         decibels -= 80 * np.clip(np.log2(np.maximum(hertz, 1) / rng.uniform(2500, 7500)) * 4, 0, 1)
     if rng.random() < 0.2:
         decibels -= 60 * np.clip(np.log2(rng.uniform(60, 350) / np.maximum(hertz, 1)), 0, 1)

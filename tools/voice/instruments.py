@@ -1,6 +1,6 @@
-"""Instruments that may be taken for a voice: they glide, have vibrato, bend, and play what could be sung.
+"""Instruments that may be mistaken for a voice: they glide, have vibrato, bend, and play singable melodies.
 
-What a voice has and none of these: resonances that move from vowel to vowel, and consonants.
+Only a voice has resonances that move from vowel to vowel, and consonants; these instruments do not.
 
 Letters in shapes: N samples.
 """
@@ -20,7 +20,7 @@ _SMOOTHED = 400  # samples
 
 
 def ensemble(rng: Random, samples: int) -> Array:
-    """Some instruments together, (samples,), RMS 1."""
+    """Several instruments together, (samples,), RMS 1."""
     parts = rng.choice(
         [melody, chords, riff, drums, drone], size=rng.integers(1, 5), p=[0.35, 0.25, 0.15, 0.2, 0.05]
     )
@@ -33,7 +33,7 @@ def ensemble(rng: Random, samples: int) -> Array:
 
 
 def melody(rng: Random, samples: int, key: int, beat: float) -> Array:
-    """One line, as a guitar, a fiddle, a horn or a synthesizer leads, in the range of voices and above."""
+    """One melody line of a guitar, a fiddle, a horn or a synthesizer, in the range of voices and above."""
     onsets = _onsets(rng, samples, beat)
     pitches = _walk(rng, key, rng.uniform(45, 84), len(onsets))
     pitch = np.repeat(pitches, np.diff([*onsets, samples]))
@@ -42,7 +42,7 @@ def melody(rng: Random, samples: int, key: int, beat: float) -> Array:
     pitch = np.convolve(np.pad(pitch, (glide, 0), mode="edge"), np.ones(glide) / glide, "full")[
         glide : glide + samples
     ]
-    if rng.random() < 0.6:  # vibrato, which swells in each note, or not
+    if rng.random() < 0.6:  # vibrato, which may swell in each note
         depth = rng.uniform(0.05, 0.8)
         since = time - np.repeat(np.array(onsets) / RATE, np.diff([*onsets, samples]))
         swell = np.clip((since - rng.uniform(0, 0.4)) / 0.2, 0, 1)
@@ -51,7 +51,7 @@ def melody(rng: Random, samples: int, key: int, beat: float) -> Array:
         pitch = pitch + rng.uniform(0, 2) * np.clip(np.sin(2 * np.pi * rng.uniform(0.2, 0.8) * time), 0, 1)
     sound = _source(rng, pitch) * _envelope(rng, onsets, samples)
     sound = body(rng, sound)
-    if rng.random() < 0.15:  # a wah: one resonance that moves, and no more
+    if rng.random() < 0.15:  # a wah: a single resonance that moves
         sound = _wah(rng, sound)
     return distorted(rng, sound) if rng.random() < 0.4 else sound
 
@@ -120,13 +120,13 @@ def drone(rng: Random, samples: int, key: int, beat: float) -> Array:
 
 
 def level(sound: Array, decibels: float = 0.0) -> Array:
-    """The same with an RMS of so many dB."""
+    """The sound with an RMS of this many dB."""
     rms = np.sqrt(np.mean(np.square(sound, dtype=np.float64)))
     return np.asarray(sound * (10 ** (decibels / 20) / max(rms, 1e-9)), np.float32)
 
 
 def body(rng: Random, sound: Array) -> Array:
-    """The sound of a body, or of a filter: resonances that stay where they are."""
+    """The sound through an instrument's body, or a filter: resonances that do not move."""
     for _ in range(rng.integers(0, 4)):
         sound = _resonance(sound, rng.uniform(150, 4000), rng.uniform(1.5, 9), rng.uniform(0.3, 2.5))
     cut = float(np.exp(rng.uniform(np.log(600), np.log(7500))))
@@ -134,7 +134,7 @@ def body(rng: Random, sound: Array) -> Array:
 
 
 def distorted(rng: Random, sound: Array) -> Array:
-    """Through an overdriven amplifier and its loudspeaker."""
+    """The sound through an overdriven amplifier and its loudspeaker."""
     driven = np.tanh(level(sound, rng.uniform(0, 30)) + rng.uniform(0, 0.4))
     band = [rng.uniform(60, 150), rng.uniform(2500, 6500)]
     return np.asarray(sosfilt(butter(2, band, "bandpass", fs=RATE, output="sos"), driven), np.float32)
@@ -147,7 +147,7 @@ def _resonance(sound: Array, centre: float, quality: float, gain: float) -> Arra
 
 
 def _wah(rng: Random, sound: Array) -> Array:
-    """A band that wanders: cross-faded between five places."""
+    """The sound through a band that moves: cross-faded between five frequencies."""
     time = np.arange(len(sound)) / RATE
     where = 2 + 2 * np.sin(2 * np.pi * rng.uniform(0.2, 4) * time + rng.uniform(0, 6))
     centres = rng.uniform(300, 500) * rng.uniform(1.2, 1.6) ** np.arange(5)
@@ -184,7 +184,7 @@ def _source(rng: Random, pitch: NDArray[np.float64]) -> Array:
 
 
 def _source_kind(rng: Random) -> Callable[[NDArray[np.float64]], Array]:
-    """A way from pitches (N,), MIDI, to a tone: an instrument."""
+    """An instrument: a function from pitches (N,), MIDI, to a tone."""
     kind = rng.choice(["saw", "square", "fm", "sines", "string"])
     index, ratio = rng.uniform(0.5, 6), rng.choice([0.5, 1, 1, 2, 3, 1.41])
     amplitudes = rng.uniform(0, 1, 8) / np.arange(1, 9) ** rng.uniform(0.5, 2)
@@ -204,7 +204,7 @@ def _source_kind(rng: Random) -> Callable[[NDArray[np.float64]], Array]:
                 pulses = _pulses(phase, f0)
                 if kind == "square":
                     pulses = pulses - _pulses(phase + np.pi, f0)
-                # Falling by 6 dB an octave, as strings and reeds do.
+                # Harmonics fall by 6 dB per octave, as for strings and reeds.
                 total += lfilter([1], [1, -0.9 if kind == "string" else -0.97], pulses)
         total = total / max(1e-9, float(np.std(total)))
         return np.asarray(total + noise * rng.standard_normal(len(pitch)), np.float32)
@@ -213,7 +213,7 @@ def _source_kind(rng: Random) -> Callable[[NDArray[np.float64]], Array]:
 
 
 def _pulses(phase: NDArray[np.float64], f0: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Equal harmonics up to 7.5 kHz, in closed form."""
+    """A tone of equal harmonics up to 7.5 kHz, in closed form."""
     half = np.sin(phase / 2)
     half = np.where(np.abs(half) < 1e-6, 1e-6, half)
     pulses: NDArray[np.float64] = (np.sin((np.floor(7500 / f0) + 0.5) * phase) / half - 1) / 2

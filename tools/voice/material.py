@@ -1,7 +1,7 @@
-"""What the network that hears voices learns from: windows of sound, and which share of each cell is sung.
+"""Training material for hearing voices: windows of sound, and the share of each cell that is sung.
 
-All of it is made from numbers: voices and bands of the synthetic corpus (`singerid.data.synthetic`) with
-their true stems, the instruments of `voice.instruments`, noise and silence.
+Everything is synthetic: voices and bands of the synthetic corpus (`singerid.data.synthetic`) with their true
+stems, the instruments of `voice.instruments`, noise and silence.
 
 Letters in shapes: N samples of a window, L cells of a window.
 """
@@ -21,8 +21,8 @@ from voice.instruments import RATE, Array, Random, distorted, ensemble, level
 SECONDS = 3.0
 SAMPLES = round(SECONDS * RATE)  # N
 CELL = RATE // 4  # samples
-_ACTIVE_DB = -32.0  # against the voice's loudest: fainter is a rest, or its echo
-HOP = 160  # samples in which a voice is there or not
+_ACTIVE_DB = -32.0  # relative to the voice's loudest moment; anything softer is a rest, or an echo
+HOP = 160  # samples; for each hop, a voice is present or not
 _VOICE_OVER_BAND_DB = (-9.0, 15.0)
 
 
@@ -35,13 +35,13 @@ class Example:
 
 
 def songs(singers: int, seed: int) -> list[Stems]:
-    """One song of 20 s of each singer of the synthetic corpus of a seed."""
+    """One song of 20 s by each singer of the synthetic corpus with this seed."""
     corpus = draw_corpus(CorpusConfig(singers=singers, albums=1, songs=1, seconds=20, seed=seed))
     return [render(song) for song in corpus.songs]
 
 
 def examples(stems: Sequence[Stems], count: int, rng: Random) -> Iterator[Example]:
-    """Yield so many windows: half of them with a voice, the others without, some of these all but silent."""
+    """Yield `count` windows: half with a voice, half without; some of those without are almost silent."""
     for _ in range(count):
         kind = rng.random()
         if kind < 0.04:
@@ -60,7 +60,7 @@ def examples(stems: Sequence[Stems], count: int, rng: Random) -> Iterator[Exampl
 
 
 def _empty(rng: Random) -> Example:
-    """Silence, noise, a constant, a hum or clicks: what a file holds where there is nothing."""
+    """Silence, noise, a constant, a hum or clicks: the content of a file where nothing plays."""
     sound = np.zeros(SAMPLES, np.float32)
     if rng.random() < 0.5:
         sound += noise(rng, SAMPLES) * 10 ** rng.uniform(-5, -1)
@@ -75,7 +75,7 @@ def _empty(rng: Random) -> Example:
 
 
 def _band(stems: Sequence[Stems], rng: Random) -> Array:
-    """A band of the corpus, instruments of ours, or both."""
+    """A band of the corpus, our own instruments, or both."""
     kind = rng.random()
     total = np.zeros(SAMPLES, np.float32)
     if kind < 0.35:
@@ -86,7 +86,7 @@ def _band(stems: Sequence[Stems], rng: Random) -> Array:
 
 
 def _voice(stems: Sequence[Stems], rng: Random) -> tuple[Array, Array]:
-    """One voice, or some at once, higher, lower or rougher; and the share of each cell that is sung."""
+    """One voice or several at once, higher, lower or rougher; and the share of each cell that is sung."""
     total = np.zeros(SAMPLES, np.float32)
     voices = rng.choice([1, 1, 1, 1, 2, 3])
     for _ in range(voices):
@@ -102,7 +102,7 @@ def _voice(stems: Sequence[Stems], rng: Random) -> tuple[Array, Array]:
 
 
 def _cut(sound: Array, rng: Random, faster: float) -> Array:
-    """A window from anywhere in a sound, played faster, and so higher, or slower."""
+    """A window from anywhere in a sound, played faster (and so higher) or slower."""
     length = int(SAMPLES * faster) + 2
     first = int(rng.integers(0, max(1, len(sound) - length)))
     piece = sound[first : first + length]
@@ -111,12 +111,12 @@ def _cut(sound: Array, rng: Random, faster: float) -> Array:
 
 
 def active_in(voice: Array) -> NDArray[np.bool_]:
-    """Whether a voice (samples,), a multiple of 10 ms, is there in each 10 ms."""
+    """Whether a voice is present in each 10 ms of its stem (samples,), which is a multiple of 10 ms long."""
     energy = np.square(voice).reshape(-1, HOP).sum(1)
     return np.asarray(energy > energy.max() * 10 ** (_ACTIVE_DB / 10))
 
 
 def sung_share(voice: Array) -> Array:
-    """Which share of each whole cell of a stem (samples,) of vocals is sung; (L,)."""
+    """The share of each whole cell of a vocals stem (samples,) that is sung; (L,)."""
     active = active_in(voice[: len(voice) // CELL * CELL])
     return active.reshape(-1, CELL // HOP).mean(1).astype(np.float32)

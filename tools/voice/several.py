@@ -1,7 +1,7 @@
-"""What learns from to tell one voice from several: windows of duets, and whether both sing in them.
+"""Training material for telling one voice from several: windows of duets, and whether both voices sing.
 
-The duets are the synthetic corpus's own, of which the voices are there one by one: they sing in thirds,
-octaves or unison, and here, more often than not, something else at the same time.
+The duets are those of the synthetic corpus, with a separate stem for each voice. There the voices sing in
+thirds, octaves or unison; here, in most duets, they sing different things at the same time.
 
 Letters in shapes: N samples of a window.
 """
@@ -17,16 +17,16 @@ from voice.effects import changed
 from voice.instruments import RATE, Array, Random, level
 from voice.material import HOP, active_in
 
-SAMPLES = round(1.5 * RATE)  # N: what is heard of a cell of a timeline, which is the middle third of it
+SAMPLES = round(1.5 * RATE)  # N; a cell of a timeline is the middle third of such a window
 _CELL = slice(SAMPLES // HOP // 3, SAMPLES // HOP * 2 // 3)
-_OF_EACH = 6  # windows of a duet in which both sing, and as many in which one does
+_OF_EACH = 6  # windows of a duet in which both sing, and as many in which one sings
 _TRIES = 80
-_SUNG = 0.6  # of a cell, at least
-_BOTH, _ONE = 0.55, 0.05  # in which share of a cell both sing: so much at least, or so much at most
+_SUNG = 0.6  # of a cell must be sung, at least
+_BOTH, _ONE = 0.55, 0.05  # share of a cell in which both sing: at least the first, or at most the second
 
 _INDEPENDENT = 0.6  # of duets: the voices sing different things
-_APART = 0.5  # of duets: each voice has a room and a microphone of its own, ...
-_CHANGED_APART = 0.7  # ... as likely as this
+_APART = 0.5  # of duets: each voice has its own room and microphone, ...
+_CHANGED_APART = 0.7  # ... with this probability
 _CHANGED = 0.85  # both together are heard through a room, an equaliser, noise, ...
 
 
@@ -39,7 +39,7 @@ class Window:
 
 
 def windows(seed: int, duets: int, rng: Random) -> Iterator[Window]:
-    """Yield windows of so many duets by forty singers of the synthetic corpus of a seed."""
+    """Yield windows of `duets` duets by forty singers of the synthetic corpus with this seed."""
     corpus = CorpusConfig(singers=40, albums=1, songs=1, seconds=30, seed=seed)
     for duet in draw_duets(corpus, DuetConfig(duets=duets, overlap=0.4)):
         yield from _of_duet(duet, rng)
@@ -82,6 +82,6 @@ def _faster(rng: Random) -> float:
 
 
 def _played(sound: Array, faster: float) -> Array:
-    """A sound played faster, and so higher, or slower; a multiple of 10 ms long."""
+    """A sound played faster (and so higher) or slower; its length is a multiple of 10 ms."""
     samples = int(len(sound) / faster) // HOP * HOP
     return np.interp(np.arange(samples) * faster, np.arange(len(sound)), sound).astype(np.float32)

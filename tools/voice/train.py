@@ -2,8 +2,8 @@
 
     cd tools; python -m voice.train MATERIAL [--head voice|several] [--out FILE]
 
-All they learn from is made from numbers (`voice.material`, `voice.several`); MATERIAL is a folder where that
-is kept, 0.5 GB. On one core it takes about half an hour. The same versions of NumPy and torch give the same
+The training material is synthetic (`voice.material`, `voice.several`); MATERIAL is the folder that keeps it,
+0.5 GB. On one core, training takes about half an hour. The same versions of NumPy and torch give the same
 weights.
 """
 
@@ -28,17 +28,17 @@ from singerid.sound.filter_bank import FilterBank
 from voice.material import CELL, SAMPLES, examples, songs
 from voice.several import windows
 
-SUNG_AT_LEAST, UNSUNG_AT_MOST = 0.5, 0.05  # of a window that the head learns from
+SUNG_AT_LEAST, UNSUNG_AT_MOST = 0.5, 0.05  # share of a window; the head learns only from these
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the head is made that hears whether somebody sings; kept in its metadata.
+    """How the head that hears whether somebody sings is made; kept in its metadata.
 
     Attributes:
-        parts: of the material: (seed, songs of the synthetic corpus, windows cut from them).
-        strength: of the regression, the smaller the more even its weights (scikit-learn's C).
-        campplus: identity of the weights that it hears by.
+        parts: parts of the material: (seed, songs of the synthetic corpus, windows cut from them).
+        strength: strength of the regression; smaller values give more even weights (scikit-learn's C).
+        campplus: identity of the CAM++ weights that it uses.
     """
 
     parts: tuple[tuple[int, int, int], ...] = ((1000, 48, 3000), (2000, 40, 1500))
@@ -48,12 +48,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class SeveralRecipe:
-    """How the head is made that hears whether several sing; kept in its metadata.
+    """How the head that hears whether several people sing is made; kept in its metadata.
 
     Attributes:
-        parts: of the material: (seed, duets of the synthetic corpus).
-        strength: of the regression, as of the other head.
-        campplus: identity of the weights that it hears by.
+        parts: parts of the material: (seed, duets of the synthetic corpus).
+        strength: strength of the regression, as for the other head.
+        campplus: identity of the CAM++ weights that it uses.
     """
 
     parts: tuple[tuple[int, int], ...] = ((4000, 99), (5000, 99), (6000, 99), (7000, 99))
@@ -62,13 +62,13 @@ class SeveralRecipe:
 
 
 def main() -> None:
-    """Make material, learn, save."""
+    """Make the material, train the heads, and save them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("material", type=Path)
-    parser.add_argument("--head", choices=("voice", "several"), help="this one alone")
-    parser.add_argument("--out", type=Path, help="of that one, the file to write")
+    parser.add_argument("--head", choices=("voice", "several"), help="train only this head; by default both")
+    parser.add_argument("--out", type=Path, help="with --head, the file to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.head in (None, "voice"):
@@ -86,7 +86,7 @@ def main() -> None:
 def part_of(
     folder: Path, seed: int, singers: int, count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What CAM++ hears early on in windows (count, K), and which share of each is sung (count,)."""
+    """Early CAM++ statistics of windows (count, K), and the sung share of each (count,)."""
     sounds, sung = (folder / f"{name}{seed}.npy" for name in "xy")
     heard = folder / f"g{seed}.npy"
     if not sung.exists():
@@ -97,7 +97,7 @@ def part_of(
 
 
 def several_of(folder: Path, seed: int, duets: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What CAM++ hears early on in windows of duets (count, K), and 1 where both sing, 0 else (count,)."""
+    """Early CAM++ statistics of windows of duets (count, K), and 1 where both sing, else 0 (count,)."""
     file = folder / f"several{seed}.npz"
     if not file.exists():
         made = list(windows(seed, duets, np.random.default_rng(seed)))
@@ -109,7 +109,7 @@ def several_of(folder: Path, seed: int, duets: int) -> tuple[NDArray[np.float32]
 
 
 def make(sounds: Path, sung: Path, seed: int, singers: int, count: int) -> None:
-    """Write windows (count, N), and which share of each of their cells is sung (count, L)."""
+    """Write windows (count, N), and the sung share of each of their cells (count, L)."""
     sounds.parent.mkdir(parents=True, exist_ok=True)
     made = np.empty((count, SAMPLES), np.float16), np.empty((count, SAMPLES // CELL), np.float32)
     for row, example in enumerate(examples(songs(singers, seed), count, np.random.default_rng(seed))):
@@ -120,7 +120,7 @@ def make(sounds: Path, sung: Path, seed: int, singers: int, count: int) -> None:
 
 @torch.inference_mode()
 def listened(sounds: NDArray[np.floating]) -> Iterator[NDArray[np.float32]]:
-    """Yield what CAM++ hears early on in windows (count, N), some at a time."""
+    """Yield early CAM++ statistics of windows (count, N), some windows at a time."""
     network, bank = FoldedCAMPlusPlus(load_campplus()), FilterBank(BANK)
     for first in range(0, len(sounds), 4):
         bands = bank(torch.from_numpy(sounds[first : first + 4].astype(np.float32)))
@@ -130,12 +130,12 @@ def listened(sounds: NDArray[np.floating]) -> Iterator[NDArray[np.float32]]:
 def fit(
     statistics: NDArray[np.float32], shares: NDArray[np.float32], strength: float
 ) -> dict[str, torch.Tensor]:
-    """The head that tells, of statistics (count, K), windows with a voice (or two) from those without.
+    """The head that tells windows with a voice (or two) from those without, by their statistics.
 
     Args:
-        statistics: of the windows.
-        shares: (count,) how much of each is sung (by two); those of which little is are left out.
-        strength: of the regression.
+        statistics: (count, K), early CAM++ statistics of the windows.
+        shares: (count,) sung share of each window (sung by two); unclear windows are left out.
+        strength: strength of the regression.
     """
     clear = (shares >= SUNG_AT_LEAST) | (shares <= UNSUNG_AT_MOST)
     mean, scale = statistics.mean(0), statistics.std(0) + 1e-6
@@ -150,7 +150,7 @@ def fit(
 
 
 def save(head: dict[str, torch.Tensor], recipe: Recipe | SeveralRecipe, path: Path) -> None:
-    """Write a head, the recipe, and the versions of what made it."""
+    """Write a head, with its recipe and the versions of the packages that made it."""
     versions = {"torch": torch.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
     save_file(head, path, {"recipe": json.dumps(asdict(recipe)), "made_with": json.dumps(versions)})
     print(f"{path}: written")
