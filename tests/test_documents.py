@@ -85,7 +85,7 @@ def test_stores_are_read_and_made_as_the_guides_say(place, recordings, capsys):
     song = recordings.tree / "bass" / "first" / "0.flac"
     (place / "MUSIC" / "bass" / "first").mkdir(parents=True)
     shutil.copy(song, place / "MUSIC" / "bass" / "first")
-    block = block.replace('"STORE", ', '"STORE", workers=1, ')  # more take longer to start
+    block = block.replace('"STORE", ', '"STORE", workers=1, ')  # more workers take longer to start
     named = run([block])
     assert len(named["f0"]) == len(named["vocals"])
 
@@ -117,7 +117,7 @@ def parse(command, arguments, whole):
     Args:
         command: a command or a group of them.
         arguments: what follows its name.
-        whole: whether all is there that must be; else what is missing is no error.
+        whole: whether the command must be complete; otherwise missing arguments are no error.
     """
     try:
         context = command.make_context(command.name or "singerid", list(arguments))
@@ -129,7 +129,7 @@ def parse(command, arguments, whole):
     rest = [*getattr(context, "_protected_args", ()), *context.args]
     if hasattr(command, "resolve_command") and rest:
         _, inner, rest = command.resolve_command(context, rest)
-        if not context.params.get("plugin"):  # else it may take more than is known here
+        if not context.params.get("plugin"):  # a plugin may add options that are not known here
             parse(inner, rest, whole)
 
 

@@ -16,7 +16,7 @@ STEPS = all_steps(Material(Path("/corpus"), Path("/others"), Path("/weights")), 
 
 
 def changed(bits: int) -> np.ndarray:
-    """The array with its first number so many units in the last place larger."""
+    """The array with its first number larger by this many units in the last place."""
     other = ARRAY.copy()
     other.view(np.int32)[0] += bits
     return other
@@ -106,7 +106,7 @@ def test_arrays_are_called_by_the_paths_of_their_tracks_where_an_index_tells_the
     assert set(stored("stores/x")(done)["mixture"]) == {"ana/song", "2e"}
 
 
-def test_every_step_has_a_name_of_its_own_and_a_group_and_waits_for_steps_that_there_are():
+def test_every_step_has_its_own_name_and_a_group_and_waits_for_existing_steps():
     names = [step.name for step in STEPS]
     assert len(set(names)) == len(names)
     assert {step.group for step in STEPS} <= set(GROUPS)

@@ -4,8 +4,8 @@
 
 `singerid synth` makes a small corpus (or an existing one is taken from --corpus FOLDER), five of its singers
 are enrolled, a real server hears the rest, and Debian's chromium shows it: light, dark, and as a phone. Paths
-in the pictures begin with WORK, which must not exist before. The library is calibrated after the pictures of a
-song and the recording: with only five singers, a calibrated library hardly ever names both singers of a duet.
+in the pictures begin with WORK, which must not exist before. The library is calibrated after the pictures of
+a song and the recording: with only five singers, it then hardly ever names both singers of a duet.
 Texts are drawn in the system's fonts: the pictures in docs/ were made with Debian's package fonts-inter.
 """
 

@@ -1,4 +1,4 @@
-"""What the attention looks at, against Eq. 7 and 8 in plain loops, and positions told in seconds and Hz."""
+"""What the attention looks at, against Eq. 7 and 8 in plain loops, and positions given in seconds and Hz."""
 
 import io
 import json
@@ -155,14 +155,14 @@ def test_a_position_is_told_in_seconds_and_hertz(run):
         assert found.start_s == pytest.approx(found.clip * 32 * 0.032)
         assert found.spot.frame == frame % 32 // 8
         assert found.spot.band == int(np.abs(centres - hertz).argmin()) // 8
-        # What is reported back is the middle of the position that holds what was asked for.
+        # The reported place is the middle of the position that contains the place asked for.
         assert abs(found.spot.seconds - seconds) <= 4 * 0.032 + 1e-3
         low, high = centres[found.spot.band * 8], centres[found.spot.band * 8 + 7]
         assert low < found.spot.hertz < high
 
 
 @pytest.mark.parametrize("where", [Where(), Where(clip=1), Where(hertz=3000.0), Where(seconds=2.0)])
-def test_what_is_not_said_is_where_the_song_is_loudest(run, where):
+def test_a_position_that_is_left_open_is_where_the_song_is_loudest(run, where):
     mel = features_of(run)
     fixed = look(run, SONG, where, CPU)
     cells = {}

@@ -126,7 +126,7 @@ SCALES = {"huge": 1e30, "tiny": 1e-30, "denormal": 1e-41}
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 def test_vectors_of_any_scale_are_laid_out_without_a_word(scale):
-    """scikit-learn's t-SNE warns of some, and crashes of others."""
+    """scikit-learn's t-SNE warns about some of them, and crashes with others."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(20, 3)) + np.arange(20)[:, None] % 2 * 9
     labels = np.arange(20) % 2
@@ -143,7 +143,7 @@ def test_vectors_of_any_scale_are_laid_out_without_a_word(scale):
 @pytest.mark.parametrize("count", [2, 3, 30, 40])
 @pytest.mark.parametrize("size", [1, 2, 32])
 def test_clips_that_are_one_but_for_rounding_are_one(count, size):
-    """As of a network that hears no difference: batches of another size round otherwise."""
+    """As from a network that hears no difference: batches of different sizes round differently."""
     rng = np.random.default_rng(1)
     vectors = (0.3 + 3e-8 * rng.integers(-1, 2, (count, size))).astype(np.float32)
     vectors[0], vectors[1] = 0.3, 0.3 + 3e-8
@@ -221,7 +221,7 @@ def test_runs_that_do_not_fit_into_one_picture_are_refused(trained, tmp_path):
 
 
 class Odd(torch.nn.Module):
-    """A model of one's own whose `embed` is as it should not be."""
+    """A user's own model whose `embed` is wrong."""
 
     def __init__(self, embed=None):
         super().__init__()

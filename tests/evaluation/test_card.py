@@ -1,4 +1,4 @@
-"""The model card: what it says is what the run, its store and its scores say, whatever the names are."""
+"""The model card: its content is that of the run, its store and its scores, whatever the names are."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def card(run):
 
 
 def table_after(text, heading):
-    """Rows of the first table below a heading, as Markdown has it."""
+    """Rows of the first table below a heading, parsed as Markdown."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text[text.index(f"## {heading}\n") :])
     end = next(i for i, token in enumerate(tokens) if token.type == "table_close")
     cells, table = [], []
@@ -94,7 +94,7 @@ def test_scores_come_with_intervals_and_go_with_their_weights(run, evaluation):
     assert "Not evaluated with its current weights" in card(run)
     record_evaluation(
         run, replace(evaluation, audio="vocals")
-    )  # what was scored before is of other weights: it goes
+    )  # the earlier scores are of other weights: they are dropped
     assert {row[0] for row in table_after(card(run), "Scores")[1:]} == {"vocals"}
 
 
@@ -116,7 +116,7 @@ def test_the_audit_is_quoted_while_it_is_of_these_weights(run):
 
 
 def test_scores_of_a_state_that_was_trained_on_are_not_believed(run):
-    """An evaluation of several states is of the weights of each of them."""
+    """An evaluation of several states depends on the weights of each state."""
     record_evaluation(run, evaluate(run, states=("best_f1", "last")))
     assert set(recorded_evaluations(run)) == {"mixture"}
     save_model(build_model("crnn", 3, width=0.0625), run.state_path("last"))
@@ -243,7 +243,7 @@ def test_any_name_is_shown_as_it_is(name):
 
 @pytest.mark.parametrize("name", ["www.example.org", "http://example.org", "me@example.org", "$x$", "<b>"])
 def test_what_only_some_readers_take_for_markup_is_broken_up(name):
-    """Of GitHub's extensions: bare links and formulas."""
+    """GitHub's extensions: bare links and formulas."""
     assert name not in escape_markdown(name)
 
 

@@ -78,7 +78,7 @@ def test_disagreements_and_differences_equal_those_counted_by_hand(trained, untr
     (first_clips, first), (second_clips, second) = named_by_hand(trained), named_by_hand(untrained)
     expected = [path for path in sorted(first) if first[path][0] != second[path][0]]
     assert [each.path for each in comparison.disagreements] == expected
-    assert expected  # else the rest says nothing
+    assert expected  # otherwise the test proves nothing
     for each in comparison.disagreements:
         assert each.truth == each.path.split("/")[0]
         assert (each.first, each.second) == tuple(singers[own[each.path][0]] for own in (first, second))

@@ -12,7 +12,7 @@ SINGERS = ("a", "b", "c", "d")
 
 
 def random_turns(rng: np.random.Generator, names: tuple[str, ...], recording: str = "song") -> list[Turn]:
-    """Each name sings in some stretches that do not touch; different names overlap as it happens."""
+    """Each name sings in some stretches that do not touch; different names may overlap."""
     turns = []
     for name in names:
         edges = np.cumsum(rng.exponential(3.0, 2 * int(rng.integers(0, 7))) + 0.05).tolist()
@@ -35,7 +35,7 @@ def by_pyannote(metric: str, truth: list[Turn], found: list[Turn], collar: float
 
     rate = {"mapped": DiarizationErrorRate, "by name": IdentificationErrorRate}[metric](collar=collar)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that nobody told where the recording ends
+        warnings.simplefilter("ignore")  # about the unknown end of the recording
         parts = rate.compute_components(annotation(truth), annotation(found))
     return DiarizationErrors(
         parts["missed detection"], parts["false alarm"], parts["confusion"], parts["total"]
@@ -55,12 +55,12 @@ def test_pyannote_finds_the_same(seed: int, collar: float) -> None:
     strangers = random_turns(rng, ("unknown 1", "unknown 2", "unknown 3"))
     same(diarization_errors(truth, named, SINGERS, collar), by_pyannote("by name", truth, named, collar))
     same(diarization_errors(truth, strangers, (), collar), by_pyannote("mapped", truth, strangers, collar))
-    # Strangers beside known singers: with everybody unknown, whatever they are called.
+    # Strangers beside known singers; then everybody is unknown, whatever the names.
     both = [*named, *strangers]
     same(diarization_errors(truth, both, (), collar), by_pyannote("mapped", truth, both, collar))
 
 
-def test_what_is_right_with_itself_has_no_errors() -> None:
+def test_a_timeline_compared_with_itself_has_no_errors() -> None:
     truth = random_turns(np.random.default_rng(1), SINGERS)
     assert diarization_errors(truth, truth, SINGERS).rate == pytest.approx(0, abs=1e-12)
     nobody = diarization_errors(truth, [], SINGERS)
@@ -68,13 +68,13 @@ def test_what_is_right_with_itself_has_no_errors() -> None:
     assert nobody.missed_s == nobody.total_s == pytest.approx(sum(t.end_s - t.start_s for t in truth))
 
 
-def test_a_known_singer_is_no_stranger_and_a_stranger_nobody_of_the_library() -> None:
+def test_known_singers_and_strangers_never_stand_for_each_other() -> None:
     truth = [Turn("song", 0, 4, "a"), Turn("song", 4, 10, "b")]
     as_stranger = [Turn("song", 0, 4, "unknown 1"), Turn("song", 4, 10, "unknown 2")]
     errors = diarization_errors(truth, as_stranger, known=["a"])
     assert (errors.confusion_s, errors.missed_s, errors.false_alarm_s) == (4, 0, 0)
     assert diarization_errors(truth, [Turn("song", 0, 10, "a")], known=["a"]).confusion_s == 6
-    # "c" is of the library: it cannot stand for the stranger "b".
+    # "c" is in the library: it cannot stand for the stranger "b".
     assert diarization_errors(truth, [Turn("song", 4, 10, "c")], known=["a", "c"]).confusion_s == 6
 
 
@@ -124,7 +124,7 @@ def test_changes_are_in_time_within_half_a_second() -> None:
     assert changes_in_time(truth, later).near == 0
     assert changes_in_time(truth, [Turn("another", 1, 5, "a")]).near == 0
     assert changes_in_time([], truth).share == 1
-    # Said too often, most are wrong.
+    # Many reported changes, most of them wrong.
     often = [Turn("song", at, at + 1, "a") for at in range(0, 20, 2)]
     assert changes_in_time(often, truth).share < 0.5
 

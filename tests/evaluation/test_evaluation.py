@@ -1,4 +1,4 @@
-"""Evaluation: probabilities, votes and scores against what plain code says of the same clips."""
+"""Evaluation: probabilities, votes and scores against plain code on the same clips."""
 
 import json
 import re
@@ -99,7 +99,7 @@ def test_the_baseline_is_fitted_to_training_clips_alone(trained, recordings, par
     assert result.baseline.clip.f1_weighted == pytest.approx(expected)
 
 
-def test_the_baseline_of_a_run_cannot_know_whom_the_training_tracks_lack(trained, tmp_path):
+def test_the_baseline_of_a_run_cannot_name_a_singer_without_training_tracks(trained, tmp_path):
     """If it were fitted to anything but the training part of the split, it would name the tenor."""
     shutil.copytree(trained.path, tmp_path / "run")
     split = trained.split.to_json()

@@ -1,4 +1,4 @@
-"""Very many singers: what is kept of them, in pieces and sparse, is what everything at once would give."""
+"""Very many singers: sparse counts, computed in pieces, equal dense counts computed at once."""
 
 import io
 import json
@@ -24,7 +24,7 @@ MANY = 20_000
 
 
 def named_items(singers: int, items: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """True classes and named ones, half of them right."""
+    """True and named classes, half of them equal."""
     draw = np.random.default_rng(seed)
     truth = np.arange(items) % singers
     return truth, np.where(draw.random(items) < 0.5, truth, draw.integers(0, singers, items))
@@ -67,7 +67,7 @@ def test_the_sparse_matrix_is_the_dense_one(singers: int) -> None:
     assert confusion != Confusion.of(truth[1:], named[1:], singers)
 
 
-def test_json_holds_cells_of_more_singers_than_a_matrix_is_written_of() -> None:
+def test_json_holds_cells_if_there_are_too_many_singers_for_a_matrix() -> None:
     truth, named = named_items(WHOLE_SINGERS, 300)
     assert Confusion.of(truth, named, WHOLE_SINGERS).to_json().keys() == {"confusion"}
     (cells,) = Confusion.of(truth, named, WHOLE_SINGERS + 1).to_json().values()
@@ -87,7 +87,7 @@ def test_a_picture_shows_those_who_are_mistaken_and_all_others_as_one(
     confusion = Confusion.of(truth, named, 5)
     chosen = drawn_singers([confusion, confusion])
     assert chosen == [1, 3]
-    # Of 1: two taken for 3. Of 3: one taken for 1, one right. Of 0, 2 and 4: one taken for 3.
+    # Singer 1: two taken for 3. Singer 3: one taken for 1, one right. Singers 0, 2 and 4: one taken for 3.
     assert drawn_matrix(confusion, chosen).tolist() == [[0, 2, 0], [1, 1, 0], [0, 1, 3]]
     assert drawn_names(["Ana", "Bo", "Cy", "Di", "Eva"], chosen) == ["Bo", "Di", "3 others"]
 

@@ -1,4 +1,4 @@
-"""What people read: tables of scores, bars of timelines, lines of JSON and CSV."""
+"""Output for people and programs: tables of scores, bars of timelines, lines of JSON and CSV."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def test_tables_of_an_identification():
     (row,) = (line for line in printed(identification_table([RESULT, NOBODY])).splitlines() if "band" in line)
     assert NO_VOICE in row
     assert "%" not in row
-    assert "\\udcff" in table  # a name that is no UTF-8 is escaped
+    assert "\\udcff" in table  # a name that is not UTF-8 is escaped
     rows = printed(timeline_table(RESULT))
     assert "0:10" in rows
     assert "Bo" in rows

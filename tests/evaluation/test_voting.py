@@ -34,7 +34,7 @@ def test_one_clip_one_singer() -> None:
 
 
 @pytest.mark.parametrize("clips", [np.zeros((0, 3)), np.zeros((3, 0)), np.zeros(3), [[0.5, np.nan]]])
-def test_what_is_no_vote(clips: object) -> None:
+def test_clips_that_cannot_vote_are_refused(clips: object) -> None:
     with pytest.raises(ValueError, match="probabilities must be"):
         vote(clips)
 

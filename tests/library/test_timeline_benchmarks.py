@@ -72,9 +72,9 @@ def test_the_row_of_a_timeline_tells_its_errors(timelines: ModuleType) -> None:
     truth = [Turn("x", 0, 10, "a"), Turn("x", 10, 20, "b")]
     told = result("x.flac", Span(0, 12, ("a",), 0.9), Span(12, 16, ("b",), 0.9))
     row = cells(timelines.line("vocals", truth, list(timelines.turns_of(told)), ["a", "b"]))
-    # 2 s of 20 another's, 4 s missed; without 0.25 s around 0, 10 and 20: 1.75 and 3.75 of 19. Of the changes
-    # at 0, 10 and 20 s the first is found; of those told at 0, 12 and 16 it is true. From a to b it goes at
-    # 10 s, not at 12.
+    # Of 20 s, 2 s have the wrong name and 4 s are missed; without 0.25 s around 0, 10 and 20: 1.75 and 3.75
+    # of 19. Of the changes at 0, 10 and 20 s the first is found; of those reported at 0, 12 and 16 the first
+    # is true. The singer changes from a to b at 10 s, not at 12.
     assert row[:3] == ["vocals", "1", "20 s"]
     assert row[3:7] == ["30.0%", "20.0%", "0.0%", "10.0%"]
     assert row[7:] == ["28.9%", "30.0%, 28.9%", "33.3%, 33.3%", "0.0%, 0.0%"]
@@ -89,7 +89,7 @@ def test_the_row_of_a_timeline_tells_its_errors(timelines: ModuleType) -> None:
     assert errors == ["100.0%", "0.0%", "0.0%", "100.0%", "100.0%", "0.0%, 0.0%"]
 
 
-def test_a_second_singer_is_one_at_the_top_or_for_a_moment(timelines: ModuleType) -> None:
+def test_a_second_singer_counts_for_the_song_or_for_a_moment(timelines: ModuleType) -> None:
     one = result("a.flac", Span(0, 9, ("a",), 0.9), Span(9, 10, (), 0.4, unknown=(1,)))
     moment = result("b.flac", Span(0, 9, ("a",), 0.9), Span(9, 9.5, ("b",), 0.6))
     at_once = result("c.flac", Span(0, 9, ("a", "b"), 0.9))

@@ -1,4 +1,4 @@
-"""What may be OUT: nothing that is not ours is overwritten."""
+"""Which folders may be OUT: files that are not ours are never overwritten."""
 
 import shutil
 
@@ -61,7 +61,7 @@ def test_what_an_interrupted_call_leaves_is_taken(tmp_path, names):
 
 
 def test_a_folder_with_a_report_is_taken_whatever_else_is_there(recordings, tmp_path):
-    """A report without runs is left when only these are deleted; notes beside it harm nobody."""
+    """A report without runs remains if only the runs are deleted; notes beside it do no harm."""
     config = ReproduceConfig(
         tables=(2,),
         audio=("mixture",),

@@ -29,7 +29,7 @@ ARGUMENTS = f"--table 2 --audio mixture --clip-seconds 1 --seeds 0 --epochs {EPO
 
 
 def test_without_ray_it_is_one_line(singerid, recordings, tmp_path):
-    """Python is told that there is no module of that name."""
+    """Python is made to find no module of that name."""
     code = f"import sys; sys.modules['ray'] = None; {MAIN}"
     result = singerid("reproduce", recordings.store, tmp_path / "out", *ARGUMENTS, "--ray", code=code)
     assert result.returncode == 2
@@ -66,7 +66,7 @@ def ancestors(pid: int) -> list[int]:
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    """Ray's processes below `process` that have a task in hand."""
+    """Ray's processes below `process` that are working on a task."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

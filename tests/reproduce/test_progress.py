@@ -1,4 +1,4 @@
-"""How long it will take, against sums by hand; a line a run where there is no terminal."""
+"""How long it will take, against sums by hand; a line per run if there is no terminal."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The report's forms: text of numbers, one page that needs nothing else, a terminal that is told what ran."""
+"""The report's forms: numbers as text, one page that needs nothing else, tables for a terminal."""
 
 import csv
 import io

@@ -46,7 +46,7 @@ def stamps(out):
 
 
 def named(out):
-    """What was named by all runs: equal bytes of weights would name the same."""
+    """The singers named by all runs; equal weights name the same singers."""
     results = {path.parent.name: json.loads(path.read_text()) for path in out.rglob(SCORES)}
     kept = {name: result["evaluations"]["mixture"] for name, result in results.items()}
     return {name: (entry["scores"]["states"], entry["tracks"]) for name, entry in kept.items()}
@@ -124,7 +124,7 @@ def test_more_epochs_prolong_the_runs(done, recordings, tmp_path):
 
 
 def test_fewer_epochs_than_the_runs_have_are_refused(done, recordings):
-    """Their numbers would be those of more epochs than the report says."""
+    """Their numbers would come from more epochs than the report says."""
     out, made = done
     page = made.page.read_bytes()
     fewer = replace(CONFIG, training=replace(CONFIG.training, epochs=2))
@@ -137,7 +137,7 @@ def test_fewer_epochs_than_the_runs_have_are_refused(done, recordings):
 
 
 def test_an_unfinished_run_of_more_epochs_is_refused_too(done, recordings, tmp_path):
-    """It has two of three epochs: going on, it would be trained for three and reported as two."""
+    """It has two of three epochs: if it went on, it would train for three and be reported as two."""
     shutil.copytree(done[0], tmp_path / "out")
     metrics = tmp_path / "out" / "runs" / CELLS[0].name / "metrics.csv"
     metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:-1]))
@@ -171,7 +171,7 @@ def test_a_call_that_can_run_nothing_leaves_the_report_alone(done, recordings):
         ({"width": float("nan")}, "`width` must be a positive number, not nan"),
     ],
 )
-def test_settings_of_no_use_are_refused_before_anything_is_made(recordings, tmp_path, settings, message):
+def test_unusable_settings_are_refused_before_anything_is_made(recordings, tmp_path, settings, message):
     with pytest.raises(SingeridError, match=message):
         run(recordings.store, tmp_path / "out", replace(CONFIG, **settings))
     assert not (tmp_path / "out").exists()
@@ -262,7 +262,7 @@ def test_the_authors_protocol_scores_four_states_and_says_what_was_chosen(record
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_interrupted_and_resumed_it_ends_as_if_it_never_was(singerid, done, recordings, tmp_path, how):
-    """Stopped when the second run has an epoch behind it, in a real process."""
+    """Stopped after the first epoch of the second run, in a real process."""
     out = tmp_path / "out"
     process = singerid.start("reproduce", recordings.store, out, *ARGUMENTS)
     metrics = out / "runs" / CELLS[1].name / "metrics.csv"

@@ -1,4 +1,4 @@
-"""What a finished run leaves behind, against scikit-learn and `evaluate`."""
+"""The results of a finished run, against scikit-learn and `evaluate`."""
 
 import json
 import shutil

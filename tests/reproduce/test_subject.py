@@ -1,4 +1,4 @@
-"""artist20 is known by its singers, albums and tracks; anything else is said to be something else."""
+"""artist20 is recognised by its singers, albums and tracks; other recordings are described as such."""
 
 from dataclasses import replace
 

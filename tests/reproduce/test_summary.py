@@ -21,7 +21,7 @@ CLIP, TRACK = Column("mixture", "clip", 3.0), Column("mixture", "track", 3.0)
 
 
 def result(seed, right, states=("best_f1",)):
-    """Four singers' test albums of three tracks of five clips; each clip is named right as often as asked."""
+    """Test albums of four singers, three tracks of five clips each; `right`: how often clips are right."""
     rng = np.random.default_rng(seed)
     tracks = []
     for singer in range(SINGERS):

@@ -1,4 +1,4 @@
-"""Table 8 on a small corpus: heads on an encoder beside networks, each with what its audit says."""
+"""Table 8 on a small corpus: heads on an encoder beside networks, each with the verdict of its audit."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def made(encoded, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_every_row_has_its_numbers_and_the_audits_word(made):
+def test_every_row_has_its_numbers_and_the_verdict_of_its_audit(made):
     result, out, _ = made
     assert not result.report.failures
     assert len(result.results) == 12

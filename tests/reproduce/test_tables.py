@@ -1,4 +1,4 @@
-"""The tables as data: against what the networks say of themselves, and against the published values."""
+"""The tables as data, against what the networks say about themselves and against the published values."""
 
 import csv
 from itertools import product

@@ -13,13 +13,13 @@ from singerid.store.reader import Store
 from singerid.store.writer import open_writer
 
 SINGERS, ALBUMS, SONGS, FRAMES, BANDS = 4, 4, 4, 160, 128
-VOICE, BAND = slice(0, 64), slice(64, 128)  # the mel bands that either fills
+VOICE, BAND = slice(0, 64), slice(64, 128)  # the mel bands that each of them fills
 SILENT = 32  # frames at the start of every song in which nobody sings
 FLOOR = -40.0  # 80 below the loudest cell
 
 
 def made_up_store(path: Path, stems: bool = True) -> Store:
-    """Four singers with a voice each, four albums of each with a band each, four songs an album."""
+    """Four singers, each with a voice; four albums of each singer, each with a band; four songs per album."""
     rng = np.random.default_rng(0)
     config = FeatureConfig()
     with open_writer(path, config) as writer:
@@ -53,7 +53,7 @@ def made_up_store(path: Path, stems: bool = True) -> Store:
 
 
 def spectrum(rng: np.random.Generator) -> np.ndarray:
-    """(64,) dB: a smooth one."""
+    """A smooth spectrum (64,) in dB."""
     return np.interp(np.arange(64), np.linspace(0, 63, 8), rng.uniform(0, 36, 8))
 
 

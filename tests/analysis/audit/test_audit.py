@@ -141,7 +141,7 @@ def test_remixes_take_the_accompaniment_of_training_albums(store, tmp_path):
     }
     clips = torch.cat([batch.inputs[0] for batch in part.clips.batches(64)]).numpy()
     for index, track in enumerate(part.tracks):
-        clip = clips[part.clips.track == index][0]  # nobody sings in it, so it is the accompaniment alone
+        clip = clips[part.clips.track == index][0]  # nobody sings in it: it holds only the accompaniment
         near = {
             path: np.abs(features[: clip.shape[1]] - clip[BAND].T).mean() for path, features in played.items()
         }
@@ -200,14 +200,14 @@ def test_baselines_show_what_albums_give(store, tmp_path):
     ]
     assert found["baseline", "track"].clip.value > 0.8
     assert found["baseline", "track"].clip.value > found["baseline", "album"].clip.value
-    # Singers drawn by lot, and yet named far better than by guessing: the bands tell the albums.
+    # Singers are assigned at random, yet named far better than by guessing: the bands identify the albums.
     shuffled = found["baseline, albums shuffled", "track"].clip
     assert shuffled.low > 0.5
     assert shuffled.value < found["baseline", "track"].clip.value  # voices do not help now
 
 
 def test_a_split_with_one_singer_to_learn_from_is_listed(store, tmp_path, monkeypatch):
-    """As where the albums of two singers are exchanged; the rest is done."""
+    """As if the albums of two singers were exchanged; the rest of the audit is done."""
 
     def shuffled(given, seed):
         one = given.tracks[0].singer
@@ -231,7 +231,7 @@ def test_shuffling_gives_whole_albums_to_singers(store):
         singers.setdefault((old.singer, old.album), set()).add((track.singer, track.album))
     assert all(len(found) == 1 for found in singers.values())
     new = [next(iter(found)) for found in singers.values()]
-    assert len(set(new)) == SINGERS * ALBUMS  # no two have become one
+    assert len(set(new)) == SINGERS * ALBUMS  # no two albums were merged
     names = [singer for singer, _ in new]
     assert all(names.count(singer) == ALBUMS for singer in set(names))
     assert names != [singer for singer, _ in singers]
@@ -308,7 +308,7 @@ def test_an_audit_is_complete_and_json(audited):
 def test_a_report_says_what_was_found(audited):
     _, found = audited
     text = " ".join(summary(found))
-    # Four albums: whatever they say may be an accident.
+    # With four albums, any result may be chance.
     assert "is not settled (4 test albums, too few to tell: it needs 6)" in text
     assert "Too few clips to compare its confidence" in text
     assert "too few albums to tell whether that is more than chance" in text
@@ -355,7 +355,7 @@ def test_sign_flips_are_counted_exactly(items):
 
 
 def in_conflict(found: Audit, albums: int) -> Audit:
-    """The audit of a network that names the singer in every clip of so many albums."""
+    """The audit of a network that names the singer in every clip of this many albums."""
     of_clips = tuple(range(albums)) * 3
     right, wrong = np.ones(3 * albums, bool), np.zeros(3 * albums, bool)
     conflict = Conflict(
@@ -436,7 +436,7 @@ def test_confidence_is_compared_where_there_are_clips_enough(audited, clips, alb
     assert "and 0 without" in nobody
 
 
-def test_what_a_melody_network_cannot_be_asked_is_no_failure(store, tmp_path):
+def test_the_accompaniment_that_a_melody_network_cannot_hear_is_no_failure(store, tmp_path):
     split, how = make_split(store, SplitConfig())
     config = configure(store, split, how, "crnnm", TRAINING, options=TINY)
     found = audit(train(store, tmp_path / "run", config, split, CPU), CPU)

@@ -1,4 +1,4 @@
-"""Remixes: as near as they can be to the sound itself, and of the right albums."""
+"""Remixes: as close as possible to the sum of the sounds, and with the right albums."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def test_sounds_in_different_bands_mix_as_their_sum():
     mixed = mix(features(low), features(high), CONFIG)
     summed = features(low + high)
     assert mixed.shape == summed.shape
-    clear = slice(3, -3)  # the ends, mirrored, click
+    clear = slice(3, -3)  # the mirrored ends click
     loud = summed[clear] > summed.max() - 40
     np.testing.assert_allclose(mixed[clear][loud], summed[clear][loud], atol=0.1)
 
@@ -50,10 +50,10 @@ def test_each_keeps_its_level_and_what_is_at_the_floor_adds_nothing():
     both = 20 * np.log10(10 ** (20 / 20) + 10 ** (30 / 20))
     tenth = 20 * np.log10(10 ** (-40 / 20) + 10 ** (10 / 20))
     floor = both - 80
-    # Two frames of accompaniment under four of vocals: they come twice.
+    # Two frames of accompaniment under four of vocals: they are repeated.
     expected = [[both, tenth, 0.0], [floor] * 3, [30.0, 10.0, floor], [floor] * 3]
     np.testing.assert_allclose(mixed, expected, atol=1e-3)
-    # Half precision does not make a floor sound.
+    # Half precision does not turn the floor into sound.
     rounded = (accompaniment + 0.013).astype(np.float16)
     assert np.count_nonzero(powers(rounded, CONFIG)) == 2
 
