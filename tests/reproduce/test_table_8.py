@@ -30,7 +30,7 @@ def test_every_row_has_its_numbers_and_the_verdict_of_its_audit(made):
     assert len(rows) == 5
     for line in rows:
         cells = [cell.strip() for cell in line.split("|")[3:9]]
-        assert set(cells[:4]) <= {"voice", "accompaniment", "open", "not told"}
+        assert set(cells[:4]) <= {"voice", "accompaniment", "open", "no verdict"}
         assert "" not in cells[:4]
     assert sum(line.split("|")[7].strip() != "" for line in rows) == 2  # both: centroids and probe
 

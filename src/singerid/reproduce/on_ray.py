@@ -12,7 +12,7 @@ from singerid.models.registry import MODELS, ModelEntry
 from singerid.reproduce.cell import CellJob, CellOutcome, attempt
 from singerid.system.ray_cluster import LOCAL, cluster, import_ray
 
-RETRIES = 3  # of a run whose worker died
+RETRIES = 3  # for a run whose worker died
 
 
 def run_on_cluster(

@@ -202,9 +202,9 @@ def verdicts(of_seeds: Sequence[str]) -> str:
     """The verdicts of audits, the most frequent first, with their counts if they differ.
 
     >>> verdicts(["voice", "voice", "open"]), verdicts(["voice"]), verdicts([""])
-    ('voice 2, open 1', 'voice', 'not told')
+    ('voice 2, open 1', 'voice', 'no verdict')
     """
-    counts = Counter(verdict or "not told" for verdict in of_seeds)
+    counts = Counter(verdict or "no verdict" for verdict in of_seeds)
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common())

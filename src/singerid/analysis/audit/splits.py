@@ -36,7 +36,7 @@ class SplitScores:
 
     Attributes:
         system: the classical baseline; the same after the albums have exchanged their singers, so that
-            only recognising albums helps; or the run's network, trained anew where the split is not its own.
+            only recognising albums helps; or the run's network, trained again where the split is not its own.
         split: "album", "track", or "file" if the run has a split of the user's own.
         clip: weighted F1 of clips.
         track: weighted F1 of tracks, by voting.
