@@ -5,8 +5,8 @@
 # make docs: install, then build the site of docs/ into site/. make notebooks: install, then run notebooks/.
 # make weights: fetch other people's weights that tests and notebooks use.
 # make release-check: build wheel and source archive into dist/, and try the wheel in an empty environment (about ten minutes).
-# make bench: install, then measure speed and memory (docs/performance.md); numbers as JSON in bench/, of the
-#   instruction sets side by side in bench/both.md.
+# make bench: install, then measure speed and memory; numbers go to bench/ as JSON, and those of both instruction
+#   sets into the tables of docs/performance.md.
 PYTHON ?= python3
 VENV := .venv
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -63,7 +63,7 @@ BY_ISA := network operation training encoders separation ears
 bench: $(VENV)/installed
 	for isa in $(ISAS); do for name in $(BY_ISA); do \
 	  $(BIN)/python benchmarks/perf/$$name.py --isa $$isa --json bench/$$isa/$$name.json || exit 1; done; done
-	$(BIN)/python benchmarks/perf/both.py bench/native bench/avx2 > bench/both.md
+	$(BIN)/python benchmarks/perf/both.py bench/native bench/avx2 --into docs/performance.md
 	$(BIN)/python benchmarks/perf/files.py --json bench/files.json
 	$(BIN)/python benchmarks/perf/library.py --json bench/library.json
 	$(BIN)/python benchmarks/perf/growth.py --json bench/growth.json --pictures bench

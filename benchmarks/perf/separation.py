@@ -80,7 +80,7 @@ def measure_song(forms: dict[str, torch.nn.Module], material: Path, length: floa
 def row(name: str, taken: float, length: float, seconds: dict[str, float]) -> Row:
     found = {
         "what": name,
-        "seconds": round(taken, 3),
+        "s": round(taken, 3),
         "of_real_time": round(taken / length, 4),
         "of_plain": round(taken / seconds["plain"], 3),
     }

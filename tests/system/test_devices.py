@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from singerid.errors import SingeridError
-from singerid.system.devices import choose_device, gpu_arithmetic, has_tf32, to_device, use_threads
+from singerid.system.devices import (
+    choose_device,
+    gpu_arithmetic,
+    has_tf32,
+    lacks_bf16,
+    to_device,
+    use_threads,
+)
 
 
 def test_names():
@@ -32,6 +39,15 @@ def test_threads():
             use_threads(0)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "lacks"),
+    [("cpu", "AVX2", True), ("cpu", "AVX512", False), ("cuda:0", "AVX2", False)],
+)
+def test_a_processor_without_bf16(device, capability, lacks, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert lacks_bf16(torch.device(device)) is lacks
 
 
 def flags():

@@ -306,6 +306,16 @@ def test_a_failing_compiler_is_one_line_and_changes_nothing(trained, recordings,
     assert len(said) == 1, "on a CPU nothing is compiled unless asked for"
 
 
+@pytest.mark.parametrize(("capability", "warnings"), [("AVX2", 1), ("AVX512", 0)])
+def test_bf16_where_the_processor_has_none_is_warned_of(
+    capability, warnings, trained, recordings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    config, said = short(trained.config, epochs=1, precision="bf16-mixed"), []
+    train(Store.open(recordings.store), tmp_path / "run", config, trained.split, CPU, on_warning=said.append)
+    assert ["`precision='bf16-mixed'`" in line for line in said] == [True] * warnings
+
+
 @pytest.mark.parametrize("leftover", ["split.json", ".tmp-0123", ".lock"])
 def test_a_folder_whose_making_was_killed_is_used(leftover, trained, recordings, tmp_path):
     run = tmp_path / "run"

@@ -76,6 +76,11 @@ def has_tf32(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
+def lacks_bf16(device: torch.device) -> bool:
+    """Whether the device only imitates bf16, several times slower than float32: CPUs without AVX-512."""
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+
+
 @contextmanager
 def gpu_arithmetic(tf32: bool = False, fixed_sizes: bool = False) -> Iterator[None]:
     """Set how NVIDIA GPUs compute inside this context; afterwards the old settings return. CPUs ignore it.

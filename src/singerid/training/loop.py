@@ -25,7 +25,7 @@ from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.allocator import memory_kept
 from singerid.system.console import Display, TrainingDisplay
-from singerid.system.devices import CPU, gpu_arithmetic
+from singerid.system.devices import CPU, gpu_arithmetic, lacks_bf16
 from singerid.system.files import locked
 from singerid.system.nodes import Node, this_node
 from singerid.training.epochs import train_epochs
@@ -106,6 +106,10 @@ def train(
         for part, name in ((valid_part, "valid"), (test_part, "test")):
             if notice := clips_notice(part, name):
                 on_warning(notice)
+        if config.training.precision == "bf16-mixed" and lacks_bf16(device):
+            on_warning(
+                "`precision='bf16-mixed'`: this processor has no bf16; '32-true' is several times faster"
+            )
         if MODELS[config.model].settings:
             history = fit(run, store, train_part, valid_part, on_epoch)
         elif config.devices > 1:
