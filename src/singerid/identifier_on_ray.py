@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from singerid.library.core import settings_of
 from singerid.library.database import FILE
 from singerid.library.decide import known_of
 from singerid.library.enroll import OnStep
-from singerid.library.heard_rows import Heard, HeardFolder, HeardRow, clean
+from singerid.library.heard_rows import HeardFolder, HeardRow
 from singerid.library.heard_schema import HeardBy
 from singerid.library.library import Library
-from singerid.library.on_ray import CHANGED, Asked, Elsewhere, hear, marked, rows_of, with_voice
+from singerid.library.on_ray import Asked, Elsewhere, HeardElsewhere, hear, marked, rows_of, with_voice
 from singerid.library.records import Settings
 from singerid.sound.files import AudioError, one_warning
 from singerid.system.devices import choose_device
@@ -189,27 +189,31 @@ def answers_elsewhere(
         timeline: give timelines, which say who sings when; else they are empty.
         step: called after each file.
 
+    Returns:
+        An iterator over the answers, which are on the disk: all files have been heard by then.
+
     Raises:
         SingeridError: as `library.on_ray.hear`.
     """
-    asked = [(str(absolute(file)), file) for file in files]
     given = (elsewhere.weights, question.pretrained_weights)
     seen: list[Path | str] = [path for path in given if path is not None]
     if identifier.library is None and question.run.exists():
         seen.append(question.run)
     work = _asking(identifier, question, elsewhere)
-    once = dict.fromkeys(path for path, _ in asked)
-    heard = hear([Asked(path) for path in once], work, work.folder, elsewhere, seen=seen, step=step)
-    found = _answers(heard, once)
-    for path, file in asked:
-        outcome = found.get(clean(path))
-        if outcome is None:
-            yield Failure(str(file), CHANGED)
-        elif isinstance(outcome, str):
-            yield Failure(str(file), outcome)
-        else:
-            result = replace(Result.from_json(json.loads(outcome.answer)), path=str(file))
-            yield result if timeline else replace(result, timeline=())
+    asked = dict.fromkeys(str(absolute(file)) for file in files)
+    heard = hear([Asked(path) for path in asked], work, work.folder, elsewhere, seen=seen, step=step)
+    return _answers(HeardElsewhere(heard, asked), files, timeline)
+
+
+def _answers(heard: HeardElsewhere, files: Sequence[Path], timeline: bool) -> Iterator[Result | Failure]:
+    for file in files:
+        try:
+            answer = heard.row(file).answer
+        except AudioError as error:
+            yield Failure(str(file), error.reason)
+            continue
+        result = replace(Result.from_json(json.loads(answer)), path=str(file))
+        yield result if timeline else replace(result, timeline=())
 
 
 def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) -> Asking:
@@ -237,18 +241,3 @@ def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) ->
     whole = replace(question, run=run, pretrained_weights=None if weights is None else absolute(weights))
     voices = identifier.voices is not None
     return Asking(whole, content, folder, elsewhere.device, elsewhere.weights, identity, voices)
-
-
-def _answers(heard: Heard, asked: Iterable[str]) -> dict[str, HeardRow | str]:
-    """By path: the row of each file in its current version, or the reason why there is none."""
-    now = {clean(path): marked(path) for path in asked}
-    found: dict[str, HeardRow | str] = {}
-    for row in heard.rows():
-        file = now.get(row.path)
-        if file is None:
-            continue
-        if row.reason or file.reason:
-            found.setdefault(row.path, row.reason or file.reason)
-        elif (row.size, row.changed_ns) == (file.size, file.changed_ns):
-            found[row.path] = row
-    return found

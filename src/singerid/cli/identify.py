@@ -141,28 +141,32 @@ def identify(
     shown = FORMATS[form].needs_timeline or len(files) == 1 if timeline is None else timeline
     # A network's timeline takes no extra time: it is made from the votes of the clips.
     wanted = shown or (timeline is None and identifier.library is None)
-    outcomes: list[Result | Failure] = []
+    named = 0
+    warnings: list[Failure] = []
 
     def answers() -> Iterator[Result | Failure]:
         if elsewhere is None:
             yield from progress(identify_files(identifier, files, timeline=wanted), "Listening", len(files))
             return
         with stepping("Listening", len(files)) as step:
-            made = list(answers_elsewhere(identifier, question, files, elsewhere, timeline=wanted, step=step))
+            made = answers_elsewhere(identifier, question, files, elsewhere, timeline=wanted, step=step)
         yield from made
 
     def listen() -> Iterator[Result | Failure]:
+        nonlocal named
         for outcome in answers():
-            outcomes.append(outcome)
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            else:
+                named += 1
+                if outcome.warning:
+                    warnings.append(Failure(outcome.path, outcome.warning))
             yield outcome
 
     written = place.write(listen(), files, singers=singers, timelines=shown, warn=warn)
-    failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
-    warnings = [Failure(result.path, result.warning) for result in results if result.warning]
     if written.text:
         say(written.text)
-    usable = written.count if written.failures else len(results)
+    usable = written.count if written.failures else named
     raise typer.Exit(conclude(usable, (*failures, *written.failures), warnings))
 
 

@@ -20,6 +20,7 @@ from singerid.library.heard_rows import Heard, HeardFolder, HeardRow, clean
 from singerid.library.heard_schema import HeardBy
 from singerid.library.hearing import HeardVoice, Hearing
 from singerid.library.records import Settings
+from singerid.library.rows_by_path import RowsByPath
 from singerid.sound.files import AudioError, one_warning
 from singerid.sound.fingerprint import SCHEME, sound_fingerprint
 from singerid.sound.length import lengths_on_cluster
@@ -259,15 +260,12 @@ class HeardElsewhere:
 
     def __init__(self, heard: Heard, paths: Iterable[str]) -> None:
         wanted = {clean(path) for path in paths}
-        self._rows: dict[str, list[HeardRow]] = {}
-        for row in heard.rows():
-            if row.path in wanted:
-                self._rows.setdefault(row.path, []).append(row)
+        self._rows = RowsByPath(row for row in heard.rows() if row.path in wanted)
 
     def row(self, path: Path) -> HeardRow:
         """The row of a file in its current state; raises AudioError where it could not be heard."""
         now = marked(str(absolute(path)))
-        rows = self._rows.get(clean(now.path), [])
+        rows = list(self._rows.of(clean(now.path)))
         reasons = [row.reason for row in rows if row.reason] + [now.reason or CHANGED]
         for row in rows:
             if not row.reason and (row.size, row.changed_ns) == (now.size, now.changed_ns):
