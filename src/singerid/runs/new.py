@@ -238,7 +238,7 @@ def open_run(path: Path, config: RunConfig, split: Split, store: Store) -> Run:
 
 
 def run_differences(old: RunConfig, new: RunConfig) -> list[str]:
-    """Settings in which two runs differ, as text; epochs, the store's folder and versions do not count."""
+    """Settings in which two runs differ, as text; more epochs, a moved store, newer versions do not count."""
     different = [
         *_differences(old, new, "model", "options"),
         # The rest of the input follows from the model and from `training.clip_seconds`.

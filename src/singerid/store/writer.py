@@ -229,7 +229,7 @@ def _require_store_or_nothing(path: Path) -> None:
 
 
 def _cut_torn_line(index: Path) -> None:
-    """Cut the index off after its last complete line, so that the next line begins at a line start."""
+    """Cut the index off after its last complete line, so that the next one starts a line."""
     with suppress(FileNotFoundError), index.open("rb+") as file:
         whole = 0
         for line in file:
