@@ -69,7 +69,7 @@ def test_the_environment_says_which_machine_it_is(environment, expected):
 def test_missing_and_impossible_variables_are_named(environment, message):
     with pytest.raises(SingeridError, match=message):
         this_node(2, environment)
-    with pytest.raises(SingeridError, match="--nodes must be at least 1"):
+    with pytest.raises(SingeridError, match="`nodes` must be at least 1"):
         this_node(0, environment)
 
 
