@@ -59,10 +59,10 @@ def test_the_command_line_says_the_flag(singerid, tmp_path) -> None:
     """Python gets the setting, whoever types the flag."""
     with pytest.raises(SingeridError, match="`seconds=1"):
         draw_corpus(CorpusConfig(seconds=1))
-    code, _, error = singerid("synth", str(tmp_path), "--seconds", "1")
-    assert code == 2
-    assert "--seconds 1" in error
-    assert "`" not in error
+    done = singerid("synth", str(tmp_path), "--seconds", "1")
+    assert done.returncode == 2
+    assert "--seconds 1" in done.stderr
+    assert "`" not in done.stderr
 
 
 def library_files() -> list[Path]:

@@ -7,9 +7,11 @@ import pytest
 
 from cluster_here import cluster_here
 from folders import files
+from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.preparation.on_ray import Elsewhere, Extracting
 from singerid.preparation.prepare import find_tracks, prepare
+from singerid.preparation.sources import read_sources
 from singerid.preparation.tools import Tools
 from singerid.system.devices import CPU
 from singerid.system.ray_cluster import Spread
@@ -72,3 +74,14 @@ def test_other_weights_on_a_worker_are_told(recordings, tmp_path, trained):
     opening = Extracting(None, tools, ("other: weights",), "cpu")
     with pytest.raises(SingeridError, match=r"has .*, not other: weights; install the same on all machines"):
         opening()
+
+
+def test_recordings_are_read_by_the_cluster(recordings, tmp_path, monkeypatch):
+    """The machine with the command would read a million songs through one drive."""
+    tracks = find_tracks(recordings.tree).tracks
+    gone = Track("alto/gone.wav", "alto", "")
+    here = list(read_sources([*tracks, gone], recordings.tree, threads=2))
+    monkeypatch.setattr("singerid.preparation.sources.file_hash", None)  # workers have their own
+    where = Elsewhere(Spread(), Tools(recordings.tree), "cpu")
+    assert list(where.sources([*tracks, gone], recordings.tree)) == here
+    assert [type(one).__name__ for one in here] == ["Source"] * len(tracks) + ["Failure"]

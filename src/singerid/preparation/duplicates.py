@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from singerid.config import MIXTURE
 from singerid.data.tracks import Track
 from singerid.errors import Failure
-from singerid.preparation.worker import Source
+from singerid.preparation.sources import Source
 from singerid.store.arrays import features_of
 from singerid.store.index import StoredTrack
 from singerid.store.writer import StoreWriter

@@ -5,9 +5,13 @@ cluster. An interrupted command resumes when it is run again, because the store 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from singerid.data.tracks import Track
 from singerid.errors import Failure, SingeridError
+from singerid.preparation.sources import Source, read_sources_on_cluster
 from singerid.preparation.tools import Opened, Tools
 from singerid.preparation.worker import Extracted, Extraction, Job
 from singerid.sound.length import lengths_on_cluster
@@ -67,6 +71,23 @@ class Elsewhere:
     spread: Spread
     tools: Tools
     device: str = "auto"
+
+    def connected(self) -> AbstractContextManager[object]:
+        """A connection that lasts for several steps: a cluster of this machine starts only once."""
+        return cluster(self.spread.address)
+
+    def sources(self, tracks: Sequence[Track], root: Path) -> Iterator[Source | Failure]:
+        """The recording of each track, read to its end by the cluster.
+
+        Raises:
+            SingeridError: the cluster cannot be used, or a machine of it does not see the folder.
+        """
+        if not tracks:
+            return
+        whole = absolute(root)
+        with cluster(self.spread.address) as ray:
+            require_machines(ray, [whole], [])
+            yield from read_sources_on_cluster(ray, tracks, whole)
 
     def extracted(
         self, jobs: Sequence[Job], work: Extraction

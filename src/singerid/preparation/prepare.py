@@ -5,10 +5,9 @@ its bytes; while its size and time of change stay the same, it counts as unchang
 """
 
 import math
-import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -24,9 +23,9 @@ from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
 from singerid.preparation.on_ray import Elsewhere
-from singerid.preparation.worker import Extracted, Extraction, Job, Source, content_hash, too_short
+from singerid.preparation.sources import Source, read_sources, unchanged_source
+from singerid.preparation.worker import Extracted, Extraction, Job, too_short
 from singerid.sound.features import DEFAULT_FEATURES, seconds_to_frames
-from singerid.sound.files import AudioError, open_file
 from singerid.sound.listing import OnFailure
 from singerid.sound.melody.contour import Tracker
 from singerid.sound.separation.separators import Separator
@@ -43,8 +42,6 @@ from singerid.text import printable
 _BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
 Scan = Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]]
-# Two changes of a file this close together may have the same time stamp.
-_CLOCK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ def prepare(
             )
     by_part = {encoder_part(encoder.address, encoder.identity): encoder for encoder in encoders}
     tracks = sorted(tracks, key=attrgetter("path"))
-    with open_writer(store_path, config) as writer:
+    with ExitStack() as stack, open_writer(store_path, config) as writer:
         stored = dict(writer.tracks)
         if tracks and stored and stored.keys().isdisjoint(track.id for track in tracks):
             raise SingeridError(
@@ -203,11 +200,21 @@ def prepare(
             )
         identities = {part: encoder.identity for part, encoder in by_part.items()}
         writer.claim(separator, trackers, identities)
-        inspect = partial(_inspect, root=root, known={} if check_contents else stored)
-        with ThreadPoolExecutor(workers or usable_processors()) as threads:
-            found = threads.map(inspect, tracks)
-            inspected = list(progress(found, "Reading", len(tracks), show_progress))
+        remembered = {} if check_contents else stored
+        threads = workers or usable_processors()
+        with ThreadPoolExecutor(threads) as pool:
+            looked = list(pool.map(partial(unchanged_source, root=root, known=remembered), tracks))
+        unread = [track for track, source in zip(tracks, looked, strict=True) if source is None]
+        if elsewhere is None:
+            read = read_sources(unread, root, threads)
+        else:
+            if unread:
+                stack.enter_context(elsewhere.connected())
+            read = elsewhere.sources(unread, root)
+        found = progress(read, "Reading", len(unread), show_progress)
+        inspected = [*filter(None, looked), *found]
         sources = [item for item in inspected if isinstance(item, Source)]
+        sources.sort(key=lambda source: source.track.path)
         unreadable = [*unlisted, *(item for item in inspected if isinstance(item, Failure))]
         kept, duplicates = drop_duplicates(sources)
         work = Extraction(
@@ -268,22 +275,6 @@ def prepare(
         counts = len(done & there), len(unchanged & there), len(stored.keys() - there)
     failures += incomplete
     return PrepareReport(*counts, tuple(sorted(failures)), tuple(sorted(warnings)))
-
-
-def _inspect(track: Track, root: Path, known: Mapping[str, StoredTrack]) -> Source | Failure:
-    """The recording that a track has now; it is read only if size or time of change differ."""
-    path = root / track.path
-    try:
-        with open_file(path) as file:
-            status = os.fstat(file.fileno())
-        stored = known.get(track.id)
-        if stored and (stored.source_size, stored.source_mtime_ns) == (status.st_size, status.st_mtime_ns):
-            return Source(track, stored.source_hash, status.st_size, status.st_mtime_ns)
-        content = content_hash(path)
-    except AudioError as error:
-        return Failure(track.path, error.reason)
-    settled = status.st_mtime_ns < time.time_ns() - _CLOCK_NS
-    return Source(track, content, status.st_size, status.st_mtime_ns if settled else 0)
 
 
 def _compare(

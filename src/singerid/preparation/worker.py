@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
-from singerid.data.tracks import Track
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure
 from singerid.listening.voice.watch import VoiceWatch
+from singerid.preparation.sources import Source, content_hash
 from singerid.sound.audio import Read, read_blocks
 from singerid.sound.decoding.pieces import Samples
 from singerid.sound.features import LogMel, seconds_to_frames, stream_log_mel, stream_waveform
@@ -28,17 +28,7 @@ from singerid.sound.separation.separators import Separator, knows_voices
 from singerid.store.arrays import condition_of, f0_of, features_of, kind_of, vectors_of, waveform_of
 from singerid.store.index import StoredTrack
 from singerid.system.devices import CPU
-from singerid.system.files import atomic_write, file_hash
-
-
-@dataclass(frozen=True)
-class Source:
-    """A track and the recording that it has now; see `StoredTrack` for the fields."""
-
-    track: Track
-    source_hash: str
-    source_size: int
-    source_mtime_ns: int
+from singerid.system.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -292,14 +282,6 @@ def _write_header(file: IO[bytes], frames: int, n_mels: int) -> None:
     # NumPy leaves room for the first axis to grow, so every header is equally long.
     header = {"descr": "<f2", "fortran_order": False, "shape": (frames, n_mels)}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a recording's bytes, hexadecimal; raises AudioError if it cannot be read."""
-    try:
-        return file_hash(path)
-    except OSError as error:
-        raise AudioError(path, f"cannot be read ({error.strerror or error}); copy it again") from error
 
 
 def too_short(duration_s: float, min_seconds: float) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from singerid.system.on_ray import in_parts
+
 _AT_ONCE = 256  # files that one task of a cluster reads
 _BYTES_A_SECOND = 32_000  # assumed for a file that does not declare its length
 
@@ -33,14 +35,10 @@ def _by_size(path: Path) -> float:
 
 def lengths_on_cluster(ray: Any, paths: Sequence[str]) -> list[float]:
     """`told_seconds` of many files, read by a Ray cluster to which this process is connected."""
-    read = ray.remote(_told).options(num_cpus=0.5)
-    parts = [list(paths[first : first + _AT_ONCE]) for first in range(0, len(paths), _AT_ONCE)]
     lengths: list[float] = []
-    for part, reply in [(part, read.remote(part)) for part in parts]:
-        try:
-            lengths += ray.get(reply)
-        except ray.exceptions.RayError:  # a file that crashes the reader is reported when it is decoded
-            lengths += [_by_size(Path(path)) for path in part]
+    for part, told in in_parts(ray, _told, paths, _AT_ONCE):
+        # A file that crashes the reader is reported when it is decoded.
+        lengths += [_by_size(Path(path)) for path in part] if told is None else told
     return lengths
 
 

@@ -138,6 +138,30 @@ def each_on_ray(
             yield from done
 
 
+def in_parts(
+    ray: Any, work: Callable[[list[T]], list[R]], items: Sequence[T], at_once: int
+) -> Iterator[tuple[list[T], list[R] | None]]:
+    """Yield parts of the items with the results of short work on them, in order; None if workers died of it.
+
+    Args:
+        ray: the package, connected to a cluster.
+        work: called with a part; function, items and results can be pickled.
+        items: what to work on.
+        at_once: items in a part.
+    """
+    task = ray.remote(_called).options(num_cpus=0.5)  # Ray takes plain functions only
+    parts = [list(items[first : first + at_once]) for first in range(0, len(items), at_once)]
+    for part, reply in [(part, task.remote(work, part)) for part in parts]:
+        try:
+            yield part, ray.get(reply)
+        except ray.exceptions.RayError:
+            yield part, None
+
+
+def _called(work: Callable[[list[T]], list[R]], part: list[T]) -> list[R]:
+    return work(part)
+
+
 class _Opening(Generic[T, R]):
     """Opens work that returns the results of all items of a load."""
 
