@@ -72,7 +72,7 @@ def test_a_short_rest_belongs_to_the_cell_before_and_a_short_sound_is_a_cell():
     assert len(made(frames, [(0, 5 + PER_CELL)])) == 1
     assert len(made(frames, [(0, 10 + PER_CELL)])) == 2
     assert len(made(frames, [(0, 5)])) == 1
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="no frames"):
         CellMaker(network()).end()
 
 

@@ -32,7 +32,7 @@ def test_what_is_said_of_a_network_itself_comes_first():
 
 def test_a_melody_of_other_frames_is_refused():
     spec = InputSpec(features=FeatureConfig(hop_length=256), inputs=("mel", "melody"), melody="pyin")
-    with pytest.raises(SingeridError, match="followed at 16000 Hz every 512 samples"):
+    with pytest.raises(SingeridError, match="tracked at 16000 Hz every 512 samples"):
         open_listener("net", spec, CPU)
 
 
