@@ -207,7 +207,7 @@ class Bessel(nn.Module):
 
 
 def test_an_operator_that_onnx_lacks_is_named():
-    with pytest.raises(SingeridError, match=r"cannot be exported \(.*bessel_j0.*\); build it of") as caught:
+    with pytest.raises(SingeridError, match=r"cannot be exported \(.*bessel_j0.*\); build it from") as caught:
         build_graph(Bessel(), InputSpec(33))
     assert "\n" not in str(caught.value)
 

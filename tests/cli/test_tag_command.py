@@ -156,7 +156,7 @@ def test_wrong_usage_is_one_line(run, tag_library, music, arguments, message):
 
 
 def test_what_is_no_library_is_told(run, tmp_path, music):
-    assert "is not a library" in run(tmp_path, music).stderr
+    assert "is no library" in run(tmp_path, music).stderr
     assert "is not a library" in run(tmp_path, "--undo").stderr
 
 
