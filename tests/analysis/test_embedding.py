@@ -212,7 +212,7 @@ def test_runs_that_do_not_fit_into_one_picture_are_refused(trained, tmp_path):
     longer = replace(trained.config.training, clip_seconds=2.0)
     singers = tuple(reversed(trained.config.singers))
     for name, changes, message in (
-        ("split", {"split": swapped}, "--split-file"),
+        ("split", {"split": swapped}, "`split_file="),
         ("clips", {"training": longer}, "clips of 1 s and 2 s"),
         ("singers", {"singers": singers}, "different singers"),
     ):
