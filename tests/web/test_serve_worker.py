@@ -285,7 +285,7 @@ def test_a_useless_result_fails_only_its_file(own_library, music, here, monkeypa
         library.jobs.add("hear", {"paths": [str(music)]})
         job = worked(library, Settings(own_library, (music,)))
     assert job.message.startswith("2 songs heard; 1 could not be used: ")
-    assert "1.wav: cannot be used: what was heard makes no sense (no such shape)" in job.message
+    assert "1.wav: cannot be used: the result of listening is invalid (no such shape)" in job.message
 
 
 def test_uploads_that_cannot_be_listed_or_removed_end_nothing(own_library, monkeypatch):
