@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -166,7 +167,7 @@ def _print(
     from singerid.tags.report import change_table, summary
 
     changes = []
-    for outcome in progress(tagger.outcomes(files), "Listening", len(files)):
+    for outcome in progress(map(_worded, tagger.outcomes(files)), "Listening", len(files)):
         if isinstance(outcome, Failure):
             failures.append(outcome)
         else:
@@ -184,13 +185,22 @@ def _print_arrived(outcomes: "Iterable[Outcome]", as_json: bool) -> None:
     """Print one line for each file that is or would be changed, or that failed, at once."""
     from singerid.tags.report import change_line
 
-    for outcome in outcomes:
+    for outcome in map(_worded, outcomes):
         if as_json:
             _print_json(outcome)
         elif isinstance(outcome, Failure):
             complain(str(outcome))
         elif outcome.is_due or outcome.status in ("written", "held back"):
             tell_person(change_line(outcome))
+
+
+def _worded(outcome: "Outcome") -> "Outcome":
+    """The outcome with a note that names this command's option."""
+    from singerid.tags.plan import PUT_BACK
+
+    if isinstance(outcome, Failure):
+        return outcome
+    return replace(outcome, note=outcome.note.replace(PUT_BACK, "; --force puts it back"))
 
 
 def _print_json(outcome: "Outcome") -> None:
