@@ -21,7 +21,6 @@ from beets.ui import Subcommand, print_, should_write
 from beets.ui import UserError as BeetsError  # type: ignore[attr-defined]
 
 from singerid.errors import Failure, SingeridError
-from singerid.text import printable
 
 SEPARATOR = "; "  # of several singers in one field
 _TOGETHER = 16  # items that are heard before their answers are kept
@@ -95,7 +94,7 @@ class SingersPlugin(BeetsPlugin):
         library = self._opened()
         with Tagger(library, write=write, force=force) as tagger:
             if tagger.held_back:
-                raise SingeridError(f"{printable(library.path)}: {_in_beets(tagger.held_back)}")
+                raise SingeridError(f"{library.path}: {_in_beets(tagger.held_back)}")
             return list(tagger.outcomes(paths, again=True))
 
     def _tell(self, outcome: Any, pretend: bool) -> None:

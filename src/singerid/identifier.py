@@ -25,7 +25,6 @@ from singerid.listening.opening import notice_of, open_listener
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.files import AudioError, one_warning
-from singerid.text import printable
 
 # (name of the sound, scores of its windows, warning about its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]
@@ -91,12 +90,12 @@ class Identifier:
         if is_library(Path(run)):
             if all_clips or audio or separator or pretrained_weights:
                 raise SingeridError(
-                    f"{printable(run)}: is a library, which listens as it did when it was made; leave out "
+                    f"{run}: is a library, which listens as it did when it was made; leave out "
                     "`all_clips`, `audio`, `separator` and `pretrained_weights`"
                 )
             return cls._of_library(Library.open(run, device=device, weights=weights), prior)
         if prior is not None:
-            raise SingeridError(f"{printable(run)}: is not a library; leave out `prior`")
+            raise SingeridError(f"{run}: is not a library; leave out `prior`")
         network = open_trained(run, device, state, pretrained_weights)
         listener = open_listener(
             network.name, network.spec, device, audio=audio, separator=separator, weights=weights

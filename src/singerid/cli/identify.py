@@ -15,7 +15,7 @@ from singerid.identify.formats import FORMATS
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, progress, stepping
 from singerid.system.streams import require_output, say
-from singerid.text import near_names, printable
+from singerid.text import near_names
 
 
 def identify(
@@ -173,6 +173,4 @@ def identify(
 def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if folded_name(name) not in map(folded_name, known):
-            raise SingeridError(
-                f"--singer: nobody is called '{printable(name)}'; near names: {near_names(name, known)}"
-            )
+            raise SingeridError(f"--singer: nobody is called '{name}'; near names: {near_names(name, known)}")

@@ -9,7 +9,6 @@ import typer
 from singerid.cli.options import Device, LibraryFolder, SeparatorWeights, Threads
 from singerid.cli.printing import warn
 from singerid.errors import SingeridError
-from singerid.text import printable
 
 
 def serve(
@@ -82,5 +81,5 @@ def serve(
 
 def _root(folder: Path) -> Path:
     if not folder.is_dir():
-        raise SingeridError(f"--root {printable(folder)}: is not a folder; give a folder of recordings")
+        raise SingeridError(f"--root {folder}: is not a folder; give a folder of recordings")
     return folder.absolute()

@@ -128,7 +128,7 @@ def tag(
     with Library.open(folder, device=choose_device(device), weights=weights) as library:
         unkept = "" if force else unkept_promise(library)
         if unkept and write:
-            raise SingeridError(f"{printable(folder)}: {unkept}")
+            raise SingeridError(f"{folder}: {unkept}")
         notice = "" if unkept else notice_of(library)
         if notice:
             warn(notice)
@@ -218,7 +218,7 @@ def _undo(folder: Path, files: list[Path], everything: bool, break_hard_links: b
     from singerid.tags.undo import take_back
 
     if not is_library(folder):
-        raise SingeridError(f"{printable(folder)}: is not a library; give the one that wrote the tags")
+        raise SingeridError(f"{folder}: is not a library; give the one that wrote the tags")
     failures: list[Failure] = []
     found = find_files(files, failures.append)[0]
     done: set[str] = set()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from singerid.errors import SingeridError
-from singerid.text import bytes_of, printable
+from singerid.text import bytes_of
 
 _EMPTY = "%00"
 # Words that pandas, and with it pyannote, reads as "not given".
@@ -95,7 +95,7 @@ def read_rttm(path: Path) -> list[Turn]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SingeridError(f"{printable(path)}: cannot be read as RTTM ({error})") from error
+        raise SingeridError(f"{path}: cannot be read as RTTM ({error})") from error
     turns = []
     for number, line in enumerate(lines, 1):
         fields = line.split()
@@ -105,5 +105,5 @@ def read_rttm(path: Path) -> list[Turn]:
             start, length = float(fields[3]), float(fields[4])
             turns.append(Turn(name_of_field(fields[1]), start, start + length, name_of_field(fields[7])))
         except (IndexError, ValueError) as error:
-            raise SingeridError(f"{printable(path)}: line {number} is no line of RTTM") from error
+            raise SingeridError(f"{path}: line {number} is no line of RTTM") from error
     return turns

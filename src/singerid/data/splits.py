@@ -219,18 +219,16 @@ def read_split(path: Path) -> Split:
     remedy = 'write {"train": [...], "valid": [...], "test": [...]} with paths of tracks'
     value = read_json(path, remedy)
     if not isinstance(value, dict) or set(value) != set(PARTS):
-        raise SingeridError(f"{printable(path)}: is no split; {remedy}")
+        raise SingeridError(f"{path}: is no split; {remedy}")
     seen: dict[str, str] = {}
     for part in PARTS:
         if not isinstance(value[part], list) or not value[part]:
-            raise SingeridError(f"{printable(path)}: {part!r} is no list of tracks, or empty; {remedy}")
+            raise SingeridError(f"{path}: {part!r} is no list of tracks, or empty; {remedy}")
         for track in value[part]:
             if not isinstance(track, str):
-                raise SingeridError(f"{printable(path)}: {track!r} in {part!r} is no path; {remedy}")
+                raise SingeridError(f"{path}: {track!r} in {part!r} is no path; {remedy}")
             if track in seen:
-                raise SingeridError(
-                    f"{printable(path)}: {track!r} is in {seen[track]} and in {part}; keep one of them"
-                )
+                raise SingeridError(f"{path}: {track!r} is in {seen[track]} and in {part}; keep one of them")
             seen[track] = part
     return Split(*(tuple(sorted(value[part])) for part in PARTS))
 
@@ -267,7 +265,7 @@ def check_split(split: Split, tracks: Iterable[Track]) -> None:
     for path in split.valid + split.test:
         if singer_of[path] not in known:
             raise SingeridError(
-                f"{printable(singer_of[path])} has tracks in 'valid' or 'test' and none in 'train'; "
+                f"{singer_of[path]} has tracks in 'valid' or 'test' and none in 'train'; "
                 "move some to 'train' or take the singer out of the split"
             )
 

@@ -85,7 +85,7 @@ def scan_tree(
     if not tracks:
         seen = f" ({notices[0]})" if notices else ""
         raise SingeridError(
-            f"{printable(root)}: holds no audio file in a singer's folder{seen}; lay it out "
+            f"{root}: holds no audio file in a singer's folder{seen}; lay it out "
             f"SINGER/ALBUM/TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
         )
     _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
@@ -147,13 +147,11 @@ def read_manifest(
     if not tracks and missing:
         first = ", ".join(missing[:_NAMED_ROWS]) + (", ..." if missing[_NAMED_ROWS:] else "")
         raise SingeridError(
-            f"{printable(manifest)}: has {counted(len(missing), 'path')}, none of which is a file in "
-            f"{printable(root)}: {first}; give the folder that they are relative to as TREE"
+            f"{manifest}: has {counted(len(missing), 'path')}, none of which is a file in "
+            f"{root}: {first}; give the folder that they are relative to as TREE"
         )
     if not tracks:
-        raise SingeridError(
-            f"{printable(manifest)}: lists no track; write one line for each track below the header"
-        )
+        raise SingeridError(f"{manifest}: lists no track; write one line for each track below the header")
     notices = []
     if respelled:
         first = repr(respelled[0]) + (", ..." if respelled[1:] else "")
@@ -181,21 +179,21 @@ def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for column in MANIFEST_COLUMNS:
                 if header.count(column) != 1:
                     problem = "lacks the column" if column not in header else "has more than one column"
-                    raise SingeridError(f"{printable(manifest)}, line 1: {problem} {column!r}; {remedy}")
+                    raise SingeridError(f"{manifest}, line 1: {problem} {column!r}; {remedy}")
             line = reader.line_num + 1
             for fields in reader:
                 if any(field.strip() for field in fields):
                     if len(fields) != len(header):
                         raise SingeridError(
-                            f"{printable(manifest)}, line {line}: has {counted(len(fields), 'field')}, the "
+                            f"{manifest}, line {line}: has {counted(len(fields), 'field')}, the "
                             f'header {len(header)}; put "..." around a name that holds a comma'
                         )
                     yield line, dict(zip(header, fields, strict=True))
                 line = reader.line_num + 1
     except OSError as error:
-        raise SingeridError(f"{printable(manifest)}: cannot be read ({error.strerror}); {remedy}") from error
+        raise SingeridError(f"{manifest}: cannot be read ({error.strerror}); {remedy}") from error
     except csv.Error as error:
-        raise SingeridError(f"{printable(manifest)}, line {reader.line_num}: {error}; {remedy}") from error
+        raise SingeridError(f"{manifest}, line {reader.line_num}: {error}; {remedy}") from error
 
 
 def _path_in(base: Path, field: str, where: str) -> str:
@@ -203,7 +201,7 @@ def _path_in(base: Path, field: str, where: str) -> str:
     path = base / field
     if ".." in Path(field).parts or "\0" in field or path == base or not path.is_relative_to(base):
         raise SingeridError(
-            f"{where}: {field!r} is no path of a file inside {printable(base)}; write it relative to this"
+            f"{where}: {field!r} is no path of a file inside {base}; write it relative to this"
         )
     return path.relative_to(base).as_posix()
 

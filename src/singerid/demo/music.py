@@ -105,8 +105,7 @@ def run_on_music(
     """
     if out.resolve().is_relative_to(music.resolve()):
         raise SingeridError(
-            f"{printable(out)}: lies in {printable(music)}, where the demo writes nothing; give another "
-            "folder with `out`"
+            f"{out}: lies in {music}, where the demo writes nothing; give another folder with `out`"
         )
     plan = hide_albums(scan_tree(music, on_failure))
     folder = out / f"library-{plan.digest}"

@@ -23,7 +23,7 @@ from singerid.errors import SingeridError
 from singerid.models.spec import InputSpec
 from singerid.system.devices import CPU
 from singerid.system.files import file_hash, read_json
-from singerid.text import one_line, printable
+from singerid.text import one_line
 
 METADATA = "singerid_input"
 EXAMPLE = (
@@ -114,7 +114,7 @@ def _open_session(name: str, path: Path) -> Any:
             f"{name}: onnxruntime is not installed; install it: pip install 'singerid[onnx]'"
         ) from error
     if not path.is_file():
-        raise SingeridError(f"{name}: there is no file {printable(path)}; check the name")
+        raise SingeridError(f"{name}: there is no file {path}; check the name")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -137,9 +137,7 @@ def _said(name: str, path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     else:
         said = _from_sherpa(metadata)
     if said is None:
-        raise SingeridError(
-            f"{name}: does not say which input it needs; write {printable(beside)} with {EXAMPLE}"
-        )
+        raise SingeridError(f"{name}: does not say which input it needs; write {beside} with {EXAMPLE}")
     if not isinstance(said, dict):
         raise SingeridError(f"{name}: its input must be described by a JSON object; write {EXAMPLE}")
     return said

@@ -66,14 +66,14 @@ class Output:
         is_folder = path.is_dir() or place.endswith(("/", os.sep))
         if about == "everything" and is_folder:
             raise SingeridError(
-                f"{printable(path)}: is a folder, but `format={format!r}` writes one file; give its name: "
-                f"{printable(path / ('singers' + FORMATS[format].suffix))}"
+                f"{path}: is a folder, but `format={format!r}` writes one file; give its name: "
+                f"{path / ('singers' + FORMATS[format].suffix)}"
             )
         if is_folder or (about == "song" and many):
             return cls(format, folder=_ready_folder(path, FORMATS[format], is_folder))
         _require_writable(path.parent)
         if path.exists() and not path.is_file():
-            raise SingeridError(f"{printable(path)}: is not a regular file; give the name of a file")
+            raise SingeridError(f"{path}: is not a regular file; give the name of a file")
         return cls(format, file=path)
 
     def write(
@@ -175,7 +175,7 @@ def _opened(
         file.flush()
         return
     if path.exists() and (is_audio_name(path.name) or _identity(path) in recordings):
-        raise SingeridError(f"{printable(path)}: is a recording; write elsewhere")
+        raise SingeridError(f"{path}: is a recording; write elsewhere")
     with atomic_write(path, "w" if format.is_text else "wb") as file:
         yield Document(file, path, timelines, sound, lambda told: warn(f"{printable(path)}: {told}"))
 
@@ -197,7 +197,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _require_writable(folder: Path) -> None:
     """Raise SingeridError if no file can be made in a folder: to be called before hours of listening."""
     if not folder.is_dir():
-        raise SingeridError(f"{printable(folder)}: there is no such folder; make it, or choose another")
+        raise SingeridError(f"{folder}: there is no such folder; make it, or choose another")
     with writing(folder), tempfile.TemporaryFile(dir=folder):
         pass
 
@@ -205,13 +205,10 @@ def _require_writable(folder: Path) -> None:
 def _ready_folder(path: Path, format: Format, is_folder: bool) -> Path:
     """The folder, made if it is missing."""
     if path.exists() and not path.is_dir():
-        raise SingeridError(
-            f"{printable(path)}: is a file, but each song gets a file of its own; give a folder"
-        )
+        raise SingeridError(f"{path}: is a file, but each song gets a file of its own; give a folder")
     if not is_folder and path.suffix == format.suffix:
         raise SingeridError(
-            f"{printable(path)}: each song gets a file of its own; give a folder, for example "
-            f"{printable(path.with_suffix(''))}"
+            f"{path}: each song gets a file of its own; give a folder, for example {path.with_suffix('')}"
         )
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from singerid.library.rule import Rule
 from singerid.library.shipped import shipped_rule
 from singerid.library.trials import Material, Trials, count_trials, make_trials
 from singerid.library.voiceprints import BackEnds, IntArray, behind, exemplars_of, fit_back_ends
-from singerid.text import counted, printable
+from singerid.text import counted
 
 Paths = Callable[[list[str]], dict[str, str]]
 
@@ -194,7 +194,7 @@ def calibrate(
     settings, contents = core.settings, core.contents
     if len(contents.singers) < 2:
         raise SingeridError(
-            f"{printable(core.path)}: has {counted(len(contents.singers), 'singer')} with recordings; to "
+            f"{core.path}: has {counted(len(contents.singers), 'singer')} with recordings; to "
             "calibrate it, enroll at least two, better ten"
         )
     material = material_of(contents)

@@ -95,7 +95,7 @@ def _rescue(folder: Path) -> list[str]:
     if not counts["recordings"] and not counts["singers"]:
         made.unlink()
         raise SingeridError(
-            f"{printable(path)}: is damaged, and no recording can be read from it; restore a backup, "
+            f"{path}: is damaged, and no recording can be read from it; restore a backup, "
             "or import an export: singerid library import"
         )
     for suffix in ("", "-wal", "-shm"):

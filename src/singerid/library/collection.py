@@ -32,7 +32,7 @@ from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import CPU
 from singerid.system.file_names import absolute
 from singerid.system.places import is_url
-from singerid.text import one_line, printable
+from singerid.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -384,7 +384,7 @@ def _read_about(where: str, table: Any) -> About:
     with lance_errors(where):
         schema = table.schema
     no_collection = SingeridError(
-        f"{printable(where)}: its table '{TABLE}' is not a collection of singerid; choose another folder"
+        f"{where}: its table '{TABLE}' is not a collection of singerid; choose another folder"
     )
     try:
         value = json.loads(schema.metadata[_ABOUT])
@@ -392,6 +392,4 @@ def _read_about(where: str, table: Any) -> About:
             return About(Settings(**value["settings"]), np.array(value["shared"], np.float64))
     except (KeyError, TypeError, ValueError) as error:
         raise no_collection from error
-    raise SingeridError(
-        f"{printable(where)}: has a format that this version of singerid does not know; update singerid"
-    )
+    raise SingeridError(f"{where}: has a format that this version of singerid does not know; update singerid")

@@ -22,7 +22,7 @@ from singerid.library.records import Contents, Settings, read_contents
 from singerid.library.voiceprints import behind, exemplars_of, fit_back_ends
 from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import CPU
-from singerid.text import printable, shell_word
+from singerid.text import shell_word
 
 DEFAULT_AUDIO: AudioCondition = "mixture"
 
@@ -71,7 +71,7 @@ class LibraryCore:
         settings = self.contents.settings
         if settings is None:
             raise SingeridError(
-                f"{printable(self.path)}: is empty; enroll somebody first: "
+                f"{self.path}: is empty; enroll somebody first: "
                 f'singerid enroll {shell_word(self.path)} --as "NAME" FILES'
             )
         return settings
@@ -93,14 +93,14 @@ class LibraryCore:
         )
         if hearing.encoder.identity != settings.identity:
             raise SingeridError(
-                f"{printable(self.path)}: its vectors were made with other weights of {settings.encoder} "
+                f"{self.path}: its vectors were made with other weights of {settings.encoder} "
                 "than those on this machine; make them again: "
                 f"singerid library migrate {shell_word(self.path)} --encoder {shell_word(settings.encoder)}"
             )
         origin = hearing.separator.origin if hearing.separator else ""
         if origin != settings.origin:
             raise SingeridError(
-                f"{printable(self.path)}: its vocals were made by {settings.origin}, and this machine has "
+                f"{self.path}: its vocals were made by {settings.origin}, and this machine has "
                 f"{origin}; make the vectors again: singerid library migrate {shell_word(self.path)} "
                 f"--encoder {shell_word(settings.encoder)}"
             )
@@ -140,7 +140,7 @@ class LibraryCore:
         ):
             if wanted is not None and wanted != has:
                 raise SingeridError(
-                    f"{printable(self.path)}: its {option} is {has or 'none'}, not {wanted}; leave out "
+                    f"{self.path}: its {option} is {has or 'none'}, not {wanted}; leave out "
                     f"`{option}`, or make all vectors again: singerid library migrate {shell_word(self.path)}"
                 )
 

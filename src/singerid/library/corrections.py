@@ -14,7 +14,6 @@ from singerid.library.enroll import enrolled_as, enrolled_no_more, nobody_sings,
 from singerid.library.finding import paths_of
 from singerid.library.records import SoundMark
 from singerid.library.voiceprints import FloatArray
-from singerid.text import printable
 
 
 def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
@@ -28,7 +27,7 @@ def rename(core: LibraryCore, entry: int | None, old: str, new: str) -> None:
     other = core.contents.number_of(name)
     if other is not None and other != number:
         raise SingeridError(
-            f"the library has a singer '{printable(core.contents.names[other])}' already; if the two are one "
+            f"the library has a singer '{core.contents.names[other]}' already; if the two are one "
             "person, merge them: singerid library merge"
         )
     with core.database.changing(entry) as change:
@@ -47,7 +46,7 @@ def merge(core: LibraryCore, entry: int | None, name: str, into: str) -> int:
     """
     source, target = core.contents.require(name), core.contents.require(into)
     if source == target:
-        raise SingeridError(f"'{printable(name)}' and '{printable(into)}' are one singer already")
+        raise SingeridError(f"'{name}' and '{into}' are one singer already")
     with core.database.changing(entry) as change:
         moved = change.run(
             "UPDATE recordings SET singer = ?, exemplar = 0 WHERE singer = ?", (target, source)
@@ -116,9 +115,7 @@ def split(
     number = contents.require(name)
     new = proper(into) if into else _free_name(core, contents.names[number])
     if contents.number_of(new) is not None:
-        raise SingeridError(
-            f"the library has a singer '{printable(new)}' already; choose another name with `into`"
-        )
+        raise SingeridError(f"the library has a singer '{new}' already; choose another name with `into`")
     own = [contents.recordings[at] for at in contents.enrolled if contents.recordings[at].singer == number]
     if recordings is None:
         moved = _smaller_group(core, number, [recording.id for recording in own])
@@ -126,7 +123,7 @@ def split(
         moved = [recording.id for recording in own if recording.id in recordings]
     if not moved or len(moved) == len(own):
         raise SingeridError(
-            f"'{printable(name)}': {len(moved)} of {len(own)} recordings would move; give some of this "
+            f"'{name}': {len(moved)} of {len(own)} recordings would move; give some of this "
             "singer's files, but not all"
         )
     with core.database.changing(entry) as change:

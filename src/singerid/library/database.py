@@ -78,8 +78,7 @@ class Database:
         is_new = not self.path.exists()
         if is_new and not create:
             raise SingeridError(
-                f"{printable(folder)}: is no library; make one: singerid enroll {shell_word(folder)} "
-                '--as "NAME" FILES'
+                f'{folder}: is no library; make one: singerid enroll {shell_word(folder)} --as "NAME" FILES'
             )
         if is_new:
             with writing(folder):
@@ -207,7 +206,7 @@ class Database:
         """
         if not self.writable:
             raise SingeridError(
-                f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
+                f"{self.path}: is read-only; copy the library to a folder that you may write to"
             )
         is_part = self._connection.in_transaction
         if is_part:
@@ -244,20 +243,17 @@ class Database:
 
         if not self.writable:
             raise SingeridError(
-                f"{printable(self.path)}: is read-only; copy the library to a folder that you may write to"
+                f"{self.path}: is read-only; copy the library to a folder that you may write to"
             )
         if not self.path.exists():  # the lock would create the folder of a deleted library again
-            raise UnusableDatabaseError(
-                f"{printable(self.folder)}: the library is not there any more; put it back"
-            )
+            raise UnusableDatabaseError(f"{self.folder}: the library is not there any more; put it back")
         lock = FileLock(self.folder / _LOCK)
         with writing(self.folder):
             try:
                 lock.acquire(timeout=WAIT_SECONDS)
             except Timeout as error:
                 raise BusyDatabaseError(
-                    f"{printable(self.folder)}: another command is writing to this library; try again "
-                    "when it has ended"
+                    f"{self.folder}: another command is writing to this library; try again when it has ended"
                 ) from error
         try:
             yield
@@ -333,11 +329,11 @@ class Database:
         found = self._format()
         if found > FORMAT:
             raise SingeridError(
-                f"{printable(self.path)}: is a library of a newer singerid (format {found}, this one knows "
+                f"{self.path}: is a library of a newer singerid (format {found}, this one knows "
                 f"{FORMAT}); update singerid"
             )
         if found < 1 or not self._has_tables():
-            raise SingeridError(f"{printable(self.path)}: belongs to another program; choose another folder")
+            raise SingeridError(f"{self.path}: belongs to another program; choose another folder")
 
     def _has_tables(self) -> bool:
         sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('singers', 'recordings', 'vectors')"

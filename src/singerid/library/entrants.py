@@ -8,7 +8,6 @@ from singerid.data.tracks import read_manifest, scan_tree
 from singerid.errors import SingeridError
 from singerid.library.enroll import Entrant
 from singerid.sound.listing import OnFailure, find_audio, find_files, passed_over_text
-from singerid.text import printable
 
 OnNotice = Callable[[str], None]
 
@@ -51,7 +50,7 @@ def strangers_of(folder: Path, on_failure: OnFailure, on_notice: OnNotice) -> li
     if listing.passed_over:
         on_notice(passed_over_text(listing.passed_over))
     if not listing.audio:
-        raise SingeridError(f"{printable(folder)}: holds no audio file; give another folder")
+        raise SingeridError(f"{folder}: holds no audio file; give another folder")
     return [
         Entrant(folder / path, stranger=path.split("/")[0], album="/".join(path.split("/")[1:-1]))
         for path in listing.audio

@@ -17,7 +17,7 @@ from singerid.library.records import Settings
 from singerid.store.arrays import encoder_part, vectors_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
-from singerid.text import names_text, printable
+from singerid.text import names_text
 
 FILE_SCHEME = 0
 """Scheme of recordings from a store: their fingerprint is the hash of the whole file, tags included."""
@@ -47,19 +47,19 @@ def store_settings(store: Store, encoder: str | None, audio: AudioCondition | No
     if found is None:
         has = names_text(origins.encoders) or "none"
         raise SingeridError(
-            f"{printable(store.path)}: has no vectors by {encoder} (it has vectors by: {has}); make them: "
+            f"{store.path}: has no vectors by {encoder} (it has vectors by: {has}); make them: "
             f"singerid prepare TREE STORE --encoder {encoder}"
         )
     if VOCALS not in SOUNDS[audio]:
         return Settings(encoder, found, audio)
     if origins.separator is None:
         raise SingeridError(
-            f"{printable(store.path)}: has no vocals; make them: "
+            f"{store.path}: has no vocals; make them: "
             "singerid prepare TREE STORE --vocals spleeter --encoder campplus"
         )
     if origins.separator == "stems":
         raise SingeridError(
-            f"{printable(store.path)}: its vocals are true stems, which other songs do not have; prepare it "
+            f"{store.path}: its vocals are true stems, which other songs do not have; prepare it "
             "with `vocals='spleeter'`"
         )
     return Settings(encoder, found, audio, origins.separator, origins.separator_version)

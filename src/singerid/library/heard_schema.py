@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from singerid.errors import SingeridError
 from singerid.library.records import Settings
-from singerid.text import printable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -90,7 +89,7 @@ def read_metadata(where: str, found: Mapping[bytes, bytes] | None) -> HeardBy:
         SingeridError: it is not a file of heard recordings, or has a newer format.
     """
     no_file = SingeridError(
-        f"{printable(where)}: is not a Parquet file of heard recordings; give the folder that `parquet` "
+        f"{where}: is not a Parquet file of heard recordings; give the folder that `parquet` "
         "named when they were heard"
     )
     if not found or METADATA not in found:
@@ -103,6 +102,5 @@ def read_metadata(where: str, found: Mapping[bytes, bytes] | None) -> HeardBy:
     except (ValueError, KeyError, TypeError) as error:
         raise no_file from error
     raise SingeridError(
-        f"{printable(where)}: has format {number}, which this version of singerid does not know; "
-        "update singerid"
+        f"{where}: has format {number}, which this version of singerid does not know; update singerid"
     )

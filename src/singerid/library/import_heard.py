@@ -10,7 +10,7 @@ from singerid.library.finding import FoundFile
 from singerid.library.heard_rows import Heard, HeardRow, ways
 from singerid.library.hearing import HeardVoice
 from singerid.library.records import Settings
-from singerid.text import names_text, printable
+from singerid.text import names_text
 
 
 def import_heard(
@@ -45,13 +45,13 @@ def _chosen(core: LibraryCore, has: set[Settings], address: str) -> Settings:
     if wanted is None:
         if len(has) > 1:
             raise SingeridError(
-                f"{printable(address)}: holds vectors of several settings ({told}); enroll one recording "
+                f"{address}: holds vectors of several settings ({told}); enroll one recording "
                 "first, with the encoder that the library is to have"
             )
         return next(iter(has))
     if wanted not in has:
         raise SingeridError(
-            f"{printable(address)}: holds vectors by {told}, made with other settings or weights than the "
+            f"{address}: holds vectors by {told}, made with other settings or weights than the "
             f"library's ({wanted.encoder} on the {wanted.audio}); import them into a new library"
         )
     return wanted

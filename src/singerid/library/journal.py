@@ -86,7 +86,7 @@ def undo(database: Database, count: int = 1, latest: int | None = None) -> list[
                 if done:
                     break
                 raise SingeridError(
-                    f"{printable(database.folder)}: {entry.command} cannot be taken back, and neither can "
+                    f"{database.folder}: {entry.command} cannot be taken back, and neither can "
                     "the commands before it"
                 )
             with database.changing() as change:
@@ -101,7 +101,7 @@ def undo(database: Database, count: int = 1, latest: int | None = None) -> list[
                 change.run("DELETE FROM journal WHERE id = ?", (entry.number,))
             done.append(entry)
     if not done:
-        raise SingeridError(f"{printable(database.folder)}: there is nothing to take back")
+        raise SingeridError(f"{database.folder}: there is nothing to take back")
     return done
 
 

@@ -84,7 +84,7 @@ class Library:
         """
         folder = Path(folder)
         if create and not is_library(folder) and folder.is_dir() and any(folder.iterdir()):
-            raise SingeridError(f"{printable(folder)}: holds other things; give a new folder for the library")
+            raise SingeridError(f"{folder}: holds other things; give a new folder for the library")
         return cls(LibraryCore(Database(folder, create), torch.device(device), weights))
 
     def __enter__(self) -> "Library":
@@ -235,7 +235,7 @@ class Library:
                 self.core.keep_settings(settings, entry)
             elif has != settings:
                 raise SingeridError(
-                    f"{printable(store.path)}: its vectors were made with other weights or vocals than the "
+                    f"{store.path}: its vectors were made with other weights or vocals than the "
                     "library's; give a new library for them"
                 )
             report = enroll_heard(self.core, heard_in_store(store, settings), entry, step=step)
@@ -333,7 +333,7 @@ class Library:
         if known.nobody or number in known.refused or (known.singer is not None and known.singer != number):
             return False, 0.0, 1.0
         if number not in contents.singers:
-            raise SingeridError(f"'{printable(singer)}' has no recording; enroll one first")
+            raise SingeridError(f"'{singer}' has no recording; enroll one first")
         rule, _ = self.rule()
         place = contents.singers.index(number)
         assert heard.vectors is not None  # `_voice` refuses what has no voice

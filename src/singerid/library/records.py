@@ -15,7 +15,7 @@ from singerid.errors import SingeridError
 from singerid.library.database import Database
 from singerid.library.hearing import SOUNDS
 from singerid.library.voiceprints import FloatArray, Voiceprints, fit_back_ends
-from singerid.text import near_names, printable, shell_word
+from singerid.text import near_names, shell_word
 
 Role = Literal["enrolled", "heard", "stranger"]
 SoundMark = tuple[str, int]
@@ -161,7 +161,7 @@ class Contents:
         number = self.number_of(name)
         if number is None:
             near = f"; near names: {near_names(name, self.names.values())}" if self.names else ""
-            raise SingeridError(f"nobody in the library is called '{printable(name)}'{near}")
+            raise SingeridError(f"nobody in the library is called '{name}'{near}")
         return number
 
 
@@ -198,7 +198,7 @@ def read_contents(database: Database) -> Contents:
         every = stacked[0][:, None] if len(stacked) == 1 else np.stack(stacked, axis=1) if stacked else _NONE
     except ValueError as error:
         raise SingeridError(
-            f"{printable(database.path)}: holds vectors of unequal sizes; mend it: "
+            f"{database.path}: holds vectors of unequal sizes; mend it: "
             f"singerid library check {shell_word(database.folder)}"
         ) from error
     return Contents(settings, names, recordings, statements, back_end, back_ends, every, nobody)

@@ -9,7 +9,7 @@ from singerid.library import corrections
 from singerid.library.core import LibraryCore
 from singerid.library.discover import voice_number
 from singerid.library.enroll import Entrant, enroll
-from singerid.text import printable, shell_word
+from singerid.text import shell_word
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _ids_of(core: LibraryCore, meant: UnnamedVoice | KnownRecording) -> list[str
     if isinstance(meant, UnnamedVoice):
         return members_of(core, meant.number)
     if meant.id not in core.contents.index:
-        raise SingeridError(f"recording {printable(meant.id)}: the library does not have it; reload the page")
+        raise SingeridError(f"recording {meant.id}: the library does not have it; reload the page")
     return [meant.id]
 
 

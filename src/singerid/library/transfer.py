@@ -236,11 +236,9 @@ def _vectors(path: Path, settings: Settings) -> dict[str, np.ndarray[Any, np.dty
         with np.load(path, allow_pickle=False) as arrays:
             found = {sound: np.asarray(arrays[sound], np.float32) for sound in settings.sounds}
     except (OSError, KeyError, ValueError) as error:
-        raise SingeridError(
-            f"{printable(path)}: cannot be read ({error}); export the library again"
-        ) from error
+        raise SingeridError(f"{path}: cannot be read ({error}); export the library again") from error
     if not all(array.ndim == 2 and is_unit(array).all() for array in found.values()):
-        raise SingeridError(f"{printable(path)}: holds invalid vectors; export the library again")
+        raise SingeridError(f"{path}: holds invalid vectors; export the library again")
     return found
 
 

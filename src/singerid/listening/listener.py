@@ -33,7 +33,6 @@ from singerid.sound.separation.separators import Separator, knows_voices
 from singerid.store.arrays import waveform_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
-from singerid.text import printable
 
 BATCH_SIZE = 8  # windows at a time: bounds the memory
 _SAMPLES = Path("the samples")
@@ -252,7 +251,7 @@ class Listener:
         spec, store, track = self.spec, sound.store, sound.track
         if isinstance(spec.features, FilterBankConfig):
             raise SingeridError(
-                f"{printable(store.path)}: holds log-mel spectrograms, from which no filter bank can be "
+                f"{store.path}: holds log-mel spectrograms, from which no filter bank can be "
                 "made; listen to the recordings themselves"
             )
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio

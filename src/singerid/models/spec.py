@@ -14,7 +14,6 @@ from torch import nn
 from singerid.config import MIXTURE, VOCALS, AudioCondition, FeatureConfig, Features, FilterBankConfig
 from singerid.errors import SingeridError
 from singerid.sound.features import frames_to_seconds, heard_seconds, seconds_to_frames
-from singerid.text import printable
 
 Input = Literal["mel", "melody", "waveform", "vectors"]
 
@@ -89,7 +88,7 @@ class InputSpec:
             heard, other = "one sound", "`audio='mixture'` or `audio='vocals'`"
             if self.audio == "both":
                 heard, other = "two sounds", "`audio='both'`"
-            raise SingeridError(f"{printable(name)}: hears {heard} at a time; choose {other}")
+            raise SingeridError(f"{name}: hears {heard} at a time; choose {other}")
         return replace(self, audio=audio)
 
     @property

@@ -36,7 +36,6 @@ from singerid.system.console import progress
 from singerid.system.devices import CPU
 from singerid.system.processes import WorkerDied, each_in_processes
 from singerid.system.processors import usable_processors
-from singerid.text import printable
 
 # Starting a process takes about as long as extracting this many bytes of recordings: 10 songs.
 _BYTES_A_WORKER = 48_000_000
@@ -186,7 +185,7 @@ def prepare(
     for encoder in encoders:
         if encoder.listener.sample_rate != config.sample_rate:
             raise SingeridError(
-                f"{printable(encoder.name)}: hears sound at {encoder.listener.sample_rate} Hz, a store's is "
+                f"{encoder.name}: hears sound at {encoder.listener.sample_rate} Hz, a store's is "
                 f"at {config.sample_rate} Hz; choose another `encoder`"
             )
     by_part = {encoder_part(encoder.address, encoder.identity): encoder for encoder in encoders}
@@ -195,7 +194,7 @@ def prepare(
         stored = dict(writer.tracks)
         if tracks and stored and stored.keys().isdisjoint(track.id for track in tracks):
             raise SingeridError(
-                f"{printable(store_path)}: holds the tracks of another tree, none of {printable(root)}; "
+                f"{store_path}: holds the tracks of another tree, none of {root}; "
                 "give another folder as STORE"
             )
         identities = {part: encoder.identity for part, encoder in by_part.items()}

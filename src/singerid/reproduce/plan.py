@@ -21,7 +21,6 @@ from singerid.runs.run import Run
 from singerid.sound.features import frames_to_seconds, seconds_to_frames
 from singerid.store.arrays import f0_of, features_of
 from singerid.store.reader import Store
-from singerid.text import printable
 
 _LARGEST_SEED = 2**64 - 1  # the largest that torch takes
 
@@ -51,7 +50,7 @@ def check_clips(store: Store, config: ReproduceConfig) -> None:
         if seconds_to_frames(seconds, store.config) * (1 + dropped) > longest:
             clips = "two clips" if dropped else "a clip"
             raise SingeridError(
-                f"`clip_seconds={seconds:g}`: no track of {printable(store.path)} is as long as {clips}, the "
+                f"`clip_seconds={seconds:g}`: no track of {store.path} is as long as {clips}, the "
                 f"longest has {frames_to_seconds(longest, store.config):.1f} s; choose shorter clips"
             )
 
@@ -139,7 +138,7 @@ def _check_whole(store: Store, config: RunConfig) -> None:
     if lacking:
         what = f"{melody} melody of the {audio}" if melody else audio
         raise SingeridError(
-            f"{printable(store.path)}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
+            f"{store.path}: lacks the {what} of {len(lacking)} of {len(store.tracks)} tracks, the "
             f"first is {lacking[0]!r}; run `singerid prepare` again to make what is missing, or prepare a "
             "store without these tracks"
         )
@@ -160,12 +159,12 @@ def _epochs_left(folder: Path, wanted: RunConfig, split: Split) -> int:
     if different or not same_split:
         what = ", ".join(different) or "another split"
         raise SingeridError(
-            f"{printable(folder)}: holds a run with other settings ({what}); give the same settings to go "
+            f"{folder}: holds a run with other settings ({what}); give the same settings to go "
             "on, or another folder as OUT"
         )
     if run.config.training.epochs > epochs:
         raise SingeridError(
-            f"{printable(folder)}: is a run of {run.config.training.epochs} epochs, more than the {epochs} "
+            f"{folder}: is a run of {run.config.training.epochs} epochs, more than the {epochs} "
             f"asked for; give `epochs={run.config.training.epochs}` or more, or another folder as OUT"
         )
     return max(0, epochs - done)

@@ -29,7 +29,6 @@ from singerid.reproduce.tables import Cell
 from singerid.runs.config import RunConfig, SplitConfig
 from singerid.runs.new import EncoderUsed, configure, make_split
 from singerid.store.reader import Store
-from singerid.text import printable
 
 PENALTY = 0.01  # of both regularisers, authors' program
 
@@ -101,7 +100,7 @@ def check_protocol(store: Store, protocol: Protocol) -> None:
     padding = FeatureConfig.pad_mode
     if protocol == "authors" and store.config.pad_mode != padding:
         raise SingeridError(
-            f"{printable(store.path)}: was made with `pad_mode={store.config.pad_mode!r}`, but the authors' "
+            f"{store.path}: was made with `pad_mode={store.config.pad_mode!r}`, but the authors' "
             f"program pads as `pad_mode={padding!r}` does; prepare another store like that, or use "
             "`protocol='paper'`"
         )

@@ -22,7 +22,6 @@ from singerid.runs.config import current_versions
 from singerid.store.reader import Store
 from singerid.system.devices import choose_device
 from singerid.system.files import locked
-from singerid.text import printable
 
 CORPUS, STORE = "corpus", "store"  # of `--smoke`
 
@@ -40,16 +39,16 @@ def require_out(out: Path) -> None:
         names = {entry.name for entry in out.iterdir() if not entry.name.startswith(".")}
     except OSError as error:
         raise SingeridError(
-            f"{printable(out)}: cannot be read ({error.strerror}); give a new or empty folder as OUT"
+            f"{out}: cannot be read ({error.strerror}); give a new or empty folder as OUT"
         ) from error
     if "config.json" in names:
-        raise SingeridError(f"{printable(out)}: is a store or a run; give a new or empty folder as OUT")
+        raise SingeridError(f"{out}: is a store or a run; give a new or empty folder as OUT")
     if has_report(out):
         return
     foreign = names & set(REPORT) if "runs" in names else names - {CORPUS, STORE}
     if foreign:
         raise SingeridError(
-            f"{printable(out)}: holds {printable(min(foreign))}, which `singerid reproduce` did not write; "
+            f"{out}: holds {min(foreign)}, which `singerid reproduce` did not write; "
             "give a new or empty folder as OUT"
         )
 

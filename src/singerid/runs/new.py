@@ -26,7 +26,6 @@ from singerid.sound.melody.trackers import TRACKERS
 from singerid.store.arrays import encoder_part, f0_of
 from singerid.store.index import StoredTrack
 from singerid.store.reader import Store
-from singerid.text import printable
 
 
 class EncoderUsed(Protocol):
@@ -108,7 +107,7 @@ def configure(
     singers = singers_in(store, split)
     if len(singers) < 2:
         raise SingeridError(
-            f"{store.path}: all recordings to train on are by {printable(', '.join(singers))}; a network "
+            f"{store.path}: all recordings to train on are by {', '.join(singers)}; a network "
             "tells singers apart and needs two or more: add recordings by others"
         )
     origins = store.origins
@@ -168,8 +167,8 @@ def _of_vectors(
     part = encoder_part(encoder.address, encoder.identity)
     if store.origins.encoders.get(part) != encoder.identity:
         raise SingeridError(
-            f"{printable(store.path)}: has no vectors by {printable(encoder.name)} with its present weights; "
-            f"make them: singerid prepare TREE STORE --encoder {printable(encoder.name)}"
+            f"{store.path}: has no vectors by {encoder.name} with its present weights; "
+            f"make them: singerid prepare TREE STORE --encoder {encoder.name}"
         )
     seconds = round(heard_seconds(encoder.spec.window_frames, encoder.spec.features), 2)
     windows = replace(

@@ -82,14 +82,12 @@ def find_audio(
     """
     if not root.is_dir():
         problem = "is a file" if root.exists() else "does not exist"
-        raise SingeridError(f"{printable(root)}: {problem}; give the folder that holds the recordings")
+        raise SingeridError(f"{root}: {problem}; give the folder that holds the recordings")
     passed_over: list[str] = []
     try:
         audio = sorted(_walk(root, (), frozenset(), on_failure or raise_failure, passed_over, on_look))
     except OSError as error:
-        raise SingeridError(
-            f"{printable(root)}: cannot be listed ({error.strerror}); check its permissions"
-        ) from error
+        raise SingeridError(f"{root}: cannot be listed ({error.strerror}); check its permissions") from error
     return Listing(tuple(audio), tuple(sorted(passed_over)))
 
 

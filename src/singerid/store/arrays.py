@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from singerid.config import MIXTURE, FeatureConfig
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
-from singerid.text import printable
 
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _WAVEFORM = "-waveform"
@@ -201,7 +200,7 @@ def read_array(path: Path, name: str, frames: int, config: FeatureConfig) -> tup
     with _reading(path):
         arrays = kind.read(path)
     if not kind.fits(arrays, name, frames, config):
-        raise SingeridError(f"{printable(path)}: is not what the index says; delete it and {REMEDY}")
+        raise SingeridError(f"{path}: is not what the index says; delete it and {REMEDY}")
     return arrays
 
 
@@ -210,6 +209,6 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise SingeridError(f"{printable(path)}: is missing; {REMEDY}") from error
+        raise SingeridError(f"{path}: is missing; {REMEDY}") from error
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise SingeridError(f"{printable(path)}: is damaged ({error}); delete it and {REMEDY}") from error
+        raise SingeridError(f"{path}: is damaged ({error}); delete it and {REMEDY}") from error

@@ -12,7 +12,6 @@ from typing import Any
 from singerid.data.tracks import Track
 from singerid.errors import SingeridError
 from singerid.store.arrays import kind_of
-from singerid.text import printable
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,10 @@ def read_index(path: Path) -> dict[str, StoredTrack]:
     except FileNotFoundError:
         pass  # killed before the first track
     except OSError as error:
-        raise SingeridError(
-            f"{printable(path)}: cannot be read ({error.strerror}); check its permissions"
-        ) from error
+        raise SingeridError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SingeridError(
-            f"{printable(path)}, line {number}: is damaged; delete that line and run `singerid prepare` again"
+            f"{path}, line {number}: is damaged; delete that line and run `singerid prepare` again"
         ) from error
     return tracks
 

@@ -34,7 +34,7 @@ from singerid.store.arrays import (
 )
 from singerid.store.index import StoredTrack, read_index
 from singerid.system.files import read_json
-from singerid.text import counted, printable
+from singerid.text import counted
 
 FORMAT = 2
 _ANEW = "make a new one: singerid prepare TREE NEW_STORE"
@@ -163,7 +163,7 @@ class Store:
         name = features_of(condition)
         if name not in track.arrays:
             raise SingeridError(
-                f"{printable(self.path)}: has no {condition} features of {printable(track.path)}, "
+                f"{self.path}: has no {condition} features of {track.path}, "
                 f"only {', '.join(track.of_kind('features'))}; extract them "
                 f"(singerid prepare TREE STORE {options_for(name)}) or choose `audio={MIXTURE!r}`"
             )
@@ -179,8 +179,8 @@ class Store:
         if name not in track.arrays:
             have = ", ".join(track.of_kind("f0")) or "none at all"
             raise SingeridError(
-                f"{printable(self.path)}: has no {tracker} melody of the {condition} of "
-                f"{printable(track.path)} (it has {have}); "
+                f"{self.path}: has no {tracker} melody of the {condition} of "
+                f"{track.path} (it has {have}); "
                 f"extract it: singerid prepare TREE STORE {options_for(name)}"
             )
         return self.read(track, name)[0]
@@ -195,8 +195,8 @@ class Store:
         if name not in track.arrays:
             have = ", ".join(track.of_kind("vectors")) or "none at all"
             raise SingeridError(
-                f"{printable(self.path)}: has no vectors by {encoder} of the {condition} of "
-                f"{printable(track.path)} (it has {have}); "
+                f"{self.path}: has no vectors by {encoder} of the {condition} of "
+                f"{track.path} (it has {have}); "
                 f"make them: singerid prepare TREE STORE {options_for(name)}"
             )
         vectors, starts, voice_share = self.read(track, name)
@@ -208,7 +208,7 @@ def read_config(path: Path) -> FeatureConfig:
     file = path / "config.json"
     if not file.exists():
         raise SingeridError(
-            f"{printable(path)}: is no store (it has no config.json); make one: singerid prepare TREE STORE"
+            f"{path}: is no store (it has no config.json); make one: singerid prepare TREE STORE"
         )
     remedy = "make the store again: singerid prepare TREE NEW_STORE"
     content = read_json(file, remedy)
@@ -218,19 +218,19 @@ def read_config(path: Path) -> FeatureConfig:
             raise TypeError("the format is no number")
         if version > FORMAT:
             raise SingeridError(
-                f"{printable(path)}: was written by a newer singerid (store format {version}, "
+                f"{path}: was written by a newer singerid (store format {version}, "
                 f"this one reads {FORMAT}); update singerid"
             )
         if content.keys() != {"format", "features"}:  # a run's config.json has these two and more
             raise TypeError("fields of other names")
         if version < FORMAT:
             raise SingeridError(
-                f"{printable(path)}: was written by an older singerid (store format {version}, "
+                f"{path}: was written by an older singerid (store format {version}, "
                 f"this one reads {FORMAT}); {_ANEW}"
             )
         return FeatureConfig(**features)
     except (KeyError, TypeError, AttributeError) as error:
-        raise SingeridError(f"{printable(file)}: is not the configuration of a store; {remedy}") from error
+        raise SingeridError(f"{file}: is not the configuration of a store; {remedy}") from error
 
 
 def read_origins(path: Path) -> Origins:
@@ -246,7 +246,7 @@ def read_origins(path: Path) -> Origins:
             raise TypeError("not what they are")
         return origins
     except TypeError as error:
-        raise SingeridError(f"{printable(file)}: was not written by `singerid prepare`; {remedy}") from error
+        raise SingeridError(f"{file}: was not written by `singerid prepare`; {remedy}") from error
 
 
 def require_equal(path: Path, has: FeatureConfig, needed: FeatureConfig) -> None:
@@ -259,6 +259,5 @@ def require_equal(path: Path, has: FeatureConfig, needed: FeatureConfig) -> None
     ]
     if differences:
         raise SingeridError(
-            f"{printable(path)}: was made with other settings ({', '.join(differences)}); "
-            "use these or another store"
+            f"{path}: was made with other settings ({', '.join(differences)}); use these or another store"
         )

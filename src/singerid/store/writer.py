@@ -21,7 +21,6 @@ from singerid.store.arrays import array_path, is_there, kind_of
 from singerid.store.index import StoredTrack, read_index
 from singerid.store.reader import FORMAT, read_config, read_origins, require_equal
 from singerid.system.files import file_hash, write_json, writing
-from singerid.text import printable
 
 _INCOMING = ".incoming"
 
@@ -82,21 +81,21 @@ class StoreWriter:
             before, now = (f"{o.separator} ({o.separator_version})" for o in (old, new))
             if old.separator is not None and before != now:
                 raise SingeridError(
-                    f"{printable(self.path)}: its vocals were made by {before}, not by {now}; "
+                    f"{self.path}: its vocals were made by {before}, not by {now}; "
                     "give another folder as STORE"
                 )
         for tracker in trackers:
             before = old.trackers.get(tracker.name, tracker.origin)
             if before != tracker.origin:
                 raise SingeridError(
-                    f"{printable(self.path)}: its {tracker.name} melody was made by {before}, not by "
+                    f"{self.path}: its {tracker.name} melody was made by {before}, not by "
                     f"{tracker.origin}; give another folder as STORE"
                 )
             new = replace(new, trackers={**new.trackers, tracker.name: tracker.origin})
         for encoder, identity in encoders.items():
             if old.encoders.get(encoder, identity) != identity:
                 raise SingeridError(
-                    f"{printable(self.path)}: its vectors by {encoder} were made with other weights or in "
+                    f"{self.path}: its vectors by {encoder} were made with other weights or in "
                     "another way, and cannot be compared with new ones; give another folder as STORE"
                 )
             new = replace(new, encoders={**new.encoders, encoder: identity})
@@ -185,7 +184,7 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise SingeridError(
-                f"{printable(path)}: another singerid process is writing to it; wait for that or stop it"
+                f"{path}: another singerid process is writing to it; wait for that or stop it"
             ) from error
     try:
         if (path / "config.json").exists():
@@ -218,13 +217,12 @@ def _sync_folder(folder: Path) -> None:
 def _require_store_or_nothing(path: Path) -> None:
     """Refuse a file, and a folder of other things: TREE and STORE may have been swapped."""
     if path.exists() and not path.is_dir():
-        raise SingeridError(f"{printable(path)}: is a file; give a folder for the store")
+        raise SingeridError(f"{path}: is a file; give a folder for the store")
     if path.is_dir() and not (path / "config.json").exists():
         for entry in path.iterdir():
             if not entry.name.startswith("."):  # a store that was never finished may have left those
                 raise SingeridError(
-                    f"{printable(path)}: is no store and holds other things; "
-                    "give a new or empty folder as STORE"
+                    f"{path}: is no store and holds other things; give a new or empty folder as STORE"
                 )
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 
 from singerid.errors import SingeridError
-from singerid.text import printable
 
 _NOWHERE = Path(os.devnull) / "home"  # stands for "no home folder"; it can be neither made nor written
 
@@ -59,7 +58,7 @@ def import_librosa() -> ModuleType:
     if named:
         if not _can_write(Path(named)):
             raise SingeridError(
-                f"{printable(named)}: cannot be written, and Numba needs it to cache compiled code; set "
+                f"{named}: cannot be written, and Numba needs it to cache compiled code; set "
                 "NUMBA_CACHE_DIR to a folder that you may write to"
             )
     elif "numba" not in sys.modules or not sys.modules["numba"].config.CACHE_DIR:

@@ -19,7 +19,6 @@ from urllib.request import Request, urlopen
 from singerid.errors import SingeridError
 from singerid.system.console import bytes_progress
 from singerid.system.files import file_hash
-from singerid.text import printable
 from singerid.version import __version__
 
 LARGEST = 2**31  # bytes allowed for a file whose size is not known beforehand
@@ -161,9 +160,7 @@ def check_file(path: Path, sha256: str, remedy: str) -> Path:
         if has_digest(path, sha256):
             return path
     except OSError as error:
-        raise SingeridError(
-            f"{printable(path)}: cannot be read ({error.strerror or error}); {remedy}"
-        ) from error
+        raise SingeridError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
     raise SingeridError(
-        f"{printable(path)}: is damaged or another file (its SHA-256 does not begin with {sha256}); {remedy}"
+        f"{path}: is damaged or another file (its SHA-256 does not begin with {sha256}); {remedy}"
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from singerid.errors import SingeridError
-from singerid.text import printable
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SingeridError(
-            f"{printable(path)}: cannot be written ({error.strerror or error}); "
+            f"{path}: cannot be written ({error.strerror or error}); "
             "free some space or choose a folder you may write to"
         ) from error
 

@@ -185,6 +185,6 @@ def _opened(address: str, is_local: bool) -> tuple[Any, str]:
             return fs.PyFileSystem(fs.FSSpecHandler(system)), root
         except (ImportError, ValueError, OSError) as error:
             raise SingeridError(
-                f"{printable(address)}: cannot be opened ({one_line(known)}; {one_line(error)}); "
+                f"{address}: cannot be opened ({one_line(known)}; {one_line(error)}); "
                 "give a folder, or an address such as s3://BUCKET/FOLDER"
             ) from error

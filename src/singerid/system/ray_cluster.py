@@ -212,7 +212,7 @@ def require_machines(ray: Any, seen: Sequence[Path | str] = (), written: Sequenc
             cause = getattr(error, "cause", None) or error
             problem = f"cannot run singerid ({one_line(cause)}); install it there, the same version as here"
         if problem:
-            raise SingeridError(f"{printable(name)}: {problem}")
+            raise SingeridError(f"{name}: {problem}")
 
 
 def versions() -> dict[str, str]:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from singerid.errors import SingeridError
 from singerid.system.crc32c import CRC32C
-from singerid.text import printable
 
 _MAGIC = 0xDB47_7524_8B80_FB57
 _FOOTER = 48  # bytes: two block handles, zeros up to byte 40, the magic number
@@ -81,11 +80,11 @@ def read_tensorflow_checkpoint(index: Path | str, data: Path | str) -> dict[str,
         }
     except OSError as error:
         reason = error.strerror or error
-        raise SingeridError(f"{printable(reading)}: cannot be read ({reason}); give another file") from error
+        raise SingeridError(f"{reading}: cannot be read ({reason}); give another file") from error
     except _Damaged as error:
         what = "index" if reading == index else "data file"
         raise SingeridError(
-            f"{printable(reading)}: is not a complete {what} of a TensorFlow checkpoint ({error}); {remedy}"
+            f"{reading}: is not a complete {what} of a TensorFlow checkpoint ({error}); {remedy}"
         ) from error
 
 

@@ -26,7 +26,6 @@ from singerid.system.downloads import (
 from singerid.system.files import atomic_write
 from singerid.system.sources import PublishedFile, Source
 from singerid.system.streams import complain
-from singerid.text import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -188,7 +187,7 @@ def _given(published: Published, given: Path) -> Iterator[Mapping[str, Path]]:
             try:
                 source.unpack(given, published.files, Path(folder))
             except DownloadError as error:
-                raise SingeridError(f"{printable(given)}: {error}; {remedy}") from error
+                raise SingeridError(f"{given}: {error}; {remedy}") from error
             paths = {file.name: Path(folder) / file.name for file in published.files}
         elif given.is_dir() or len(published.files) > 1:
             place = given if given.is_dir() else given.parent
@@ -242,5 +241,5 @@ def _check_cache(folder: Path) -> None:
             pass
     except OSError as error:
         raise SingeridError(
-            f"{printable(folder)}: cannot be made or written to ({error.strerror or error}); {ANOTHER_FOLDER}"
+            f"{folder}: cannot be made or written to ({error.strerror or error}); {ANOTHER_FOLDER}"
         ) from error

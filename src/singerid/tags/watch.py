@@ -11,7 +11,6 @@ from singerid.errors import Failure, SingeridError
 from singerid.sound.listing import find_files, is_listed
 from singerid.system.drives import is_network_drive
 from singerid.system.file_names import absolute
-from singerid.text import printable
 
 COMPLETE_SECONDS = 3.0
 """A file is complete if its size and time of change have stayed the same for this long."""
@@ -53,7 +52,7 @@ def require_watchable(folders: Sequence[Path]) -> None:
         raise SingeridError("`watch` needs the package watchfiles: pip install 'singerid[tags]'")
     for folder in folders:
         if not folder.is_dir():
-            raise SingeridError(f"{printable(folder)}: is not a folder; `watch` takes folders")
+            raise SingeridError(f"{folder}: is not a folder; `watch` takes folders")
 
 
 def watched(

@@ -181,7 +181,7 @@ class Desk:
             status = (self.folder / FILE).stat()
         except OSError as error:
             raise UnusableDatabaseError(
-                f"{printable(self.folder)}: the library is not there any more; put it back, or start "
+                f"{self.folder}: the library is not there any more; put it back, or start "
                 "singerid serve with another one"
             ) from error
         return status.st_dev, status.st_ino

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from singerid.text import printable
 from singerid.web.desk import NotThereError
 from singerid.web.problems import RefusedError
 from singerid.web.settings import Settings
@@ -37,8 +36,8 @@ def readable(settings: Settings, path: Path) -> Path:
         RefusedError: it leads out.
     """
     if not path.is_file():
-        raise NotThereError(f"{printable(path)}: is not there any more; put it back, or add its new folder")
+        raise NotThereError(f"{path}: is not there any more; put it back, or add its new folder")
     looks_inside = any(path.is_relative_to(folder) for folder in settings.reached)
     if looks_inside and not within(path, settings.reached):
-        raise RefusedError(f"{printable(path)}: {LEADS_OUT}")
+        raise RefusedError(f"{path}: {LEADS_OUT}")
     return path

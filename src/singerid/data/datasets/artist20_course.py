@@ -103,7 +103,7 @@ def _listed(root: Path, name: str) -> set[str]:
     remedy = "get it again, or use `dataset='artist20'`, which reads no split"
     value: Any = read_json(file, remedy)
     if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
-        raise SingeridError(f"{printable(file)}: is no list of paths; {remedy}")
+        raise SingeridError(f"{file}: is no list of paths; {remedy}")
     parts = [PurePosixPath(path).parts for path in value]
     return {"/".join(own[own.index(_TRACKS) + 1 :] if _TRACKS in own else own) for own in parts}
 

@@ -12,7 +12,6 @@ from singerid.data.splits import Split
 from singerid.data.tracks import OnNotice, Track, scan_tree
 from singerid.errors import SingeridError
 from singerid.sound.listing import OnFailure
-from singerid.text import printable
 
 
 def _no_deviations(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:
@@ -81,7 +80,7 @@ def find_root(folder: Path, is_root: Callable[[Path], bool], wrappers: Iterable[
     """
     found = _inside(folder, is_root, tuple(wrappers))
     if found is None:
-        raise SingeridError(f"{printable(folder)}: {problem}")
+        raise SingeridError(f"{folder}: {problem}")
     return found
 
 

@@ -18,7 +18,6 @@ from typing import Any
 
 from singerid.data.datasets.dataset import DataSet
 from singerid.errors import SingeridError
-from singerid.text import printable
 
 AUDIO = "audio"
 """The key under which a track's recording stands."""
@@ -105,5 +104,5 @@ def _md5(path: Path) -> str:
             return file_digest(file, "md5").hexdigest()
     except OSError as error:
         raise SingeridError(
-            f"{printable(path)}: cannot be read ({error.strerror or error}); check the file and its rights"
+            f"{path}: cannot be read ({error.strerror or error}); check the file and its rights"
         ) from error

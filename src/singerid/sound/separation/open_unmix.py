@@ -35,7 +35,6 @@ from singerid.system.devices import CPU
 from singerid.system.files import file_hash
 from singerid.system.provenance import Provenance
 from singerid.system.torchaudio_stub import import_without_torchaudio
-from singerid.text import printable
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,7 @@ def open_open_unmix(name: str, options: SeparatorOptions) -> OpenUnmix:
     digests = [file_hash(file)[:8] for file in files]
     for other in RELEASES:
         if other != name and set(digests) & set(RELEASES[other].digests.values()):
-            raise SingeridError(
-                f"{printable(files[0].parent)}: holds weights of {other}; choose the separator {other}"
-            )
+            raise SingeridError(f"{files[0].parent}: holds weights of {other}; choose the separator {other}")
     load_open_unmix(files, spectrograms)  # a fault is reported now, not for each recording
     parts = [f"openunmix {version('openunmix')}", *map(" ".join, zip(TARGETS, digests, strict=True))]
     if spectrograms != Spectrograms():

@@ -16,7 +16,6 @@ from singerid.system.sources import Addresses, PublishedFile
 from singerid.system.torch_files import read_torch_file
 from singerid.system.torchaudio_stub import import_without_torchaudio
 from singerid.system.weights import Published, fetch_files
-from singerid.text import printable
 
 TARGETS = ("vocals", "drums", "bass", "other")
 
@@ -102,7 +101,7 @@ def find_weights(folder: Path, release: Release) -> tuple[Path, ...]:
         names = sorted(file.name for file in folder.iterdir())
     except OSError as error:
         raise SingeridError(
-            f"{printable(folder)}: cannot be listed ({error.strerror or error}); {release.remedy}"
+            f"{folder}: cannot be listed ({error.strerror or error}); {release.remedy}"
         ) from error
     found = []
     for target in TARGETS:
@@ -111,7 +110,7 @@ def find_weights(folder: Path, release: Release) -> tuple[Path, ...]:
         ]
         if len(matches) != 1:
             what = f"several files of weights for {target}" if matches else f"no weights {target}.pth"
-            raise SingeridError(f"{printable(folder)}: holds {what}; {release.remedy}")
+            raise SingeridError(f"{folder}: holds {what}; {release.remedy}")
         found.append(check_file(folder / matches[0][0], matches[0][1] or "", release.remedy))
     return tuple(found)
 
@@ -131,7 +130,7 @@ def read_spectrograms(folder: Path) -> Spectrograms:
             raise ValueError("sample_rate, nfft and nhop do not go together")
     except (KeyError, TypeError, ValueError) as error:
         raise SingeridError(
-            f"{printable(file)}: holds no settings of a stereo Open-Unmix ({error}); {remedy}"
+            f"{file}: holds no settings of a stereo Open-Unmix ({error}); {remedy}"
         ) from error
     return found
 
@@ -164,7 +163,7 @@ def _load_target(network_class: Any, file: Path, bins: int) -> nn.Module:
 
     def refuse(reason: str) -> NoReturn:
         raise SingeridError(
-            f"{printable(file)}: holds no weights of a stereo Open-Unmix with {bins} bins ({reason}); "
+            f"{file}: holds no weights of a stereo Open-Unmix with {bins} bins ({reason}); "
             "give the files of open-unmix or umxl, or add the separator.json that belongs to this file"
         )
 

@@ -13,7 +13,7 @@ from singerid.nn.spleeter_folded import FoldedUNet
 from singerid.system.sources import ArchiveAt, PublishedFile, Wheel
 from singerid.system.tensorflow_files import read_tensorflow_checkpoint
 from singerid.system.weights import Published, load_tensors
-from singerid.text import one_line, printable
+from singerid.text import one_line
 
 _INDEX, _DATA = "model.index", "model.data-00000-of-00001"
 _STEMS = ("vocals", "accompaniment")  # in the order in which the checkpoint numbers them
@@ -74,7 +74,7 @@ def read_checkpoint(files: Mapping[str, Path]) -> dict[str, Tensor]:
     for key, name in _names(levels):
         if name not in arrays:
             raise SingeridError(
-                f"{printable(files[_INDEX])}: holds no networks of Spleeter for two stems (no {name}); "
+                f"{files[_INDEX]}: holds no networks of Spleeter for two stems (no {name}); "
                 "give the files of its model 2stems"
             )
         tensor = torch.from_numpy(arrays[name])
@@ -84,7 +84,7 @@ def read_checkpoint(files: Mapping[str, Path]) -> dict[str, Tensor]:
         make_networks(tensors)
     except RuntimeError as error:
         raise SingeridError(
-            f"{printable(files[_INDEX])}: its networks are not Spleeter's ({one_line(error)}); "
+            f"{files[_INDEX]}: its networks are not Spleeter's ({one_line(error)}); "
             "give the files of its model 2stems"
         ) from error
     return tensors

@@ -45,7 +45,7 @@ class TrueStems:
     def __post_init__(self) -> None:
         if not (self.folder / VOCALS).is_dir():
             raise SingeridError(
-                f"{printable(self.folder)}: has no folder vocals; give the folder that holds vocals/ "
+                f"{self.folder}: has no folder vocals; give the folder that holds vocals/ "
                 "and accompaniment/, each laid out as the recordings"
             )
 

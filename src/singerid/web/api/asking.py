@@ -37,11 +37,11 @@ def inside(at: Desk, text: str) -> Path:
     if path is None or not path.is_absolute() or not within(path, at.roots):
         roots = ", ".join(printable(root) for root in at.roots) or "none"
         raise RefusedError(
-            f"{printable(text)}: is in no folder that may be heard ({roots}); start the server with its "
+            f"{text}: is in no folder that may be heard ({roots}); start the server with its "
             "folder: singerid serve LIBRARY --root FOLDER"
         )
     if not path.exists():
-        raise NotThereError(f"{printable(text)}: does not exist; check the name")
+        raise NotThereError(f"{text}: does not exist; check the name")
     return path
 
 

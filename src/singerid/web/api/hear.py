@@ -60,7 +60,7 @@ def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> di
         return {"path": "", "parent": None, "folders": roots, "files": 0}
     folder = inside(at, path)
     if not folder.is_dir():
-        raise NotThereError(f"{printable(path)}: is not a folder; give a folder")
+        raise NotThereError(f"{path}: is not a folder; give a folder")
     found: list[dict[str, str]] = []
     files = 0
     try:
@@ -73,9 +73,7 @@ def folders(at: OfDesk, path: Annotated[str, Query(max_length=4096)] = "") -> di
                     found.append({"name": printable(entry.name), "path": printable(entry.path)})
                 files += entry.is_file() and is_audio_name(entry.name)
     except OSError as error:
-        raise RefusedError(
-            f"{printable(path)}: cannot be listed ({error.strerror}); check its permissions"
-        ) from error
+        raise RefusedError(f"{path}: cannot be listed ({error.strerror}); check its permissions") from error
     is_root = folder in at.roots
     parent = None if is_root else printable(folder.parent)
     return {"path": printable(folder), "parent": parent, "folders": found, "files": files}
@@ -113,7 +111,7 @@ async def upload(request: Request, at: OfDesk, looks: Looks) -> dict[str, Any]:
 def _check_queue(at: Desk) -> None:
     with at.library() as library:
         if not library.core.database.writable:
-            raise RefusedError(f"{printable(at.folder)}: the library is read-only; copy it to hear more")
+            raise RefusedError(f"{at.folder}: the library is read-only; copy it to hear more")
         check_room(at, library.jobs.unfinished)
 
 

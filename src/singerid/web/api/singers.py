@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from singerid.errors import SingeridError
 from singerid.library.library import Library
 from singerid.library.likeness import alike, fits, likeness
-from singerid.text import printable
 from singerid.web.api.songs import Looks
 from singerid.web.api.state import OfDesk
 from singerid.web.clips import best_recordings, clip_of_recording
@@ -122,7 +121,7 @@ def picture(at: OfDesk, looks: Looks, name: Annotated[str, Query(max_length=500)
     with at.library() as library:
         found = best_recordings(library, library.core.contents.require(named(library, name)))
     if not found:
-        raise NotThereError(f"'{printable(name)}': all files of this singer have moved; put one back")
+        raise NotThereError(f"'{name}': all files of this singer have moved; put one back")
     return Response(looks.voice(readable(at.settings, found[0][1])), media_type="image/svg+xml")
 
 

@@ -128,7 +128,7 @@ def _present(answer: Answer) -> Path:
     path = Path(answer.path)
     if not path.is_file():
         raise SingeridError(
-            f"{printable(path)}: is not there any more, and the library does not know its voice; "
+            f"{path}: is not there any more, and the library does not know its voice; "
             "put it back, or add its new folder"
         )
     return path
@@ -145,11 +145,11 @@ def _known(library: Library, answer: Answer) -> KnownRecording:
         return KnownRecording(found)
     if answer.content["decision"] == "no_voice":
         raise NotNowError(
-            f"{printable(path)}: nobody is heard to sing in it, so there is no voice to name; nothing was "
+            f"{path}: nobody is heard to sing in it, so there is no voice to name; nothing was "
             "kept. If somebody does sing, enroll another recording of that voice"
         )
     raise NotNowError(
-        f"{printable(path)}: the library does not know its voice any more, so nothing was kept; hear the "
+        f"{path}: the library does not know its voice any more, so nothing was kept; hear the "
         "song again, then say it again"
     )
 
@@ -163,7 +163,7 @@ def hear_again(song: Id, at: OfDesk) -> dict[str, Any]:
     if not is_upload(at.settings, path):
         path = inside(at, answer.path)
     elif not path.is_file():
-        raise NotThereError(f"{printable(answer.name)}: is not there any more; drop it again")
+        raise NotThereError(f"{answer.name}: is not there any more; drop it again")
     names = {str(path): answer.content["name"]} if answer.content.get("name") else {}
     return ask(at, "hear", {"paths": [str(path)], "names": names, "again": True})
 
@@ -236,9 +236,7 @@ def _recording_path(at: Desk, recording: str) -> Path:
     with at.library() as library:
         path = library.paths([in_utf8(recording)]).get(recording)
     if path is None:
-        raise NotThereError(
-            f"recording {printable(recording)}: the place of its file is not known; enroll it again"
-        )
+        raise NotThereError(f"recording {recording}: the place of its file is not known; enroll it again")
     return readable(at.settings, Path(path))
 
 
