@@ -7,7 +7,7 @@ never wait for the writer. A transaction that was interrupted by a kill or a ful
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from typing import Any
 from singerid.errors import SingeridError
 from singerid.library.schema import FORMAT, statements
 from singerid.system.drives import is_network_drive
-from singerid.system.files import writing
+from singerid.system.files import LockedError, locked, writing
 from singerid.text import printable, shell_word
 
 FILE = "library.sqlite3"
 DAMAGED = f"{FILE}.damaged-"
 """Beginning of the name of a damaged database that `check` has put aside."""
-_LOCK = ".lock"
 # How long a command waits for another one that is writing.
 WAIT_SECONDS = 60.0
 _BUSY_MS = 10_000
@@ -239,26 +238,19 @@ class Database:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
         if not self.writable:
             raise SingeridError(
                 f"{self.path}: is read-only; copy the library to a folder that you may write to"
             )
         if not self.path.exists():  # the lock would create the folder of a deleted library again
             raise UnusableDatabaseError(f"{self.folder}: the library is not there any more; put it back")
-        lock = FileLock(self.folder / _LOCK)
-        with writing(self.folder):
+        busy = "another command is writing to this library; try again when it has ended"
+        with ExitStack() as stack:
             try:
-                lock.acquire(timeout=WAIT_SECONDS)
-            except Timeout as error:
-                raise BusyDatabaseError(
-                    f"{self.folder}: another command is writing to this library; try again when it has ended"
-                ) from error
-        try:
+                stack.enter_context(locked(self.folder, busy, WAIT_SECONDS))
+            except LockedError as error:
+                raise BusyDatabaseError(str(error)) from error
             yield
-        finally:
-            lock.release()
 
     def scrub(self) -> bool:
         """Empty the write-ahead log, which may hold forgotten data; False: a reader has it open."""

@@ -20,7 +20,7 @@ from singerid.errors import SingeridError
 from singerid.store.arrays import array_path, is_there, kind_of
 from singerid.store.index import StoredTrack, read_index
 from singerid.store.reader import FORMAT, read_config, read_origins, require_equal
-from singerid.system.files import file_hash, write_json, writing
+from singerid.system.files import file_hash, locked, sync_folder, write_json, writing
 
 _INCOMING = ".incoming"
 
@@ -133,7 +133,7 @@ class StoreWriter:
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             made.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def enter(self, track: StoredTrack) -> None:
         """Write a track's line in the index: for a new track, or for new labels of a known one."""
@@ -174,44 +174,23 @@ def open_writer(path: Path, config: FeatureConfig) -> Iterator[StoreWriter]:
         SingeridError: another process writes to the store; the folder holds other things, or a store with
             other settings, of a newer version or damaged; or it cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     _require_store_or_nothing(path)
-    with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock")
+    with locked(path, "another singerid process is writing to it; wait for that or stop it"):
         try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise SingeridError(
-                f"{path}: another singerid process is writing to it; wait for that or stop it"
-            ) from error
-    try:
-        if (path / "config.json").exists():
-            require_equal(path, read_config(path), config)
-        else:
-            write_json(path / "config.json", {"format": FORMAT, "features": asdict(config)})
-        with writing(path):
-            _cut_torn_line(path / "index.jsonl")
-        # Left by a process that was killed. Its workers may go on writing there for a moment, so every
-        # writer has a folder of its own.
-        shutil.rmtree(path / _INCOMING, ignore_errors=True)
-        for leftover in path.glob(".tmp-*"):
-            leftover.unlink(missing_ok=True)
-        yield StoreWriter(path, config, path / _INCOMING / uuid.uuid4().hex)
-    finally:
-        shutil.rmtree(path / _INCOMING, ignore_errors=True)
-        lock.release()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a loss of power; not every system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
+            if (path / "config.json").exists():
+                require_equal(path, read_config(path), config)
+            else:
+                write_json(path / "config.json", {"format": FORMAT, "features": asdict(config)})
+            with writing(path):
+                _cut_torn_line(path / "index.jsonl")
+            # Left by a process that was killed. Its workers may go on writing there for a moment, so every
+            # writer has a folder of its own.
+            shutil.rmtree(path / _INCOMING, ignore_errors=True)
+            for leftover in path.glob(".tmp-*"):
+                leftover.unlink(missing_ok=True)
+            yield StoreWriter(path, config, path / _INCOMING / uuid.uuid4().hex)
         finally:
-            os.close(descriptor)
+            shutil.rmtree(path / _INCOMING, ignore_errors=True)
 
 
 def _require_store_or_nothing(path: Path) -> None:

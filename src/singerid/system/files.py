@@ -64,12 +64,12 @@ def sync_folder(folder: Path) -> None:
     """Flush a folder's file names to the disk, so that a rename survives a power failure."""
     if os.name == "nt":  # Windows cannot sync folders
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network drives cannot either
+    with suppress(OSError):  # some network drives cannot either
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -88,27 +88,32 @@ def scratch_write(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
+class LockedError(SingeridError):
+    """Another process holds the lock of a folder."""
+
+
 @contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def locked(path: Path, busy: str, wait: float = 0.0) -> Iterator[None]:
     """Lock a folder against other processes; the system releases the lock if this process dies.
 
     Args:
         path: the folder; made if missing.
         busy: error message if another process holds the lock, with the remedy.
+        wait: seconds to wait for the other process.
 
     Raises:
-        SingeridError: another process holds the lock, or the folder cannot be made.
+        LockedError: another process holds the lock.
+        SingeridError: the folder cannot be made, or written to.
     """
     from filelock import FileLock, Timeout
 
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path / ".lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise SingeridError(f"{path}: {busy}") from error
-    except OSError as error:
-        raise SingeridError(f"{path}: cannot be made ({error.strerror}); choose another folder") from error
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout as error:
+            raise LockedError(f"{path}: {busy}") from error
     try:
         yield
     finally:
