@@ -152,9 +152,9 @@ def test_disagreements(columns, monkeypatch, capsys):
 
 def _differences():
     from singerid.evaluation.counts import MEASURES, Interval
-    from singerid.evaluation.significance import Comparison
+    from singerid.evaluation.significance import SeedMean
 
-    return tuple(Comparison(measure, 0.1, Interval(0.0, 0.2), 3, 9) for measure in MEASURES)
+    return tuple(SeedMean(measure, 0.1, Interval(0.0, 0.2), 3, 9) for measure in MEASURES)
 
 
 def test_models(registered, run, columns):

@@ -94,7 +94,7 @@ def test_disagreements_and_differences_equal_those_counted_by_hand(trained, untr
     for level, (true, ours, theirs) in pairs.items():
         difference = f1_score(true, ours, average="weighted") - f1_score(true, theirs, average="weighted")
         found = {each.measure: each for each in getattr(comparison, level)}
-        assert found["f1_weighted"].difference == pytest.approx(difference)
+        assert found["f1_weighted"].value == pytest.approx(difference)
         assert found["f1_weighted"].interval.low <= difference <= found["f1_weighted"].interval.high
         assert found["f1_weighted"].albums == 3
 
@@ -104,7 +104,7 @@ def test_the_other_way_round_is_the_opposite(trained, untrained, comparison):
     assert turned.names == tuple(reversed(comparison.names))
     for level in ("clip", "track"):
         for one, other in zip(getattr(comparison, level), getattr(turned, level), strict=True):
-            assert one.difference == pytest.approx(-other.difference)
+            assert one.value == pytest.approx(-other.value)
     assert [d.first for d in turned.disagreements] == [d.second for d in comparison.disagreements]
 
 
@@ -234,6 +234,6 @@ def test_json_and_a_run_given_twice(trained, comparison):
     value = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
     assert [each["path"] for each in value["disagreements"]] == [d.path for d in comparison.disagreements]
     found = value["difference"]["track"]["accuracy"]["difference"]
-    assert found == pytest.approx(comparison.track[2].difference)
+    assert found == pytest.approx(comparison.track[2].value)
     with pytest.raises(SingeridError, match="given twice"):
         compare_runs(trained, trained, CPU)

@@ -153,7 +153,7 @@ def test_comparison_resamples_test_albums_over_all_seeds(measure: str) -> None:
     albums = list(dict.fromkeys(album for pair in seeds for album in pair.albums))
     draws = np.random.default_rng(2).multinomial(len(albums), np.full(len(albums), 1 / len(albums)), size=100)
     values = [difference([a for a, n in zip(albums, row, strict=True) for _ in range(n)]) for row in draws]
-    assert result.difference == pytest.approx(difference(albums))
+    assert result.value == pytest.approx(difference(albums))
     expected = tuple(np.quantile(values, [0.025, 0.975]))
     assert (result.interval.low, result.interval.high) == pytest.approx(expected)
     assert (result.seeds, result.albums, result.measure) == (3, len(albums), measure)
@@ -162,10 +162,10 @@ def test_comparison_resamples_test_albums_over_all_seeds(measure: str) -> None:
 def test_a_model_equals_itself_and_swapping_turns_the_sign() -> None:
     (pair, *_) = seeds_of_two_models(np.random.default_rng(7), (0.8, 0.5))
     same = compare([Paired(pair.truth, pair.first, pair.first, pair.albums)])
-    assert (same.difference, same.interval.low, same.interval.high) == (0, 0, 0)
+    assert (same.value, same.interval.low, same.interval.high) == (0, 0, 0)
     forth = compare([pair])
     back = compare([Paired(pair.truth, pair.second, pair.first, pair.albums)])
-    assert back.difference == -forth.difference
+    assert back.value == -forth.value
     assert (back.interval.low, back.interval.high) == pytest.approx(
         (-forth.interval.high, -forth.interval.low)
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from singerid.config import SMOKE, ReproduceConfig, TrainingConfig
 from singerid.errors import Failure
 from singerid.evaluation.counts import Interval
-from singerid.evaluation.significance import Comparison
+from singerid.evaluation.significance import SeedMean
 from singerid.reproduce.rendering import column_spans, csv_text, terminal_tables, write_report
 from singerid.reproduce.report import Report, interval, lines, number
 from singerid.reproduce.summary import Entry, Ours, Row, Summary
@@ -33,7 +33,7 @@ def summary(number, values, comparable=True):
                 value = values[model]
                 ours = Ours((value - 0.01, value, value + 0.04), Interval(value - 0.1, value + 0.1))
                 if table.control not in (None, model):
-                    against = Comparison("f1_weighted", -0.004, Interval(-0.02, 0.03), 3, 9)
+                    against = SeedMean("f1_weighted", -0.004, Interval(-0.02, 0.03), 3, 9)
             entries[column] = Entry(ours, published_f1(number, model, column), comparable, against)
         rows.append(Row(model, "what it is", 584_141, 24_980, 584_141, entries))
     return Summary(table, COLUMNS, tuple(rows))

@@ -102,7 +102,7 @@ def test_networks_are_compared_with_the_control_on_the_seeds_that_both_have():
             truth, a, b, albums = zip(*rows, strict=True)
             pairs.append(Paired(np.array(truth), np.array(a), np.array(b), albums))
         assert entry(results, "crnn_se", column).against == compare(pairs)
-        assert entry(results, "crnn_se", column).against.difference > 0.2
+        assert entry(results, "crnn_se", column).against.value > 0.2
     assert entry(results, "crnn_square", CLIP).against is None
     assert entry(networks, "crnn_se", CLIP).against is None
 

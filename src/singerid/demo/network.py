@@ -19,7 +19,7 @@ from singerid.evaluation.comparison import paired
 from singerid.evaluation.confusion import Confusion
 from singerid.evaluation.outcome import LevelScores, score_part
 from singerid.evaluation.report import score_text
-from singerid.evaluation.significance import Comparison, compare
+from singerid.evaluation.significance import SeedMean, compare
 from singerid.figures import draw_confusions, draw_curves, draw_timeline, figure_svg
 from singerid.identifier import Identifier
 from singerid.identify.scores import hear
@@ -219,16 +219,16 @@ def _findings(outcomes: dict[str, _Outcome], test: Part) -> list[str]:
     return sentences
 
 
-def _compare(first: _Outcome, second: _Outcome, test: Part) -> Comparison:
+def _compare(first: _Outcome, second: _Outcome, test: Part) -> SeedMean:
     """Difference in weighted clip F1, resampled by test album."""
     ours, theirs = first.probabilities.argmax(1), second.probabilities.argmax(1)
     return compare([paired(test, test.clips.track, ours, theirs)])
 
 
-def _in_words(comparison: Comparison) -> str:
+def _in_words(comparison: SeedMean) -> str:
     low, high = comparison.interval.low, comparison.interval.high
     interval = f"95 % interval over albums {low:+.2f} to {high:+.2f}"
-    words = f"{abs(comparison.difference):.2f} {'higher' if comparison.difference >= 0 else 'lower'}"
+    words = f"{abs(comparison.value):.2f} {'higher' if comparison.value >= 0 else 'lower'}"
     if low <= 0 <= high:
         words += ", too little to tell from so few albums"
     return f"{words} ({interval})"

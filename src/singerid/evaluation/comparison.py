@@ -18,7 +18,7 @@ from singerid.evaluation.confusion import drawn_matrix, drawn_names, drawn_singe
 from singerid.evaluation.counts import MEASURES
 from singerid.evaluation.outcome import LevelScores, score_part_answers
 from singerid.evaluation.scores import Scores
-from singerid.evaluation.significance import Comparison, Paired, compare
+from singerid.evaluation.significance import Paired, SeedMean, compare
 from singerid.evaluation.voting import Vote, answers_of
 from singerid.figures import RivalLevel, draw_rivals
 from singerid.runs.part import Part
@@ -65,8 +65,8 @@ class RunComparison:
     names: tuple[str, ...]
     audio: tuple[AudioCondition, ...]
     scores: tuple[LevelScores, ...]
-    clip: tuple[Comparison, ...]
-    track: tuple[Comparison, ...]
+    clip: tuple[SeedMean, ...]
+    track: tuple[SeedMean, ...]
     disagreements: tuple[Disagreement, ...]
     tracks: int
     singers: tuple[str, ...]
@@ -79,13 +79,18 @@ class RunComparison:
                 for name, audio, scores in zip(self.names, self.audio, self.scores, strict=True)
             ],
             "difference": {
-                level: {each.measure: asdict(each) for each in differences}
+                level: {each.measure: _difference(each) for each in differences}
                 for level, differences in (("clip", self.clip), ("track", self.track))
             },
             "disagreements": [asdict(each) for each in self.disagreements],
             "tracks": self.tracks,
             "singers": list(self.singers),
         }
+
+
+def _difference(mean: SeedMean) -> dict[str, Any]:
+    """A mean difference as JSON; "difference" is its value."""
+    return {"difference" if name == "value" else name: value for name, value in asdict(mean).items()}
 
 
 def compare_runs(

@@ -11,7 +11,7 @@ from singerid.evaluation.confusion import WHOLE_SINGERS, drawn_singers
 from singerid.evaluation.counts import MEASURES, Interval
 from singerid.evaluation.outcome import Evaluation, LevelScores
 from singerid.evaluation.scores import Scores
-from singerid.evaluation.significance import Comparison
+from singerid.evaluation.significance import SeedMean
 from singerid.system.tables import Table
 from singerid.text import counted, decimal_text, interval_text, printable
 
@@ -135,6 +135,6 @@ def _said(disagreement: Disagreement, singer: str, confidence: float) -> Text:
     return Text(f"{printable(singer)} {confidence:.0%}{' ✓' if right else ''}", style="bold" if right else "")
 
 
-def _difference(comparison: Comparison) -> str:
+def _difference(comparison: SeedMean) -> str:
     low, high = comparison.interval.low, comparison.interval.high
-    return f"{comparison.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{comparison.value:+.2f} ({low:+.2f} to {high:+.2f})"

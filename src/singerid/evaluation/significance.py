@@ -50,38 +50,19 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Average:
-    """A model's measure, averaged over seeds.
+class SeedMean:
+    """A measure of one model, or the first model's measure minus the second's, as mean over seeds.
 
     Attributes:
-        measure: which measure.
-        value: the mean.
-        interval: the interval of the mean, resampling test albums over all seeds.
+        measure: the measure.
+        value: the mean; of a difference positive if the first model is better.
+        interval: 95 % interval of the mean; test albums are resampled over all seeds.
         seeds: number of seeds.
         albums: number of different test albums.
     """
 
     measure: Measure
     value: float
-    interval: Interval
-    seeds: int
-    albums: int
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The first model's measure minus the second's, averaged over seeds.
-
-    Attributes:
-        measure: which measure.
-        difference: positive if the first model is better.
-        interval: the interval of the difference, resampling test albums over all seeds.
-        seeds: number of seeds.
-        albums: number of different test albums.
-    """
-
-    measure: Measure
-    difference: float
     interval: Interval
     seeds: int
     albums: int
@@ -109,7 +90,7 @@ def average(
     measure: Measure = "f1_weighted",
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Average:
+) -> SeedMean:
     """The mean over one or several seeds (splits) of a model's measure; resampled as in `compare`.
 
     Raises:
@@ -118,7 +99,7 @@ def average(
     observed, resampled, albums = _over_seeds(
         [(one.truth, (one.named,), one.albums) for one in seeds], measure, resamples, seed
     )
-    return Average(measure, float(np.mean(observed)), _interval_of_mean(resampled[:, 0]), len(seeds), albums)
+    return SeedMean(measure, float(np.mean(observed)), _interval_of_mean(resampled[:, 0]), len(seeds), albums)
 
 
 def compare(
@@ -126,7 +107,7 @@ def compare(
     measure: Measure = "f1_weighted",
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Comparison:
+) -> SeedMean:
     """Compare two models on the same test items of one or several seeds (splits).
 
     A resample draws, with replacement, as many albums as there are different test albums in all
@@ -140,7 +121,7 @@ def compare(
     observed, resampled, albums = _over_seeds(
         [(pair.truth, (pair.first, pair.second), pair.albums) for pair in seeds], measure, resamples, seed
     )
-    return Comparison(
+    return SeedMean(
         measure=measure,
         difference=float(np.mean(observed[:, 0] - observed[:, 1])),
         interval=_interval_of_mean(resampled[:, 0] - resampled[:, 1]),

@@ -148,7 +148,7 @@ def _csv_row(summary: Summary, row: Row, column: Column) -> dict[str, object]:
         "difference_average": entry.difference("average"),
         "difference_best": entry.difference("best"),
         "control": summary.table.control,
-        "minus_control": against and against.difference,
+        "minus_control": against and against.value,
         "minus_control_low": against and against.interval.low,
         "minus_control_high": against and against.interval.high,
         "parameters": row.parameters,

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 from singerid.config import ReproduceConfig
 from singerid.evaluation.counts import Interval
-from singerid.evaluation.significance import Comparison, Paired, average, compare
+from singerid.evaluation.significance import Paired, SeedMean, average, compare
 from singerid.models.registry import MODELS, PAPER_SINGERS, build_model, count_parameters
 from singerid.reproduce.protocols import options_of
 from singerid.reproduce.results import CellResult
@@ -69,7 +69,7 @@ class Entry:
     ours: Ours | None
     published: PublishedF1 | None
     comparable: bool
-    against: Comparison | None = None
+    against: SeedMean | None = None
     verdicts: tuple[str, ...] = ()
 
     def difference(self, statistic: str) -> float | None:
@@ -172,7 +172,7 @@ def _ours(by_seed: Mapping[int, CellResult], column: Column) -> Ours | None:
 
 def _against(
     table: Table, model: str, column: Column, results: Results, config: ReproduceConfig
-) -> Comparison | None:
+) -> SeedMean | None:
     """The network minus the control on the seeds that both have, paired by clip or by track."""
     if table.control is None or model == table.control:
         return None

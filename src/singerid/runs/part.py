@@ -1,14 +1,15 @@
 """The parts of a split as a run reads them: tracks of a store, and clips of the run's input."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from singerid.data.clips import Clips
+from singerid.data.lazy import LazyArrays
 from singerid.data.splits import PARTS, Split, check_split
 from singerid.errors import SingeridError
 from singerid.runs.config import RunConfig
@@ -27,25 +28,6 @@ from singerid.store.reader import Store
 from singerid.text import names_text
 
 PartName = Literal["test", "valid", "train", "all"]
-
-
-class _Arrays(Sequence[Any]):
-    """One array of each of some tracks, read from the store at each access and closed again.
-
-    Args:
-        tracks: the tracks, in order.
-        read: reads the array of a track.
-    """
-
-    def __init__(self, tracks: Sequence[StoredTrack], read: Callable[[StoredTrack], NDArray[Any]]) -> None:
-        self._tracks = tracks
-        self._read = read
-
-    def __len__(self) -> int:
-        return len(self._tracks)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._read(self._tracks[index])
 
 
 @dataclass(frozen=True)
@@ -115,13 +97,13 @@ def part_of(store: Store, paths: Sequence[str], config: RunConfig, condition: st
     if spec.melody is not None:
         _require_all(store, tracks, f0_of(spec.audio, spec.melody))
         require_files(store, tracks, f0_of(spec.audio, spec.melody))
-        f0 = _Arrays(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
+        f0 = LazyArrays(tracks, partial(store.f0, condition=spec.audio, tracker=spec.melody))
     if condition is None:
         condition = waveform_of(spec.audio) if spec.reads_waveform else spec.audio
     _require_all(store, tracks, features_of(condition))
     require_files(store, tracks, features_of(condition))
     clips = Clips(
-        _Arrays(tracks, partial(store.features, condition=condition)),
+        LazyArrays(tracks, partial(store.features, condition=condition)),
         labels,
         # The frames of a spectrogram differ from those that an encoder hears.
         spec.window_frames
@@ -151,7 +133,7 @@ def vectors_part(
     for sound in spec.sounds:
         _require_all(store, tracks, vectors_of(sound, encoder))
     read = partial(_vectors, store, encoder=encoder, sounds=spec.sounds)
-    return Part(tracks, Clips(_Arrays(tracks, read), labels, spec.clip_columns), config.singers)
+    return Part(tracks, Clips(LazyArrays(tracks, read), labels, spec.clip_columns), config.singers)
 
 
 def _stored_by(config: RunConfig) -> str:

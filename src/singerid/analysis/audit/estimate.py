@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from singerid.analysis.audit.remix import album_of
-from singerid.evaluation.significance import Average, Comparison, Named, Paired, average, compare
+from singerid.evaluation.significance import Named, Paired, SeedMean, average, compare
 from singerid.evaluation.voting import vote_tracks
 from singerid.runs.part import Part
 
@@ -29,12 +29,11 @@ class Estimate:
     high: float | None
 
     @classmethod
-    def of(cls, found: Average | Comparison) -> "Estimate":
+    def of(cls, found: SeedMean) -> "Estimate":
         """The estimate for a result of `significance.average` or `significance.compare`."""
-        value = found.value if isinstance(found, Average) else found.difference
         if found.albums < 2:  # every resample is the same: that is no interval
-            return cls(value, None, None)
-        return cls(value, found.interval.low, found.interval.high)
+            return cls(found.value, None, None)
+        return cls(found.value, found.interval.low, found.interval.high)
 
     @property
     def positive(self) -> bool:

@@ -8,6 +8,7 @@ of 0.5 real dB on average (95 % of cells: below 2 dB) on the synthetic corpus, w
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from singerid.config import ACCOMPANIMENT, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.clips import Clips
+from singerid.data.lazy import LazyArrays
 from singerid.runs.part import Part, require_files, shapes_of
 from singerid.runs.run import Run
 from singerid.store.arrays import features_of, waveform_of
@@ -121,8 +123,9 @@ def remixed(run: Run, part: Part, partners: Mapping[str, StoredTrack]) -> Part:
         f0 = [store.f0(track, VOCALS, spec.melody) for track in part.tracks]
     for stem, sources in ((VOCALS, part.tracks), (ACCOMPANIMENT, tuple(partners.values()))):
         require_files(store, sources, features_of(waveform_of(stem) if spec.reads_waveform else stem))
+    remix = partial(_remix, store=store, partners=partners, waveform=spec.reads_waveform)
     clips = Clips(
-        _Remixes(store, part.tracks, partners, spec.reads_waveform),
+        LazyArrays(part.tracks, remix),
         part.labels,
         spec.window_frames,
         run.config.training.drop_last_clip,
@@ -132,29 +135,11 @@ def remixed(run: Run, part: Part, partners: Mapping[str, StoredTrack]) -> Part:
     return Part(part.tracks, clips, part.singers)
 
 
-class _Remixes(Sequence[Any]):
-    """Features, or waveforms, of remixed tracks, each made when it is asked for."""
-
-    def __init__(
-        self,
-        store: Store,
-        tracks: Sequence[StoredTrack],
-        partners: Mapping[str, StoredTrack],
-        waveform: bool,
-    ) -> None:
-        self._store = store
-        self._tracks = tracks
-        self._partners = partners
-        self._waveform = waveform
-
-    def __len__(self) -> int:
-        return len(self._tracks)
-
-    def __getitem__(self, index: Any) -> Any:
-        track = self._tracks[index]
-        stems = [(track, VOCALS), (self._partners[track.path], ACCOMPANIMENT)]
-        if self._waveform:
-            sung, played = (self._store.features(each, waveform_of(stem)) for each, stem in stems)
-            return sung + np.resize(played, sung.shape)
-        sung, played = (self._store.features(each, stem) for each, stem in stems)
-        return mix(sung, played, self._store.config).astype(np.float16)
+def _remix(track: StoredTrack, store: Store, partners: Mapping[str, StoredTrack], waveform: bool) -> Any:
+    """Features, or the waveform, of a track's vocals over its partner's accompaniment."""
+    stems = [(track, VOCALS), (partners[track.path], ACCOMPANIMENT)]
+    if waveform:
+        sung, played = (store.features(each, waveform_of(stem)) for each, stem in stems)
+        return sung + np.resize(played, sung.shape)
+    sung, played = (store.features(each, stem) for each, stem in stems)
+    return mix(sung, played, store.config).astype(np.float16)
