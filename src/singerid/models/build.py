@@ -16,7 +16,7 @@ from singerid.config import (
     ModelConfig,
     WaveNetConfig,
 )
-from singerid.nn.crnn import CRNN
+from singerid.nn.crnn import CRNN, Branch
 from singerid.nn.excitation import CBAM, SCSE, MoSE, SqueezeExcitation
 from singerid.nn.fgnl import FGNL2d
 from singerid.nn.heads import Centroids, Probe
@@ -143,20 +143,28 @@ def build_crnn(config: ModelConfig, singers: int, **overrides: Any) -> nn.Module
             f"{blocks} channels, {len(config.pools)} pools, layers {tuple(config.layers)}"
         )
     channels = _scaled(config.channels, config.width, "channels")
+    attention = _attention(config, channels)  # first: a seed's initial weights depend on the order
+    mel_branch = _branch(config, channels)
     return CRNN(
         singers,
-        melody=config.melody,
-        attention=_attention(config, channels),
+        mel_branch,
+        _branch(config, channels) if config.melody else None,
+        attention=attention,
         layers=config.layers,
-        channels=channels,
-        pools=config.pools,
-        extra_blocks=config.extra_blocks,
-        n_mels=config.n_mels,
         gru_units=config.gru_units,
-        dropout=config.dropout,
         output_dropout=config.output_dropout,
-        eps=config.batch_norm_eps,
-        momentum=config.batch_norm_momentum,
+    )
+
+
+def _branch(config: ModelConfig, channels: tuple[int, ...]) -> Branch:
+    return Branch(
+        config.n_mels,
+        channels,
+        config.pools,
+        config.extra_blocks,
+        config.dropout,
+        config.batch_norm_eps,
+        config.batch_norm_momentum,
     )
 
 

@@ -19,7 +19,7 @@ from singerid.nn.layers import initialize_as_keras, is_hooked, is_plain, shape_t
 
 
 class Branch(nn.Module):
-    """Batch norm over the mel axis, then the stack of conv blocks.
+    """Batch norm over the mel axis, then the stack of conv blocks, with Keras's initial weights.
 
     Args:
         n_mels: H.
@@ -30,6 +30,10 @@ class Branch(nn.Module):
         eps: added to variances by batch norm.
         momentum: share of a batch in batch norm's running statistics (torch's convention: 0.01 here is
             Keras's 0.99).
+
+    Attributes:
+        bands: mel bands of the last map.
+        smallest_frames: frames that the pools need at least.
     """
 
     def __init__(
@@ -45,6 +49,11 @@ class Branch(nn.Module):
         super().__init__()
         if len(channels) != len(pools):
             raise ValueError(f"{len(channels)} blocks need as many pools, got {len(pools)}")
+        self.n_mels, self.channels = n_mels, tuple(channels)
+        self.smallest_frames = math.prod(pool[1] for pool in pools if pool)
+        self.bands = n_mels // math.prod(pool[0] for pool in pools if pool)
+        if self.bands < 1:
+            raise ValueError(f"pools {tuple(pools)} leave nothing of {n_mels} mel bands")
         self.norm = nn.BatchNorm1d(n_mels, eps=eps, momentum=momentum)
         self.blocks = nn.ModuleList()
         in_channels = 1
@@ -54,6 +63,7 @@ class Branch(nn.Module):
         self.extra = nn.Sequential(
             *(ConvBlock(channels[0], channels[0], None, dropout, eps, momentum) for _ in range(extra_blocks))
         )
+        self.apply(initialize_as_keras)
 
     def forward(self, spectrogram: Tensor, keep: Sequence[int]) -> list[Tensor]:
         """Maps of chosen blocks: (B, H, W) -> for each block number in `keep` (1 is the first) its map."""
@@ -77,59 +87,38 @@ class CRNN(nn.Module):
 
     Args:
         singers: number of classes.
-        melody: take a melody map as second input (CRNNM).
+        mel_branch: reads the mel spectrogram.
+        melody_branch: reads the melody map (CRNNM), with maps of the same sizes; None: no melody (CRNN).
         attention: block applied to the last map as `attention(x_i, *others)`, for example
             `FGNL2d(128, [128])`; its channels are twice as many with melody.
         layers: numbers of the blocks whose maps are `others`, for example (3,).
-        channels: output channels of each conv block.
-        pools: max pool (mel bands, frames) of each conv block.
-        extra_blocks: see `Branch`.
-        n_mels: H.
         gru_units: units of each GRU, the size of the embedding.
-        dropout: after each conv block.
         output_dropout: before the last layer.
-        eps: added to variances by batch norm.
-        momentum: of batch norm, in torch's convention.
     """
 
     def __init__(
         self,
         singers: int,
+        mel_branch: Branch,
+        melody_branch: Branch | None = None,
         *,
-        melody: bool,
-        attention: nn.Module | None,
-        layers: Sequence[int],
-        channels: Sequence[int],
-        pools: Sequence[Pool],
-        extra_blocks: int,
-        n_mels: int,
+        attention: nn.Module | None = None,
+        layers: Sequence[int] = (),
         gru_units: int,
-        dropout: float,
         output_dropout: float,
-        eps: float,
-        momentum: float,
     ) -> None:
         super().__init__()
-        outside = [number for number in layers if not 1 <= number < len(channels)]
+        blocks = len(mel_branch.channels)
+        outside = [number for number in layers if not 1 <= number < blocks]
         if outside:
-            raise ValueError(
-                f"layers names blocks {outside}; there are 1 to {len(channels) - 1} before the last"
-            )
-        self.n_mels = n_mels
-        self.keep = (len(channels), *layers)
-        self.smallest_frames = math.prod(pool[1] for pool in pools if pool)
-        bands = n_mels // math.prod(pool[0] for pool in pools if pool)
-        if bands < 1:
-            raise ValueError(f"pools {tuple(pools)} leave nothing of {n_mels} mel bands")
-
-        def branch() -> Branch:
-            new = Branch(n_mels, channels, pools, extra_blocks, dropout, eps, momentum)
-            return new.apply(initialize_as_keras)
-
-        self.mel_branch = branch()
-        self.melody_branch = branch() if melody else None
+            raise ValueError(f"layers names blocks {outside}; there are 1 to {blocks - 1} before the last")
+        self.n_mels = mel_branch.n_mels
+        self.keep = (blocks, *layers)
+        self.smallest_frames = mel_branch.smallest_frames
+        self.mel_branch = mel_branch
+        self.melody_branch = melody_branch
         self.attention = attention
-        features = bands * channels[-1] * (2 if melody else 1)
+        features = mel_branch.bands * mel_branch.channels[-1] * (1 if melody_branch is None else 2)
         self.gru = nn.GRU(features, gru_units, num_layers=2, batch_first=True)
         self.dropout = nn.Dropout(output_dropout)
         self.output = nn.Linear(gru_units, singers)
