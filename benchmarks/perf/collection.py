@@ -2,8 +2,8 @@
 
 python benchmarks/perf/collection.py [--count 1000000] [--kinds IvfSq IvfPq ...] [--folder DIR] [--json FILE]
 
-The recordings are made up, by the model of benchmarks/library/simulated.py in 192 dimensions: a direction of
-length 1 that all singers share; for each singer a normal deviation of variance 1; for each album one of .9 of
+The recordings are made up, by the model of benchmarks/studies/library/simulated.py in 192 dimensions: a direction
+of length 1 that all singers share; for each singer a normal deviation of variance 1; for each album one of .9 of
 that size; for each recording one of sqrt(1/3 + 20/s) of it, for s seconds of voice, which are log-normal
 around 55, from 6 to 300. The variances of the dimensions fall as k**-.8 (--spectrum), along different axes
 for singers and for recordings. These values are at the limits of what that model draws. With them the mean

@@ -15,7 +15,7 @@ from singerid.library.library import Library
 from singerid.library.review import clearest, next_question, open_songs
 from singerid.library.trying import Trying
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks" / "library"
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks/studies/library"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from singerid.data.synthetic.corpus import write_corpus
 from singerid.data.synthetic.duet_files import duets_folder, write_duets
 from singerid.identify.result import Named, Result, Span
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "library"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks/studies/library"
 CAST = CorpusConfig(singers=5, albums=2, songs=1, seconds=15)
 
 

@@ -1,7 +1,7 @@
 """Coefficients for libraries that are not calibrated or have few recordings; they are part of the package.
 
-They were fitted on real songs and voices (`benchmarks/library/songs.py`). They are plain numbers and contain
-no voice.
+They were fitted on real songs and voices (`benchmarks/studies/library/songs.py`). They are plain numbers
+and contain no voice.
 """
 
 import json

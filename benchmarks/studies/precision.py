@@ -1,7 +1,7 @@
 """Whether training in bf16 changes the results more than another seed does.
 
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
-    python benchmarks/precision.py STORE RUNS [--seeds 0 21 42] [--epochs 10] [--json FILE]
+    python benchmarks/studies/precision.py STORE RUNS [--seeds 0 21 42] [--epochs 10] [--json FILE]
 
 On the album split of each seed crnn_fgnl is trained three times, with the settings of `singerid demo`: in
 float32, in bf16-mixed from the same seed, and in float32 from another seed, which measures the noise that

@@ -1,7 +1,7 @@
 """How well the voice detector hears whether somebody sings: AUC by track, and what `identify` would decide.
 
-    python benchmarks/voice.py --sung FOLDER... --unsung FOLDER... [--separator NAME]
-    python benchmarks/voice.py --synthetic SEED [--songs N]
+    python benchmarks/studies/voice.py --sung FOLDER... --unsung FOLDER... [--separator NAME]
+    python benchmarks/studies/voice.py --synthetic SEED [--songs N]
 
 Somebody sings in all recordings in the folders of `--sung`, and in none of those of `--unsung`. A track's
 score is the mean sung share over its windows of 3 s; "no voice" is the decision of `identify` with windows

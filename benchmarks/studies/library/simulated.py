@@ -1,6 +1,6 @@
 """Whether a calibration keeps its promise, on simulated libraries with new strangers.
 
-    python benchmarks/library/simulated.py [--libraries 200] [--seed 0] [--fpir 0.05]
+    python benchmarks/studies/library/simulated.py [--libraries 200] [--seed 0] [--fpir 0.05]
 
 The model of vectors is drawn again for each library: a direction that all singers share; a normal deviation
 for each singer, one for each album, and one for each recording, which shrinks with its seconds of voice. The

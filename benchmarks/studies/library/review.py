@@ -1,8 +1,8 @@
 """How many answers by a person it takes to name 500 unnamed songs by ten singers.
 
-    python benchmarks/library/review.py [--worlds 20] [--seed 0] [--most 60] [--songs 50]
+    python benchmarks/studies/library/review.py [--worlds 20] [--seed 0] [--most 60] [--songs 50]
     singerid synth CORPUS --singers 10 --albums 4 --songs 3 --seconds 20
-    python benchmarks/library/review.py --corpus CORPUS --work WORK
+    python benchmarks/studies/library/review.py --corpus CORPUS --work WORK
 
 At first the library knows nobody. The person knows all ten singers, gets the questions of
 `singerid.library.review`, and says who sings: "yes" to a right name, otherwise the right name. Each answer is

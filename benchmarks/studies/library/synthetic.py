@@ -1,7 +1,7 @@
 """How good a library's decisions are on the synthetic corpus: six singers enrolled, two strangers.
 
     singerid synth CORPUS --seed 7
-    python benchmarks/library/synthetic.py CORPUS WORK
+    python benchmarks/studies/library/synthetic.py CORPUS WORK
 
 Each song is tested with its album left out; the strangers are the last two singers of the corpus. Mixture and
 true vocals are heard as they are, the separated vocals are by Spleeter.

@@ -1,8 +1,8 @@
 """Melody trackers against the true F0 of the synthetic corpus, on stems and on mixtures.
 
     singerid synth CORPUS
-    python benchmarks/melody.py CORPUS --trackers crepe-tiny pyin
-    python benchmarks/melody.py CORPUS --trackers crepe --singers 2
+    python benchmarks/studies/melody.py CORPUS --trackers crepe-tiny pyin
+    python benchmarks/studies/melody.py CORPUS --trackers crepe --singers 2
 
 One song of each singer is used, with changing albums and positions on the album. Raw pitch accuracy (within
 a quarter tone), raw chroma accuracy (the same, ignoring octave errors), voicing recall and false alarm are

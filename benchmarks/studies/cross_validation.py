@@ -1,9 +1,9 @@
 """Cross-validate a network, and the classical baseline beside it, on any store of features.
 
     singerid prepare RECORDINGS STORE
-    python benchmarks/cross_validation.py STORE RUNS --by track
-    python benchmarks/cross_validation.py STORE RUNS --by album
-    python benchmarks/cross_validation.py STORE RUNS --by album --model probe --encoder campplus
+    python benchmarks/studies/cross_validation.py STORE RUNS --by track
+    python benchmarks/studies/cross_validation.py STORE RUNS --by album
+    python benchmarks/studies/cross_validation.py STORE RUNS --by album --model probe --encoder campplus
 
 By track: five stratified folds. By album: leave one album out, for the singers with at least three albums.
 The test clips of all folds are pooled before they are scored. In every fold the epoch is chosen on that

@@ -2,7 +2,7 @@
 
     singerid synth CORPUS
     singerid prepare CORPUS/mixture STORE --vocals stems --stems-dir CORPUS
-    python benchmarks/audit.py STORE RUNS
+    python benchmarks/studies/audit.py STORE RUNS
     singerid audit RUNS/cheat-album         # and the other runs
 
 In the corpus every album has a band of its own, and the truth is known. `cheat` learns from the

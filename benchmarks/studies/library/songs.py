@@ -1,6 +1,6 @@
 """How good a library's decisions are on real songs, and the coefficients that ship with the package.
 
-    python benchmarks/library/songs.py SONGS VOICES WORK [--write-coefficients FILE]
+    python benchmarks/studies/library/songs.py SONGS VOICES WORK [--write-coefficients FILE]
 
 SONGS: karaoke/mixture/<singer>/<song>/, artists/<singer>/<disc>/, strangers/<name>/, instrumental/ and
 karaoke/accompaniment/. VOICES: <singer>/<session>/. Libraries are made in WORK and kept, so a second run

@@ -1,7 +1,7 @@
 """How much augmentation against the album effect helps, over several album splits of the synthetic corpus.
 
     singerid synth CORPUS && singerid prepare CORPUS/mixture STORE
-    python benchmarks/augmentation.py STORE RUNS
+    python benchmarks/studies/augmentation.py STORE RUNS
 
 Trains crnn_fgnl with each kind of --augment on the splits of some seeds, and "all" with a stronger equaliser
 (--strengths). They are compared on validation; none, all and the classical baseline are scored on the test

@@ -1,8 +1,8 @@
 """How good the synthetic corpus is: the figures and pictures of docs/results.md.
 
-    python benchmarks/corpus.py                       # the default corpus, seed 0: prints the tables
-    python benchmarks/corpus.py --seed 1 --songs 2    # another corpus
-    python benchmarks/corpus.py --pictures docs/images
+    python benchmarks/studies/corpus.py                       # the default corpus, seed 0: prints the tables
+    python benchmarks/studies/corpus.py --seed 1 --songs 2    # another corpus
+    python benchmarks/studies/corpus.py --pictures docs/images
 
 Everything is measured with leave-one-album-out: fold k tests each singer's k-th album. The track split is
 the control: the same number of folds over shuffled tracks, so that test and training share albums.

@@ -1,6 +1,6 @@
 """Duets of real voices, cut from karaoke songs, and how well their timelines are found.
 
-    python benchmarks/library/karaoke_duets.py SONGS WORK [--kinds vocals separated mixture]
+    python benchmarks/studies/library/karaoke_duets.py SONGS WORK [--kinds vocals separated mixture]
 
 SONGS: karaoke/{vocals,accompaniment}/<singer>/<song>/. The last song of each singer is used for duets, the
 others for the libraries. Each singer has a duet with the next two singers in the list, over the accompaniment

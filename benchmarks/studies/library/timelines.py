@@ -2,7 +2,7 @@
 
     singerid synth CORPUS --seed 11 --duets 40 --overlap 0
     singerid synth CORPUS --seed 11 --duets 40
-    python benchmarks/library/timelines.py CORPUS WORK [--kinds vocals separated mixture]
+    python benchmarks/studies/library/timelines.py CORPUS WORK [--kinds vocals separated mixture]
 
 All singers but the last two are enrolled with their solo songs, except for the songs of their last albums:
 these test whether a second singer is reported by mistake. The library hears true vocals, vocals separated

@@ -1,7 +1,7 @@
 """How well and how fast separators extract the vocals from recordings whose stems are known.
 
     singerid synth CORPUS --albums 1 --songs 1
-    python benchmarks/separation.py CORPUS [--vocals repet spleeter] [--songs 1] [--json FILE]
+    python benchmarks/studies/separation.py CORPUS [--vocals repet spleeter] [--songs 1] [--json FILE]
 
 CORPUS holds mixture/, vocals/ and accompaniment/, each laid out singer/album/song. The first songs of every
 singer are used. SDR: signal-to-distortion ratio (BSS Eval, `mir_eval.separation`), which allows a filter;

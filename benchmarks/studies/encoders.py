@@ -1,6 +1,7 @@
 """How well an encoder knows voices without any training: singers are named by means of vectors alone.
 
-    python benchmarks/encoders.py TREE [--encoder NAME] [--by album|track] [--audio vocals --separator NAME]
+    python benchmarks/studies/encoders.py TREE [--encoder NAME] [--by album|track]
+        [--audio vocals --separator NAME]
 
 TREE is laid out SINGER/ALBUM/TRACK. Each album (or track) in turn is left out. A singer's mean is over the
 other recordings, with equal weight for every track; a track or a window gets the singer whose mean is most
