@@ -177,7 +177,7 @@ def _versions() -> Iterator[Finding]:
         try:
             yield Finding("versions", name, "ok", version())
         except (ImportError, OSError) as error:
-            yield Finding("versions", name, "broken", _one_line(error), "reinstall soundfile and av")
+            yield Finding("versions", name, "broken", one_line(error), "reinstall soundfile and av")
 
 
 def _package(group: str, package: str, state: State, remedy: str) -> Finding:
@@ -191,7 +191,7 @@ def _package(group: str, package: str, state: State, remedy: str) -> Finding:
             importlib.import_module(_MODULES.get(package, package.replace("-", "_")))
         except (ImportError, OSError) as error:
             remedy = f"pip install --force-reinstall {package}"
-            return Finding(group, package, "broken", f"{version}: {_one_line(error)}", remedy)
+            return Finding(group, package, "broken", f"{version}: {one_line(error)}", remedy)
     return Finding(group, package, "ok", version)
 
 
@@ -262,12 +262,12 @@ def _format(name: str, path: Path) -> Finding:
     try:
         _encode_tone(path, name)
     except (av.FFmpegError, soundfile.SoundFileError, ValueError) as error:
-        detail = f"not tested, because it cannot be encoded here: {_one_line(error)}"
+        detail = f"not tested, because it cannot be encoded here: {one_line(error)}"
         return Finding("formats", name, "absent", detail)
     try:
         samples = load(path, _RATE)
     except SingeridError as error:
-        return Finding("formats", name, "broken", _one_line(error), "pip install --upgrade av soundfile")
+        return Finding("formats", name, "broken", one_line(error), "pip install --upgrade av soundfile")
     seconds = len(samples) / _RATE
     hertz = float(np.argmax(np.abs(np.fft.rfft(samples))) / seconds)
     if abs(hertz - _TONE_HZ) > 10 or abs(seconds - 1) > 0.2:
@@ -316,7 +316,7 @@ def _problems(store: Store, track: StoredTrack) -> Iterator[Failure]:
                 were = "were" if kind.plural else "was"
                 yield Failure(track.path, f"{what} {were} changed since it was prepared; {remedy}")
         except (SingeridError, OSError) as error:
-            yield Failure(track.path, _one_line(error))
+            yield Failure(track.path, one_line(error))
 
 
 def _leftovers(store: Store) -> list[str]:
@@ -332,7 +332,3 @@ def _leftovers(store: Store) -> list[str]:
     if index.exists() and index.stat().st_size and not index.read_bytes().endswith(b"\n"):
         names.add("index.jsonl, its last line")
     return sorted(names)
-
-
-def _one_line(error: BaseException) -> str:
-    return printable(one_line(error))

@@ -129,6 +129,6 @@ def decimal_text(value: float) -> str:
     return f"{value:.2f}".removeprefix("0") if value < 0.995 else f"{value:.2f}"
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error on one line."""
-    return " ".join(str(error).split())
+def one_line(message: BaseException | str) -> str:
+    """The message of an error or a warning on one line, fit for any output."""
+    return printable(" ".join(str(message).split()))

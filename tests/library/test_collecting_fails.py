@@ -285,7 +285,7 @@ def test_an_encoder_of_other_weights(tmp_path):
         Collection.open(str(tmp_path / "c")).similar(write_voice(tmp_path / "a.wav", 200))
     assert str(caught.value) == (
         f"{tmp_path}/c: its vectors were made with other weights of small than those on this machine; use "
-        "the other weights, or hear its recordings again, and collect them into another folder"
+        "the same here, or hear its recordings again, and collect them into another folder"
     )
 
 
@@ -295,7 +295,8 @@ def test_a_separator_of_another_version(tmp_path):
     )
     collect(str(tmp_path / "heard"), str(tmp_path / "c"))
     with pytest.raises(
-        SingeridError, match=r"its vocals were made by old, and this machine has .*; use the former, or hear"
+        SingeridError,
+        match=r"its vocals were made by old, and this machine has .*; use the same",
     ):
         Collection.open(str(tmp_path / "c")).similar(write_voice(tmp_path / "a.wav", 200))
 

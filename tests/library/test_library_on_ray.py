@@ -217,7 +217,9 @@ def test_a_worker_with_other_weights_is_one_line(music, tmp_path, monkeypatch):
             "settings",
             property(lambda core: dataclasses.replace(settings, identity="old")),
         )
-        with pytest.raises(SingeridError, match=r"^\S+: has other weights of small"):
+        with pytest.raises(
+            SingeridError, match=r"^\S+: hears otherwise .*: its vectors were made with other"
+        ):
             library.enroll_all(entrants(music), elsewhere=where)
 
 

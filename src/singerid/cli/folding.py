@@ -20,19 +20,24 @@ class FoldingCommand(TyperCommand):
         _fold()
         super().format_help(ctx, formatter)
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; from here on messages name this command's flags."""
         word_by(partial(as_flags, context=ctx))
-        return super().invoke(ctx)
+        return super().parse_args(ctx, args)
 
 
 class FoldingGroup(TyperGroup):
-    """A program, or a group of commands, whose help folds."""
+    """A program, or a group of commands, whose help folds, and whose messages name settings as flags."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         _fold()
         super().format_help(ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; from here on messages name flags."""
+        word_by(partial(as_flags, context=ctx))
+        return super().parse_args(ctx, args)
 
 
 def _fold() -> None:

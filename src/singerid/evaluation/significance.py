@@ -123,7 +123,7 @@ def compare(
     )
     return SeedMean(
         measure=measure,
-        difference=float(np.mean(observed[:, 0] - observed[:, 1])),
+        value=float(np.mean(observed[:, 0] - observed[:, 1])),
         interval=_interval_of_mean(resampled[:, 0] - resampled[:, 1]),
         seeds=len(seeds),
         albums=albums,

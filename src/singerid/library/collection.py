@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from singerid.encoders.back_end import BackEnd
 from singerid.errors import SingeridError
+from singerid.library.core import hearing_of
 from singerid.library.hearing import Hearing
 from singerid.library.parquet_rows import matrix_of
 from singerid.library.records import Settings
@@ -207,21 +208,11 @@ class Collection:
         Raises:
             SingeridError: encoder or separator cannot be opened, or differ from those that made its vectors.
         """
-        settings = self.settings
-        hearing = Hearing.open(
-            settings.encoder, settings.audio, settings.separator or None, self._device, self._weights
-        )
-        again = "hear its recordings again, and collect them into another folder"
-        if hearing.encoder.identity != settings.identity:
+        hearing, difference = hearing_of(self.settings, self._device, self._weights)
+        if difference:
             raise SingeridError(
-                f"{self.where}: its vectors were made with other weights of {settings.encoder} than those on "
-                f"this machine; use the other weights, or {again}"
-            )
-        origin = hearing.separator.origin if hearing.separator else ""
-        if origin != settings.origin:
-            raise SingeridError(
-                f"{self.where}: its vocals were made by {settings.origin}, and this machine has {origin}; "
-                f"use the former, or {again}"
+                f"{self.where}: {difference}; use the same here, or hear its recordings "
+                "again, and collect them into another folder"
             )
         return hearing
 

@@ -83,27 +83,12 @@ class LibraryCore:
         Raises:
             SingeridError: encoder or separator cannot be opened, or differ from those that made its vectors.
         """
-        settings = self.settings
-        hearing = Hearing.open(
-            settings.encoder,
-            settings.audio,
-            settings.separator or None,
-            self.device,
-            self._weights,
+        again = (
+            f"singerid library migrate {shell_word(self.path)} --encoder {shell_word(self.settings.encoder)}"
         )
-        if hearing.encoder.identity != settings.identity:
-            raise SingeridError(
-                f"{self.path}: its vectors were made with other weights of {settings.encoder} "
-                "than those on this machine; make them again: "
-                f"singerid library migrate {shell_word(self.path)} --encoder {shell_word(settings.encoder)}"
-            )
-        origin = hearing.separator.origin if hearing.separator else ""
-        if origin != settings.origin:
-            raise SingeridError(
-                f"{self.path}: its vocals were made by {settings.origin}, and this machine has "
-                f"{origin}; make the vectors again: singerid library migrate {shell_word(self.path)} "
-                f"--encoder {shell_word(settings.encoder)}"
-            )
+        hearing, difference = hearing_of(self.settings, self.device, self._weights)
+        if difference:
+            raise SingeridError(f"{self.path}: {difference}; make the vectors again: {again}")
         return hearing
 
     def settle(
@@ -205,6 +190,28 @@ class LibraryCore:
             warnings.warn(notice, stacklevel=3)
         self.notices.clear()
         self.database.close()
+
+
+def hearing_of(settings: Settings, device: torch.device, weights: Path | None) -> tuple[Hearing, str]:
+    """The encoder and separator of settings, as this machine has them, and how they differ; "" if not.
+
+    Args:
+        settings: what vectors were made with.
+        device: where to compute.
+        weights: weights of the separator; None: the published ones.
+
+    Raises:
+        SingeridError: encoder or separator cannot be opened.
+    """
+    hearing = Hearing.open(settings.encoder, settings.audio, settings.separator or None, device, weights)
+    here, difference = settings_of(hearing), ""
+    if here.identity != settings.identity:
+        difference = (
+            f"its vectors were made with other weights of {settings.encoder} than those on this machine"
+        )
+    elif here.origin != settings.origin:
+        difference = f"its vocals were made by {settings.origin}, and this machine has {here.origin}"
+    return hearing, difference
 
 
 def settings_of(hearing: Hearing) -> Settings:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from singerid.errors import Failure, SingeridError
-from singerid.library.core import LibraryCore, settings_of
+from singerid.library.core import LibraryCore, hearing_of
 from singerid.library.enroll import Entrant, HeardNew, New, OnStep
 from singerid.library.finding import known_at
 from singerid.library.heard_rows import Heard, HeardFolder, HeardRow, clean
@@ -113,18 +113,11 @@ class Ears:
         Raises:
             SingeridError: one of them cannot be opened there, or differs from the library's.
         """
-        settings = self.settings
-        hearing = Hearing.open(
-            settings.encoder,
-            settings.audio,
-            settings.separator or None,
-            choose_device(self.device),
-            self.weights,
-        )
-        if settings_of(hearing) != settings:
+        hearing, difference = hearing_of(self.settings, choose_device(self.device), self.weights)
+        if difference:
             raise SingeridError(
-                f"has other weights of {settings.encoder} or of the separator than this machine; put the "
-                "same weights into the cache of both"
+                f"hears otherwise than the machine with the command: {difference}; put the same weights into "
+                "the cache of both"
             )
         if self.hears_voices and not hears_voices(hearing):
             raise SingeridError(

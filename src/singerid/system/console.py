@@ -54,12 +54,9 @@ def bytes_progress(description: str, total: int | None) -> Iterator[Callable[[in
         description: what is being done.
         total: number of bytes, or None if unknown.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn
+    from rich.progress import DownloadColumn
 
-    console = Console(stderr=True)
-    columns = (folding_text("description"), BarColumn(), TaskProgressColumn(), DownloadColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress_bar(DownloadColumn(), show=True) as bar:
         task = bar.add_task(description, total=total)
         yield lambda count: bar.advance(task, count)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from singerid.errors import SingeridError
-from singerid.text import PLAIN, printable
+from singerid.text import PLAIN, one_line
 
 _CLOSED = OSError(errno.EBADF, "it is closed")
 
@@ -114,7 +114,7 @@ def _guarded(stream: Any, quiet: bool) -> tuple[io.TextIOWrapper, _Guarded] | No
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    complain(f"warning: {printable(' '.join(str(message).split()))}")
+    complain(f"warning: {one_line(message)}")
 
 
 def output_failure() -> OSError | None:
