@@ -43,6 +43,7 @@ HOUSE = (
     "demo",
     "doctor",
     "export",
+    "export_hub",
     "cli",
     "__main__",
 )

@@ -71,7 +71,9 @@ class Identifier:
         """An identifier with a library of known singers, the network of a run, or a pretrained network.
 
         Args:
-            run: folder of a library or a run; if there is no such folder, the name of a pretrained network.
+            run: folder of a library or a run, or the address of an exported run on a model hub,
+                "hf:ORG/NAME" or "hf:ORG/NAME@REVISION"; if there is no such folder, the name of a pretrained
+                network.
             device: where to compute.
             state: which of the kept states to use.
             audio: what to listen to; None: what the run was trained on.

@@ -31,6 +31,7 @@ from singerid.sound.files import AudioError, one_warning
 from singerid.system.devices import choose_device
 from singerid.system.file_names import absolute
 from singerid.system.files import writing
+from singerid.system.hub import is_hub
 from singerid.system.processes import WorkerDied
 from singerid.text import printable
 
@@ -40,7 +41,7 @@ class Question:
     """The arguments of `Identifier.load`; see there.
 
     Attributes:
-        run: folder of a library or a run, or the name of a pretrained network.
+        run: folder of a library or a run, address of a run on a model hub, or name of a pretrained network.
         audio: what to listen to.
         separator: the separator that extracts the vocals.
         pretrained_weights: weights of a pretrained network.
@@ -237,6 +238,8 @@ def _asking(identifier: Identifier, question: Question, elsewhere: Elsewhere) ->
     mark = hashlib.sha256(f"{identity} {question.all_clips} {question.prior}".encode()).hexdigest()[:16]
     folder = HeardFolder(elsewhere.parquet, HeardBy(settings, mark), size, answers=True)
     run = absolute(question.run) if question.run.exists() else question.run
+    if is_hub(run) and isinstance(identifier.scorer, TrainedNetwork):
+        run = Path(identifier.scorer.name)  # with the commit, so that all workers download the same weights
     weights = question.pretrained_weights
     whole = replace(question, run=run, pretrained_weights=None if weights is None else absolute(weights))
     voices = identifier.voices is not None

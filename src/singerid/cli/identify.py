@@ -23,8 +23,8 @@ def identify(
         Path,
         typer.Argument(
             metavar="WHO",
-            help="Folder of a library or of a run, or the name of a pretrained network (listed by "
-            "`singerid models --pretrained`).",
+            help="Folder of a library or of a run, hf:ORG/NAME for a run on a model hub, or the name of a "
+            "pretrained network (listed by `singerid models --pretrained`).",
         ),
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="FILE_OR_FOLDER...", help="Recordings to identify.")],

@@ -30,6 +30,7 @@ from singerid.sound.files import AudioError
 from singerid.sound.levels import SILENT
 from singerid.system.allocator import memory_kept
 from singerid.system.devices import CPU
+from singerid.system.hub import is_hub
 from singerid.system.provenance import Provenance
 
 _GPU_BATCH = 64  # windows
@@ -92,6 +93,8 @@ class Encoder:
     @property
     def address(self) -> str:
         """A name by which it can be opened from any folder: paths are made absolute."""
+        if is_hub(self.name):
+            return self.name
         kind, colon, file = self.name.partition(":")
         if colon:
             return f"{kind}:{Path(file).resolve()}"

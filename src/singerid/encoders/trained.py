@@ -14,13 +14,19 @@ from torch import Tensor, nn
 
 from singerid.config import REPORTED_STATE, StateName
 from singerid.encoders.encoder import Encoder
-from singerid.encoders.registry import open_encoder
+from singerid.encoders.registry import ENCODERS, open_encoder
 from singerid.errors import SingeridError
 from singerid.listening.predict import ask
 from singerid.models.pretrained import load_pretrained
 from singerid.models.spec import InputSpec
 from singerid.runs.run import Run
 from singerid.system.devices import CPU
+from singerid.system.hub import is_hub
+
+UNKNOWN_ELSEWHERE = (
+    "reads vectors of an encoder that singerid has no name for, so other people cannot get it; export a run "
+    "on vectors of an encoder that `singerid encoders` lists"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +34,7 @@ class TrainedNetwork:
     """A network with trained weights, the input that it needs, and the singers that it names.
 
     Attributes:
-        name: the run's folder, or the pretrained network's name.
+        name: the run's folder or address on a hub, or the pretrained network's name.
         model: the network, in evaluation mode, on its device.
         singers: names of the classes, in order.
         spec: the input that it needs.
@@ -59,7 +65,7 @@ def trained_network(
     """The network of a run as it reads the run's store; raises SingeridError as `Run.network`."""
     model, config = run.network(device, state), run.config
     return TrainedNetwork(
-        str(run.path), model, config.singers, spec_for(model, config.spec), run.digest(state), config.origins
+        run.name, model, config.singers, spec_for(model, config.spec), run.digest(state), config.origins
     )
 
 
@@ -69,10 +75,10 @@ def open_trained(
     state: StateName = REPORTED_STATE,
     pretrained_weights: Path | None = None,
 ) -> TrainedNetwork:
-    """Open a network that hears sound: that of a run's folder or, if there is none, a pretrained one.
+    """Open a network that hears sound: that of a run or, if there is no such folder, a pretrained one.
 
     Args:
-        which: folder or name.
+        which: folder, address on a model hub (see `Run.open`), or name.
         device: where it runs.
         state: which of a run's kept states.
         pretrained_weights: of the pretrained network, see `load_pretrained`; None: fetched on first use.
@@ -82,11 +88,10 @@ def open_trained(
             pretrained network, or it cannot be fetched; or the encoder whose vectors the run reads cannot be
             opened, or has other weights now.
     """
-    if Path(which).exists():
+    if is_hub(which) or Path(which).exists():
         if pretrained_weights is not None:
-            raise SingeridError(
-                f"{which}: is a folder, not a pretrained network; leave out `pretrained_weights`"
-            )
+            kind = "is on a hub" if is_hub(which) else "is a folder"
+            raise SingeridError(f"{which}: {kind}, not a pretrained network; leave out `pretrained_weights`")
         run = Run.open(which)
         trained = trained_network(run, CPU, state)
         if run.config.spec.encoder is not None:
@@ -145,10 +150,14 @@ def encoder_of(run: Run, device: torch.device = CPU) -> Encoder:
     """
     spec = run.config.spec
     assert spec.encoder is not None  # else the run reads no vectors
+    if (
+        run.config.exported and spec.encoder not in ENCODERS
+    ):  # anyone may have made it, so it may open no file here
+        raise SingeridError(f"{run.name}: {UNKNOWN_ELSEWHERE} ({spec.encoder})")
     encoder = open_encoder(spec.encoder, device)
     if encoder.identity != run.config.origins[spec.encoder]:
         raise SingeridError(
-            f"{run.path}: learned on vectors of {spec.encoder} with other weights than those installed now; "
+            f"{run.name}: learned on vectors of {spec.encoder} with other weights than those installed now; "
             "use the earlier weights, or prepare and train again"
         )
     return encoder

@@ -5,6 +5,8 @@ store. Facts that a program cannot know (licences, consent) are listed as unknow
 RUN/NOTES.md, which the people who trained the network may write.
 """
 
+import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -25,9 +27,11 @@ from singerid.store.reader import Store
 from singerid.system.files import atomic_write
 from singerid.text import clock, decimal_text, interval_text, printable
 
+CARD = "README.md"
 MARKER = "Written by singerid"  # in every card; a README.md without it was written by a user
 NAMED_SINGERS = 100  # at most this many are named
 
+_FRONT = "---\n"  # the line before and the line after the data that hubs read
 # Escaping ":", "@" and the dot of "www." is enough to keep bare addresses from becoming links.
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|&~$@:]|(?<=www)\.", re.IGNORECASE)
 _SPLITS = {
@@ -60,15 +64,46 @@ def write_card(run: Run) -> Path:
     Raises:
         SingeridError: the run lacks a state or is damaged, or the card cannot be written.
     """
-    path = run.path / "README.md"
-    if path.exists() and MARKER not in _read_text(path):
+    path = run.path / CARD
+    if is_own_card(path):
         return path
-    page = render_page(
-        "card.md.j2", **_content(run)
-    )  # before the file is opened: its errors are not write errors
+    page = card_text(run)  # before the file is opened: its errors are not write errors
     with atomic_write(path, "w") as file:
-        file.write(page + "\n")
+        file.write(page)
     return path
+
+
+def is_own_card(path: Path) -> bool:
+    """Whether there is a README.md that singerid did not write; raises SingeridError if it cannot be read."""
+    return path.exists() and MARKER not in _read_text(path)
+
+
+def card_text(run: Run) -> str:
+    """The model card of a finished run; raises SingeridError as `write_card`."""
+    return render_page("card.md.j2", hub=False, **_content(run)) + "\n"
+
+
+def hub_card_text(run: Run, licence: str = "") -> str:
+    """The model card of a finished run for a model hub; if a user wrote the run's README.md, that text.
+
+    It begins with the data that hubs read: https://huggingface.co/docs/hub/model-cards. If the user's
+    README.md already begins with such data, it is returned unchanged.
+
+    Args:
+        run: the run that the card describes.
+        licence: licence of the weights, by the hub's name for it; "": unknown.
+
+    Raises:
+        SingeridError: as `write_card`.
+    """
+    page = render_page("card.md.j2", hub=True, **_content(run) | {"licence": licence}) + "\n"
+    if not is_own_card(run.path / CARD):
+        return page
+    own = _read_text(run.path / CARD)
+    if own.startswith(_FRONT):
+        return own
+    end = page.index(f"\n{_FRONT}") + 1 + len(_FRONT)
+    return page[:end] + own
 
 
 def escape_markdown(text: object) -> str:
@@ -85,7 +120,9 @@ def _content(run: Run) -> dict[str, Any]:
     notes = run.path / "NOTES.md"
     return {
         "md": escape_markdown,
+        "quoted": _quoted,
         "marker": MARKER,
+        "licence": "",
         "model": config.model,
         "audio": config.spec.audio,
         "clip_seconds": config.training.clip_seconds,
@@ -150,6 +187,11 @@ def _scores(run: Run) -> dict[str, Any]:
         }
         return {
             "scores": [row for audio, scored in found.items() for row in _score_rows(audio, scored)],
+            "results": [
+                {"heard": audio, "metrics": metrics}
+                for audio, scored in found.items()
+                if (metrics := list(_metrics(scored)))
+            ],
             "extremes": " ".join(_extremes(audio, scored) for audio, scored in found.items()),
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -171,6 +213,21 @@ def _score_rows(audio: str, evaluation: dict[str, Any]) -> Iterator[dict[str, An
                 "cells": cells,
                 "count": scores["count"],
             }
+
+
+def _metrics(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The scores of the network in the form that hubs read; values that are not finite are left out."""
+    kinds = {"f1_weighted": ("f1", "weighted F1"), "f1_macro": ("f1", "macro F1")}
+    for level, scores in evaluation["states"][REPORTED_STATE].items():
+        for measure in MEASURES:
+            kind, name = kinds.get(measure, (measure, measure))
+            if math.isfinite(scores[measure]):
+                yield {"type": kind, "name": f"{name} of {level}s", "value": round(scores[measure], 4)}
+
+
+def _quoted(text: str) -> str:
+    """`text` as a quoted YAML string. A JSON string is one."""
+    return json.dumps(printable(text), ensure_ascii=False)
 
 
 def _extremes(audio: str, evaluation: dict[str, Any]) -> str:

@@ -56,6 +56,8 @@ class RunConfig:
         versions: versions of this program, Python and the libraries that computed.
         devices: the largest number of devices that trained it together. Each draws dropout of its own, and
             on a CPU each normalises its part of a batch by itself, so their number changes the weights.
+        exported: for a run that `export_hub` wrote, without split and store: SHA-256 of the file of its
+            weights; "" for a run that was trained here.
     """
 
     model: str
@@ -69,6 +71,7 @@ class RunConfig:
     origins: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     devices: int = 1
+    exported: str = ""
 
     def __post_init__(self) -> None:
         seconds = self.training.clip_seconds
@@ -96,6 +99,8 @@ def config_to_json(config: RunConfig) -> dict[str, Any]:
             del content["spec"][name]
     if config.devices == 1:
         del content["devices"]
+    if not config.exported:
+        del content["exported"]
     return content
 
 
@@ -114,8 +119,8 @@ def config_from_json(content: Mapping[str, Any]) -> RunConfig:
     for name in ("options", "origins", "versions"):
         if not isinstance(values[name], Mapping):
             raise TypeError(f"{name} {values[name]!r}")
-    for name in ("model", "store"):
-        if not isinstance(values[name], str):
+    for name in ("model", "store", "exported"):
+        if not isinstance(values.get(name, ""), str):
             raise TypeError(f"{name} {values[name]!r}")
     if not isinstance(values.get("devices", 1), int):
         raise TypeError(f"devices {values['devices']!r}")

@@ -8,10 +8,17 @@ RUN/curves.svg           a plot of these
 RUN/scores.json          results of evaluations and of an audit, see `singerid.evaluation.record`
 RUN/README.md            the model card, see `singerid.evaluation.card`
 RUN/resume.safetensors   the point from which training resumes after an interruption
+
+An exported run, in a folder or on a model hub, has no split and no store, and only the reported state:
+
+RUN/config.json          with the SHA-256 of the weights
+RUN/model.safetensors    the weights, best_f1
+RUN/README.md            the model card
 """
 
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +40,12 @@ from singerid.runs.part import Part, PartName, part_of, paths_of
 from singerid.store.reader import Store
 from singerid.system.devices import CPU
 from singerid.system.files import file_hash, read_json, write_json
+from singerid.system.hub import ANOTHER, HubFiles, is_hub, open_hub
 
 T = TypeVar("T")
+
+CONFIG = "config.json"
+EXPORTED_WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Run:
     config: RunConfig
     elsewhere: bool = False  # its store was given for this time only, see `over`
     learned: InputSpec | None = None  # what its network learned on, if it hears other audio now
+    hub: HubFiles | None = None  # its files on a model hub, if it was opened by an address there
     # What was opened; shared with the runs that `over` and `hearing` return.
     _memory: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -56,25 +68,32 @@ class Run:
     def open(cls, path: Path | str) -> "Run":
         """Open a run.
 
+        Args:
+            path: its folder, or its address on a model hub: hf:ORG/NAME or hf:ORG/NAME@REVISION.
+
         Raises:
-            SingeridError: the folder holds no run, or a run of another version.
+            SingeridError: there is no run, or a run of another version; or it cannot be downloaded.
         """
+        if is_hub(path):
+            return cls._on_hub(path)
         path = Path(path)
-        remedy = "train one: singerid train STORE RUN"
-        if not (path / "config.json").is_file():
-            raise SingeridError(f"{path}: is no run (it has no config.json); {remedy}")
-        content = read_json(path / "config.json", remedy)
-        if not isinstance(content, dict) or "model" not in content:
-            raise SingeridError(f"{path}: its config.json is not that of a run; {remedy}")
-        if content.get("format") not in READABLE:
-            raise SingeridError(
-                f"{path}: is a run of format {content.get('format')}, this singerid reads {FORMAT}; "
-                "use the version of singerid that made it, or train again"
-            )
-        try:
-            return cls(path, config_from_json(content))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SingeridError(f"{path}: its config.json is damaged ({error}); {remedy}") from error
+        return cls(path, _read_config(path, "train one: singerid train STORE RUN"))
+
+    @classmethod
+    def _on_hub(cls, address: Path | str) -> "Run":
+        """Download the configuration first, and the weights only if it is that of an exported run."""
+        files = open_hub(address, CONFIG)
+        with _named(files):
+            run = cls(files.folder, _read_config(files.folder, ANOTHER), hub=files)
+        if not run.config.exported:
+            raise SingeridError(f"{files.asked}: holds a run that was not exported; {ANOTHER}")
+        files.fetch(EXPORTED_WEIGHTS)
+        return run
+
+    @property
+    def name(self) -> str:
+        """Its folder, or its address on a hub with the commit."""
+        return self.hub.address if self.hub else str(self.path)
 
     @classmethod
     def create(cls, path: Path, config: RunConfig, split: Split, store: Store | None = None) -> "Run":
@@ -101,7 +120,9 @@ class Run:
 
     @property
     def split(self) -> Split:
-        """The split of the run."""
+        """The split of the run; raises SingeridError for an exported run, which has none."""
+        if self.config.exported:
+            raise SingeridError(self._without("split"))
         return self._once(("split",), lambda: read_split(self.path / "split.json"))
 
     @property
@@ -109,9 +130,18 @@ class Run:
         """The store the run was trained on, wherever it is now (see `over`).
 
         Raises:
-            SingeridError: it no longer exists there, or its features were made in another way.
+            SingeridError: it no longer exists there, or its features were made in another way; or the run is
+                an exported one.
         """
+        if self.config.exported and not self.elsewhere:
+            raise SingeridError(self._without("store"))
         return self._once(("store", self.config.store), self._open_store)
+
+    def _without(self, what: str) -> str:
+        return (
+            f"{self.name}: is an exported run, which can name singers but has no {what}; use the run that it "
+            "was exported from"
+        )
 
     def _open_store(self) -> Store:
         if not Path(self.config.store).exists():
@@ -161,6 +191,8 @@ class Run:
 
     def state_path(self, state: StateName = REPORTED_STATE) -> Path:
         """Path of a state of the network."""
+        if self.config.exported and state == REPORTED_STATE:
+            return self.path / EXPORTED_WEIGHTS
         return self.path / "states" / f"{state}.safetensors"
 
     def digest(self, state: StateName = REPORTED_STATE) -> str:
@@ -173,12 +205,31 @@ class Run:
 
     def _hash(self, state: StateName) -> str:
         path = self.state_path(state)
-        try:
-            return file_hash(path)
-        except OSError as error:
+        if self.config.exported and state != REPORTED_STATE:
             raise SingeridError(
-                f"{path}: cannot be read ({error.strerror}); run the same `singerid train` again"
-            ) from error
+                f"{self.name}: is an exported run, which has only the state {REPORTED_STATE}, not {state}"
+            )
+        try:
+            digest = file_hash(path)
+        except OSError as error:
+            again = self._again if self.config.exported else "run the same `singerid train` again"
+            raise SingeridError(f"{path}: cannot be read ({error.strerror}); {again}") from error
+        if self.config.exported not in ("", digest):
+            raise SingeridError(
+                f"{self.name}: its {EXPORTED_WEIGHTS} is damaged, or its {CONFIG} belongs to another run; "
+                f"{self._again}"
+            )
+        return digest
+
+    @property
+    def _again(self) -> str:
+        """The remedy if the weights of an exported run are missing or damaged."""
+        if self.hub is None:
+            return "export the run again"
+        return (
+            f"delete {self.hub.kept} to have it downloaded again, or ask the people who uploaded it to "
+            "upload it again"
+        )
 
     def network(self, device: torch.device = CPU, state: StateName = REPORTED_STATE) -> nn.Module:
         """The network in one of its kept states, in evaluation mode on a device; loaded once.
@@ -198,12 +249,15 @@ class Run:
     def load_network(self, state: StateName = REPORTED_STATE) -> nn.Module:
         """A new copy of the network, on the CPU, which may be changed; raises SingeridError as `network`."""
         path = self.state_path(state)
-        if not path.exists():
+        if self.config.exported:
+            self.digest(state)
+        elif not path.exists():
             raise SingeridError(
                 f"{path}: is missing; run the same `singerid train` command again, "
                 "which goes on where it stopped"
             )
-        model = load_model_file(path)
+        with _named(self.hub):
+            model = load_model_file(path)
         spec, config = model_spec(model), self.config
         said = {"model": config.model, "singers": len(config.singers), "options": plain(config.options)}
         built = {"model": spec.name, "singers": spec.singers, "options": plain(spec.options)}
@@ -246,13 +300,48 @@ class Run:
         return predict_clips(self.network(device, state), part.clips, device)
 
 
+@contextmanager
+def _named(hub: HubFiles | None) -> Iterator[None]:
+    """Put the address on a hub before errors within: a path in the hub's cache tells a user little."""
+    try:
+        yield
+    except SingeridError as error:
+        if hub is None:
+            raise
+        raise SingeridError(f"{hub.asked}: {error}") from error
+
+
+def _read_config(path: Path, remedy: str) -> RunConfig:
+    """The configuration in a run's folder; raises SingeridError as `Run.open`."""
+    if not (path / CONFIG).is_file():
+        raise SingeridError(f"{path}: is no run (it has no {CONFIG}); {remedy}")
+    content = read_json(path / CONFIG, remedy)
+    if not isinstance(content, dict) or "model" not in content:
+        raise SingeridError(f"{path}: its {CONFIG} is not that of a run; {remedy}")
+    if content.get("format") not in READABLE:
+        raise SingeridError(
+            f"{path}: is a run of format {content.get('format')}, this singerid reads {FORMAT}; "
+            "use the version of singerid that made it, or train again"
+        )
+    try:
+        return config_from_json(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SingeridError(f"{path}: its {CONFIG} is damaged ({error}); {remedy}") from error
+
+
 def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module:
-    """The network of a run folder, or of a file written by `save_model`; evaluation mode, on the CPU.
+    """The network of a run, or of a file written by `save_model`; evaluation mode, on the CPU.
+
+    Args:
+        path: the run's folder, its address on a hub (see `Run.open`), or the file.
+        state: which of a run's kept states.
 
     Raises:
         SingeridError: there is no network, or it is damaged.
     """
-    return Run.open(path).load_network(state) if Path(path).is_dir() else load_model_file(path)
+    if is_hub(path) or Path(path).is_dir():
+        return Run.open(path).load_network(state)
+    return load_model_file(path)
 
 
 def plain(value: Any) -> Any:
