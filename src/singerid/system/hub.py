@@ -106,6 +106,8 @@ def _file(asked: str, repository: str, revision: str, name: str, announce: bool 
     try:
         # Asked only once, before the download: huggingface_hub would repeat it for half a minute.
         told = hub.get_hf_file_metadata(hub.hf_hub_url(repository, name, revision=revision))
+        if kept is not None and kept.parent.name == told.commit_hash:
+            return kept
         size = told.size or 0
         if size <= LARGEST:
             if announce:
