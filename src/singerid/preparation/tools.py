@@ -11,6 +11,7 @@ from singerid.sound.melody.contour import Tracker
 from singerid.sound.melody.trackers import open_tracker
 from singerid.sound.separation.separators import Separator, open_separator
 from singerid.system.file_names import absolute
+from singerid.system.hub import is_hub
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Tools:
 
 def _whole(encoder: str) -> str:
     """A name by which an encoder is found from any folder."""
+    if is_hub(encoder):
+        return encoder
     kind, colon, file = encoder.partition(":")
     if colon:
         return f"{kind}:{absolute(file)}"
