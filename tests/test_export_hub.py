@@ -420,7 +420,7 @@ def test_failed_downloads_leave_no_files_and_can_be_repeated(singerid, hub, expo
             "run `hf download org/run --local-dir FOLDER` on a machine with a network, and use FOLDER"
         )
         assert not hub.broken["model.safetensors"]
-        assert not list(hub.cache.rglob("*.incomplete"))
+        assert not list(hub.cache.rglob("model.safetensors"))
     assert errors(singerid, hub, "hf:org/run") == [""]
 
 
