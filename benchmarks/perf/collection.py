@@ -5,11 +5,11 @@ python benchmarks/perf/collection.py [--count 1000000] [--kinds IvfSq IvfPq ...]
 The recordings are made up, by the model of benchmarks/studies/library/simulated.py in 192 dimensions: a
 direction of length 1 that all singers share; for each singer a normal deviation of variance 1; for each
 album one of .9 of that size; for each recording one of sqrt(1/3 + 20/s) of it, for s seconds of voice,
-which are log-normal around 55, from 6 to 300. The variances of the dimensions fall as k**-.8 (--spectrum), along different axes
-for singers and for recordings. These values are at the limits of what that model draws. With them the mean
-cosine of two recordings of one singer is .47, that of different singers 0 with a spread of .12, and the equal
-error rate of pairs is 4.2 %; for real singing it is 4.5 %. A singer has 3 to 30 recordings (log-uniform),
-five per album. The flatter the spectrum, the harder the search.
+which are log-normal around 55, from 6 to 300. The variances of the dimensions fall as k**-.8 (--spectrum),
+along different axes for singers and for recordings. These values are at the limits of what that model
+draws. With them the mean cosine of two recordings of one singer is .47, that of different singers 0 with a
+spread of .12, and the equal error rate of pairs is 4.2 %; for real singing it is 4.5 %. A singer has 3 to
+30 recordings (log-uniform), five per album. The flatter the spectrum, the harder the search.
 
 The vectors are put into Parquet files as singerid writes them, then through `singerid library collect`. Each
 index is made, tuned and measured as `collect` does it: with recordings that are taken out for the

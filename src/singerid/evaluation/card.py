@@ -38,7 +38,7 @@ _SPLITS = {
     "album": "Albums are kept whole: those of the test part were never heard in training.",
     "track": "Tracks of one album may be in several parts. Albums have a sound of their own, so scores on "
     "this split are higher than on new albums.",
-    "file": "The people who trained the network chose the parts (split.json).",
+    "file": "The people who trained the network chose the parts.",
 }
 
 
