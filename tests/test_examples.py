@@ -65,7 +65,7 @@ def test_a_library_from_start_to_end(example) -> None:
     said = example("library.sh")
     assert "4 singers, 7 recordings (7 new" in said
     assert "Of 6 songs by 3 enrolled singers" in said  # calibrate
-    assert "Somebody Else is Somebody New now: 1 recording moved" in said
+    assert "Somebody Else is now Somebody New: 1 recording moved" in said
     assert "taken back: merge" in said
     assert "Somebody Else is forgotten: 1 recording" in said
     assert said.rstrip().endswith("is undamaged")

@@ -78,7 +78,7 @@ def test_weights_that_do_not_fit_are_one_line(kind, other, tmp_path, monkeypatch
     published = replace(WEIGHTS, files=(PublishedFile(campplus._FILE, file_hash(other)),))
     monkeypatch.setattr(campplus, "WEIGHTS", published)
     with pytest.raises(
-        SingeridError, match=r"weights do not fit|holds no state|no whole PyTorch file"
+        SingeridError, match=r"weights do not fit|does not contain the weights|not a complete PyTorch file"
     ) as error:
         load_campplus(other)
     assert "\n" not in str(error.value)

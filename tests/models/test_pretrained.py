@@ -153,7 +153,7 @@ def test_identify_tells_it_in_one_line_whatever_it_prints(site, tmp_path, singer
         assert told[0].startswith("singerid: warning: duet knows only its 2 singers: ")
         assert "knows only" not in done.stdout
     shown = " ".join(singerid("identify", "--help", COLUMNS="200").stdout.split())
-    assert "knows the singers alone that it learned from, and names one of them whoever sings" in shown
+    assert "always names one of the singers that it was trained on, even if somebody else sings" in shown
 
 
 def test_vocals_go_with_a_separator():

@@ -252,7 +252,7 @@ def test_vocals_of_another_separator_are_not_what_a_run_learned_on(stems, whole,
     with pytest.raises(SingeridError, match=r"its vocals: made by repet \(1\), but the run learned .*stems"):
         part_of(other, split.test, config)
     newer = replace(store, origins=replace(store.origins, trackers={"pyin": "another"}))
-    with pytest.raises(SingeridError, match=r"its melody: made by pyin \(another\), the run learned"):
+    with pytest.raises(SingeridError, match=r"its melody: made by pyin \(another\), but the run learned"):
         part_of(newer, split.test, config)
     run = train(store, tmp_path / "run", config, split, CPU)
     changed = replace(config, origins={**config.origins, "stems": "others"})

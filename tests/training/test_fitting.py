@@ -166,7 +166,7 @@ def test_every_command_takes_it(runs, singerid, tmp_path):
     # Windows of 1 s, of 31 frames of 32 ms: the second starts where the first ends.
     assert [row["start_s"] for row in made.clip_rows[:2]] == [0, pytest.approx(31 * 0.032, abs=0.033)]
     card = (run.path / "README.md").read_text(encoding="utf-8")
-    assert "beside it, the vocals alone" in card
+    assert "to the recording as it is and to the vocals alone" in card
     assert "settings tried: 11" in card
     assert "- encoder: " in card
 

@@ -180,9 +180,9 @@ def test_a_port_in_use_is_one_line(own_library):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--host", "0.0.0.0"), "give --token"),
+        (("--host", "0.0.0.0"), "give a secret with --token"),
         (("--host", "0.0.0.0", "--token", "short"), "easy to guess"),
-        (("--root", "/nowhere"), "is no folder"),
+        (("--root", "/nowhere"), "is not a folder"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(singerid, own_library, options, said):

@@ -182,7 +182,7 @@ def _lines(summary: Summary, row: Row) -> Iterator[Line]:
     control = summary.table.control
     if control is not None and row.model != control:
         label = f"minus {control}"
-        yield line("against", label, lambda entry: number(_of(entry.against, "difference"), "+"))
+        yield line("against", label, lambda entry: number(_of(entry.against, "value"), "+"))
         yield line("against", "95 %", lambda entry: interval(_of(entry.against, "interval"), "+"))
     if summary.table.audited:
         yield line("audit", "goes by", lambda entry: verdicts(entry.verdicts))

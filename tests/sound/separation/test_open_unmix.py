@@ -172,7 +172,9 @@ def test_a_release_is_fetched_and_checked(site, weights, tmp_path, monkeypatch):
     for seed, target in enumerate(TARGETS):
         for key, value in small_network(seed).state_dict().items():
             assert torch.equal(network.target_models[target].state_dict()[key], value)
-    with pytest.raises(SingeridError, match=r"cannot be downloaded .*bass-00000000\.pth.*--weights") as error:
+    with pytest.raises(
+        SingeridError, match=r"cannot be downloaded .*bass-00000000\.pth.*as `weights`"
+    ) as error:
         fetch_release("small", Release(address, {**digests, "bass": "00000000"}, licence="MIT"))
     assert address in str(error.value)
 
