@@ -401,4 +401,4 @@ def test_on_a_terminal_progress_is_shown(published):
             shown += piece
     os.close(master)
     assert published.sources[0].urls["w.pt"] in shown.decode()
-    assert "100%" in shown.decode()
+    assert "162.0/162.0 kB" in shown.decode()
