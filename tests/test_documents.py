@@ -75,9 +75,21 @@ def test_the_page_of_encoders_runs(place, capsys):
     assert capsys.readouterr().out
 
 
+def test_the_index_of_a_data_set_is_made_as_shown(tmp_path, monkeypatch, capsys):
+    recording = tmp_path / "VocalSet11/FULL/female1/scales/belt/f1_scales_belt_a.wav"
+    recording.parent.mkdir(parents=True)
+    recording.write_bytes(b"sound")
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in python_blocks(ROOT / "docs/data.md") if "loader_index" in block)
+    run([block])
+    assert capsys.readouterr().out == "() ()\n"
+    assert "female1/scales/belt/f1_scales_belt_a" in (tmp_path / "vocalset_index_1.1.json").read_text()
+
+
 def test_stores_are_read_and_made_as_the_guides_say(place, recordings, capsys):
     (place / "STORE").symlink_to(recordings.store)
     run([python_blocks(ROOT / "docs/data.md")[-1]])
+
     assert "alto" in capsys.readouterr().out
     (place / "STORE").unlink()
     (block,) = python_blocks(ROOT / "docs/conditions.md")
