@@ -99,7 +99,7 @@ def by_sound(contents: Contents, heard: HeardVoice) -> Recording | None:
     if heard.vectors is None or not len(contents.recordings):
         return None
     near = np.flatnonzero(np.abs(contents.seconds - heard.seconds) <= SAME_SECONDS)
-    cosines = (contents.vectors[near] * heard.vectors).sum(-1).min(-1)
+    cosines = np.einsum("nkd,kd->nk", contents.vectors[near], heard.vectors).min(-1)
     alike = near[cosines >= SAME_COSINE]
     return contents.recordings[alike[cosines[cosines >= SAME_COSINE].argmax()]] if len(alike) else None
 
@@ -108,23 +108,51 @@ class Fresh:
     """Recordings that were added after the library's contents were read."""
 
     def __init__(self) -> None:
-        self._by_length: dict[int, list[tuple[str, float, FloatArray]]] = defaultdict(list)
+        self._by_length: dict[int, _SameLength] = defaultdict(_SameLength)
 
     def add(self, recording: str, heard: HeardVoice) -> None:
         """Add a recording and its vectors."""
         if heard.vectors is not None:
-            self._by_length[int(heard.seconds)].append((recording, heard.seconds, heard.vectors))
+            self._by_length[int(heard.seconds)].add(recording, heard.seconds, heard.vectors)
 
     def by_sound(self, heard: HeardVoice) -> str | None:
         """Like the function `by_sound`, among these recordings; returns the id."""
         if heard.vectors is None:
             return None
         for length in (int(heard.seconds) + step for step in (-1, 0, 1)):
-            for recording, seconds, vectors in self._by_length.get(length, ()):
-                is_as_long = abs(seconds - heard.seconds) <= SAME_SECONDS
-                if is_as_long and (vectors * heard.vectors).sum(-1).min() >= SAME_COSINE:
-                    return recording
+            if length in self._by_length:
+                found = self._by_length[length].like(heard.seconds, heard.vectors)
+                if found is not None:
+                    return found
         return None
+
+
+class _SameLength:
+    """Recordings of about the same length: thousands, where somebody cuts music into clips of 30 s."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._seconds = np.zeros(0)
+        self._vectors: FloatArray = np.zeros((0, 0, 0), np.float32)  # room for some more than there are
+
+    def add(self, recording: str, seconds: float, vectors: FloatArray) -> None:
+        count = len(self._ids)
+        if count == len(self._seconds):
+            room = max(2 * count, 8)
+            grown = np.zeros((room, *vectors.shape), np.float32)
+            lengths = np.zeros(room)
+            if count:
+                grown[:count], lengths[:count] = self._vectors, self._seconds
+            self._vectors, self._seconds = grown, lengths
+        self._ids.append(recording)
+        self._seconds[count], self._vectors[count] = seconds, vectors
+
+    def like(self, seconds: float, vectors: FloatArray) -> str | None:
+        """The first recording with the same length and nearly the same vectors."""
+        count = len(self._ids)
+        cosines = np.einsum("nkd,kd->nk", self._vectors[:count], vectors).min(-1)
+        same = (cosines >= SAME_COSINE) & (np.abs(self._seconds[:count] - seconds) <= SAME_SECONDS)
+        return self._ids[int(same.argmax())] if same.any() else None
 
 
 def remember_place(change: Change, file: FoundFile, recording: str) -> None:
