@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from cluster_here import EARS
 from conftest import SAMPLE_RATE
+from folders import files
 from made_voices import write_voice
 from programs import MAIN
 from singerid.library.heard_rows import Heard
@@ -61,11 +63,16 @@ def sums(folder: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def serial(tree, tmp_path_factory) -> dict[str, object]:
+def serial_library(tree, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("serial") / "library"
     done = subprocess.run(command(folder, tree), capture_output=True, text=True)
     assert done.returncode == 3, done.stderr
-    return sums(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def serial(serial_library) -> dict[str, object]:
+    return sums(serial_library)
 
 
 def processes(name: bytes, start: int) -> list[int]:
@@ -130,3 +137,59 @@ def test_after_kills_the_sums_are_those_of_a_serial_run(tree, serial, tmp_path, 
     for file in parquet.rglob("*.parquet"):
         raw += pq.read_table(file, columns=["path"]).column("path").to_pylist()
     assert len(raw) == FILES  # no recording is there twice, also for readers of the raw files
+
+
+def with_a_killed_worker(words: list[str], so_far: Callable[[], int]) -> tuple[int, str, str]:
+    """Run a command, and kill one of its workers as soon as some of the work is done."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while so_far() < 3 and process.poll() is None:
+            time.sleep(0.02)
+        assert process.poll() is None, "it was done before anything could be killed"
+        os.kill(processes(b"ray::MapWorker", process.pid)[0], signal.SIGKILL)
+        output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def test_a_killed_worker_changes_no_answer(tree, serial_library, tmp_path):
+    asked = tmp_path / "asked"
+    for path in sorted(tree.rglob("*.wav"))[::4]:  # every fourth: a file that is not audio among them
+        place = asked / path.relative_to(tree)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes() + b"x")  # other bytes: heard, and not known from the library
+    words = [
+        sys.executable,
+        "-c",
+        MAIN,
+        "--plugin",
+        str(EARS),
+        "identify",
+        str(serial_library),
+        str(asked),
+        "--json",
+    ]
+    here = subprocess.run(words, capture_output=True, text=True)
+    parquet = tmp_path / "heard"
+    far = [*words, "--ray", "local", "--parquet", str(parquet)]
+    code, output, errors = with_a_killed_worker(far, lambda: heard_so_far(parquet))
+    assert code == here.returncode, errors
+    assert output.splitlines() == here.stdout.splitlines()
+
+
+def test_a_killed_worker_changes_nothing_in_a_store(tree, tmp_path):
+    def words(store: Path, *more: str) -> list[str]:
+        options = ["prepare", str(tree), str(store), "--min-seconds", "1", *more]
+        return [sys.executable, "-c", MAIN, *options]
+
+    def index(store: Path) -> list[str]:
+        path = store / "index.jsonl"
+        return sorted(path.read_text("utf-8").splitlines()) if path.exists() else []
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    serial = subprocess.run(words(here), capture_output=True, text=True)
+    code, _, errors = with_a_killed_worker(words(there, "--ray", "local"), lambda: len(index(there)))
+    assert code == serial.returncode == 3, errors
+    assert index(there) == index(here)
+    arrays = [files(store) for store in (here, there)]
+    for found in arrays:
+        del found["index.jsonl"]
+    assert arrays[0] == arrays[1]
