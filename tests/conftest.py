@@ -72,7 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Files of few tests, each of which takes long.
-_LONG = {"test_beets_tags", "test_campplus", "test_examples", "test_no_voice", "test_timeline_benchmarks"}
+_LONG = {
+    "test_beets_tags", "test_campplus", "test_examples", "test_no_voice", "test_timeline_benchmarks",
+    "test_uploads",
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

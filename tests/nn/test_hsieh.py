@@ -1,4 +1,4 @@
-"""The network of Hsieh et al. against its description; tests/test_interop.py has its makers' numbers."""
+"""The network of Hsieh et al. against its description; tests/models/test_keras.py has its makers' numbers."""
 
 import numpy as np
 import pytest

@@ -311,7 +311,7 @@ def test_the_albums_equaliser_colours_voice_and_band(song: Song) -> None:
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks/studies/corpus.py"
+    path = Path(__file__).parents[3] / "benchmarks/studies/corpus.py"
     spec = importlib.util.spec_from_file_location("benchmark_corpus", path)
     assert spec
     assert spec.loader
