@@ -60,16 +60,16 @@ def test_a_pretrained_network_of_ones_own_works_by_name(registered, tmp_path, mo
     assert duet.model.output.out_features == len(duet.entry.singers)
 
 
-def test_a_data_set_of_ones_own_works_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))  # it is forgotten after the test
+def test_a_data_set_of_ones_own_works_by_name(tmp_path):
     page = (ROOT / "docs/data.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^### Add a data set$.*?^```python\n(.*?)^```", page, re.S | re.M)
     assert len([line for line in block.splitlines() if line.strip()]) <= 24
-    exec(compile(block, "docs/data.md", "exec"), {})
-    song = tmp_path / "my-choir" / "audio" / "ann" / "spring" / "1.wav"
-    song.parent.mkdir(parents=True)
-    song.touch()
-    found = find_tracks(tmp_path, dataset="my-choir")
+    with DATASETS.restored():
+        exec(compile(block, "docs/data.md", "exec"), {})
+        song = tmp_path / "my-choir" / "audio" / "ann" / "spring" / "1.wav"
+        song.parent.mkdir(parents=True)
+        song.touch()
+        found = find_tracks(tmp_path, dataset="my-choir")
     assert found.tracks == (Track("ann/spring/1.wav", "ann", "spring"),)
     assert [deviation.reason for deviation in found.deviations] == ["bob: is missing", "carla: is missing"]
 

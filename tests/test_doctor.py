@@ -14,7 +14,7 @@ import soundfile
 
 from programs import Program
 from singerid.data.tracks import scan_tree
-from singerid.doctor import _package, check_machine, check_store
+from singerid.doctor import check_machine, check_package, check_store
 from singerid.errors import SingeridError
 from singerid.preparation.prepare import prepare
 from singerid.store.reader import Store
@@ -184,11 +184,11 @@ def test_a_decoder_that_changes_the_sound_is_broken(monkeypatch: pytest.MonkeyPa
 
 
 def test_packages_that_are_missing_or_do_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = _package("versions", "singerid-no-such-package", "broken", "pip install it")
+    missing = check_package("versions", "singerid-no-such-package", "broken", "pip install it")
     assert (missing.state, missing.detail, missing.remedy) == ("broken", "not installed", "pip install it")
     (tmp_path / "unloadable.py").write_text("raise OSError('libcuda.so:\\ncannot open')")
     (tmp_path / "unloadable-1.5.dist-info").mkdir()
     (tmp_path / "unloadable-1.5.dist-info/METADATA").write_text("Name: unloadable\nVersion: 1.5\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = _package("versions", "unloadable", "broken", "")
+    found = check_package("versions", "unloadable", "broken", "")
     assert (found.state, found.detail) == ("broken", "1.5: libcuda.so: cannot open")

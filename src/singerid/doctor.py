@@ -172,7 +172,7 @@ def _versions() -> Iterator[Finding]:
     yield Finding("versions", "singerid", "ok", __version__)
     yield Finding("versions", "Python", "ok", f"{platform.python_version()} on {platform.platform()}")
     for package in _requirements(extra=None):
-        yield _package("versions", package, "broken", f"pip install {package}")
+        yield check_package("versions", package, "broken", f"pip install {package}")
     for name, version in (("libsndfile", _libsndfile_version), ("FFmpeg", _ffmpeg_version)):
         try:
             yield Finding("versions", name, "ok", version())
@@ -180,7 +180,7 @@ def _versions() -> Iterator[Finding]:
             yield Finding("versions", name, "broken", one_line(error), "reinstall soundfile and av")
 
 
-def _package(group: str, package: str, state: State, remedy: str) -> Finding:
+def check_package(group: str, package: str, state: State, remedy: str) -> Finding:
     """Check a package; `state` is the finding's state if it is not installed."""
     try:
         version = metadata.version(package)
@@ -299,7 +299,7 @@ def _extras() -> Iterator[Finding]:
     for extra in metadata.metadata("singerid").get_all("Provides-Extra") or []:
         if extra != "dev":
             for package in _requirements(extra):
-                finding = _package("extras", package, "absent", f"pip install 'singerid[{extra}]'")
+                finding = check_package("extras", package, "absent", f"pip install 'singerid[{extra}]'")
                 yield Finding("extras", extra, finding.state, f"{package} {finding.detail}", finding.remedy)
 
 

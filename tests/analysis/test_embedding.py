@@ -112,13 +112,13 @@ def test_the_plane_is_scikit_learns_t_sne_and_the_same_every_time(embedded):
 
 def test_thirty_one_clips_are_enough_for_the_default_perplexity():
     vectors = np.random.default_rng(0).normal(size=(31, 3)).astype(np.float32)
-    points, perplexity = em._tsne(vectors)
+    points, perplexity = em.plane_of(vectors)
     assert perplexity == 30
     assert points.shape == (31, 2)
-    assert em._tsne(vectors[:30])[1] == 9
+    assert em.plane_of(vectors[:30])[1] == 9
     for count in (1, 2, 3):
-        assert em._tsne(vectors[:count])[0].shape == (count, 2)
-    np.testing.assert_array_equal(em._tsne(np.ones((9, 3), np.float32))[0], np.zeros((9, 2)))
+        assert em.plane_of(vectors[:count])[0].shape == (count, 2)
+    np.testing.assert_array_equal(em.plane_of(np.ones((9, 3), np.float32))[0], np.zeros((9, 2)))
 
 
 SCALES = {"huge": 1e30, "tiny": 1e-30, "denormal": 1e-41}
@@ -132,7 +132,7 @@ def test_vectors_of_any_scale_are_laid_out_without_a_word(scale):
     labels = np.arange(20) % 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        points, _ = em._tsne((scale * vectors).astype(np.float32))
+        points, _ = em.plane_of((scale * vectors).astype(np.float32))
         found = em.silhouette((scale * vectors).astype(np.float32), labels)
     assert np.isfinite(points).all()
     assert np.ptp(points, axis=0).all()
@@ -150,13 +150,13 @@ def test_clips_that_are_one_but_for_rounding_are_one(count, size):
     assert 0 < np.ptp(vectors) < 1e-7
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        points, _ = em._tsne(vectors)
+        points, _ = em.plane_of(vectors)
     np.testing.assert_array_equal(points, np.zeros((count, 2)))
 
 
 @pytest.mark.parametrize("count", [2, 9, 40])
 def test_vectors_of_one_number_are_laid_out(count):
-    points, _ = em._tsne(np.arange(count, dtype=np.float32)[:, None])
+    points, _ = em.plane_of(np.arange(count, dtype=np.float32)[:, None])
     assert np.isfinite(points).all()
     assert points.shape == (count, 2)
 

@@ -215,7 +215,7 @@ def test_no_clips_give_no_batches(features: list[np.ndarray], resident: bool) ->
 def test_auto_keeps_what_does_not_fit_on_disk(tracks: MappedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = len(plain_clips(tracks)) * MELS * FRAMES * 2
     for free, fits in ((2 * needed, True), (2 * needed - 2, False)):
-        monkeypatch.setattr("singerid.data.clips._free_memory", lambda device, free=free: free)
+        monkeypatch.setattr("singerid.data.clips.free_memory", lambda device, free=free: free)
         clips = Clips(tracks, LABELS, FRAMES)
         list(clips.batches(4))
         before = tracks.opened

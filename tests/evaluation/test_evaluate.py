@@ -42,7 +42,7 @@ def test_probabilities_do_not_depend_on_the_batch(trained, part):
     many = predict_clips(model, part.clips, CPU, batch_size=7)
     np.testing.assert_allclose(one, many, atol=1e-6)
     np.testing.assert_allclose(one.sum(1), 1, atol=1e-5)
-    clip = torch.tensor(part.clips._arrays[0][:32].T.astype(np.float32))
+    clip = torch.tensor(trained.store.features(part.tracks[0])[:32].T.astype(np.float32))
     np.testing.assert_allclose(one[0], model(clip[None])[0].softmax(0), atol=1e-6)
 
 

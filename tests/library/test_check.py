@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_read_at_all_is_one_line_with_the_remedy(library):
 )
 def test_inconsistent_rows_are_repaired_once(library, statement, message):
     library.calibrate(0.3)
-    connection = library.core.database._connection
+    connection = library.core.database.connection
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute(statement)
     library.close()

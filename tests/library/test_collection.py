@@ -178,7 +178,7 @@ def test_a_part_that_came_twice_is_taken_out_once(own_collection):
     collection = Collection.open(str(own_collection))
     collection.table.add(collection.table.to_arrow().slice(100, 1500))
     assert len(collection) == 4500
-    keys, _ = collecting._keys_in(collection)
+    keys, _ = collecting.keys_in(collection)
     assert len(keys) == len(content(own_collection)) == 3000
 
 

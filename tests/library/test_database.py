@@ -85,7 +85,7 @@ def test_a_second_writer_that_waited_long_says_so(library, monkeypatch):
 
 
 def test_another_program_that_locks_the_file_is_told(library):
-    library.core.database._connection.execute("PRAGMA busy_timeout = 50")
+    library.core.database.connection.execute("PRAGMA busy_timeout = 50")
     other = sqlite3.connect(library.core.database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(SingeridError) as caught:
@@ -219,7 +219,7 @@ def test_a_library_that_was_killed_as_it_was_made_is_made(tmp_path):
 def test_a_full_disk_is_one_line_and_nothing_is_lost(library):
     before = dump(library)
     pages = library.core.database.value("PRAGMA page_count")
-    library.core.database._connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchone()
+    library.core.database.connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchone()
     with pytest.raises(SingeridError) as caught:
         put(library, [take("Dee", number) for number in range(60)])
     _one_line(caught, "the disk is full; free some space and run the command again: nothing is lost")

@@ -73,13 +73,13 @@ def test_no_piece_of_a_vector_and_no_name_is_left_in_any_file(library):
 
 def test_without_secure_delete_pieces_would_be_left(tmp_path, monkeypatch):
     """The check above can fail: what is deleted stays in the file unless SQLite is told otherwise."""
-    prepare = Database._prepare
+    prepare = Database.prepare
 
     def careless(self, is_new):
         prepare(self, is_new)
-        self._connection.execute("PRAGMA secure_delete = OFF").fetchone()
+        self.connection.execute("PRAGMA secure_delete = OFF").fetchone()
 
-    monkeypatch.setattr(Database, "_prepare", careless)
+    monkeypatch.setattr(Database, "prepare", careless)
     with made(tmp_path / "library", ("Ada", NAME), 20) as library:
         pieces = _pieces(library)
         library.forget(NAME)
@@ -147,7 +147,7 @@ def test_groups_and_what_was_said_of_them_do_not_stop_undo(own_library, tmp_path
 def test_a_copy_that_check_has_kept_is_forgotten_too(library):
     copy = library.path / f"{database.FILE}.damaged-20260101T000000"
     pieces = _pieces(library)
-    library.core.database._connection.execute("VACUUM INTO ?", (str(copy),))
+    library.core.database.connection.execute("VACUUM INTO ?", (str(copy),))
     library.forget(NAME)
     assert _found(library.path, pieces) == 0
     assert _files_that_name(library.path) == []
@@ -158,7 +158,7 @@ def test_while_somebody_reads_the_log_is_emptied_at_the_next_opening(library, tm
     reader = sqlite3.connect(library.core.database.path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM vectors").fetchone()
-    library.core.database._connection.execute("PRAGMA busy_timeout = 100")
+    library.core.database.connection.execute("PRAGMA busy_timeout = 100")
     library.forget(NAME)
     assert library.core.database.setting(SCRUB) is not None
     assert _found(library.path, pieces) > 0

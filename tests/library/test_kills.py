@@ -89,7 +89,7 @@ def _in_a_fork(folder, command, songs, doomed):
     code = 1
     try:
         with Library.open(folder) as library:
-            doomed(library.core.database._connection)
+            doomed(library.core.database.connection)
             command(library, songs)
         code = 0
     except BaseException:
@@ -133,7 +133,7 @@ def whole(start, songs, tmp_path_factory):
         statements = []
         began = time.perf_counter()
         with Library.open(folder) as library:
-            library.core.database._connection.set_trace_callback(statements.append)
+            library.core.database.connection.set_trace_callback(statements.append)
             command(library, songs)
             took = time.perf_counter() - began
             found[command] = (len(statements), took, _recordings(library))

@@ -71,7 +71,7 @@ def test_another_sound_at_the_same_place_is_not_taken_for_it(library, tree):
 
 def test_interrupted_it_goes_on(library, monkeypatch):
     heard = []
-    hear = migrating._hear
+    hear = migrating.hear_again
 
     def tired(*arguments):
         heard.append(arguments[2])
@@ -79,7 +79,7 @@ def test_interrupted_it_goes_on(library, monkeypatch):
             raise KeyboardInterrupt
         return hear(*arguments)
 
-    monkeypatch.setattr(migrating, "_hear", tired)
+    monkeypatch.setattr(migrating, "hear_again", tired)
     with pytest.raises(KeyboardInterrupt):
         library.migrate("other")
     assert library.core.settings.encoder == "small", "until all is there it is what it was"

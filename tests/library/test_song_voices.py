@@ -9,7 +9,7 @@ import pytest
 from made_voices import SIZE, direction, heard, made
 from singerid.data.rttm import Turn
 from singerid.evaluation.diarization import diarization_errors
-from singerid.library.answer import _named, answer
+from singerid.library.answer import answer, named_singers
 from singerid.library.decide import NOTHING_KNOWN, Known
 from singerid.library.hearing import HeardCells
 from singerid.library.parting import Parting, part
@@ -256,9 +256,9 @@ def test_the_best_singer_of_the_whole_song_is_not_named_if_all_voices_have_other
         (SongTurn(0.0, 10.0, (0,), 1.0), SongTurn(10.0, 16.0, (1,), 1.0)), {0: 0.9, 1: 0.8}
     )
     of = heard("nobody", 1)
-    named = _named(timeline, ("Ada", "Bea", "Cy"), of, (2, 0.99))
+    named = named_singers(timeline, ("Ada", "Bea", "Cy"), of, (2, 0.99))
     assert [(one.singer, one.seconds) for one in named] == [("Ada", 10.0), ("Bea", 6.0)]
-    nothing = _named(SongTimeline(), ("Ada", "Bea", "Cy"), of, (2, 0.99))
+    nothing = named_singers(SongTimeline(), ("Ada", "Bea", "Cy"), of, (2, 0.99))
     assert [(one.singer, one.seconds) for one in nothing] == [("Cy", of.voice_seconds)]
 
 

@@ -25,7 +25,7 @@ from singerid.data.tracks import Track, scan_tree
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.preparation import worker
 from singerid.preparation.duplicates import SameSound, drop_duplicates
-from singerid.preparation.prepare import PrepareReport, _workers, find_tracks, prepare
+from singerid.preparation.prepare import PrepareReport, find_tracks, prepare, usual_workers
 from singerid.preparation.worker import Extraction, Job, Source
 from singerid.runs.config import SplitConfig
 from singerid.runs.new import make_split
@@ -118,7 +118,7 @@ def test_as_many_workers_as_the_work_is_worth(
     jobs = [Job(source, None, frozenset({"features/mixture"}))] * songs
     made_by = None if separator is None else open_separator(separator)
     work = Extraction(Path(), Path(), FeatureConfig(), 1.0, torch.device(device), made_by)
-    assert _workers(jobs, work) == expected
+    assert usual_workers(jobs, work) == expected
 
 
 def test_only_what_is_new_or_changed_is_done(tree: Path) -> None:

@@ -50,11 +50,11 @@ def test_without_ray_it_is_one_line(singerid, recordings, tmp_path):
     ],
 )
 def test_a_run_asks_for_a_gpu_where_there_are_some(resources, device, threads, needs, slots):
-    from singerid.reproduce.on_ray import _needs, _slots
+    from singerid.reproduce.on_ray import needs_of, slots_of
 
     job = CellJob(Cell("crnn", "mixture", 1.0, 0), CONFIG, Path("store"), Path("out"), device, threads)
-    assert _needs(resources, job) == needs
-    assert _slots(resources, needs) == slots
+    assert needs_of(resources, job) == needs
+    assert slots_of(resources, needs) == slots
 
 
 def ancestors(pid: int) -> list[int]:

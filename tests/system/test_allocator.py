@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from singerid.system.allocator import _glibc
+from singerid.system.allocator import glibc
 
-pytestmark = pytest.mark.skipif(_glibc() is None, reason="this system's C library is not glibc")
+pytestmark = pytest.mark.skipif(glibc() is None, reason="this system's C library is not glibc")
 
 PREPARED = """
 import resource
@@ -82,7 +82,7 @@ expect(after < 4 * PAGES, after)
 
 def test_without_glibc_nothing_happens():
     run("""
-allocator._glibc = lambda: None
+allocator.glibc = lambda: None
 with memory_kept():
     within = new_pages()
 expect(within > 3 * PAGES, within)

@@ -177,10 +177,10 @@ def test_code_is_not_kept_where_others_could_have_put_it(of_others, monkeypatch,
     else:
         expected.mkdir()
         expected.chmod(0o777)
-    caches._own_root.cache_clear()
+    caches.own_root.cache_clear()
     try:
-        own = caches._own_root()
+        own = caches.own_root()
         assert (own == expected) == (not of_others)
         assert own.stat().st_mode & 0o077 == 0
     finally:
-        caches._own_root.cache_clear()
+        caches.own_root.cache_clear()

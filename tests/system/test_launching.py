@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from singerid.errors import SingeridError
-from singerid.system.launching import _Member, _watch
+from singerid.system.launching import Member, watch_crew
 from singerid.system.nodes import EndedElsewhereError, Meeting, Node, Place
 
 ALONE = Meeting(Node(), Place(), None)
@@ -22,19 +22,19 @@ def crew(*said, exits=(None, None)):
         process = SimpleNamespace(join=lambda *_: None, exitcode=code, pipe=theirs)
         if code is not None:
             theirs.close()
-        members.append(_Member(number, process, connection))
+        members.append(Member(number, process, connection))
     return members
 
 
 def error_of(*said, exits=(None, None), met=ALONE):
     with pytest.raises(SingeridError) as caught:
-        _watch(crew(*said, exits=exits), met, lambda _: None)
+        watch_crew(crew(*said, exits=exits), met, lambda _: None)
     return str(caught.value)
 
 
 def test_messages_are_received_until_all_are_done():
     heard = []
-    _watch(crew([("told", 1), ("told", 2), ("done", "")], [("done", "")]), ALONE, heard.append)
+    watch_crew(crew([("told", 1), ("told", 2), ("done", "")], [("done", "")]), ALONE, heard.append)
     assert heard == [1, 2]
 
 
@@ -68,6 +68,6 @@ def test_a_process_that_lost_another_machine_reports_that_machines_error():
     met = Elsewhere(Node(0, 2), Place(), None)
     lost = ("lost", "DistError: gone")
     with pytest.raises(EndedElsewhereError, match="mars: a process was ended"):
-        _watch(crew([lost], [lost], exits=(1, 1)), met, lambda _: None)
+        watch_crew(crew([lost], [lost], exits=(1, 1)), met, lambda _: None)
     message = error_of([lost], [lost], exits=(1, 1))
     assert "process 1 of the 2 that work together lost the connection to the others (DistError)" in message

@@ -113,11 +113,11 @@ def test_a_process_that_is_bound_to_one_uses_one(singerid):
         f"{ONE_PROCESSOR}import torch; from types import SimpleNamespace as S\n"
         "from singerid.system.processors import usable_processors\n"
         "from singerid.system.devices import use_threads\n"
-        "from singerid.preparation.prepare import _workers\n"
+        "from singerid.preparation.prepare import usual_workers\n"
         "torch.set_num_threads(8); use_threads(None)\n"
         "jobs = [S(source=S(source_size=10**9))] * 9\n"
         "work = S(separator=None, trackers=(), encoders={})\n"
-        "print(usable_processors(), torch.get_num_threads(), _workers(jobs, work))"
+        "print(usable_processors(), torch.get_num_threads(), usual_workers(jobs, work))"
     )
     done = singerid(code=code)
     assert done.stdout == "1 1 1\n", done.stderr

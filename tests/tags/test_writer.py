@@ -253,9 +253,9 @@ def test_what_would_lose_other_fields_is_not_written(song, tag_library, monkeypa
     real = writer.save_tagged
 
     def harmful(tagged, original, copy):
-        del tagged._tags["title"]
+        tagged.set_texts("title", [])
         real(tagged, original, copy)
-        tagged._tags["title"] = ["A title"]
+        tagged.set_texts("title", ["A title"])
 
     monkeypatch.setattr(writer, "save_tagged", harmful)
     _is_refused(tag_library, song, "other fields of it would be changed")

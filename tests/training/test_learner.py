@@ -78,7 +78,7 @@ def never_waits(monkeypatch):
     for module in ("data.clips", "data.augment"):
         monkeypatch.setattr(f"singerid.{module}.to_device", sent)
     monkeypatch.setattr("singerid.nn.dropout.LEAST_ELEMENTS", np.inf)
-    monkeypatch.setattr("singerid.nn.conv_block.ConvBlock._goes_together", lambda *_: False)
+    monkeypatch.setattr("singerid.nn.conv_block.ConvBlock.goes_together", lambda *_: False)
     return NeverWaits()
 
 

@@ -67,8 +67,8 @@ def test_however_it_ends_the_next_item_has_a_new_process(child, monkeypatch):
         one.ask(("raise", "told so"))
     assert one.ask(("sleep", 0)) == ["sleep", 0]
     one.ask(("sleep", 0))
-    one._process.kill()
-    one._process.join()
+    one.process.kill()
+    one.process.join()
 
     def refused(*_):
         raise OSError("no memory")
@@ -207,9 +207,9 @@ def saying(own_library, tmp_path):
                 return {"made": said}
 
         looking = Looking(Settings(own_library))
-        while not looking._free.empty():
-            looking._free.get()
-        looking._free.put(Taken())
+        while not looking.free.empty():
+            looking.free.get()
+        looking.free.put(Taken())
         return looking, path
 
     return make
@@ -240,7 +240,7 @@ def test_what_was_not_asked_for_is_no_picture_sound_or_length(saying, what, repl
         looking, path = saying(reply)
         with pytest.raises(AudioError, match="the decoder gave no readable answer"):
             getattr(looking, what)(path)
-        assert not list(looking._settings.cache.glob("*"))
+        assert not list(looking.settings.cache.glob("*"))
 
 
 def test_what_was_asked_for_comes(saying):

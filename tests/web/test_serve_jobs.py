@@ -129,7 +129,7 @@ def test_by_a_host_and_a_token_others_are_let_in(own_library, in_the_background)
     ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.0.0.7", "10.0.0.7")]
 )
 def test_an_address_is_shown_that_can_be_opened(host, shown):
-    assert serving._shown(host) == shown
+    assert serving.shown_host(host) == shown
 
 
 def test_whatever_a_thread_waits_for_the_server_ends(own_library, monkeypatch):

@@ -119,7 +119,7 @@ def test_what_is_said_of_a_file_is_said_of_a_recording_that_was_enrolled_meanwhi
     path = made_voices.write_voice(music / "a.wav", 520.0)
     song = heard(within, path)
     with within.desk.library() as library:
-        library.core.database._connection.execute("UPDATE answers SET recording = NULL")
+        library.core.database.connection.execute("UPDATE answers SET recording = NULL")
     assert within.http.post(f"{API}/songs/{song}/say", json={"is": "Dora"}).status_code == 200
     with Library.open(own_library) as library:
         assert len(library.recordings_of("Dora")) == 1

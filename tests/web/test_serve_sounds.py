@@ -85,7 +85,7 @@ def test_what_is_converted_is_kept_and_made_once(within, monkeypatch):
     song = listed(folder / "library", path)
     first = server.http.get(f"{API}/songs/{song}/sound")
     looking = server.app.state.looking
-    monkeypatch.setattr(looking, "_ask", lambda *_: pytest.fail("was asked again"))
+    monkeypatch.setattr(looking, "ask", lambda *_: pytest.fail("was asked again"))
     assert server.http.get(f"{API}/songs/{song}/sound").content == first.content
     cache = folder / "library" / "serve" / "cache"
     assert not list(cache.glob(".tmp-*"))

@@ -188,9 +188,9 @@ def test_a_library_that_was_deleted_is_not_made_anew(own_library, music):
         with pytest.raises(SingeridError):
             server.notes.skip("one")
     worker.work(settings)  # returns
-    with pytest.raises(SingeridError), worker._alone(settings):
+    with pytest.raises(SingeridError), worker.only_worker(settings):
         pass
-    assert looking._kept(music / "0.wav", "type", lambda: b"audio/wav") == b"audio/wav"
+    assert looking.kept(music / "0.wav", "type", lambda: b"audio/wav") == b"audio/wav"
     with pytest.raises(SingeridError):
         settings.make(settings.uploads)
     assert not own_library.exists()
@@ -211,14 +211,14 @@ def test_separating_tells_that_it_goes_on(own_library, music):
     path = made_voices.write_voice(music / "long.wav", 200.0, 60.0)
     stages: list[str] = []
     hearing = Hearing(open_encoder("small"), "vocals", Slow())
-    reply = decoding._heard(hearing, path, True, Settings(own_library), lambda: stages.append("beat"))
+    reply = decoding.heard_reply(hearing, path, True, Settings(own_library), lambda: stages.append("beat"))
     assert reply["seconds"] == pytest.approx(60)
     assert len(stages) > 30  # of 6 blocks of 10 s that are weighed, and twice as many of the others
 
 
 def test_listing_tells_that_it_goes_on(music):
     found: list[str] = []
-    reply = decoding._listed([str(music)], lambda: found.append("beat"))
+    reply = decoding.listed_reply([str(music)], lambda: found.append("beat"))
     assert reply["files"].count(b".wav") == 3
     assert len(found) == 3
 
@@ -322,12 +322,12 @@ def test_while_all_decoders_are_busy_the_answer_says_to_try_again(own_library, m
         with Library.open(own_library) as library:
             content = {"path": "x", "decision": "unknown", "seconds": 2.0, "voice_seconds": 1.0}
             song = library.answers.put(str(music / "0.wav"), 1, 1, None, content, library.state)
-        taken = [server.app.state.looking._free.get() for _ in range(2)]
+        taken = [server.app.state.looking.free.get() for _ in range(2)]
         answer = server.http.get(f"{API}/songs/{song}/peaks")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "the decoders are busy; try again" in answer.json()["detail"]
         for child in taken:
-            server.app.state.looking._free.put(child)
+            server.app.state.looking.free.put(child)
 
 
 def test_more_pages_than_may_listen_are_refused_before_the_stream_begins(own_library, monkeypatch):

@@ -180,7 +180,7 @@ def project(embeddings: Embeddings) -> Projection:
     _, first_clips = np.unique(owner, return_index=True)
     # Several threads add numbers in varying order, and t-SNE amplifies a difference in the last bit.
     with threadpool_limits(limits=1):
-        points, perplexity = _tsne(embeddings.clips)
+        points, perplexity = plane_of(embeddings.clips)
         return Projection(
             points,
             perplexity,
@@ -190,8 +190,8 @@ def project(embeddings: Embeddings) -> Projection:
         )
 
 
-def _tsne(vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], float]:
-    """Points (clips, 2) and the perplexity."""
+def plane_of(vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], float]:
+    """The points of t-SNE, (clips, 2), and its perplexity; one point for all if the vectors are equal."""
     count = len(vectors)
     # t-SNE needs more points than the perplexity, and should have three times as many.
     perplexity = PERPLEXITY if count > PERPLEXITY else float(max(1, (count - 1) // 3))

@@ -261,7 +261,7 @@ class Clips:
         clip_bytes = self.clip_frames * (2 * self._columns + (0 if self._f0 is None else 4))
         # Each GPU has its own memory; on a CPU all processes share one, and each holds all clips.
         takers = ranks.devices if device.type == "cpu" else 1
-        return len(self) * clip_bytes * takers <= RESIDENT_SHARE * _free_memory(device)
+        return len(self) * clip_bytes * takers <= RESIDENT_SHARE * free_memory(device)
 
 
 def _parts(order: Tensor, batch_size: int, ranks: Ranks) -> Iterator[tuple[Tensor, tuple[int, int] | None]]:
@@ -274,7 +274,7 @@ def _parts(order: Tensor, batch_size: int, ranks: Ranks) -> Iterator[tuple[Tenso
             yield index[rows], (rows.start, len(index))
 
 
-def _free_memory(device: torch.device) -> int:
+def free_memory(device: torch.device) -> int:
     """Free bytes on the device; 0 if the system does not report them."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]

@@ -71,7 +71,7 @@ def answer(
         return replace(
             result,
             decision="known",
-            singers=_named(timeline, names, heard, (said, 1.0)),
+            singers=named_singers(timeline, names, heard, (said, 1.0)),
             timeline=_spans(timeline, names),
             probability=1.0,
             said=True,
@@ -80,7 +80,7 @@ def answer(
     main = None
     if judged.decision == "known" and judged.best is not None:
         main = judged.best, judged.probability
-    singers = _named(timeline, names, heard, main)
+    singers = named_singers(timeline, names, heard, main)
     return replace(
         result,
         decision="known" if singers else judged.decision,
@@ -92,7 +92,7 @@ def answer(
     )
 
 
-def _named(
+def named_singers(
     timeline: SongTimeline, names: Sequence[str], heard: HeardVoice, main: tuple[int, float] | None
 ) -> tuple[Named, ...]:
     """The named singers, the one who sings longest first.

@@ -121,7 +121,7 @@ def collect(
         if collection is not None:
             _refuse_other_vectors(collection, files)
             put_back(collection)
-        have = _keys_in(collection)
+        have = keys_in(collection)
         say(f"reading {counted(len(files.paths), 'file')}")
         found = _look(files, have, spread)
         failures = (*files.failures, *found.failures)
@@ -131,7 +131,7 @@ def collect(
             for _ in spread(partial(_write, files, _absolute(where)), _in_parts(found.chosen)):
                 pass
             if len(collection) != len(have[0]) + found.added:  # a machine died, and its part was added twice
-                _keys_in(collection)
+                keys_in(collection)
         elif collection is None:
             raise SingeridError(
                 str(failures[0])
@@ -289,7 +289,7 @@ def _write(files: HeardFiles, where: str, chosen: Sequence[tuple[str, Kept]]) ->
     return written
 
 
-def _keys_in(collection: Collection | None) -> tuple[Keys, Keys]:
+def keys_in(collection: Collection | None) -> tuple[Keys, Keys]:
     """Sorted keys of a collection's recordings, by sound and by file; duplicates are removed from it."""
     sounds: list[Keys] = [np.zeros(0, np.uint64)]
     files: list[Keys] = [np.zeros(0, np.uint64)]

@@ -67,6 +67,7 @@ class Database:
     Attributes:
         path: path of the file.
         writable: whether the library can be changed.
+        connection: the connection of SQLite; whoever changes the library uses `change`.
 
     Raises:
         SingeridError: there is no library, or it is damaged, of a newer version, or cannot be opened or made.
@@ -87,11 +88,11 @@ class Database:
                         folder.chmod(0o700)
         self.writable = os.access(folder, os.W_OK) and (is_new or os.access(self.path, os.W_OK))
         with self.explained():
-            self._connection = self._connect()
+            self.connection = self._connect()
             try:
-                self._prepare(is_new)
+                self.prepare(is_new)
             except BaseException:
-                self._connection.close()
+                self.connection.close()
                 raise
 
     def __enter__(self) -> "Database":
@@ -102,7 +103,7 @@ class Database:
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        self.connection.close()
 
     # Reading
 
@@ -110,16 +111,16 @@ class Database:
         """All rows of a query."""
         with self.explained():
             try:
-                return self._connection.execute(sql, values).fetchall()
+                return self.connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
             # A name or a path is not valid UTF-8. Only then read leniently, which is slow in a large library:
-            self._connection.text_factory = _lenient
+            self.connection.text_factory = _lenient
             try:
-                return self._connection.execute(sql, values).fetchall()
+                return self.connection.execute(sql, values).fetchall()
             finally:
-                self._connection.text_factory = str
+                self.connection.text_factory = str
 
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first value of the first row of a query; None: there is no row."""
@@ -130,27 +131,27 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Within, all queries see one state of the library, even if another process writes."""
-        if self._connection.in_transaction:  # a transaction sees one state already
+        if self.connection.in_transaction:  # a transaction sees one state already
             yield
             return
         with self.explained():
-            self._connection.execute("BEGIN")
+            self.connection.execute("BEGIN")
             try:
                 yield
             finally:
-                self._connection.execute("ROLLBACK")
+                self.connection.execute("ROLLBACK")
 
     def copy(self) -> bytes:
         """The whole database in its current state, as the bytes of a file."""
         with self.explained(), closing(sqlite3.connect(":memory:")) as copied:
-            self._connection.backup(copied)
+            self.connection.backup(copied)
             content: bytes = copied.serialize()
             return content
 
     @property
     def version(self) -> tuple[int, int]:
         """A value that changes whenever any process or this connection has written to the database."""
-        return int(self.value("PRAGMA data_version")), self._connection.total_changes
+        return int(self.value("PRAGMA data_version")), self.connection.total_changes
 
     def setting(self, key: str) -> str | None:
         """The value of a setting; None: it is not set."""
@@ -207,34 +208,34 @@ class Database:
             raise SingeridError(
                 f"{self.path}: is read-only; copy the library to a folder that you may write to"
             )
-        is_part = self._connection.in_transaction
+        is_part = self.connection.in_transaction
         if is_part:
-            noted = self._connection.execute("SELECT entry FROM journal_now").fetchall()
-            self._connection.execute("DELETE FROM journal_now")
+            noted = self.connection.execute("SELECT entry FROM journal_now").fetchall()
+            self.connection.execute("DELETE FROM journal_now")
             if entry is not None:
-                self._connection.execute("INSERT INTO journal_now VALUES (?)", (entry,))
-            yield Change(self._connection)
-            self._connection.execute("DELETE FROM journal_now")
-            self._connection.executemany("INSERT INTO journal_now VALUES (?)", noted)
+                self.connection.execute("INSERT INTO journal_now VALUES (?)", (entry,))
+            yield Change(self.connection)
+            self.connection.execute("DELETE FROM journal_now")
+            self.connection.executemany("INSERT INTO journal_now VALUES (?)", noted)
             return
         with self.explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute("BEGIN IMMEDIATE")
             try:
                 if entry is not None:
-                    self._connection.execute("INSERT INTO journal_now VALUES (?)", (entry,))
-                yield Change(self._connection)
+                    self.connection.execute("INSERT INTO journal_now VALUES (?)", (entry,))
+                yield Change(self.connection)
                 if entry is not None:
-                    self._connection.execute("DELETE FROM journal_now")
-                self._connection.execute("COMMIT")
+                    self.connection.execute("DELETE FROM journal_now")
+                self.connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
                 raise
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, so that its changes are not stored yet."""
-        return self._connection.in_transaction
+        return self.connection.in_transaction
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -255,13 +256,13 @@ class Database:
     def scrub(self) -> bool:
         """Empty the write-ahead log, which may hold forgotten data; False: a reader has it open."""
         with self.explained():
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy, *_ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
                 return False
             if self.setting(SCRUB) is not None:
                 with self.changing() as change:
                     change.run("DELETE FROM settings WHERE key = ?", (SCRUB,))
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return True
 
     # Opening
@@ -279,8 +280,9 @@ class Database:
             connection = _opened(f"{address}?immutable=1", uri=True)
         return connection
 
-    def _prepare(self, is_new: bool) -> None:
-        run = self._connection.execute
+    def prepare(self, is_new: bool) -> None:
+        """Set up the connection and, in a database that may be written, the tables; called once."""
+        run = self.connection.execute
         run("PRAGMA foreign_keys = ON")
         if not self.writable:
             self._check_format()
@@ -311,11 +313,11 @@ class Database:
             self.scrub()
 
     def _is_empty(self) -> bool:
-        count = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        count = self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         return bool(count == 0)
 
     def _format(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _check_format(self) -> None:
         found = self._format()
@@ -329,7 +331,7 @@ class Database:
 
     def _has_tables(self) -> bool:
         sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('singers', 'recordings', 'vectors')"
-        return bool(self._connection.execute(sql).fetchone()[0] == 3)
+        return bool(self.connection.execute(sql).fetchone()[0] == 3)
 
     @contextmanager
     def explained(self) -> Iterator[None]:

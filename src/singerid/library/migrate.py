@@ -82,7 +82,7 @@ def migrate(core: LibraryCore, hearing: Hearing, step: Callable[[], None] = lamb
             if recording in done:
                 report.made += 1
             else:
-                failure = _hear(core, hearing, recording, places.get(recording, []))
+                failure = hear_again(core, hearing, recording, places.get(recording, []))
                 if failure:
                     report.failures.append(failure)
                     lost.append(recording)
@@ -112,7 +112,8 @@ def _is_there(core: LibraryCore, recording: str, place: str) -> bool:
         return False
 
 
-def _hear(core: LibraryCore, hearing: Hearing, recording: str, places: list[str]) -> Failure | None:
+def hear_again(core: LibraryCore, hearing: Hearing, recording: str, places: list[str]) -> Failure | None:
+    """Hear a recording with the new encoder at the first of its places where it is; why not, if not."""
     path = next((place for place in places if _is_there(core, recording, place)), None)
     if path is None:
         name = places[0] if places else f"recording {recording}"

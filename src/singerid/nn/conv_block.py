@@ -46,7 +46,7 @@ class ConvBlock(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, H // pool[0], W // pool[1])."""
-        if not self._goes_together(x):
+        if not self.goes_together(x):
             y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
             return y
         conv, _, norm, *_, dropout = self
@@ -64,7 +64,7 @@ class ConvBlock(nn.Sequential):
         assert isinstance(dropout, Dropout)
         return dropout.overwriting(y)
 
-    def _goes_together(self, x: Tensor) -> bool:
+    def goes_together(self, x: Tensor) -> bool:
         """Whether the block is as it was built, so that the one step does all that its layers would do."""
         return (
             is_plain(x)

@@ -236,7 +236,7 @@ def prepare(
             outcomes = elsewhere.extracted(pending, work)
         else:
             outcomes = each_in_processes(
-                work, pending, _workers(pending, work) if workers is None else workers
+                work, pending, usual_workers(pending, work) if workers is None else workers
             )
         failures, incomplete = [*unreadable, *duplicates, *short], list[Failure]()
         same_sound, done = SameSound(writer, known), set[str]()
@@ -314,7 +314,7 @@ def _wanted(work: Extraction, waveform: bool) -> frozenset[str]:
     return frozenset(names)
 
 
-def _workers(jobs: Sequence[Job], work: Extraction) -> int:
+def usual_workers(jobs: Sequence[Job], work: Extraction) -> int:
     """Number of processes worth starting; one for networks on a GPU, as each would load its own copy."""
     if work.separator is None and not work.trackers and not work.encoders:
         size = sum(job.source.source_size for job in jobs)

@@ -34,8 +34,8 @@ def run_on_cluster(
         return
     with cluster(address) as ray:
         resources = ray.cluster_resources()
-        needs = _needs(resources, jobs[0])
-        on_connect(_slots(resources, needs))
+        needs = needs_of(resources, jobs[0])
+        on_connect(slots_of(resources, needs))
         yield from _run(ray, jobs, needs)
 
 
@@ -55,13 +55,18 @@ def _run(ray: Any, jobs: Sequence[CellJob], needs: dict[str, int]) -> Iterator[C
             )
 
 
-def _needs(resources: dict[str, float], job: CellJob) -> dict[str, int]:
+def needs_of(resources: dict[str, float], job: CellJob) -> dict[str, int]:
     """Resources that a task asks for, at most what the cluster has: otherwise it would wait for ever."""
     cpus = {"num_cpus": max(1, min(job.threads or 1, int(resources.get("CPU", 1))))}
     return cpus | ({"num_gpus": 1} if resources.get("GPU", 0) >= 1 and job.device != "cpu" else {})
 
 
-def _slots(resources: dict[str, float], needs: dict[str, int]) -> int:
+def slots_of(resources: dict[str, float], needs: dict[str, int]) -> int:
+    """Number of tasks with these needs that run at a time; at least one.
+
+    >>> slots_of({"CPU": 16.0, "GPU": 4.0}, {"num_cpus": 8, "num_gpus": 1})
+    2
+    """
     names = {"num_cpus": "CPU", "num_gpus": "GPU"}
     return max(1, min(int(resources.get(names[name], 0)) // amount for name, amount in needs.items()))
 

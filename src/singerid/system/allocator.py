@@ -25,7 +25,7 @@ def memory_kept() -> Iterator[None]:
     Linux with glibc only; elsewhere nothing changes. The setting holds for the whole process: when two such
     contexts overlap, it ends for both as soon as one of them ends.
     """
-    library = _glibc()
+    library = glibc()
     if library is None:
         yield
         return
@@ -47,12 +47,12 @@ def one_heap() -> None:
     A process that listens to recordings then takes a tenth more memory and is no faster. Call this before
     any thread is started. It cannot be undone, so only programs should call it, not library functions.
     """
-    library = _glibc()
+    library = glibc()
     if library is not None:
         library.mallopt(_ARENA_MAX, 1)
 
 
-def _glibc() -> ctypes.CDLL | None:
+def glibc() -> ctypes.CDLL | None:
     """The C library if it is glibc, else None: other C libraries lack `gnu_get_libc_version`."""
     try:
         library = ctypes.CDLL(None)

@@ -130,13 +130,13 @@ def _can_write(folder: Path) -> bool:
 
 def _own_folder(name: str) -> str:
     """A private folder of this user among the temporary files, kept from one run to the next."""
-    folder = _own_root() / name
+    folder = own_root() / name
     folder.mkdir(exist_ok=True)
     return str(folder)
 
 
 @cache
-def _own_root() -> Path:
+def own_root() -> Path:
     """`singerid-USER` among the temporary files, or a new folder if other users can access that one.
 
     Compiled code in these folders is executed, so nobody else may be able to write there.

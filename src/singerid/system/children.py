@@ -48,14 +48,17 @@ class Child:
         memory_bytes: memory that the work may take beyond what the child has when it is ready; enforced on
             Linux only.
         quiet_seconds: longest time that the work may go on without a beat.
+
+    Attributes:
+        process: the process; None: there is none.
     """
 
     def __init__(self, begin: Callable[[], Work], memory_bytes: int, quiet_seconds: float) -> None:
         self._begin, self._memory, self._quiet = begin, memory_bytes, quiet_seconds
         self._asking = threading.Lock()  # held while an item is worked on: one at a time
-        self._changing = threading.Lock()  # held while `_process` is replaced
+        self._changing = threading.Lock()  # held while `process` is replaced
         self._closed = threading.Event()
-        self._process: Any = None
+        self.process: Any = None
         self._connection: Any = None
         self._is_ready = False
 
@@ -74,7 +77,7 @@ class Child:
         """
         with self._asking:
             try:
-                if self._process is None or not self._process.is_alive():
+                if self.process is None or not self.process.is_alive():
                     self._start()
                 self._connection.send(item)
                 return self._answer(go_on)
@@ -95,8 +98,8 @@ class Child:
         """End the process for good: a running `ask` is stopped, and later ones raise StoppedError."""
         self._closed.set()
         with self._changing:
-            if self._process is not None:
-                self._process.kill()  # wakes a thread that waits for an answer
+            if self.process is not None:
+                self.process.kill()  # wakes a thread that waits for an answer
         with self._asking:
             self._end()
 
@@ -115,7 +118,7 @@ class Child:
             with self._changing:
                 self._require_open()
                 process.start()
-                self._process, self._connection, self._is_ready = process, connection, False
+                self.process, self._connection, self._is_ready = process, connection, False
         except BaseException:
             connection.close()
             raise
@@ -124,8 +127,8 @@ class Child:
 
     def _end(self) -> None:
         with self._changing:
-            process, connection = self._process, self._connection
-            self._process = self._connection = None
+            process, connection = self.process, self._connection
+            self.process = self._connection = None
         if process is not None:
             connection.close()
             process.kill()
@@ -163,7 +166,7 @@ class Child:
 
         If the rest does not arrive in time, the process is killed.
         """
-        stalled = threading.Timer(self._quiet, self._process.kill)
+        stalled = threading.Timer(self._quiet, self.process.kill)
         stalled.daemon = True
         stalled.start()
         try:

@@ -47,7 +47,7 @@ _KINDS = ("ended", "failed", "broken", "lost")
 
 
 @dataclass
-class _Member:
+class Member:
     """One of the processes, as seen by the process that started it."""
 
     number: int
@@ -75,13 +75,13 @@ def in_ranks(
         SingeridError: a process raised it, or a process was killed. All processes have been ended then.
     """
     node = met.node
-    crew: list[_Member] = []
+    crew: list[Member] = []
     try:
         with _no_interrupt():
             for local in range(devices):
                 ranks = Ranks(node.number * devices + local, devices, node.nodes)
                 crew.append(_started(work, job, ranks, device.type, met.place))
-        _watch(crew, met, on_told)
+        watch_crew(crew, met, on_told)
     finally:
         for member in crew:
             member.process.kill()
@@ -103,7 +103,7 @@ def _no_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _started(work: Work, job: Any, ranks: Ranks, kind: str, place: Place) -> _Member:
+def _started(work: Work, job: Any, ranks: Ranks, kind: str, place: Place) -> Member:
     # "spawn", because a process that has used torch's threads, or a GPU, cannot be forked safely.
     context = get_context("spawn")
     connection, theirs = context.Pipe()
@@ -112,11 +112,11 @@ def _started(work: Work, job: Any, ranks: Ranks, kind: str, place: Place) -> _Me
         process.start()
     finally:
         theirs.close()
-    return _Member(ranks.number, process, connection)
+    return Member(ranks.number, process, connection)
 
 
-def _watch(crew: Sequence[_Member], met: Meeting, on_told: Callable[[Any], None]) -> None:
-    """Receive the processes' messages until all are done or one has failed."""
+def watch_crew(crew: Sequence[Member], met: Meeting, on_told: Callable[[Any], None]) -> None:
+    """Receive the processes' messages until all are done or one has failed, which raises SingeridError."""
     until = float("inf")
     while not all(member.is_done for member in crew):
         met.beat()
@@ -162,7 +162,7 @@ def _said(kind: str, number: int, count: int, message: str) -> str:
     return f"{which} failed: unexpected {message}; `debug=True` shows where"
 
 
-def _hear(member: _Member, on_told: Callable[[Any], None]) -> None:
+def _hear(member: Member, on_told: Callable[[Any], None]) -> None:
     try:
         kind, value = member.connection.recv()
     except (EOFError, OSError):

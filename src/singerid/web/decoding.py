@@ -62,10 +62,10 @@ class Ears:
         def work(item: tuple[Any, ...], beat: Beat) -> Any:
             kind, what, *more = item
             if kind == "list":
-                return _listed(what, beat)
+                return listed_reply(what, beat)
             if kind == "digest":
                 return sound_fingerprint(what)
-            return _heard(hearing, what, bool(*more), settings, beat)
+            return heard_reply(hearing, what, bool(*more), settings, beat)
 
         return plainly(work)
 
@@ -106,13 +106,17 @@ class Eyes:
         return plainly(work)
 
 
-def _listed(paths: list[str], beat: Beat) -> dict[str, Any]:
+def listed_reply(paths: list[str], beat: Beat) -> dict[str, Any]:
+    """The files below these paths, as `plain_list` describes them."""
     failures: list[Failure] = []
     files, _ = find_files([Path(path) for path in paths], failures.append, beat)
     return plain_list(files, failures)
 
 
-def _heard(hearing: Hearing, path: Path, with_cells: bool, settings: Settings, beat: Beat) -> dict[str, Any]:
+def heard_reply(
+    hearing: Hearing, path: Path, with_cells: bool, settings: Settings, beat: Beat
+) -> dict[str, Any]:
+    """What is heard of a recording, as `plain_voice` describes it; raises AudioError."""
     warnings: list[str] = []
     most = settings.limits.seconds
     if hearing.separator is None:

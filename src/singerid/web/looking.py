@@ -45,18 +45,22 @@ class Looking:
     Args:
         settings: the settings of the server.
         closing: set when the server is to end; from then on no request waits. None: `close` alone ends it.
+
+    Attributes:
+        settings: the settings.
+        free: processes that wait for a question.
     """
 
     def __init__(self, settings: Settings, closing: Event | None = None) -> None:
-        self._settings = settings
+        self.settings = settings
         self._closed = closing or Event()
         limits = settings.limits
         self._children: list[Child] = []
-        self._free: LifoQueue[Child] = LifoQueue()
+        self.free: LifoQueue[Child] = LifoQueue()
         for _ in range(_CHILDREN):
             child = Child(Eyes(settings), limits.child_bytes, limits.quiet_seconds)
             self._children.append(child)
-            self._free.put(child)
+            self.free.put(child)
 
     def close(self) -> None:
         """End its processes for good; requests that wait for them fail."""
@@ -82,17 +86,17 @@ class Looking:
 
     def peaks(self, path: Path) -> bytes:
         """The outline of a recording's sound, as JSON; raises AudioError."""
-        return self._kept(
+        return self.kept(
             path, "peaks.json", lambda: json.dumps(self._seen("peaks", path, outline_of)).encode()
         )
 
     def picture(self, path: Path) -> bytes:
         """The spectrogram of a recording, as PNG; raises AudioError."""
-        return self._kept(path, "spectrogram.png", lambda: self._seen("picture", path, png_of))
+        return self.kept(path, "spectrogram.png", lambda: self._seen("picture", path, png_of))
 
     def voice(self, path: Path) -> bytes:
         """The mean spectrum of a recording, as SVG in the colour of the text around it; raises AudioError."""
-        return self._kept(
+        return self.kept(
             path, "voice.svg", lambda: spectrum_svg(self._seen("spectrum", path, levels_of)).encode()
         )
 
@@ -113,8 +117,8 @@ class Looking:
         if not target.is_file():
             part = target.with_name(f".tmp-{uuid.uuid4().hex}.{kind}")
             try:
-                self._settings.make(target.parent)
-                self._ask("convert", path, part)
+                self.settings.make(target.parent)
+                self.ask("convert", path, part)
                 part.replace(target)
             finally:
                 part.unlink(missing_ok=True)
@@ -124,15 +128,16 @@ class Looking:
         return target, TYPES[kind]
 
     def _type(self, path: Path) -> str:
-        return self._kept(path, "type", lambda: self._seen("type", path, type_of).encode()).decode()
+        return self.kept(path, "type", lambda: self._seen("type", path, type_of).encode()).decode()
 
-    def _kept(self, path: Path, what: str, make: Callable[[], bytes]) -> bytes:
+    def kept(self, path: Path, what: str, make: Callable[[], bytes]) -> bytes:
+        """What was made of a recording, from the folder; made now if it is not there."""
         target = self._place(path, what)
         with suppress(OSError):
             return target.read_bytes()
         made = make()
         with suppress(SingeridError):  # if the folder cannot be written, it is made again each time
-            self._settings.make(target.parent)
+            self.settings.make(target.parent)
             with atomic_write(target) as file:
                 file.write(made)
             self._make_room(target)
@@ -144,16 +149,16 @@ class Looking:
         except OSError as error:
             raise AudioError(path, "is not there any more; put it back, or add its new folder") from error
         mark = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogatepass")
-        return self._settings.cache / f"{hashlib.sha256(mark).hexdigest()[:32]}.{what}"
+        return self.settings.cache / f"{hashlib.sha256(mark).hexdigest()[:32]}.{what}"
 
     def _make_room(self, new: Path) -> None:
         """Remove the least recently used files while the folder is too large."""
         with suppress(OSError):
-            found = [(one, one.stat()) for one in self._settings.cache.iterdir()]
+            found = [(one, one.stat()) for one in self.settings.cache.iterdir()]
             found.sort(key=lambda pair: pair[1].st_mtime)
             size = sum(status.st_size for _, status in found)
             for one, status in found:
-                if size <= self._settings.limits.cache_bytes:
+                if size <= self.settings.limits.cache_bytes:
                     break
                 if one != new:
                     one.unlink(missing_ok=True)
@@ -161,7 +166,7 @@ class Looking:
 
     def _tagging(self, kind: str, what: Any, reader: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return self._seen(kind, self._settings.folder, reader, what)
+            return self._seen(kind, self.settings.folder, reader, what)
         except AudioError as error:
             how = "its process gave no readable answer" if error.reason == UNREADABLE else error.reason
             how = str(error.__cause__) if isinstance(error.__cause__, ChildEndedError) else how
@@ -172,13 +177,14 @@ class Looking:
 
     def _seen(self, kind: str, path: Path, reader: Callable[[Any], T], more: Any = None) -> T:
         """The reply of a process about a file, read by `reader`; raises AudioError if it is invalid."""
-        reply = self._ask(kind, path, more)
+        reply = self.ask(kind, path, more)
         try:
             return reader(reply)
         except (TypeError, ValueError, KeyError, ArithmeticError) as error:
             raise AudioError(path, UNREADABLE) from error
 
-    def _ask(self, kind: str, path: Path, more: Any = None) -> Any:
+    def ask(self, kind: str, path: Path, more: Any = None) -> Any:
+        """The unchecked reply of a process about a file; raises AudioError, or BusyError if none is free."""
         with self._child() as child:
             try:
                 return asked(child, (kind, path, more), path, lambda: not self._closed.is_set())
@@ -187,12 +193,12 @@ class Looking:
 
     @contextmanager
     def _child(self) -> Iterator[Child]:
-        until = monotonic() + self._settings.limits.quiet_seconds
+        until = monotonic() + self.settings.limits.quiet_seconds
         while True:
             if self._closed.is_set():
                 raise BusyError("the server is ending")
             try:
-                child = self._free.get(timeout=_LOOK_SECONDS)
+                child = self.free.get(timeout=_LOOK_SECONDS)
                 break
             except Empty as error:
                 if monotonic() > until:
@@ -200,4 +206,4 @@ class Looking:
         try:
             yield child
         finally:
-            self._free.put(child)
+            self.free.put(child)

@@ -87,7 +87,7 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=3,
     )
-    say(f"http://{_shown(host)}:{port}/?token={passes.token}")
+    say(f"http://{shown_host(host)}:{port}/?token={passes.token}")
     if is_any(host):
         tell(f"From another machine: http://{socket.gethostname()}:{port}/?token={passes.token}")
     tell(
@@ -96,7 +96,7 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
         else "Open that address. Ctrl-C ends the server."
     )
     if open_browser:
-        webbrowser.open(f"http://{_shown(host)}:{port}/?token={passes.token}")
+        webbrowser.open(f"http://{shown_host(host)}:{port}/?token={passes.token}")
     server = _Server(config, desk)
     try:
         server.run([listening])
@@ -116,8 +116,12 @@ def is_any(host: str) -> bool:
         return host == ""
 
 
-def _shown(host: str) -> str:
-    """The host in the address of a page that this machine can open."""
+def shown_host(host: str) -> str:
+    """The host in the address of a page that this machine can open.
+
+    >>> shown_host("0.0.0.0"), shown_host("::1")
+    ('127.0.0.1', '[::1]')
+    """
     if is_any(host):
         return "[::1]" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -46,7 +46,11 @@ class Worker:
         if self._process is not None:
             self._process.kill()
         self._thread.join()
-        with suppress(SingeridError), _alone(self._settings), Database(self._settings.folder) as database:
+        with (
+            suppress(SingeridError),
+            only_worker(self._settings),
+            Database(self._settings.folder) as database,
+        ):
             Jobs(database).resume(died=False)
 
     def _keep(self) -> None:
@@ -79,7 +83,7 @@ def work(settings: Settings) -> None:
     told = ""
     while is_library(settings.folder):
         try:
-            with _alone(settings):
+            with only_worker(settings):
                 _work(settings)
             return
         except SingeridError as error:  # another process works on it, or the library cannot be opened now
@@ -90,7 +94,7 @@ def work(settings: Settings) -> None:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def only_worker(settings: Settings) -> Iterator[None]:
     """A context in which no other process works on the queue. A deleted library is not made again for it."""
     place = settings.own / "worker"
     settings.make(place)

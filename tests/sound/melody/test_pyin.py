@@ -65,7 +65,7 @@ def test_blocks_hear_their_neighbours(frames: int, monkeypatch: pytest.MonkeyPat
     padded = np.pad(waveform, 1024)
     end = (frames - 1) * 512 + 2048  # of the last frame
     spans = padded_spans([waveform], 2048, 512, 20, "constant")
-    for begin, (heard, own) in zip(range(0, frames, 20), pyin._with_neighbours(spans), strict=True):
+    for begin, (heard, own) in zip(range(0, frames, 20), pyin.with_neighbours(spans), strict=True):
         first = max(0, begin - 5)
         last = min(end, (begin + 19 + 5) * 512 + 2048)
         assert np.array_equal(heard[: last - first * 512], padded[first * 512 : last])

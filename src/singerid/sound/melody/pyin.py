@@ -55,7 +55,7 @@ class Pyin:
     def contour(self, blocks: Iterable[Samples]) -> Contour:
         """See `Tracker.contour`."""
         spans = padded_spans(blocks, FRAME_LENGTH, FeatureConfig.hop_length, BLOCK_FRAMES, "constant")
-        pieces = [_pyin(part.numpy())[:, own] for part, own in _with_neighbours(spans)]
+        pieces = [_pyin(part.numpy())[:, own] for part, own in with_neighbours(spans)]
         f0, confidence = np.concatenate(pieces, axis=1)
         return Contour(f0, confidence)
 
@@ -76,7 +76,7 @@ def _pyin(samples: Samples) -> NDArray[np.float32]:
     return np.stack((f0, confidence)).astype(np.float32)
 
 
-def _with_neighbours(spans: Iterator[Tensor]) -> Iterator[tuple[Tensor, slice]]:
+def with_neighbours(spans: Iterator[Tensor]) -> Iterator[tuple[Tensor, slice]]:
     """Each span with `OVERLAP_FRAMES` of the ones before and after it; and which frames are its own."""
     hop_length = FeatureConfig.hop_length
     shared = FRAME_LENGTH - hop_length  # samples that a span's end and the next one's start have in common
