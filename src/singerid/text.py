@@ -13,7 +13,11 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def printable(name: str | PurePath) -> str:
-    """`name` on one line, printable in UTF-8: line breaks, control characters and surrogates are escaped."""
+    r"""`name` on one line, printable in UTF-8: line breaks, control characters and surrogates are escaped.
+
+    >>> print(printable("two\nlines"))
+    two\nlines
+    """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))
 
 
@@ -47,7 +51,11 @@ def shell_word(path: str | PurePath) -> str:
 
 
 def bytes_of(character: str) -> bytes:
-    """A character's bytes in UTF-8; for a lone surrogate of PEP 383, the byte that it stands for."""
+    r"""A character's bytes in UTF-8; for a lone surrogate of PEP 383, the byte that it stands for.
+
+    >>> bytes_of("é").hex(), bytes_of("\udce9").hex()
+    ('c3a9', 'e9')
+    """
     is_byte = "\udc80" <= character <= "\udcff"
     return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
 
@@ -87,7 +95,11 @@ def carried(text: str, encoding: str) -> str:
 
 
 def near_names(name: str, known: Iterable[str]) -> str:
-    """Known names similar to `name`, comma-separated, the most similar first; all known names if none is."""
+    """Known names similar to `name`, comma-separated, the most similar first; all known names if none is.
+
+    >>> near_names("crn", ["crnn", "wavenet"]), near_names("x", ["crnn", "wavenet"])
+    ('crnn', 'crnn, wavenet')
+    """
     known = sorted(known)
     return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known)
 
@@ -113,22 +125,38 @@ def counted(count: int, noun: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as 1:05 or 2:00:07."""
+    """Seconds as 1:05 or 2:00:07.
+
+    >>> clock(65.9), clock(7207)
+    ('1:05', '2:00:07')
+    """
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def interval_text(value: float, low: float, high: float) -> str:
-    """A value with its interval, for example ".83 (.71-.92)"."""
+    """A value with its interval, for example ".83 (.71-.92)".
+
+    >>> interval_text(0.826, 0.71, 1)
+    '.83 (.71-1.00)'
+    """
     return f"{decimal_text(value)} ({decimal_text(low)}-{decimal_text(high)})"
 
 
 def decimal_text(value: float) -> str:
-    """A share between 0 and 1 with two decimals: ".83", "1.00"."""
+    """A share between 0 and 1 with two decimals: ".83", "1.00".
+
+    >>> decimal_text(0.826), decimal_text(0.996)
+    ('.83', '1.00')
+    """
     return f"{value:.2f}".removeprefix("0") if value < 0.995 else f"{value:.2f}"
 
 
 def one_line(message: BaseException | str) -> str:
-    """The message of an error or a warning on one line, fit for any output."""
+    r"""The message of an error or a warning on one line, fit for any output.
+
+    >>> one_line("cannot be read:\n  no such file")
+    'cannot be read: no such file'
+    """
     return printable(" ".join(str(message).split()))

@@ -36,13 +36,20 @@ def clip_starts(frames: int, clip_frames: int, drop_last: bool = False) -> IntAr
         frames: length of the track.
         clip_frames: length of a clip.
         drop_last: leave the last whole clip out, as the authors' program does.
+
+    >>> clip_starts(10, 3).tolist(), clip_starts(10, 3, drop_last=True).tolist()
+    ([0, 3, 6], [0, 3])
     """
     (count,) = clip_counts(np.array([frames]), clip_frames, drop_last)
     return np.arange(count, dtype=np.int64) * clip_frames
 
 
 def clip_counts(frames: IntArray, clip_frames: int, drop_last: bool = False) -> IntArray:
-    """Number of clips of each track, (tracks,), given the tracks' lengths in frames; see `clip_starts`."""
+    """Number of clips of each track, (tracks,), given the tracks' lengths in frames; see `clip_starts`.
+
+    >>> clip_counts(np.array([10, 2]), 3).tolist()
+    [3, 0]
+    """
     if clip_frames < 1:
         raise ValueError(f"clip_frames must be positive, not {clip_frames}")
     counts: IntArray = np.maximum(0, frames // clip_frames - drop_last)

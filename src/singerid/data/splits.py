@@ -139,6 +139,10 @@ def leave_one_album_out(tracks: Iterable[Track]) -> tuple[Split, ...]:
 
     Raises:
         SingeridError: a singer has fewer than three albums.
+
+    >>> tracks = [Track(f"{album}.mp3", "Ann", album) for album in ("first", "second", "third")]
+    >>> [(fold.valid, fold.test) for fold in leave_one_album_out(tracks)][:2]
+    [(('second.mp3',), ('first.mp3',)), (('third.mp3',), ('second.mp3',))]
     """
     singers = _by_singer(tracks)
     counts = {singer: len(_albums(own)) for singer, own in singers.items()}
@@ -199,6 +203,11 @@ def with_min_albums(tracks: Iterable[Track], minimum: int) -> tuple[Track, ...]:
 
     Raises:
         SingeridError: no singer has that many.
+
+    >>> albums = ("Ann", "first"), ("Ann", "second"), ("Bob", "third")
+    >>> tracks = [Track(f"{singer}/{album}.mp3", singer, album) for singer, album in albums]
+    >>> [track.path for track in with_min_albums(tracks, 2)]
+    ['Ann/first.mp3', 'Ann/second.mp3']
     """
     tracks = tuple(tracks)
     kept = {singer for singer, own in _by_singer(tracks).items() if len(_albums(own)) >= minimum}

@@ -44,14 +44,22 @@ class BackEnd:
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> FloatArray:
-    """Vectors (..., D) scaled to unit length; zero vectors stay zero."""
+    """Vectors (..., D) scaled to unit length; zero vectors stay zero.
+
+    >>> unit(np.array([[0.0, 2.0], [0.0, 0.0]])).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     found: FloatArray = (vectors / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
     return found
 
 
 def is_unit(vectors: npt.NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether vectors (..., D) are of unit length, except for rounding; (...)."""
+    """Whether vectors (..., D) are of unit length, except for rounding; (...).
+
+    >>> is_unit(np.array([[0.6, 0.8], [1.0, 1.0]])).tolist()
+    [True, False]
+    """
     return np.asarray(np.abs(np.linalg.norm(vectors.astype(np.float64), axis=-1) - 1) < 1e-3)
 
 

@@ -111,7 +111,11 @@ def mfcc_statistics(clips: FloatArray, n_mfcc: int = 20) -> npt.NDArray[np.float
 
 
 def mfcc(log_mel: FloatArray, n_mfcc: int = 20) -> FloatArray:
-    """Return MFCCs (..., n_mfcc, W) of log-mel (..., n_mels, W): the orthonormal DCT-II over the mel axis."""
+    """Return MFCCs (..., n_mfcc, W) of log-mel (..., n_mels, W): the orthonormal DCT-II over the mel axis.
+
+    >>> mfcc(np.zeros((128, 3), np.float32)).shape
+    (20, 3)
+    """
     from scipy.fft import dct
 
     return np.asarray(dct(log_mel, type=2, axis=-2, norm="ortho")[..., :n_mfcc, :])

@@ -107,7 +107,11 @@ def hub_card_text(run: Run, licence: str = "") -> str:
 
 
 def escape_markdown(text: object) -> str:
-    """`text` as Markdown shows it literally within a line: no markup, HTML, formula, link or table cell."""
+    r"""`text` as Markdown shows it literally within a line: no markup, HTML, formula, link or table cell.
+
+    >>> print(escape_markdown("a*b_c"))
+    a\*b\_c
+    """
     return _MARKUP.sub(r"\\\g<0>", printable(str(text)))
 
 

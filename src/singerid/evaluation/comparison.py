@@ -172,6 +172,9 @@ def path_tails(paths: Sequence[Path]) -> tuple[str, ...]:
 
     Raises:
         SingeridError: a path is given twice.
+
+    >>> path_tails([Path("first/run"), Path("second/run")])
+    ('first/run', 'second/run')
     """
     resolved = [path.resolve() for path in paths]
     for index, path in enumerate(resolved):

@@ -26,7 +26,12 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """The counts that F1 needs, (rows, classes); a row is a group of items, or a weighting of groups."""
+    """The counts that F1 needs, (rows, classes); a row is a group of items, or a weighting of groups.
+
+    >>> counts = Counts(right=np.array([[1.0, 1]]), true=np.array([[2.0, 1]]), named=np.array([[1.0, 2]]))
+    >>> counts.precision.tolist(), counts.recall.tolist()
+    ([[1.0, 0.5]], [[0.5, 1.0]])
+    """
 
     right: FloatArray  # items of the class that were named as it
     true: FloatArray  # items of the class
@@ -82,7 +87,12 @@ class Cells:
 
     @classmethod
     def of(cls, groups: IntArray, labels: IntArray, shape: tuple[int, int]) -> "Cells":
-        """Count items by group (items,) and class (items,)."""
+        """Count items by group (items,) and class (items,).
+
+        >>> cells = Cells.of(np.array([0, 0, 1]), np.array([1, 1, 0]), (2, 2))
+        >>> list(zip(cells.group.tolist(), cells.label.tolist(), cells.count.tolist()))
+        [(1, 0, 1), (0, 1, 2)]
+        """
         cells, counts = np.unique(labels * shape[0] + groups, return_counts=True)
         return cls(cells % shape[0], cells // shape[0], counts, shape)
 
@@ -154,7 +164,11 @@ PIECE_NUMBERS = 2**20
 
 
 def weightings_at_once(numbers: int) -> int:
-    """Number of weightings to take at a time if each takes this many numbers."""
+    """Number of weightings to take at a time if each takes this many numbers.
+
+    >>> weightings_at_once(2**10), weightings_at_once(2**30)
+    (1024, 1)
+    """
     return max(1, PIECE_NUMBERS // numbers)
 
 
@@ -162,6 +176,10 @@ def bootstrap_weights(groups: int, resamples: int, seed: int, at_once: int) -> I
     """(resamples, groups): how often each group is drawn when `groups` are drawn with replacement.
 
     They come in pieces of `at_once` resamples. The size of the pieces does not change what is drawn.
+
+    >>> pieces = list(bootstrap_weights(groups=3, resamples=5, seed=0, at_once=2))
+    >>> [piece.shape for piece in pieces], [piece.sum(axis=1).tolist() for piece in pieces[:1]]
+    ([(2, 3), (2, 3), (1, 3)], [[3.0, 3.0]])
     """
     draw = np.random.default_rng(seed)
     shares = np.full(groups, 1 / groups)
@@ -171,7 +189,12 @@ def bootstrap_weights(groups: int, resamples: int, seed: int, at_once: int) -> I
 
 
 def interval_of(values: FloatArray) -> Interval:
-    """The middle 95 % of resampled values; NaNs are left out."""
+    """The middle 95 % of resampled values; NaNs are left out.
+
+    >>> found = interval_of(np.arange(1001.0))
+    >>> round(found.low), round(found.high)
+    (25, 975)
+    """
     tail = (1 - COVERAGE) / 2
     low, high = np.nanquantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))

@@ -89,6 +89,10 @@ def score(
 
     Raises:
         ValueError: no items, arrays of different lengths, or an index outside `singers`.
+
+    >>> scores = score([0, 0, 1], [0, 1, 1], ["a.mp3", "a.mp3", "b.mp3"], ["Ann", "Bob"])
+    >>> round(scores.accuracy, 2), scores.singers[1].precision, scores.singers[1].recall
+    (0.67, 0.5, 1.0)
     """
     true, named = _indices(truth, len(singers)), _indices(predicted, len(singers))
     _, groups = np.unique(np.asarray(tracks), return_inverse=True)

@@ -95,6 +95,9 @@ def average(
 
     Raises:
         ValueError: `seeds` is empty.
+
+    >>> average([Named(np.array([0, 1]), np.array([0, 0]), ("first", "second"))], "accuracy").value
+    0.5
     """
     observed, resampled, albums = _over_seeds(
         [(one.truth, (one.named,), one.albums) for one in seeds], measure, resamples, seed

@@ -41,6 +41,9 @@ def vote(probabilities: npt.ArrayLike, threshold: float = THRESHOLD) -> Vote:
 
     Raises:
         ValueError: `probabilities` has another shape or holds a value that is not finite.
+
+    >>> vote([[0.9, 0.1], [0.25, 0.75], [0.5, 0.5]])  # the last one does not vote
+    Vote(singer=0, vote_share=0.5, confidence=0.575, clips=2)
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 2 or values.size == 0:
@@ -66,6 +69,10 @@ def vote_tracks(
 
     Returns:
         The vote of every track that has a clip, by index, sorted.
+
+    >>> votes = vote_tracks([[0.9, 0.1], [0.2, 0.8]], [7, 3])
+    >>> {track: vote.singer for track, vote in votes.items()}
+    {3: 1, 7: 0}
     """
     values, owner = np.asarray(probabilities), np.asarray(tracks)
     if owner.shape != values.shape[:1]:
@@ -108,6 +115,10 @@ def answers_of(pieces: Iterable[npt.NDArray[np.floating[Any]]], tracks: npt.NDAr
 
     Raises:
         ValueError: `pieces` and `tracks` have different numbers of clips.
+
+    >>> pieces = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8], [0.3, 0.7]])
+    >>> answers_of(pieces, np.array([0, 1, 1])).named.tolist()
+    [0, 1]
     """
     clips: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     votes: dict[int, Vote] = {}

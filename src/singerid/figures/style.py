@@ -23,7 +23,11 @@ def marker_of(index: int) -> dict[str, Any]:
 
 
 def shortened(name: str, length: int = 24) -> str:
-    """A name cut to `length` characters, with "…" at the end if it is cut; `$` is escaped for Matplotlib."""
+    r"""A name cut to `length` characters, with "…" at the end if it is cut; `$` is escaped for Matplotlib.
+
+    >>> shortened("Nina Simone", 6), shortened("A$AP")
+    ('Nina …', 'A\\$AP')
+    """
     cut = name if len(name) <= length else name[: length - 1] + "…"
     return cut.replace("$", r"\$")
 
@@ -46,7 +50,11 @@ def folded(name: str, letters: int = 28) -> str:
 
 
 def width_of(text: str) -> int:
-    """Approximate width of a text in letters; a Chinese character counts as two."""
+    """Approximate width of a text in letters; a Chinese character counts as two.
+
+    >>> width_of("Ann"), width_of("椎名")
+    (3, 4)
+    """
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 

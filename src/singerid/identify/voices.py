@@ -41,7 +41,11 @@ class Turn:
 
 
 def voices_of(span: Span) -> tuple[Voice, ...]:
-    """Who sings in a span: singers first, then strangers."""
+    """Who sings in a span: singers first, then strangers.
+
+    >>> [str(voice) for voice in voices_of(Span(0, 4, ("Ann",), 0.9, unknown=(1,)))]
+    ['Ann', 'unknown 1']
+    """
     return (*map(Voice, span.singers), *(Voice(unknown=number) for number in span.unknown))
 
 

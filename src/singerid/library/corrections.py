@@ -305,7 +305,11 @@ def _forget(change: Change, number: int) -> int:
 
 
 def proper(name: str) -> str:
-    """A name in the form that is stored; raises SingeridError where it has no visible character."""
+    """A name in the form that is stored; raises SingeridError where it has no visible character.
+
+    >>> proper("  Nina   Simone ")
+    'Nina Simone'
+    """
     cleaned = clean_name(name)
     if not cleaned:
         raise SingeridError("a name must have a visible character; give another one")

@@ -159,5 +159,9 @@ def similar(
 
 
 def rounded(value: float | np.floating) -> float:
-    """The value rounded as in answers, to four decimals."""
+    """The value rounded as in answers, to four decimals.
+
+    >>> rounded(np.float32(0.123456))
+    0.1235
+    """
     return round(float(value), 4)

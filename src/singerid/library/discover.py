@@ -74,7 +74,11 @@ def voice_name(number: int) -> str:
 
 
 def voice_number(name: str) -> int | None:
-    """The number of the unnamed voice with this name; None: it is not the name of an unnamed voice."""
+    """The number of the unnamed voice with this name; None: it is not the name of an unnamed voice.
+
+    >>> voice_number("Voice 12"), voice_number("Nina Simone")
+    (12, None)
+    """
     word, _, number = " ".join(name.split()).partition(" ")
     return int(number) if word.lower() == "voice" and number.isdecimal() else None
 

@@ -130,7 +130,11 @@ def _vectors(rows: Sequence[HeardRow], sound: int, size: int) -> "pa.Array":
 
 
 def clean(value: Any) -> Any:
-    """A value for Parquet: in text, bytes that are not valid UTF-8 are replaced by escapes."""
+    r"""A value for Parquet: in text, bytes that are not valid UTF-8 are replaced by escapes.
+
+    >>> print(clean("caf\udce9"))
+    caf\udce9
+    """
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

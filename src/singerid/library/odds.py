@@ -137,6 +137,9 @@ def cllr(log_odds: Floats, right: NDArray[np.bool_]) -> float:
     """Cllr, the cost of log-likelihood ratios in bits: 0 is certain and right, 1 carries no information.
 
     Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006, Eq. 9.
+
+    >>> cllr(np.zeros(2), np.array([True, False]))
+    1.0
     """
     own, other = log_odds[right], log_odds[~right]
     cost = np.logaddexp(0, -own).mean() + np.logaddexp(0, other).mean()

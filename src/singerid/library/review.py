@@ -288,6 +288,9 @@ def clearest(timeline: Sequence[Span], seconds: float, singer: str | None = None
         timeline: timeline of the song's answer; if it is empty, the middle of the song is taken.
         seconds: length of the song.
         singer: the singer in question; if the timeline names this singer, only these spans are used.
+
+    >>> clearest([], seconds=20.0), clearest([Span(12, 16, ("Ann",), 0.9)], seconds=20.0)
+    ((7.5, 12.5), (11.5, 16.5))
     """
     alone = [span for span in timeline if len(span.singers) + len(span.unknown) == 1] or list(timeline)
     asked = [span for span in alone if singer in span.singers] or alone

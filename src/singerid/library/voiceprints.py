@@ -71,6 +71,11 @@ def print_means(vectors: FloatArray, owners: IntArray, exemplars: IntArray) -> t
         vectors: (T, K, D) vectors of the recordings.
         owners: (T,) number of each recording's singer.
         exemplars: (T,) number of the singer's exemplar that each recording belongs to, from 1; 0: none.
+
+    >>> voices = np.array([[[1.0, 0]], [[0, 1]], [[0, 2]]], np.float32)
+    >>> means, singers = print_means(voices, np.array([0, 0, 1]), np.array([0, 1, 0]))
+    >>> means[:, 0].tolist(), singers.tolist()  # a mean, an exemplar, the other singer's mean
+    ([[0.5, 0.5], [0.0, 1.0], [0.0, 2.0]], [0, 0, 1])
     """
     base = MOST_EXEMPLARS + 1
     every = np.arange(len(owners))
@@ -92,6 +97,10 @@ def best_of_prints(asked: FloatArray, prints: FloatArray, owners: IntArray) -> F
         asked: (N, K * D) the voices after the back ends.
         prints: (P, K * D) the prints after the back ends.
         owners: (P,) number of each print's singer, sorted; every singer has at least one.
+
+    >>> prints = np.array([[1.0, 0], [0, 1], [-1, 0]], np.float32)
+    >>> best_of_prints(prints[1:2], prints, np.array([0, 0, 1])).tolist()
+    [[1.0, 0.0]]
     """
     if not len(owners):
         return np.zeros((len(asked), 0), np.float32)

@@ -159,7 +159,11 @@ class FGNL1d(FGNL):
 
 
 class FGNL2d(FGNL):
-    """`FGNL` on maps (B, C, H, W): spectrograms and images."""
+    """`FGNL` on maps (B, C, H, W): spectrograms and images.
+
+    >>> tuple(FGNL2d(64, other_channels=(32,))(torch.rand(1, 64, 4, 6), torch.rand(1, 32, 8, 12)).shape)
+    (1, 64, 4, 6)
+    """
 
     dimensions = 2
 

@@ -27,6 +27,9 @@ class Probe(Head):
     Args:
         singers: S.
         size: D.
+
+    >>> tuple(Probe(singers=3, size=8)(torch.zeros(2, 8)).shape)
+    (2, 3)
     """
 
     def __init__(self, singers: int, size: int) -> None:

@@ -46,7 +46,12 @@ def initialize_as_keras(module: nn.Module) -> None:
 
 
 def pointwise(dimensions: Dimensions, in_channels: int, out_channels: int, zero: bool = False) -> nn.Module:
-    """A convolution with kernel 1 (1x1, 1x1x1) and bias, Glorot-uniform or zero-initialised."""
+    """A convolution with kernel 1 (1x1, 1x1x1) and bias, Glorot-uniform or zero-initialised.
+
+    >>> layer = pointwise(2, in_channels=8, out_channels=4, zero=True)
+    >>> tuple(layer.weight.shape), layer.weight.any().item()
+    ((4, 8, 1, 1), False)
+    """
     layer = CONVOLUTIONS[dimensions](in_channels, out_channels, kernel_size=1)
     initialize_as_keras(layer)
     if zero:
@@ -55,14 +60,22 @@ def pointwise(dimensions: Dimensions, in_channels: int, out_channels: int, zero:
 
 
 def embedded_channels(channels: int, reduction: int) -> int:
-    """K = C // m; raises ValueError when no channel is left."""
+    """K = C // m; raises ValueError when no channel is left.
+
+    >>> embedded_channels(128, reduction=32)
+    4
+    """
     if reduction < 1 or channels // reduction < 1:
         raise ValueError(f"a reduction of {reduction} leaves none of {channels} channels; make it smaller")
     return channels // reduction
 
 
 def flatten_positions(x: Tensor) -> Tensor:
-    """(B, C, *positions) -> (B, P, C)."""
+    """(B, C, *positions) -> (B, P, C).
+
+    >>> tuple(flatten_positions(torch.zeros(2, 8, 3, 5)).shape)
+    (2, 15, 8)
+    """
     return x.flatten(2).transpose(1, 2)
 
 
@@ -93,5 +106,9 @@ def check_map(x: Tensor, channels: int, dimensions: int, name: str) -> None:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """A shape as a person writes it: (2, 128, 94)."""
+    """A shape as a person writes it: (2, 128, 94).
+
+    >>> shape_text(torch.zeros(2, 128, 94).shape)
+    '(2, 128, 94)'
+    """
     return "(" + ", ".join(str(int(size)) for size in shape) + ")"

@@ -38,6 +38,10 @@ class GaussianSmoothing(nn.Module):
 
     Raises:
         ValueError: sigma is not positive or the kernel size not odd and positive.
+
+    >>> smoothing = GaussianSmoothing(channels=3)
+    >>> tuple(smoothing.kernel.shape), round(smoothing.kernel[0].sum().item(), 6)
+    ((3, 1, 5, 5), 1.0)
     """
 
     kernel: Tensor

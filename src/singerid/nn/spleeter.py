@@ -104,5 +104,8 @@ def pad_same(x: Tensor) -> Tensor:
     """Pad maps of even size with zeros as TensorFlow's "same" does for kernel 5 and stride 2.
 
     Three rows and three columns are added: one before and two after.
+
+    >>> pad_same(torch.ones(1, 1, 1, 1))[0, 0].tolist()
+    [[0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
     return functional.pad(x, (1, 2, 1, 2))

@@ -194,7 +194,11 @@ def _of(what: object, name: str) -> Any:
 
 
 def number(value: float | None, sign: str = "") -> str:
-    """A value to two decimals, as the paper gives it; "" for none."""
+    """A value to two decimals, as the paper gives it; "" for none.
+
+    >>> number(0.826), number(0.1, "+"), number(-0.001), number(None)
+    ('0.83', '+0.10', '0.00', '')
+    """
     return "" if value is None else f"{value:{sign}.2f}".replace("-0.00", "+0.00" if sign else "0.00")
 
 
@@ -211,7 +215,11 @@ def verdicts(of_seeds: Sequence[str]) -> str:
 
 
 def interval(value: Interval | None, sign: str = "") -> str:
-    """An interval from low to high; "" for none."""
+    """An interval from low to high; "" for none.
+
+    >>> interval(Interval(-0.01, 0.2), "+")
+    '-0.01 to +0.20'
+    """
     return "" if value is None else f"{number(value.low, sign)} to {number(value.high, sign)}"
 
 

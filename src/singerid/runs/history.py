@@ -22,7 +22,11 @@ class Epoch:
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch whose state is reported: best validation F1, the earliest if several are equal."""
+    """The epoch whose state is reported: best validation F1, the earliest if several are equal.
+
+    >>> best_epoch([Epoch(number, 1, 1, 0, f1, 9) for number, f1 in enumerate((0.5, 0.7, 0.7), 1)]).epoch
+    2
+    """
     return max(history, key=lambda epoch: (epoch.valid_f1, -epoch.epoch))
 
 
@@ -48,7 +52,12 @@ def write_history(run: Run, history: Sequence[Epoch]) -> None:
 
 
 def out_of_patience(history: Sequence[Epoch], patience: int | None) -> bool:
-    """Whether the last `patience` epochs brought no better validation F1; always false with None."""
+    """Whether the last `patience` epochs brought no better validation F1; always false with None.
+
+    >>> history = [Epoch(number, 1, 1, 0, f1, 9) for number, f1 in enumerate((0.5, 0.7, 0.6), 1)]
+    >>> out_of_patience(history, 1), out_of_patience(history, 2), out_of_patience(history, None)
+    (True, False, False)
+    """
     if patience is None or not history:
         return False
     return len(history) - best_epoch(history).epoch >= patience

@@ -345,7 +345,11 @@ def load_model(path: Path | str, state: StateName = REPORTED_STATE) -> nn.Module
 
 
 def plain(value: Any) -> Any:
-    """A value as it comes back from JSON: tuples become lists."""
+    """A value as it comes back from JSON: tuples become lists.
+
+    >>> plain({"pool": (2, 2)})
+    {'pool': [2, 2]}
+    """
     return json.loads(json.dumps(value, default=_as_json))
 
 

@@ -36,6 +36,9 @@ def seconds_to_frames(seconds: float, config: Features = DEFAULT_FEATURES) -> in
     """Number of frames in a clip of `seconds`, rounded up as in the paper: 3, 5, 10 s are 94, 157, 313.
 
     For a filter bank, only frames that lie within the clip count: 298 for 3 s.
+
+    >>> [seconds_to_frames(seconds) for seconds in (3, 5, 10)], seconds_to_frames(3, FilterBankConfig())
+    ([94, 157, 313], 298)
     """
     samples = round(seconds * config.sample_rate)
     if isinstance(config, FilterBankConfig):
@@ -44,12 +47,20 @@ def seconds_to_frames(seconds: float, config: Features = DEFAULT_FEATURES) -> in
 
 
 def frames_to_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
-    """Duration of `frames` in seconds; each frame counts as one hop."""
+    """Duration of `frames` in seconds; each frame counts as one hop.
+
+    >>> frames_to_seconds(94)
+    3.008
+    """
     return frames * config.hop_length / config.sample_rate
 
 
 def heard_seconds(frames: int, config: Features = DEFAULT_FEATURES) -> float:
-    """Duration of the sound that `frames` are computed from: 2.995 s for 298 frames of a filter bank."""
+    """Duration of the sound that `frames` are computed from: 2.995 s for 298 frames of a filter bank.
+
+    >>> round(heard_seconds(298, FilterBankConfig()), 6)
+    2.995
+    """
     beyond = config.frame_length - config.hop_length if isinstance(config, FilterBankConfig) else 0
     return frames_to_seconds(frames, config) + beyond / config.sample_rate
 
@@ -62,6 +73,9 @@ def floor(decibels: Tensor, maximum: Tensor | float, top_db: float = FeatureConf
         maximum: the loudest cell of the *whole track*, even if `decibels` is only a part of it; a
             tensor must broadcast against `decibels`.
         top_db: distance from the maximum to the floor, on the scale of `decibels`.
+
+    >>> floor(torch.tensor([0.0, -30.0, -90.0]), maximum=0.0, top_db=60.0).tolist()
+    [0.0, -30.0, -60.0]
     """
     return decibels.clamp(min=torch.as_tensor(maximum - top_db, device=decibels.device))
 
@@ -125,6 +139,9 @@ def pad_edges(waveform: Tensor, pad: int, mode: PadMode) -> Tensor:
 
     Raises:
         ValueError: there are no samples.
+
+    >>> pad_edges(torch.tensor([1, 2, 3]), 2, "reflect").tolist()
+    [3, 2, 1, 2, 3, 2, 1]
     """
     samples = waveform.shape[-1]
     if samples == 0:
@@ -232,7 +249,11 @@ def padded_spans(
 
 
 def spans(pieces: Iterable[Tensor], window: int, hop_length: int, frames: int) -> Iterator[Tensor]:
-    """Yield a waveform that comes in pieces (samples,) as spans, see `padded_spans`, without padding it."""
+    """Yield a waveform that comes in pieces (samples,) as spans, see `padded_spans`, without padding it.
+
+    >>> [span.tolist() for span in spans([torch.arange(6)], window=2, hop_length=1, frames=3)]
+    [[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]
+    """
     step = frames * hop_length
     length = step - hop_length + window
     held = torch.zeros(0)
@@ -285,6 +306,9 @@ def melody_map(f0: Tensor, n_mels: int = FeatureConfig.n_mels) -> Tensor:
 
     Returns:
         (..., n_mels, W) of zeros and ones, float32, on the device of `f0`.
+
+    >>> melody_map(torch.tensor([0.0, 440.0])).sum(0).tolist()
+    [0.0, 1.0]
     """
     frequencies = _melody_bands(n_mels, f0.device)
     pitched = torch.isfinite(f0) & (f0 > 0)

@@ -60,5 +60,9 @@ def python_warning(path: Path) -> Warn:
 
 
 def one_warning(reasons: Iterable[str]) -> str:
-    """All reasons on one line, each one once; "" if there are none."""
+    """All reasons on one line, each one once; "" if there are none.
+
+    >>> one_warning(["is short", "is quiet", "is short"])
+    'is short; is quiet'
+    """
     return "; ".join(dict.fromkeys(reasons))

@@ -29,7 +29,11 @@ def silenced(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
 
 
 def usual_peak(samples: NDArray[np.floating[Any]]) -> float:
-    """The magnitude that one sample in a thousand exceeds; a click or two do not change it."""
+    """The magnitude that one sample in a thousand exceeds; a click or two do not change it.
+
+    >>> usual_peak(np.append(np.full(1999, 0.5), 1.0))  # one click
+    0.5
+    """
     magnitudes = np.abs(samples, dtype=samples.dtype).ravel()
     rank = len(magnitudes) - 1 - len(magnitudes) // _RARE
     return float(np.partition(magnitudes, rank)[rank])

@@ -53,7 +53,11 @@ class Listing:
 
 
 def is_audio_name(name: str) -> bool:
-    """Whether `name` has the extension of an audio or video file; trailing blanks do not count."""
+    """Whether `name` has the extension of an audio or video file; trailing blanks do not count.
+
+    >>> is_audio_name("song.MP3"), is_audio_name("cover.jpg")
+    (True, False)
+    """
     return _ending(name) in AUDIO_EXTENSIONS
 
 
@@ -100,6 +104,9 @@ def passed_over_text(names: Sequence[str]) -> str:
     """Notice of the names that were passed over, with a few of them: "passed over 12 without sound: ...".
 
     Folders of other programs, such as trash, may hold sound, so they are listed apart from the files.
+
+    >>> passed_over_text(["cover.jpg", ".Trash/"])
+    'passed over 1 without sound: cover.jpg; and 1 folder of other programs: .Trash/'
     """
     folders = [name for name in names if name.endswith("/")]
     files = [name for name in names if not name.endswith("/")]

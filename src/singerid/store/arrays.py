@@ -36,17 +36,29 @@ Array = NDArray[Any]
 
 
 def features_of(condition: str = MIXTURE) -> str:
-    """Name of the features of an audio condition, or of its waveform: see `waveform_of`."""
+    """Name of the features of an audio condition, or of its waveform: see `waveform_of`.
+
+    >>> features_of("vocals"), features_of(waveform_of("vocals"))
+    ('features/vocals', 'features/vocals-waveform')
+    """
     return f"features/{condition}"
 
 
 def f0_of(condition: str, tracker: str) -> str:
-    """Name of the F0 of an audio condition as a tracker found it."""
+    """Name of the F0 of an audio condition as a tracker found it.
+
+    >>> f0_of("vocals", "pyin")
+    'f0/vocals/pyin'
+    """
     return f"f0/{condition}/{tracker}"
 
 
 def vectors_of(condition: str, encoder: str) -> str:
-    """Name of the vectors that an encoder made of an audio condition."""
+    """Name of the vectors that an encoder made of an audio condition.
+
+    >>> vectors_of("mixture", "campplus")
+    'vectors/mixture/campplus'
+    """
     return f"vectors/{condition}/{encoder}"
 
 
@@ -90,7 +102,11 @@ def options_for(name: str) -> str:
 
 
 def width_of(name: str, config: FeatureConfig) -> int:
-    """Number of columns of features: mel bands, or samples of a frame of a waveform."""
+    """Number of columns of features: mel bands, or samples of a frame of a waveform.
+
+    >>> [width_of(name, FeatureConfig()) for name in ("features/mixture", "features/mixture-waveform")]
+    [128, 512]
+    """
     return config.hop_length if name.endswith(_WAVEFORM) else config.n_mels
 
 
@@ -170,7 +186,11 @@ KINDS: Mapping[str, Kind] = {"features": _Features(), "f0": _F0(), "vectors": _V
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of an array; raises ValueError if `name` is not the name of an array."""
+    """The kind of an array; raises ValueError if `name` is not the name of an array.
+
+    >>> kind_of("f0/vocals/pyin").what
+    'melody'
+    """
     kind, *parts = name.split("/")
     if kind not in KINDS or len(parts) != KINDS[kind].parts or not all(map(_PART.fullmatch, parts)):
         raise ValueError(f"not a name of an array: {name!r}")

@@ -34,6 +34,9 @@ def unpacked(content: bytes) -> Any:
 
     Raises:
         ValueError: the bytes are not a valid message.
+
+    >>> unpacked(packed({"seconds": 2.5, "who": ("Ann", b"x")}))
+    {'seconds': 2.5, 'who': ['Ann', b'x']}
     """
     length = int.from_bytes(content[:_LENGTH], "little")
     if length > min(_MOST_HEAD, len(content) - _LENGTH):

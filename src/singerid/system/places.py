@@ -24,7 +24,11 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a single letter before the c
 
 
 def is_url(address: Path | str) -> bool:
-    """Whether an address is that of a folder in an object store, not a path."""
+    """Whether an address is that of a folder in an object store, not a path.
+
+    >>> is_url("s3://bucket/heard"), is_url("C:/heard")
+    (True, False)
+    """
     return bool(_URL.match(str(address)))
 
 

@@ -60,7 +60,11 @@ class Performer:
         return f"{self.name} ({self.part})" if self.part else self.name
 
     def sings_as(self, name: str) -> bool:
-        """Whether this entry already says that somebody of this name sings, in any vocal part."""
+        """Whether this entry already says that somebody of this name sings, in any vocal part.
+
+        >>> [Performer("Nina Simone", part).sings_as("nina simone") for part in ("lead vocals", "piano")]
+        [True, False]
+        """
         return folded_name(self.name) == folded_name(name) and (not self.part or "vocal" in self.part.lower())
 
 

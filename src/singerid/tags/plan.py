@@ -139,7 +139,11 @@ def names_of(result: Result) -> list[str]:
 
 
 def reason_of(result: Result) -> str:
-    """Why no name is written."""
+    """Why no name is written.
+
+    >>> reason_of(Result("a.mp3", "no_voice", (), voice_seconds=0, seconds=9, timeline=()))
+    'nobody is heard to sing'
+    """
     if result.decision == "no_voice":
         return "nobody is heard to sing"
     if result.decision == "ambiguous" and result.candidates:

@@ -32,7 +32,11 @@ def change_line(change: Change) -> str:
 
 
 def changes_text(change: Change) -> str:
-    """What is written and removed: "+ Nina Simone (vocals)"."""
+    """What is written and removed: "+ Nina Simone (vocals)".
+
+    >>> changes_text(Change("a.mp3", "written", added=("Ann (vocals)",), removed=("Bob (vocals)",)))
+    '+ Ann (vocals); - Bob (vocals)'
+    """
     parts = [f"+ {printable(text)}" for text in change.added]
     parts += [f"- {printable(text)}" for text in change.removed]
     if not parts and change.status in ("would write", "written", "held back"):
@@ -45,7 +49,11 @@ def _names(change: Change) -> str:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """The number of files with each status."""
+    """The number of files with each status.
+
+    >>> summary([Change("a.mp3", "written"), Change("b.mp3", "held back"), Change("c.mp3", "written")])
+    '2 files written, 1 file held back'
+    """
     counts = Counter(change.status for change in changes)
     return ", ".join(f"{counted(counts[status], 'file')} {status}" for status in _ORDER if counts[status])
 

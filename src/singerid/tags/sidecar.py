@@ -27,7 +27,11 @@ _CONTENT = "content"
 
 
 def sidecar_of(path: Path, kind: str) -> Path:
-    """The path of a recording's sidecar file: song.mp3.singerid.json, song.nfo."""
+    """The path of a recording's sidecar file: song.mp3.singerid.json, song.nfo.
+
+    >>> sidecar_of(Path("song.mp3"), "json").name, sidecar_of(Path("song.mp3"), "nfo").name
+    ('song.mp3.singerid.json', 'song.nfo')
+    """
     return path.with_name(f"{path.name}.singerid.json") if kind == "json" else path.with_suffix(".nfo")
 
 

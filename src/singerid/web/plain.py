@@ -44,7 +44,11 @@ def plain_json(content: Any) -> str:
 
 
 def meant_name(name: str, known: Iterable[str]) -> str:
-    """The known name that is shown like this one; else the name itself."""
+    r"""The known name that is shown like this one; else the name itself.
+
+    >>> meant_name(r"caf\udce9", ["caf\udce9"]) == "caf\udce9"
+    True
+    """
     return next((one for one in known if one != name and printable(one) == name), name)
 
 

@@ -48,7 +48,11 @@ class _Server(uvicorn.Server):
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Whether only this machine can reach an address.
+
+    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("192.168.0.7")
+    (True, True, False)
+    """
     if host == "localhost":
         return True
     try:
@@ -109,7 +113,11 @@ def run(settings: Settings, host: str, port: int, token: str | None, open_browse
 
 
 def is_any(host: str) -> bool:
-    """Whether an address means all addresses of this machine, which no browser can open."""
+    """Whether an address means all addresses of this machine, which no browser can open.
+
+    >>> is_any("0.0.0.0"), is_any("::"), is_any("127.0.0.1")
+    (True, True, False)
+    """
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:

@@ -101,6 +101,10 @@ def sign_flip_p(first: Flags, second: Flags, albums: Sequence[Hashable]) -> floa
         first: (items,).
         second: (items,).
         albums: the album of each item.
+
+    >>> better = np.array([True, True, True])
+    >>> sign_flip_p(better, ~better, ("first", "second", "third"))
+    0.25
     """
     differences: dict[Hashable, int] = {}
     for album, difference in zip(albums, first.astype(int) - second.astype(int), strict=True):

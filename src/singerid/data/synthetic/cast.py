@@ -142,7 +142,11 @@ class Corpus:
 
 
 def bar_seconds(tempo: float) -> float:
-    """Return how long a bar lasts at `tempo` beats per minute."""
+    """Return how long a bar lasts at `tempo` beats per minute.
+
+    >>> bar_seconds(120)
+    2.0
+    """
     return BEATS_PER_BAR * 60.0 / tempo
 
 
@@ -224,7 +228,11 @@ def draw_singer(seed: int, index: int) -> Singer:
 
 
 def is_synthetic(path: str) -> bool:
-    """Whether a track's path is one that `write_corpus` writes, so that its singer is not a person."""
+    """Whether a track's path is one that `write_corpus` writes, so that its singer is not a person.
+
+    >>> is_synthetic("singer-01/album-02/song-03.flac"), is_synthetic("Nina Simone/song-03.flac")
+    (True, False)
+    """
     return re.fullmatch(r"singer-\d{2}/album-\d{2}/song-\d{2}\.flac", path) is not None
 
 

@@ -53,6 +53,9 @@ def responses(theta: Tensor, phi: Tensor, g: Tensor, softmax: SoftmaxAxis = "key
 
     Returns:
         (B, M, P, K); entry k along M is the response of roll k.
+
+    >>> tuple(responses(torch.rand(1, 5, 3), torch.rand(1, 7, 3), torch.rand(1, 7, 3)).shape)
+    (1, 3, 5, 3)
     """
     if _TRITON and theta.is_cuda and theta.shape[-1] <= TRITON_CHANNELS and theta.dtype != torch.float64:
         y: Tensor = _triton(theta, phi, g, softmax)

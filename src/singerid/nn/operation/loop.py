@@ -19,7 +19,12 @@ _QUERY_CHUNK = 1024  # positions; bounds the memory of affinities() normalised o
 
 
 def roll_logits(theta: Tensor, phi: Tensor, roll: int) -> Tensor:
-    """Affinities before the softmax for one roll: theta (B, P, K), phi (B, Q, K) -> (B, P, Q)."""
+    """Affinities before the softmax for one roll: theta (B, P, K), phi (B, Q, K) -> (B, P, Q).
+
+    >>> theta, phi = torch.tensor([[[1.0, 0, 0]]]), torch.tensor([[[0, 0, 1.0]]])
+    >>> [roll_logits(theta, phi, roll).item() for roll in range(3)]
+    [0.0, 1.0, 0.0]
+    """
     return theta.roll(-roll, dims=-1) @ phi.transpose(-1, -2)
 
 
@@ -41,6 +46,10 @@ def affinities(theta: Tensor, phi: Tensor, queries: Tensor, softmax: SoftmaxAxis
 
     Returns:
         (B, M, S, Q): the rows `queries` of the normalised affinities of every roll.
+
+    >>> attention = affinities(torch.rand(1, 5, 3), torch.rand(1, 7, 3), torch.tensor([0, 4]))
+    >>> tuple(attention.shape), attention.sum(-1).allclose(torch.ones(1, 3, 2))
+    ((1, 3, 2, 7), True)
     """
     chosen = theta[:, queries]
     rows = []

@@ -59,7 +59,11 @@ def layout_of(file: FileView) -> Layout | None:
 
 
 def is_wave(head: bytes) -> bool:
-    """Whether the first bytes of a file, `head`, are those of WAV or one of its variants."""
+    """Whether the first bytes of a file, `head`, are those of WAV or one of its variants.
+
+    >>> is_wave(b"RIFF....WAVEfmt "), is_wave(b"RIFF....AVI LIST")
+    (True, False)
+    """
     return head[:4] in WAVES and head[8:12] == b"WAVE"
 
 
