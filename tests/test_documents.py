@@ -160,6 +160,18 @@ def test_every_command_that_is_shown_is_valid(page):
             pytest.fail(f"`singerid {' '.join(arguments)}`: {type(error).__name__} {error}")
 
 
+def test_every_command_is_shown_in_a_guide():
+    """A new command gets a place in a document; many of `singerid library` are in a table of their own."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    table = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/library.md").read_text(encoding="utf-8"), re.M)
+    shown = set(re.findall(r"`(?:library )?([a-z]+)\b", " ".join(table)))
+    shown |= set(re.findall(r"\bsingerid library ([a-z]+)\b", text))
+    commands = typer.main.get_command(app).commands
+    missing = [name for name in commands if not re.search(rf"\bsingerid {name}\b", text)]
+    missing += [f"library {name}" for name in commands["library"].commands if name not in shown]
+    assert not missing, f"no guide shows singerid {', singerid '.join(missing)}"
+
+
 def test_invalid_commands_are_found():
     command = typer.main.get_command(app)
     for wrong in (

@@ -13,9 +13,10 @@ import pytest
 import soundfile
 import torch
 from rich.cells import cell_len
+from typer.main import get_command
 
 from conftest import SAMPLE_RATE, voice
-from singerid.cli.app import app
+from singerid.cli import app
 from singerid.config import TrainingConfig
 from singerid.data.tracks import read_manifest
 from singerid.errors import Failure
@@ -221,9 +222,7 @@ def test_doctor_of_a_store(folder, run, columns):
         array.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    "name", ["", *sorted(each.name or each.callback.__name__ for each in app.registered_commands)]
-)
+@pytest.mark.parametrize("name", ["", *sorted(get_command(app).commands)])
 def test_help(name, run, columns):
     text = run(*([name] if name else []), "--help")
     assert "…" not in text
