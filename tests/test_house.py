@@ -1,15 +1,17 @@
-"""Layering: a folder imports only folders above it in the list, and `singerid.nn` imports torch alone."""
+"""Layering: a folder imports only folders above it in the list, and `singerid.nn` imports torch alone.
+
+And each source file has its test.
+"""
 
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 import singerid
-
-SOURCE = Path(__file__).parent.parent / "src" / "singerid"
+from mirror import REACHED_AS, SOURCE, TESTED_BY, TESTS, mirrors_of, reaches
 
 # From the ground up: what a line names may import what the lines before it name, and itself.
 HOUSE = (
@@ -117,3 +119,38 @@ def test_networks_need_torch_alone() -> None:
     code = f"import sys, torch; before = {loaded}; import singerid.nn; print({loaded} - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{'singerid'}"
+
+
+# A package's `__init__` passes on what its files define.
+SOURCES = [PurePosixPath(path.relative_to(SOURCE).as_posix()) for path in FILES if path.name != "__init__.py"]
+TEST_FILES = {PurePosixPath(path.relative_to(TESTS).as_posix()) for path in TESTS.rglob("test_*.py")}
+
+
+def test_every_source_file_has_its_test() -> None:
+    for source in SOURCES:
+        named = mirrors_of(source) & TEST_FILES
+        told = [table[str(source)] for table in (TESTED_BY, REACHED_AS) if str(source) in table]
+        assert named or told, (
+            f"{source} has no test: add tests/{source.with_name(f'test_{source.name}')}, "
+            "or say in tests/mirror.py which test it has"
+        )
+        assert len(told) + bool(named) == 1, f"{source}: one entry in tests/mirror.py, or a test of its name"
+    left = {*TESTED_BY, *REACHED_AS} - set(map(str, SOURCES))
+    assert not left, f"tests/mirror.py names {left}, which are not there"
+
+
+def test_a_test_of_another_name_imports_what_it_tests() -> None:
+    for source, test in TESTED_BY.items():
+        assert PurePosixPath(test) in TEST_FILES, f"{source}: there is no tests/{test}"
+        assert reaches(TESTS / test, SOURCE / source), f"tests/{test} imports nothing that imports {source}"
+    for source, (test, word) in REACHED_AS.items():
+        assert PurePosixPath(test) in TEST_FILES, f"{source}: there is no tests/{test}"
+        text = (TESTS / test).read_text(encoding="utf-8")
+        assert word in text, f"tests/{test} does not say {word}, which runs {source}"
+
+
+def test_no_test_file_is_empty_and_none_has_the_name_of_another() -> None:
+    for test in TEST_FILES:
+        text = (TESTS / test).read_text(encoding="utf-8")
+        assert "def test_" in text, f"tests/{test} tests nothing"
+    assert len({test.name for test in TEST_FILES}) == len(TEST_FILES)

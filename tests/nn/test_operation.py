@@ -146,3 +146,20 @@ def test_memory_is_far_below_that_of_the_affinities(softmax):
     assert result.returncode == 0, result.stderr
     affinities = 4 * 2_000 * 8_000 * 4  # bytes: 256 MB
     assert int(result.stdout) < affinities / 10
+
+
+def test_a_compiler_leaves_the_streaming_form_out(monkeypatch):
+    """Its unrolled blocks would take minutes to compile."""
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph
+
+    monkeypatch.setattr(operation, "LOOP_AFFINITIES", 0)
+    monkeypatch.setattr(streaming, "CPU_BLOCK", 1)
+    tensors = draw(1, 5, 7, 3)
+    compiled = torch.compile(lambda *given: operation.responses(*given) + 1, backend=backend)
+    torch.testing.assert_close(compiled(*tensors), loop.responses(*tensors) + 1)
+    called = [node for graph in graphs for node in graph.graph.nodes if node.op.startswith("call")]
+    assert [node.target.__name__ for node in called] == ["add"]
