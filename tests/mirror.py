@@ -77,7 +77,6 @@ TESTED_BY = {
     "library/corrections.py": "library/test_what_people_said.py",
     "library/enroll.py": "library/test_found_again.py",
     "library/entrants.py": "library/test_library_on_ray.py",
-    "library/finding.py": "library/test_found_again.py",
     "library/from_store.py": "library/test_library_on_ray.py",
     "library/heard_schema.py": "library/test_heard_rows.py",
     "library/hearing.py": "library/test_song_voices.py",
