@@ -59,6 +59,12 @@ def test_a_share_of_gpus_is_whole_or_part_of_one():
         Spread(gpus=1.5)
 
 
+def test_rays_client_is_refused_where_ray_data_works():
+    """Ray Data 2.60 ends there with an AttributeError and a page of text."""
+    with pytest.raises(SingeridError, match=r"`ray='ray://head:10001'`: Ray Data does not run through"):
+        Spread("ray://head:10001")
+
+
 def test_an_address_where_nothing_listens_is_one_line():
     pytest.importorskip("ray", reason="the extra [scale] is not installed")
     with socket.socket() as taken:

@@ -95,8 +95,8 @@ def connect(ray: Any, address: str) -> bool:
                 f"({text}); install the same on all machines"
             ) from error
         raise SingeridError(
-            f"`ray={address!r}`: no Ray cluster answers there ({text}); start one (ray start --head) or use "
-            f"`ray={LOCAL!r}`"
+            f"`ray={address!r}`: no Ray cluster answers there ({text}); start one (ray start --head), set "
+            f"RAY_AUTH_MODE=token if it has a token, or use `ray={LOCAL!r}`"
         ) from error
     return True
 
@@ -136,7 +136,7 @@ class Spread:
     """How work is spread over a cluster.
 
     Attributes:
-        address: address of the cluster, see `cluster`.
+        address: address of the cluster, see `cluster`; not "ray://...", because Ray Data (2.60) fails there.
         workers: largest number of workers at a time; None: as many as the cluster has room for.
         threads: CPU threads, and CPUs, per worker.
         gpus: GPUs per worker; a fraction if several workers share a GPU.
@@ -148,6 +148,11 @@ class Spread:
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.address.startswith("ray://"):
+            raise SingeridError(
+                f"`ray={self.address!r}`: Ray Data does not run through Ray's client; run the command on a "
+                "machine of the cluster (ray start --address=HOST:PORT adds this one), with `ray='HOST:PORT'`"
+            )
         if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise SingeridError(
                 f"`gpus_per_worker`: give a whole number, or a fraction below 1, not {self.gpus}"
