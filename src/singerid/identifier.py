@@ -25,6 +25,7 @@ from singerid.listening.opening import notice_of, open_listener
 from singerid.listening.voice.network import VoiceNetwork, open_voice_network, unchecked
 from singerid.listening.voice.watch import VoiceWatch
 from singerid.sound.files import AudioError, one_warning
+from singerid.text import shell_word
 
 # (name of the sound, scores of its windows, warning about its file) -> the answer
 Decide = Callable[[str, Heard, str], Result]
@@ -113,6 +114,11 @@ class Identifier:
 
     @classmethod
     def _of_library(cls, library: Library, prior: float | None) -> "Identifier":
+        if not library.core.contents.recordings:  # every song would be "unknown, 100 % sure"
+            raise SingeridError(
+                f"{library.path}: is empty; enroll somebody first: "
+                f'singerid enroll {shell_word(library.path)} --as "NAME" FILES'
+            )
         hearing, scorer = library.hearing, LibraryScorer(library)
         return cls(hearing.listener, scorer, notice=library.notice, library=library, prior=prior)
 

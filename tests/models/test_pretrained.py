@@ -219,10 +219,11 @@ def test_what_cannot_be_had_is_one_line_with_the_remedy(site, tmp_path):
 
 def test_an_unknown_name_is_told_near_ones():
     with pytest.raises(
-        SingeridError, match=r"hsieh-artist: is neither .* near names: hsieh-artist20; .*train"
+        SingeridError,
+        match=r"hsieh-artist: there is no such library, run or .*hsieh-artist20.*singerid enroll",
     ):
         load_pretrained("hsieh-artist")
-    with pytest.raises(SingeridError, match="runs/mine: is neither the folder of a run nor"):
+    with pytest.raises(SingeridError, match="runs/mine: there is no such library, run or pretrained network"):
         Identifier.load("runs/mine")
     with pytest.raises(ValueError, match="'hsieh-artist20' exists already"):
         register_pretrained("hsieh-artist20", PRETRAINED["hsieh-artist20"])

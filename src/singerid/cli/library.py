@@ -1,6 +1,8 @@
 """singerid library: commands to inspect, correct and calibrate a library."""
 
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,12 @@ from singerid.cli.options import Device, Json, LibraryFolder, NewLibrary, Separa
 from singerid.cli.printing import print_json, warn
 from singerid.cli.ray_options import RayCommand
 from singerid.config import AudioCondition
+from singerid.data.names import folded_name
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, print_rich, stepping
 from singerid.system.streams import say as tell_person
-from singerid.text import counted, printable
+from singerid.text import counted, printable, shell_word
 
 if TYPE_CHECKING:
     from singerid.library.library import Library
@@ -157,10 +160,25 @@ def say(
     if nobody and (is_ is not None or is_not is not None):
         raise SingeridError("--nobody: leave out --is and --is-not")
     with _open(folder, device, threads, weights) as opened:
+        before = opened.singers
         count = opened.say_nobody(what) if nobody else opened.say(what, singer=is_, never=is_not)
+        new = is_ is not None and opened.singers != before
     who = "nobody sings" if nobody else f"is not {printable(is_not or '')}"
     who = who if is_ is None else f"is {printable(is_)}"
     tell_person(f"{printable(what)}: {who} ({counted(count, 'recording')})")
+    if is_ is not None and new:
+        _warn_of_near_name(folder, is_, before)
+
+
+def _warn_of_near_name(folder: Path, name: str, before: Sequence[str]) -> None:
+    """Warn of a new singer with nearly the name of another: it may be a slip, and the word holds for ever."""
+    folded = {folded_name(one): one for one in before}
+    for near in get_close_matches(folded_name(name), folded, n=1, cutoff=0.8):
+        merge = " ".join((shell_word(folder), shell_word(name), shell_word(folded[near])))
+        warn(
+            f"'{printable(name)}' is a new singer; if it is '{printable(folded[near])}': "
+            f"singerid library merge {merge}"
+        )
 
 
 @library.command(cls=FoldingCommand)

@@ -86,7 +86,7 @@ def scan_tree(
         seen = f" ({notices[0]})" if notices else ""
         raise SingeridError(
             f"{root}: holds no audio file in a singer's folder{seen}; lay it out "
-            f"SINGER/ALBUM/TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
+            f"SINGER/[ALBUM/]TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
         )
     _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
     return tuple(tracks)

@@ -51,6 +51,7 @@ WEIGHTS = Published(
         Wheel("Resemblyzer", "0.1.4", {_FILE: "resemblyzer/pretrained.pt"}, size=15_747_704),
     ),
     licence="Apache-2.0",
+    give="hand it over here: singerid encoders --fetch ge2e --weights FILE",
 )
 
 

@@ -18,7 +18,8 @@ from singerid.sound.files import AudioError, one_warning
 from singerid.text import printable
 
 NO_VOICE = "nobody is heard to sing in it; leave it out"
-SAID_NOBODY = "a person said that nobody sings in it; if somebody does: singerid library say FILE --is NAME"
+_SAY = "singerid library say LIBRARY FILE --is NAME"
+SAID_NOBODY = f"a person said that nobody sings in it; if somebody does: {_SAY}"
 OnStep = Callable[[], None]
 
 
@@ -435,11 +436,8 @@ def _refusal(
     if not entrant.singer:
         return ""
     if wanted is not None and said.get(wanted) is False:
-        return f"a person said that this is not '{new}'; if it is: singerid library say FILE --is NAME"
+        return f"a person said that this is not '{new}'; if it is: {_SAY}"
     if role == "enrolled" and singer != wanted:
         by = "a person said that it is" if singer is not None and said.get(singer) else "it is enrolled as"
-        return (
-            f"{by} '{printable(name or '')}', not '{new}'; if that is wrong, say so: "
-            "singerid library say FILE --is NAME"
-        )
+        return f"{by} '{printable(name or '')}', not '{new}'; if that is wrong, say so: {_SAY}"
     return ""

@@ -43,6 +43,7 @@ WEIGHTS = Published(
         ),
     ),
     licence="Apache-2.0",
+    give="hand it over here: singerid encoders --fetch campplus --weights FILE",
 )
 
 

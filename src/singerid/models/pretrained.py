@@ -19,7 +19,7 @@ from singerid.registry import Registry
 from singerid.system.downloads import check_file
 from singerid.system.sources import Addresses, PublishedFile
 from singerid.system.weights import Published, fetch_files, is_cached
-from singerid.text import near_names
+from singerid.text import near_names, shell_word
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ def pretrained_entry(name: str) -> PretrainedEntry:
     """The entry of a pretrained network; raises SingeridError with near names for an unknown one."""
     if name not in PRETRAINED:
         raise SingeridError(
-            f"{name}: is neither the folder of a run nor a pretrained network; near names: "
-            f"{near_names(name, PRETRAINED)}; or train a network: singerid train STORE RUN"
+            f"{name}: there is no such library, run or pretrained network (these are: "
+            f"{near_names(name, PRETRAINED)}); make a library: "
+            f'singerid enroll {shell_word(name)} --as "NAME" FILES'
         )
     return PRETRAINED[name]
 

@@ -314,7 +314,9 @@ def _named(hub: HubFiles | None) -> Iterator[None]:
 def _read_config(path: Path, remedy: str) -> RunConfig:
     """The configuration in a run's folder; raises SingeridError as `Run.open`."""
     if not (path / CONFIG).is_file():
-        raise SingeridError(f"{path}: is no run (it has no {CONFIG}); {remedy}")
+        if path.is_file():
+            raise SingeridError(f"{path}: is a file; give the folder of a run or a library")
+        raise SingeridError(f"{path}: is no run (it has no {CONFIG}) and no library; {remedy}")
     content = read_json(path / CONFIG, remedy)
     if not isinstance(content, dict) or "model" not in content:
         raise SingeridError(f"{path}: its {CONFIG} is not that of a run; {remedy}")

@@ -46,6 +46,7 @@ class Published:
         sources: the sources, in the order in which they are tried.
         licence: licence of the weights; its SPDX name if it has one.
         remedy: what to do without a download; ends the error if the download fails. "": give the file.
+        give: how the downloaded file is given to singerid.
         form: version of the converted tensors; cached tensors of another version are made anew.
     """
 
@@ -54,6 +55,7 @@ class Published:
     sources: Sequence[Source]
     licence: str
     remedy: str = ""
+    give: str = "give the file with `weights`"
     form: int = 1
 
     @property
@@ -67,7 +69,7 @@ class Published:
         """How a person can get the weights without a download on this machine."""
         if self.remedy:
             return self.remedy
-        return f"on another machine {self.sources[-1].by_hand}, and give the file with `weights`"
+        return f"on another machine {self.sources[-1].by_hand}, and {self.give}"
 
 
 def is_cached(published: Published) -> bool:
