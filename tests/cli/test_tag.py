@@ -45,7 +45,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(run, tag_library,
     assert done.returncode == 0, done.stderr
     assert "+ Ada (vocals)" in done.stdout
     assert "+ Bea (vocals)" in done.stdout
-    assert "2 files would write, 1 file nothing to write; --write writes" in done.stdout
+    assert "2 files would be written, 1 file with nothing to write; add --write" in done.stdout
     assert "too few singers to prove its promise of 1%" in done.stderr
     assert _contents(music) == before
 

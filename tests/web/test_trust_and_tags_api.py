@@ -105,7 +105,7 @@ def test_first_what_would_change_is_said_and_nothing_is_written(tag_page, song):
     found = tag_page.post("tags", json={"write": False}).json()
     (change,) = found["changes"]
     assert (change["path"], change["status"], change["added"]) == (str(song), "would write", ["Ada (vocals)"])
-    assert (found["held_back"], found["summary"]) == ("", "1 file would write")
+    assert (found["held_back"], found["summary"]) == ("", "1 file would be written")
     assert song.read_bytes() == before
 
 

@@ -176,7 +176,7 @@ def _print(
             _print_json(outcome)
     if changes and not as_json:
         print_rich(change_table(changes))
-        further = "; --write writes" if any(change.is_due for change in changes) else ""
+        further = "; add --write" if any(change.is_due for change in changes) else ""
         tell_person(summary(changes) + further)
     return changes
 

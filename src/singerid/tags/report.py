@@ -8,7 +8,14 @@ from singerid.system.tables import Table
 from singerid.tags.plan import Change, Status
 from singerid.text import counted, printable
 
-_ORDER: tuple[Status, ...] = ("would write", "written", "held back", "up to date", "nothing to write")
+_SAID: dict[Status, str] = {
+    "would write": "would be written",
+    "written": "written",
+    "held back": "held back",
+    "up to date": "up to date",
+    "nothing to write": "with nothing to write",
+}
+"""What is said of files with each status, in the order in which it is said."""
 
 
 def change_table(changes: Sequence[Change]) -> Table:
@@ -55,7 +62,9 @@ def summary(changes: Sequence[Change]) -> str:
     '2 files written, 1 file held back'
     """
     counts = Counter(change.status for change in changes)
-    return ", ".join(f"{counted(counts[status], 'file')} {status}" for status in _ORDER if counts[status])
+    return ", ".join(
+        f"{counted(counts[status], 'file')} {_SAID[status]}" for status in _SAID if counts[status]
+    )
 
 
 def by_command(message: str) -> str:
