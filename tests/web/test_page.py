@@ -97,7 +97,9 @@ def hear(page, folder: Path, song: str) -> None:
     page.get_by_role("button", name="Add songs").first.click()
     field = page.get_by_label("Path of a folder or a file")
     field.fill(str(folder))
-    page.get_by_role("button", name="Listen to this folder").click()
+    with page.expect_response(re.compile("/hear$")) as sent:
+        page.get_by_role("button", name="Listen to this folder").click()
+    assert sent.value.ok, sent.value.text()
     row(page, song).wait_for()
 
 
