@@ -142,6 +142,18 @@ def test_a_folder_is_heard_by_its_path_and_filtered(page, songs) -> None:
     assert "q=stranger" in page.url
 
 
+def test_nothing_moves_when_the_list_of_folders_arrives(page, songs) -> None:
+    """A button that moved under a click did nothing, or opened another folder."""
+    delay(page, "/folders", 500)
+    page.get_by_role("button", name="Add songs").first.click()
+    button = page.get_by_role("button", name="Listen to this folder")
+    button.wait_for()
+    page.wait_for_timeout(300)  # the dialog has opened
+    before = button.bounding_box()
+    page.get_by_text(re.compile("directly inside")).wait_for()
+    assert button.bounding_box() == before
+
+
 def test_an_overtaken_search_is_not_counted(page, songs) -> None:
     hear(page, songs, "by Bea.wav")
     row(page, "rain.wav").wait_for()
