@@ -128,12 +128,15 @@ class Fresh:
 
 
 class _SameLength:
-    """Recordings of about the same length: thousands, where somebody cuts music into clips of 30 s."""
+    """Recordings of about the same length: thousands, where somebody cuts music into clips of 30 s.
+
+    Letters in shapes: N recordings, K sounds, D size of a vector.
+    """
 
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._seconds = np.zeros(0)
-        self._vectors: FloatArray = np.zeros((0, 0, 0), np.float32)  # room for some more than there are
+        self._vectors: FloatArray = np.zeros((0, 0, 0), np.float32)  # (N, K, D), with room for more
 
     def add(self, recording: str, seconds: float, vectors: FloatArray) -> None:
         count = len(self._ids)
@@ -148,7 +151,7 @@ class _SameLength:
         self._seconds[count], self._vectors[count] = seconds, vectors
 
     def like(self, seconds: float, vectors: FloatArray) -> str | None:
-        """The first recording with the same length and nearly the same vectors."""
+        """Id of the first recording with the same length in seconds and nearly the same vectors, (K, D)."""
         count = len(self._ids)
         cosines = np.einsum("nkd,kd->nk", self._vectors[:count], vectors).min(-1)
         same = (cosines >= SAME_COSINE) & (np.abs(self._seconds[:count] - seconds) <= SAME_SECONDS)
