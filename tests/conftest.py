@@ -294,7 +294,7 @@ def sung(tmp_path_factory) -> Sung:
     folder = tmp_path_factory.mktemp("sung")
     tree = write_singers(folder / "tree")
     with small_ears.known(), Library.open(folder / "library", create=True) as library:
-        report = library.enroll_all(entrants_of_tree(tree, None, pytest.fail, pytest.fail), encoder="small")
+        report = library.enroll_all(entrants_of_tree(tree, None, pytest.fail), encoder="small")
     assert report.added == 9
     share(folder)
     return Sung(tree, folder / "library")

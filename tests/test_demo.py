@@ -1,5 +1,6 @@
 """The demo from nothing to its page, on the smallest corpus that a network can be trained on."""
 
+import logging
 import re
 import shutil
 from dataclasses import replace
@@ -43,6 +44,10 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("SINGERID_CACHE", str(tmp_path / "empty"))
 
 
+def results_of(caplog):
+    return [line.getMessage() for line in caplog.records if line.levelno == logging.INFO]
+
+
 def states_of(folder: Path) -> list[tuple[int, int]]:
     return [
         (f.stat().st_mtime_ns, f.stat().st_size) for f in sorted((folder / "runs").rglob("*.safetensors"))
@@ -54,12 +59,14 @@ def needs_nothing_else(page: str) -> bool:
 
 
 @pytest.mark.slow
-def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(small, corpus, tmp_path):
+def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(
+    small, corpus, tmp_path, caplog
+):
     require_weights("campplus")
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
-    lines: list[str] = []
+    caplog.set_level(logging.INFO, "singerid.demo")
     config = replace(small, separator="repet")  # the only one without weights
-    path = run_demo(tmp_path / "demo", config, CPU, workers=1, on_line=lines.append)
+    path = run_demo(tmp_path / "demo", config, CPU, workers=1)
     page = path.read_text(encoding="utf-8")
     words = " ".join(page.split())
     for text in ("crnn_fgnl", "never chosen on it", "Try your own music", "demo MUSIC", "the band alone"):
@@ -72,7 +79,7 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(sm
     # Each song has a player with the band, and one alone.
     assert page.count('preload="none" src="data:audio/mpeg;base64,') == 2 * (3 + 1 + 4)
     assert needs_nothing_else(page)
-    told = "\n".join(lines)
+    told = "\n".join(caplog.messages)
     for heard in ("mixture", "separated vocals", "true vocals"):
         pattern = rf"{heard} \(enrolled with \d of 6 songs\): of 3 songs .*; of 1 by strangers .*; of 4 bands"
         assert re.search(pattern, told)
@@ -80,12 +87,13 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(sm
 
 @pytest.mark.slow
 def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_again(
-    small, corpus, tmp_path, offline
+    small, corpus, tmp_path, offline, caplog
 ):
     torch.set_num_threads(1)  # else the networks are trained in processes of their own, which takes longer
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
-    lines: list[str] = []
-    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True, on_line=lines.append)
+    caplog.set_level(logging.INFO, "singerid.demo")
+    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True)
+    lines = results_of(caplog)
     page = path.read_text(encoding="utf-8")
     assert any("no library" in line and "SINGERID_OFFLINE" in line for line in lines)
     assert "There is no library here" in page
@@ -96,9 +104,9 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
     assert needs_nothing_else(page)
     assert not (tmp_path / "demo" / "library").exists()
     before = states_of(tmp_path / "demo")
-    again: list[str] = []
-    assert run_demo(tmp_path / "demo", small, CPU, workers=1, on_line=again.append) == path
-    assert again == lines
+    caplog.clear()
+    assert run_demo(tmp_path / "demo", small, CPU, workers=1) == path
+    assert results_of(caplog) == lines
     assert states_of(tmp_path / "demo") == before
     assert "crnn_square" not in path.read_text(encoding="utf-8")
     other = replace(small, corpus=replace(small.corpus, seed=1))
@@ -106,7 +114,7 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
         run_demo(tmp_path / "demo", other, CPU, workers=1)
 
 
-def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
+def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path, caplog):
     require_weights("campplus")
     music = tmp_path / "music"
     shutil.copytree(corpus / "vocals", music)
@@ -114,8 +122,9 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
         shutil.rmtree(album)
     (music / "singer-01" / "album-01" / "broken.mp3").write_bytes(b"no sound" * 100)
     before = sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*"))
-    lines: list[str] = []
-    path, failures = run_on_music(music, tmp_path / "demo", CPU, on_line=lines.append)
+    caplog.set_level(logging.INFO, "singerid.demo")
+    path, failures = run_on_music(music, tmp_path / "demo", CPU)
+    lines = results_of(caplog)
     page = path.read_text(encoding="utf-8")
     assert lines[0].startswith(
         "3 singers enrolled with 4 songs; asked about 3 songs on hidden albums and 1 song"
@@ -127,9 +136,9 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
     assert "singer-03 / album-02" in page
     assert "singer-04 / album-01" in page
     assert needs_nothing_else(page)
-    again: list[str] = []
-    assert run_on_music(music, tmp_path / "demo", CPU, on_line=again.append) == (path, failures)
-    assert again == lines
+    caplog.clear()
+    assert run_on_music(music, tmp_path / "demo", CPU) == (path, failures)
+    assert results_of(caplog) == lines
     assert sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*")) == before
 
 

@@ -81,7 +81,6 @@ def test_a_run_gives_what_identify_gives(exported, trained, recordings):
         np.testing.assert_allclose(whole.detach(), heard, atol=1e-4)
     assert exported.difference < 1e-4
     assert exported.size == exported.path.stat().st_size
-    assert not exported.notice
 
 
 def lively(name, **options):

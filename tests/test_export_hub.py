@@ -131,29 +131,31 @@ def test_the_card_begins_with_the_data_that_hubs_read(own_run, tmp_path):
     assert "singerid identify FOLDER song.mp3" in own.text
 
 
-def test_a_card_that_the_user_wrote_is_copied_and_not_replaced(own_run, tmp_path):
+def test_a_card_that_the_user_wrote_is_copied_and_not_replaced(own_run, tmp_path, caplog):
     (own_run / "README.md").write_text("# My singers\n", encoding="utf-8")
     written = export_hub(own_run, tmp_path / "folder", "mit")
     card = written.path / "README.md"
     assert card.read_text(encoding="utf-8").startswith("---\nlibrary_name: singerid\n")
     assert card.read_text(encoding="utf-8").endswith("\n---\n# My singers\n")
     assert "\nlicense: mit\n" in card.read_text(encoding="utf-8")
-    assert "is your own card from the run" in written.notice
+    assert caplog.messages == [f"{card}: is your own card from the run"]
     (own_run / "README.md").write_text("---\nlicense: other\n---\n# Mine\n", encoding="utf-8")
-    assert "was not changed" in export_hub(own_run, tmp_path / "folder").notice
+    export_hub(own_run, tmp_path / "folder")
+    assert caplog.messages[1:] == [f"{card}: is your own and was not changed"]
     assert card.read_text(encoding="utf-8").endswith("# My singers\n")
     card.unlink()
     export_hub(own_run, tmp_path / "folder")
     assert card.read_text(encoding="utf-8") == "---\nlicense: other\n---\n# Mine\n"
 
 
-def test_only_an_exported_folder_is_replaced(own_run, folder, tmp_path):
+def test_only_an_exported_folder_is_replaced(own_run, folder, tmp_path, caplog):
     (folder / ".git").mkdir()
     (folder / ".tmp-killed").write_text("half")
     model = load_model(own_run)
     torch.nn.init.zeros_(model.output.bias)
     save_model(model, own_run / "states" / "best_f1.safetensors")
-    assert not export_hub(own_run, folder).notice
+    export_hub(own_run, folder)
+    assert caplog.messages == []
     assert names_in(folder) == [".git", *FILES]
     assert torch.equal(load_model(folder).output.bias, model.output.bias)
     for other in ("notes.txt", "README.md", "config.json"):

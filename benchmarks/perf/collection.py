@@ -173,7 +173,7 @@ def part(name: str, options: argparse.Namespace) -> dict[str, Any]:
     model = Model.draw(options.spectrum)
     if name == "collect":
         start = time.perf_counter()
-        collect(str(heard), str(where), finish=lambda found, say: IndexChoice("", len(found)))
+        collect(str(heard), str(where), finish=lambda found: IndexChoice("", len(found)))
         found: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 1)}
         return found | {"parquet_bytes": size_of(heard), "bytes": size_of(where), "peak_bytes": peak_bytes()}
     collection = Collection.open(str(where))

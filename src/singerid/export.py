@@ -9,6 +9,7 @@ ONNX operators: https://onnx.ai/onnx/operators/ (STFT needs opset 17).
 
 import io
 import json
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,12 +31,14 @@ from singerid.sound.features import LogMel
 from singerid.sound.filter_bank import FilterBank
 from singerid.system.files import atomic_write
 from singerid.system.processors import usable_processors
+from singerid.text import printable
 from singerid.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 17
+_log = logging.getLogger(__name__)
 TOLERANCE = 1e-4  # largest allowed difference between probabilities of ONNX Runtime and of torch
 
 
@@ -47,13 +50,11 @@ class Exported:
         path: the ONNX file.
         size: its size in bytes.
         difference: largest difference between probabilities of ONNX Runtime and of torch, on noise.
-        notice: what users of the file must know; "" if nothing.
     """
 
     path: Path
     size: int
     difference: float
-    notice: str
 
 
 def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE) -> Exported:
@@ -111,10 +112,12 @@ def export(run: Path | str, path: Path | str, state: StateName = REPORTED_STATE)
         )
     with atomic_write(path) as file:
         file.write(content)
-    notice = ""
     if spec.audio == "vocals":
-        notice = "the network was trained on separated vocals, and the file separates nothing: give it vocals"
-    return Exported(path, len(content), difference, notice)
+        _log.warning(
+            f"{printable(path)}: the network was trained on separated vocals, and the file separates "
+            "nothing: give it vocals"
+        )
+    return Exported(path, len(content), difference)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ machine that wrote it: it holds no path of the run, of the store or of a recordi
 """
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from singerid.evaluation.card import CARD, hub_card_text, is_own_card
 from singerid.runs.config import config_to_json
 from singerid.runs.run import CONFIG, EXPORTED_WEIGHTS, Run
 from singerid.system.files import atomic_write, read_json, write_json, writing
+from singerid.text import printable
 
+_log = logging.getLogger(__name__)
 _LICENCE = re.compile("[a-z0-9]+(?:[.+-][a-z0-9]+)*")
 
 
@@ -27,12 +30,10 @@ class HubFolder:
     Attributes:
         path: the folder.
         size: size of its weights in bytes.
-        notice: notice for the person who uploads it; "" if there is none.
     """
 
     path: Path
     size: int
-    notice: str
 
 
 def export_hub(run: Path | str, folder: Path | str, licence: str = "") -> HubFolder:
@@ -48,7 +49,7 @@ def export_hub(run: Path | str, folder: Path | str, licence: str = "") -> HubFol
         licence: licence of the weights, by the hub's name for it: "cc-by-4.0", "mit", "other"; "": unknown.
 
     Returns:
-        The folder, the size of its weights, and a notice.
+        The folder and the size of its weights.
 
     Raises:
         SingeridError: the run cannot be read, is an exported run already, or reads vectors of an encoder that
@@ -83,15 +84,14 @@ def export_hub(run: Path | str, folder: Path | str, licence: str = "") -> HubFol
     write_json(folder / CONFIG, config_to_json(shared))
     with atomic_write(folder / EXPORTED_WEIGHTS) as file:
         file.write(weights)
-    notice = ""
     if is_own_card(folder / CARD):
-        notice = f"{folder / CARD}: is your own and was not changed"
+        _log.warning(f"{printable(folder / CARD)}: is your own and was not changed")
     else:
         with atomic_write(folder / CARD, "w") as file:
             file.write(page)
         if is_own_card(folder / CARD):
-            notice = f"{folder / CARD}: is your own card from the run"
-    return HubFolder(folder, len(weights), notice)
+            _log.warning(f"{printable(folder / CARD)}: is your own card from the run")
+    return HubFolder(folder, len(weights))
 
 
 def _require_place(folder: Path) -> None:

@@ -217,10 +217,9 @@ def test_png():
     assert {(0x00, 0x72, 0xB2, 255), (0xD5, 0x5E, 0x00, 255)} <= colours  # a lane each
 
 
-def test_png_says_which_characters_no_font_has():
-    told = []
-    written("png", [duet("\U0010f1a0", "Bob")], warn=told.append)
-    (line,) = told
+def test_png_says_which_characters_no_font_has(caplog):
+    written("png", [duet("\U0010f1a0", "Bob")])
+    (line,) = caplog.messages
     assert line.startswith("boxes stand for characters that no installed font has")
 
 

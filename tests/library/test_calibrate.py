@@ -127,7 +127,7 @@ def test_strangers_come_from_a_folder_and_stay(own_library, tmp_path):
         for number in range(2):
             path = tmp_path / "strangers" / who / f"{number}.wav"
             made_voices.write_voice(path, pitch + 5 * number, 1.4 + 0.3 * number, number)
-    strangers = strangers_of(tmp_path / "strangers", _quiet, _quiet)
+    strangers = strangers_of(tmp_path / "strangers", _quiet)
     with Library.open(own_library) as library:
         alone, _ = library.calibrate(0.4)
         found, report = library.calibrate(0.4, strangers=strangers)
@@ -141,7 +141,7 @@ def test_strangers_come_from_a_folder_and_stay(own_library, tmp_path):
 
 def test_an_enrolled_song_cannot_be_a_strangers(own_library, sung):
     with Library.open(own_library) as library:
-        _, report = library.calibrate(0.4, strangers=strangers_of(sung.tree / "Ada", _quiet, _quiet))
+        _, report = library.calibrate(0.4, strangers=strangers_of(sung.tree / "Ada", _quiet))
     assert len(report.failures) == 3
     assert all("is enrolled as 'Ada', so it is not a stranger's" in one.reason for one in report.failures)
 

@@ -229,8 +229,8 @@ for module in (collecting, collection, collection_index):
 collecting.PART, collecting._FILES = 200, 3
 collection_index.QUERIES = 20
 kinds = (collection_index.Kind("IvfFlat", {}, 100, is_exact=True),)
-def finish(found, say):
-    return collection_index.bring_up_to_date(found, say, kinds, 1000)
+def finish(found):
+    return collection_index.bring_up_to_date(found, kinds, 1000)
 if sys.argv[4] != "0":
     signal.setitimer(signal.ITIMER_REAL, float(sys.argv[4]))
 collecting.collect(sys.argv[1], sys.argv[2], finish=finish)

@@ -1,6 +1,7 @@
 """Collections: what is in the table, what is added when, who is found, and how that is measured."""
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 
@@ -295,14 +296,14 @@ def test_the_recall_of_an_index_is_what_was_measured(own_collection, kind):
             assert recall(less) == exam.measure(collection, less).recall < 0.9
 
 
-def test_the_index_that_is_chosen_is_kept_and_used(own_collection, heard):
+def test_the_index_that_is_chosen_is_kept_and_used(own_collection, heard, caplog):
+    caplog.set_level(logging.INFO, "singerid.library")
     collection = Collection.open(str(own_collection))
-    said = []
-    choice = bring_up_to_date(collection, said.append, SMALL, exact_most=1000)
+    choice = bring_up_to_date(collection, SMALL, exact_most=1000)
     assert choice.kind == "IvfSq"
     assert Collection.open(str(own_collection)).index == choice
     assert len(content(own_collection)) == 3000
-    assert any(line.startswith("IvfSq: finds 9") for line in said)
+    assert any(line.startswith(f"{own_collection}: IvfSq: finds 9") for line in caplog.messages)
     assert choice.tried[-1].startswith("every recording is compared: ")
     statistics = collection.table.index_stats("voices")
     assert (statistics.num_indexed_rows, statistics.num_unindexed_rows) == (3000, 0)
@@ -311,15 +312,15 @@ def test_the_index_that_is_chosen_is_kept_and_used(own_collection, heard):
     assert "ANN" in plan.explain_plan()
 
 
-def test_an_index_of_many_pieces_is_made_anew(own_collection, monkeypatch):
+def test_an_index_of_many_pieces_is_made_anew(own_collection, monkeypatch, caplog):
     collection = Collection.open(str(own_collection))
     bring_up_to_date(collection, kinds=SMALL[:1], exact_most=1000)
-    said = []
-    bring_up_to_date(collection, said.append, SMALL[:1], exact_most=1000)
-    assert said == []
+    caplog.set_level(logging.INFO, "singerid.library")
+    bring_up_to_date(collection, SMALL[:1], exact_most=1000)
+    assert caplog.messages == []
     monkeypatch.setattr(collection_index, "_PIECES", 0)
-    bring_up_to_date(collection, said.append, SMALL[:1], exact_most=1000)
-    assert "making an index: IvfSq" in said
+    bring_up_to_date(collection, SMALL[:1], exact_most=1000)
+    assert f"{own_collection}: making an index: IvfSq" in caplog.messages
 
 
 def test_the_fastest_is_chosen_of_those_that_find_enough(own_collection, monkeypatch):
@@ -346,18 +347,18 @@ def test_scores_by_an_index_are_cosines_all_the_same(own_collection, heard):
         assert abs(one.score - truth[0, int(one.path.split("/")[-1][:-4])]) < 1e-3
 
 
-def test_if_no_index_finds_enough_all_are_compared_and_it_says_so(own_collection, heard, monkeypatch):
+def test_if_no_index_finds_enough_all_are_compared_and_it_says_so(own_collection, heard, monkeypatch, caplog):
     monkeypatch.setattr(collection_index, "NEEDED", 1.01)
-    said = []
+    caplog.set_level(logging.INFO, "singerid.library")
     collection = Collection.open(str(own_collection))
-    choice = bring_up_to_date(collection, said.append, SMALL, exact_most=1000)
+    choice = bring_up_to_date(collection, SMALL, exact_most=1000)
     assert choice.kind == ""
     assert [line.split(":")[0] for line in choice.tried] == [
         "IvfSq",
         "IvfFlat",
         "every recording is compared",
     ]
-    assert any("IvfFlat: finds" in line for line in said)
+    assert any("IvfFlat: finds" in line for line in caplog.messages)
     assert list(collection.table.list_indices()) == []
     assert _true_recall(own_collection, heard[1]) == 1
 
@@ -370,8 +371,8 @@ def test_an_index_that_was_made_but_not_measured_is_not_used(own_collection, hea
 
 
 def test_the_index_finds_added_recordings_and_is_chosen_again_after_many(own_collection, tmp_path):
-    def finish(collection, say):
-        return bring_up_to_date(collection, say, SMALL, exact_most=1000)
+    def finish(collection):
+        return bring_up_to_date(collection, SMALL, exact_most=1000)
 
     vectors = voices(4000)
     first = collect(str(write_folder(tmp_path / "none", vectors[:1])), str(own_collection), finish=finish)

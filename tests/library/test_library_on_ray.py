@@ -68,7 +68,7 @@ def elsewhere(tmp_path: Path, workers: int = 2) -> Elsewhere:
 
 
 def entrants(tree: Path):
-    return entrants_of_tree(tree, None, lambda failure: None, lambda notice: None)
+    return entrants_of_tree(tree, None, lambda failure: None)
 
 
 def enrolled(folder: Path, tree: Path, where: Elsewhere | None, encoder: str = "small"):

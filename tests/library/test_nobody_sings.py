@@ -59,7 +59,7 @@ def test_enrolling_it_again_changes_nothing(library, sung, song):
     library.say_nobody(path)
     library.say_nobody(song)
     before = made_voices.dump(library)
-    report = library.enroll_all(entrants_of_tree(sung.tree, None, lambda *_: None, lambda *_: None))
+    report = library.enroll_all(entrants_of_tree(sung.tree, None, lambda *_: None))
     report.failures += library.enroll("Ada", [song]).failures
     report.failures += library.enroll_all([Entrant(path, stranger="somebody")]).failures
     assert len(report.failures) == 3

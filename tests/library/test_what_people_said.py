@@ -66,7 +66,7 @@ def test_enrolling_the_folder_again_under_another_name_changes_nothing(library, 
     before = made_voices.dump(library)
     tree = shutil.copytree(sung.tree, tmp_path / "tree")
     (tree / "Ada").rename(tree / "Somebody")
-    report = library.enroll_all(entrants_of_tree(tree, None, _quiet, _quiet))
+    report = library.enroll_all(entrants_of_tree(tree, None, _quiet))
     assert {name.split("'")[1] for name in (failure.reason for failure in report.failures)} == {"Ada", "Cy"}
     assert any("a person said that it is 'Cy'" in failure.reason for failure in report.failures)
     assert made_voices.dump(library) == before

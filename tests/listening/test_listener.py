@@ -18,7 +18,7 @@ from singerid.listening.listener import Listener, Stored
 from singerid.models.spec import InputSpec
 from singerid.sound.audio import read_blocks
 from singerid.sound.features import LogMel, melody_map
-from singerid.sound.files import AudioError, AudioWarning
+from singerid.sound.files import AudioError
 from singerid.sound.filter_bank import FilterBank
 from singerid.sound.melody.contour import Contour
 from singerid.sound.separation.separated import separated
@@ -177,11 +177,14 @@ def test_samples_that_are_no_mono_sound_are_refused(samples):
         next(Listener(InputSpec(32), CPU).batches(samples))
 
 
-def test_a_damaged_file_is_told_also_where_nobody_asked(tmp_path, recordings):
+def test_a_damaged_file_is_told_also_where_nobody_asked(tmp_path, recordings, caplog):
     whole = (recordings.tree / "alto" / "first" / "0.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
-    with pytest.warns(AudioWarning, match="damaged or cut short"):
-        list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac"))
+    list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac"))
+    (line,) = caplog.messages
+    assert line.startswith(str(tmp_path / "cut.flac"))
+    assert "damaged or cut short" in line
     told = []
     list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac", warn=told.append))
     assert len(told) == 1
+    assert len(caplog.messages) == 1, "who asks is told, and nobody else"

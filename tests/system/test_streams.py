@@ -247,3 +247,13 @@ def test_what_a_library_warns_of_is_one_line(shell, tmp_path):
     assert done.stderr == ""  # --version comes first
     done = shell(f"--plugin {tmp_path / 'mine.py'} models", "")
     assert done.stderr == "singerid: warning: first line second line\n"
+
+
+def test_what_singerid_logs_is_one_line_however_others_log(shell, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import logging\nlogging.basicConfig(level='INFO')\nlog = logging.getLogger('singerid.here')\n"
+        "log.info('nobody asked')\nlog.warning('a name\\x1b of two\\nlines: 5 %')\n",
+        encoding="utf-8",
+    )
+    done = shell(f"--plugin {tmp_path / 'mine.py'} models", "")
+    assert done.stderr == "singerid: warning: a name\\x1b of two\\nlines: 5 %\n"

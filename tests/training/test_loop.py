@@ -245,13 +245,13 @@ def test_a_singer_without_a_clip_to_train_on_is_refused_by_name(trained, recordi
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])
-def test_a_singer_without_a_clip_elsewhere_is_told(trained, recordings, tmp_path, part):
+def test_a_singer_without_a_clip_elsewhere_is_told(trained, recordings, tmp_path, part, caplog):
     store, split, how = short_singer(recordings, tmp_path, part)
     training = replace(trained.config.training, epochs=1)
     config = configure(store, split, how, "crnn", training, options=trained.config.options)
-    told = []
-    train(store, tmp_path / "run", config, split, on_warning=told.append)
-    assert told == [f"bass: no recording in the {part} part is as long as a clip, so none counts there"]
+    train(store, tmp_path / "run", config, split)
+    told = f"bass: no recording in the {part} part is as long as a clip, so none counts there"
+    assert caplog.messages == [f"{tmp_path / 'run'}: {told}"]
 
 
 def test_one_singer_alone_is_refused(trained, recordings, tmp_path):
@@ -291,28 +291,32 @@ def test_settings_that_cannot_be_are_named(changes, message, trained, recordings
     assert not (tmp_path / "run").exists()
 
 
-def test_a_failing_compiler_is_one_line_and_changes_nothing(trained, recordings, tmp_path, monkeypatch):
+def test_a_failing_compiler_is_one_line_and_changes_nothing(
+    trained, recordings, tmp_path, monkeypatch, caplog
+):
     def broken(*_, **__):
         raise RuntimeError("there is no compiler\nand this is why")
 
     store, split, config = Store.open(recordings.store), trained.split, short(trained.config, epochs=1)
     whole = train(store, tmp_path / "whole", config, split, CPU, compiling="no")
     monkeypatch.setattr(torch, "compile", broken)
-    said = []
-    run = train(store, tmp_path / "run", config, split, CPU, compiling="yes", on_warning=said.append)
-    assert said == ["crnn is trained without compiling it, which failed: there is no compiler"]
+    run = train(store, tmp_path / "run", config, split, CPU, compiling="yes")
+    assert caplog.messages == [
+        f"{run.path}: crnn is trained without compiling it, which failed: there is no compiler"
+    ]
     assert same_weights(run.state_path("last"), whole.state_path("last"))
-    train(store, tmp_path / "auto", config, split, CPU, on_warning=said.append)
-    assert len(said) == 1, "on a CPU nothing is compiled unless asked for"
+    train(store, tmp_path / "auto", config, split, CPU)
+    assert len(caplog.messages) == 1, "on a CPU nothing is compiled unless asked for"
 
 
 @pytest.mark.parametrize(("capability", "warnings"), [("AVX2", 1), ("AVX512", 0)])
 def test_bf16_where_the_processor_has_none_is_warned_of(
-    capability, warnings, trained, recordings, tmp_path, monkeypatch
+    capability, warnings, trained, recordings, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    config, said = short(trained.config, epochs=1, precision="bf16-mixed"), []
-    train(Store.open(recordings.store), tmp_path / "run", config, trained.split, CPU, on_warning=said.append)
+    config = short(trained.config, epochs=1, precision="bf16-mixed")
+    train(Store.open(recordings.store), tmp_path / "run", config, trained.split, CPU)
+    said = [line.getMessage() for line in caplog.records if line.name.startswith("singerid")]
     assert ["`precision='bf16-mixed'`" in line for line in said] == [True] * warnings
 
 

@@ -50,7 +50,7 @@ def library(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     tree = write_singers(folder / "tree")
     with small_ears.known(), Library.open(folder / "my singers", create=True) as library:
-        library.enroll_all(entrants_of_tree(tree, None, pytest.fail, pytest.fail), encoder="small")
+        library.enroll_all(entrants_of_tree(tree, None, pytest.fail), encoder="small")
     return folder / "my singers"
 
 

@@ -104,7 +104,7 @@ def test_other_work_that_ends_the_worker_three_times_fails(own_library, music):
         assert worked(library, Settings(own_library, (music,))).state == "done"
 
 
-def test_while_the_disk_is_full_a_job_waits_and_says_so(own_library, music, here, monkeypatch, capfd):
+def test_while_the_disk_is_full_a_job_waits_and_says_so(own_library, music, here, monkeypatch, caplog):
     full, really = [3], Library.keep
 
     def keep(self, *given):
@@ -118,7 +118,7 @@ def test_while_the_disk_is_full_a_job_waits_and_says_so(own_library, music, here
     with Library.open(own_library) as library:
         library.jobs.add("hear", {"paths": [str(music)]})
         assert worked(library, Settings(own_library, (music,))).message == "3 songs heard"
-    told = capfd.readouterr().err
+    told = "\n".join(caplog.messages)
     assert told.count("the disk is full; free some space") == 1
     assert "the job waits until then, and goes on by itself" in told
 

@@ -3,7 +3,7 @@
 Letters in shapes: B batch, M responses, H mel bands and W frames of a map, L layers (X_i first).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -141,9 +141,7 @@ class Look:
 
 @torch.inference_mode()
 @gpu_arithmetic()
-def look(
-    run: Run, track: str, where: Where, device: torch.device, on_warning: Callable[[str], None] | None = None
-) -> Look:
+def look(run: Run, track: str, where: Where, device: torch.device) -> Look:
     """What a position of a song attends to, in the run's reported state.
 
     Args:
@@ -152,7 +150,6 @@ def look(
             melody, any audio file.
         where: the position.
         device: where the network runs.
-        on_warning: called with what is wrong with a file that can still be used; None: an `AudioWarning`.
 
     Raises:
         SingeridError: the network has no such block, there is no such track, or the position lies
@@ -165,7 +162,7 @@ def look(
     listener, sound = Listener(spec, device), _sound(run, track)
     excitation: list[Tensor] = []
     loudness: list[Tensor] = []
-    for windows in listener.batches(sound, batch_size=BATCH_SIZE, warn=on_warning):
+    for windows in listener.batches(sound, batch_size=BATCH_SIZE):
         _require_clip(windows, run, track)
         maps = maps_of(*windows.inputs)
         if hasattr(block.excitation, "weights"):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_kept, warn, warn_of
+from singerid.cli.printing import print_kept
 from singerid.errors import SingeridError
 from singerid.text import printable
 
@@ -57,9 +57,7 @@ def attention(
     check_figure_name(picture)
     band, frame = position or (None, None)
     where = Where(clip, band, frame, at_seconds, at_hertz)
-    found = look(
-        Run.open(run).over(store), track, where, choose_device(device), on_warning=warn_of(Path(track))
-    )
-    save_figure(draw_look(found), picture, warn)
+    found = look(Run.open(run).over(store), track, where, choose_device(device))
+    save_figure(draw_look(found), picture)
     shown = found.to_json() if json_output else attention_table(found)
     print_kept(shown, json_output, f"picture: {printable(picture)}")

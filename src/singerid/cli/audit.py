@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Json, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_kept, warn
+from singerid.cli.printing import print_kept
 from singerid.system.console import conclude
 from singerid.text import printable
 
@@ -38,8 +38,8 @@ def audit(
     picture = figure or run / "audit.svg"
     check_figure_name(picture)
     opened = Run.open(run).over(store)
-    found = audit(opened, choose_device(device), retrain, display="auto", on_warning=warn)
-    save_figure(draw_audit(found), picture, warn)
+    found = audit(opened, choose_device(device), retrain, display="auto")
+    save_figure(draw_audit(found), picture)
     shown = audit_json(found) if json_output else audit_tables(found)
     print_kept(shown, json_output, f"picture: {printable(picture)}")
     raise typer.Exit(conclude(len(found.conditions), found.missing))

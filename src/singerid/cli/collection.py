@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Json
-from singerid.cli.printing import print_json
+from singerid.cli.printing import print_json, show_steps
 from singerid.cli.ray_options import Ray
 from singerid.system.console import conclude
 from singerid.system.streams import say as tell_person
-from singerid.system.streams import tell
 from singerid.text import counted, printable
 
 
@@ -40,16 +39,14 @@ def collect(
     from singerid.library.collecting import collect as fill
     from singerid.library.collection_index import told
 
-    def say(message: str) -> None:
-        tell(f"{printable(where)}: {message}")
-
+    show_steps("singerid.library")
     if ray is None:
-        report = fill(parquet, where, say=say)
+        report = fill(parquet, where)
     else:
         from singerid.library.collection_on_ray import spreading
 
         with spreading(ray) as spread:
-            report = fill(parquet, where, spread, say)
+            report = fill(parquet, where, spread)
     if json_output:
         shown = asdict(report)
         shown["failures"] = [{"path": one.path, "reason": one.reason} for one in report.failures]

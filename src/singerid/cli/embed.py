@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from singerid.cli.options import Audio, Device, Json, StoreNow, Threads
-from singerid.cli.printing import print_kept, warn
+from singerid.cli.printing import print_kept
 from singerid.text import printable
 
 
@@ -46,7 +46,7 @@ def embed(
     for each, own in zip(embedded, folders, strict=True):
         embedding.write_embeddings(each, own)
     projections = [embedding.project(each) for each in embedded]
-    save_figure(embedding.draw_embeddings(embedded, projections), picture, warn)
+    save_figure(embedding.draw_embeddings(embedded, projections), picture)
     found: object = embedding_table(embedded, projections)
     if json_output:
         pairs = zip(embedded, projections, strict=True)

@@ -101,9 +101,9 @@ def enroll(
         if separator is not None:
             raise SingeridError("--store has its vocals already; leave out --separator")
     elif singer is not None:
-        entrants = entrants_of_files(given, singer, failures.append, warn)
+        entrants = entrants_of_files(given, singer, failures.append)
     else:
-        entrants = entrants_of_tree(given[0], manifest, failures.append, warn)
+        entrants = entrants_of_tree(given[0], manifest, failures.append)
     if store is None and not entrants:
         raise typer.Exit(conclude(0, failures))
     with Library.open(library, create=True, device=where, weights=weights) as opened:

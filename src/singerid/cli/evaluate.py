@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 import typer
 
 from singerid.cli.options import Audio, Device, RunFolder, StoreNow, Threads
-from singerid.cli.printing import print_kept, warn
+from singerid.cli.printing import print_kept
 from singerid.config import REPORTED_STATE, AudioCondition, StateName
 from singerid.errors import SingeridError
 from singerid.text import printable
@@ -63,11 +63,11 @@ def evaluate(
     check_figure_name(picture)
     states = get_args(StateName) if all_states else (REPORTED_STATE,)
     opened = Run.open(run).over(store)
-    evaluation = evaluate(opened, choose_device(device), states, baseline, audio, on_warning=warn)
+    evaluation = evaluate(opened, choose_device(device), states, baseline, audio)
     reported = evaluation.states[REPORTED_STATE]
     chosen = drawn_singers([reported.clip.confusion])
     clips, tracks = (drawn_matrix(level.confusion, chosen) for level in (reported.clip, reported.track))
-    save_figure(draw_confusions(clips, tracks, drawn_names(evaluation.singers, chosen)), picture, warn)
+    save_figure(draw_confusions(clips, tracks, drawn_names(evaluation.singers, chosen)), picture)
     found = evaluation.to_json() if json_output else evaluation_tables(evaluation)
     print_kept(
         found,
@@ -95,7 +95,7 @@ def _compare(
     first, second = (Run.open(run).over(store) for run in runs)
     comparison = compare_runs(first, second, choose_device(device), audio)
     chosen = drawn_singers([scores.clip.confusion for scores in comparison.scores])
-    save_figure(draw_comparison(comparison), picture, warn)
+    save_figure(draw_comparison(comparison), picture)
     found = comparison.to_json() if json_output else comparison_tables(comparison)
     print_kept(
         found,

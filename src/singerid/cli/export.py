@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from singerid.cli.printing import warn
 from singerid.errors import SingeridError
 from singerid.system.streams import say
 from singerid.text import printable, shell_word
@@ -57,8 +56,6 @@ def _export_onnx(run: Path, file: Path) -> None:
     from singerid.export import export
 
     exported = export(run, file)
-    if exported.notice:
-        warn(f"{printable(file)}: {exported.notice}")
     say(
         f"{printable(file)}: {exported.size / 1e6:.1f} MB; ONNX Runtime and torch differ by "
         f"{exported.difference:.0e} at most"
@@ -69,7 +66,5 @@ def _export_hub(run: Path, folder: Path, licence: str) -> None:
     from singerid.export_hub import export_hub
 
     written = export_hub(run, folder, licence)
-    if written.notice:
-        warn(written.notice)
     megabytes = written.size / 1e6
     say(f"{printable(folder)}: {megabytes:.1f} MB; to upload: hf upload ORG/NAME {shell_word(folder)}")

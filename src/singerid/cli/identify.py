@@ -163,7 +163,7 @@ def identify(
                     warnings.append(Failure(outcome.path, outcome.warning))
             yield outcome
 
-    written = place.write(listen(), files, singers=singers, timelines=shown, warn=warn)
+    written = place.write(listen(), files, singers=singers, timelines=shown)
     if written.text:
         say(written.text)
     usable = written.count if written.failures else named

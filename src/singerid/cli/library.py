@@ -276,7 +276,7 @@ def calibrate(
     from singerid.library.pages import sentences
 
     failures: list[Failure] = []
-    entrants = [one for each in strangers or () for one in strangers_of(each, failures.append, warn)]
+    entrants = [one for each in strangers or () for one in strangers_of(each, failures.append)]
     wanted = _share(fpir)
     with _open(folder, device, threads, weights) as opened, stepping("Calibrating") as step:
         found, report = opened.calibrate(wanted, strangers=entrants, step=step)

@@ -111,8 +111,6 @@ def prepare(
     if weights is not None and vocals is None:
         raise SingeridError("--weights are the weights of a separator; choose one with --vocals")
     found = find_tracks(tree, manifest, dataset)
-    for notice in found.notices:
-        warn(notice)
     spread = spread_of(ray, workers, gpus_per_worker, None, device or "auto")
     where = choose_device((device or "cpu") if spread is None else "cpu")
     tools = Tools(found.root, vocals, stems_dir, weights, melody, tuple(dict.fromkeys(encoder or []))).whole()

@@ -1,8 +1,7 @@
 """Printing of results and warnings, shared by the commands."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+import logging
 
 from singerid.system.console import print_rich
 from singerid.system.streams import closing, complain
@@ -14,9 +13,9 @@ def warn(message: str) -> None:
     complain(f"warning: {printable(message)}")
 
 
-def warn_of(place: Path) -> Callable[[str], None]:
-    """A function that prints warnings about a run, a store or a file on standard error."""
-    return lambda message: warn(f"{printable(place)}: {message}")
+def show_steps(package: str) -> None:
+    """Show what a package logs about its steps, on standard error, for the rest of the program."""
+    logging.getLogger(package).setLevel(logging.INFO)
 
 
 def print_json(value: object) -> None:

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Threads, one_of
-from singerid.cli.printing import warn_of
 from singerid.config import (
     AudioCondition,
     AugmentConfig,
@@ -207,7 +206,6 @@ def train(
         choose_device(device),
         display="auto",
         compiling=compiling,
-        on_warning=warn_of(run),
         devices=devices,
         nodes=nodes,
     )

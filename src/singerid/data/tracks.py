@@ -7,7 +7,8 @@ Python, this module keeps those as lone surrogates (PEP 383).
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from singerid.text import counted, printable
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
 _NAMED_ROWS = 3  # rows without a file that an error names at most
-
-OnNotice = Callable[[str], None]  # is called with each notice, one line of text
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, order=True)
@@ -54,20 +54,18 @@ def singers_of(tracks: Iterable[Track]) -> tuple[str, ...]:
     return tuple(sorted({track.singer for track in tracks}))
 
 
-def scan_tree(
-    root: Path, on_failure: OnFailure | None = None, on_notice: OnNotice | None = None
-) -> tuple[Track, ...]:
+def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:
     """Tracks of a tree laid out singer/album/track, sorted by path.
 
     The first folder is the singer and the second the album, however deep the file lies below it:
     "CD1" and "CD2" inside an album are one album. A file directly in a singer's folder has the
-    album "": an album split treats all of a singer's loose files as one album.
+    album "": an album split treats all of a singer's loose files as one album. Skipped files and odd
+    names of singers are logged as warnings.
 
     Args:
         root: the folder of the singers' folders.
         on_failure: called with every failure of `find_audio`, and with every audio file that lies in
             no singer's folder; without it the first one raises an error.
-        on_notice: called with notices about skipped files and about odd names of singers.
 
     Raises:
         SingeridError: `root` is not a folder, or holds no track.
@@ -88,26 +86,24 @@ def scan_tree(
             f"{root}: holds no audio file in a singer's folder{seen}; lay it out "
             f"SINGER/[ALBUM/]TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
         )
-    _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
+    _warn([*notices, *notices_of(singers_of(tracks))])
     return tuple(tracks)
 
 
-def read_manifest(
-    manifest: Path, root: Path, on_failure: OnFailure | None = None, on_notice: OnNotice | None = None
-) -> tuple[Track, ...]:
+def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:
     """Tracks listed in a CSV file with the columns path, singer and album, sorted by path.
 
     UTF-8 with or without a byte-order mark, commas, double quotes (RFC 4180); the columns may come
     in any order, and there may be other columns; blank lines are skipped. `path` is relative to `root`,
     or absolute and inside it, and may hold any bytes; if there is no such file, other separators, Unicode
-    forms and cases are tried (`FileLookup`). `album` may be empty: it is then not known.
+    forms and cases are tried (`FileLookup`). `album` may be empty: it is then not known. Odd paths and
+    names of singers are logged as warnings.
 
     Args:
         manifest: the CSV file.
         root: the folder that the paths are relative to.
         on_failure: called with every row whose file does not exist; without it the first one raises
             an error.
-        on_notice: called with notices about odd paths and names of singers.
 
     Raises:
         SingeridError: the manifest cannot be read, lacks a column, or lists no track that exists; or a
@@ -159,14 +155,13 @@ def read_manifest(
             f"{printable(manifest)}: {counted(len(respelled), 'path')} found, though spelled "
             f"differently on disk (separators, Unicode form or case): {first}"
         )
-    _tell([*notices, *notices_of(singers_of(tracks))], on_notice)
+    _warn([*notices, *notices_of(singers_of(tracks))])
     return tuple(sorted(tracks))
 
 
-def _tell(notices: Iterable[str], on_notice: OnNotice | None) -> None:
-    if on_notice is not None:
-        for notice in notices:
-            on_notice(notice)
+def _warn(notices: Iterable[str]) -> None:
+    for notice in notices:
+        _log.warning(notice)
 
 
 def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -3,7 +3,7 @@
 Letters in shapes: B windows at a time, N windows of a sound, D size of a vector.
 """
 
-import warnings
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -34,6 +34,7 @@ from singerid.system.hub import is_hub
 from singerid.system.provenance import Provenance
 
 _GPU_BATCH = 64  # windows
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ class Encoder:
         try:
             return open_voice_network(self.device)
         except SingeridError as error:
-            warnings.warn(unchecked(error), stacklevel=2)
+            _log.warning(unchecked(error))
             return None
 
     @cached_property
@@ -150,7 +151,7 @@ class Encoder:
             listener: cuts the sound into windows, and may separate its vocals first; None: its own listener.
             allow_silence: whether to accept a sound that is silent throughout.
             watch: finds out when somebody sings in it, or knows already; None: a new one is used.
-            warn: is called with each problem of a file that can still be used; None: a warning is issued.
+            warn: is called with each problem of a file that can still be used; None: it is logged.
             with_cells: whether to make `Voices.cells`, too, if the encoder can.
 
         Raises:

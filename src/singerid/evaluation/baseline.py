@@ -3,8 +3,9 @@
 A network that does not beat it has learned no more than these 80 statistics tell.
 """
 
+import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from singerid.errors import SingeridError
 from singerid.runs.part import Part
 
 FloatArray = npt.NDArray[np.floating[Any]]
+_log = logging.getLogger(__name__)
 DELTA_FRAMES = 9  # a delta is the slope of a line over this many frames, librosa's default
 
 
@@ -37,14 +39,14 @@ class Baseline:
         self,
         clips: FloatArray,
         labels: Sequence[int] | npt.NDArray[np.integer[Any]],
-        on_warning: Callable[[str], None] = warnings.warn,
     ) -> "Baseline":
         """Return a copy fitted to log-mel clips (N, n_mels, W) in dB and their singers 0, 1, ... (N,).
+
+        A fit that did not converge is logged as a warning.
 
         Args:
             clips: what to learn from.
             labels: who sings in each.
-            on_warning: called with one line if the fit did not converge.
 
         Raises:
             SingeridError: fewer than two singers, different numbers of clips and labels, or clips that are
@@ -67,7 +69,7 @@ class Baseline:
             warnings.simplefilter("ignore", ConvergenceWarning)  # reported below in plain words
             classifier.fit(statistics, labels)
         if regression.n_iter_.max() >= self.steps:
-            on_warning(
+            _log.warning(
                 f"the classical baseline has not converged after {self.steps} steps; more clips might change "
                 "its scores"
             )
@@ -121,11 +123,9 @@ def mfcc(log_mel: FloatArray, n_mfcc: int = 20) -> FloatArray:
     return np.asarray(dct(log_mel, type=2, axis=-2, norm="ortho")[..., :n_mfcc, :])
 
 
-def baseline_probabilities(
-    train: Part, test: Part, on_warning: Callable[[str], None] = warnings.warn
-) -> NDArray[np.float64]:
+def baseline_probabilities(train: Part, test: Part) -> NDArray[np.float64]:
     """Probabilities (clips, singers) of the classical baseline, fitted to the clips of `train`; see `fit`."""
-    fitted = Baseline().fit(_mel(train.clips), train.clips.labels, on_warning)
+    fitted = Baseline().fit(_mel(train.clips), train.clips.labels)
     probabilities = fitted.probabilities(_mel(test.clips))
     missing = len(test.singers) - probabilities.shape[1]
     return np.pad(probabilities, ((0, 0), (0, missing)))

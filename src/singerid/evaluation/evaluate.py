@@ -1,6 +1,6 @@
 """Scores of a run on the test part of its split: for clips, and for tracks, on which their clips vote."""
 
-import warnings
+import logging
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,6 +14,9 @@ from singerid.evaluation.record import record_evaluation
 from singerid.evaluation.voting import answers_of
 from singerid.runs.run import Run
 from singerid.system.devices import CPU
+from singerid.text import printable
+
+_log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -23,12 +26,12 @@ def evaluate(
     baseline: bool = False,
     audio: AudioCondition | None = None,
     keep: bool = True,
-    on_warning: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Score a run on the test part of its split, and keep the scores in the run and on its model card.
 
     Scores are never kept if they come from a store that was given for this call only (`Run.over`) and holds
-    other recordings than the run learned on.
+    other recordings than the run learned on. Scores that are not kept, recordings that have changed, and a
+    baseline that did not converge are logged as warnings.
 
     Args:
         run: a run; if its store has moved, `run.over(folder)`.
@@ -38,8 +41,6 @@ def evaluate(
         audio: the audio condition to score; None: the one that the run learned on. The baseline learns on
             this condition, too.
         keep: whether to keep the scores; False: the run's folder is not changed.
-        on_warning: called with one line for scores that are not kept, for recordings that have changed, and
-            for a baseline that did not converge.
 
     Raises:
         SingeridError: a state, the store or one of its tracks is missing or damaged.
@@ -55,7 +56,7 @@ def evaluate(
         learned, tested = (
             listening.part(name, listening.config.spec.sounds[0]) for name in ("train", "test")
         )
-        fitted = score_part(baseline_probabilities(learned, tested, on_warning), tested)
+        fitted = score_part(baseline_probabilities(learned, tested), tested)
     tracks = tracks_named(part, answers)
     evaluation = Evaluation(
         audio=heard,
@@ -66,25 +67,25 @@ def evaluate(
         short=len(part.tracks) - len(tracks),
     )
     if keep:
-        keep_scores(run, lambda: record_evaluation(run, evaluation), on_warning)
+        keep_scores(run, lambda: record_evaluation(run, evaluation))
     return evaluation
 
 
-def keep_scores(run: Run, record: Callable[[], None], on_warning: Callable[[str], None]) -> None:
+def keep_scores(run: Run, record: Callable[[], None]) -> None:
     """Record results of a run and update its card, unless the results come from other recordings.
 
     A file that cannot be written gives only a warning, because the results themselves are there.
     """
     if run.changed:
         if run.elsewhere:
-            on_warning(
-                f"{run.path}: the recordings of {run.config.store} are not those that it learned on; "
-                "its model card is left as it is"
+            _log.warning(
+                f"{printable(run.path)}: the recordings of {run.config.store} are not those that it learned "
+                "on; its model card is left as it is"
             )
             return
-        on_warning(f"{run.path}: the recordings of its store have changed since it was trained")
+        _log.warning(f"{printable(run.path)}: the recordings of its store have changed since it was trained")
     try:
         record()
         write_card(run.as_learned())
     except SingeridError as error:
-        on_warning(f"the model card lacks these scores: {error}")
+        _log.warning(f"the model card lacks these scores: {error}")

@@ -1,8 +1,7 @@
 """Saving figures: the same data give the same bytes, and text stays text."""
 
 import io
-import warnings
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from singerid.figures.fonts import boxes_accepted, boxes_text, give_fonts
 from singerid.system.files import atomic_write
 from singerid.text import printable
 
+_log = logging.getLogger(__name__)
 FORMATS = (".svg", ".png", ".pdf")
 PNG_DPI = 150
 _STYLE: Any = {
@@ -39,17 +39,17 @@ def svg_document(figure: Figure) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + figure_svg(figure) + "\n"
 
 
-def figure_bytes(figure: Figure, ending: str, on_warning: Callable[[str], None]) -> bytes:
-    """A figure as the bytes of a PNG or PDF file.
+def figure_bytes(figure: Figure, ending: str, path: Path | None = None) -> bytes:
+    """A figure as the bytes of a PNG or PDF file; characters that no font has are logged as a warning.
 
     Args:
         figure: the figure; fallback fonts are added to its texts, see `give_fonts`.
         ending: ".png" or ".pdf".
-        on_warning: called with one line if no font has some of the characters.
+        path: the file that the warning names.
     """
     missing = give_fonts(figure)
     if missing:
-        on_warning(boxes_text(missing))
+        _log.warning(boxes_text(missing) if path is None else f"{printable(path)}: {boxes_text(missing)}")
     undated: Any = {"CreationDate": None} if ending == ".pdf" else {}
     buffer = io.BytesIO()
     with rc_context(_STYLE), boxes_accepted():
@@ -63,14 +63,14 @@ def check_figure_name(path: Path) -> None:
         raise SingeridError(f"{path}: a picture is saved as .svg, .png or .pdf; give it such an ending")
 
 
-def save_figure(figure: Figure, path: Path, on_warning: Callable[[str], None] = warnings.warn) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure atomically as SVG, PNG or PDF, depending on the file's ending.
+
+    Characters that no font has are logged as a warning; not for SVG, which keeps texts as text.
 
     Args:
         figure: the figure; fallback fonts are added to its texts, see `give_fonts`.
         path: the file to write.
-        on_warning: called with one line if no font has some of the characters; not for SVG, which keeps
-            texts as text.
 
     Raises:
         SingeridError: the file has another ending, or it cannot be written.
@@ -80,6 +80,6 @@ def save_figure(figure: Figure, path: Path, on_warning: Callable[[str], None] = 
         with atomic_write(path, "w") as file:
             file.write(svg_document(figure))
         return
-    content = figure_bytes(figure, path.suffix, lambda told: on_warning(f"{printable(path)}: {told}"))
+    content = figure_bytes(figure, path.suffix, path)
     with atomic_write(path) as file:
         file.write(content)

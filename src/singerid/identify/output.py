@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -83,16 +83,16 @@ class Output:
         *,
         singers: Sequence[str] = (),
         timelines: bool = False,
-        warn: Callable[[str], None] = lambda _: None,
     ) -> "Written":
         """Write results, each as soon as it comes if the format allows it.
+
+        What is wrong with a document that was written is logged as a warning.
 
         Args:
             outcomes: results and failures, as they come.
             files: the recordings that were asked about; none of them is ever overwritten.
             singers: if given, only songs in which one of them is named; failures are written anyway.
             timelines: write all timelines, even if the format would leave them out for many songs.
-            warn: called with what is wrong with a document that was written, in one line.
 
         Raises:
             SingeridError: the one file for everything cannot be written.
@@ -100,7 +100,7 @@ class Output:
         format = FORMATS[self.format]
         wanted = frozenset(map(folded_name, singers))
         outcomes = (outcome for outcome in outcomes if not wanted or _is_about(outcome, wanted))
-        open_document = partial(_opened, format, frozenset(map(_identity, files)), timelines, warn)
+        open_document = partial(_opened, format, frozenset(map(_identity, files)), timelines)
         if format.about == "song":
             names = distinct_stems({str(path): path.stem for path in files})
             results = results_of(outcomes)
@@ -164,20 +164,19 @@ def _opened(
     format: Format,
     recordings: Container[tuple[int, int] | None],
     timelines: bool,
-    warn: Callable[[str], None],
     path: Path | None,
 ) -> Iterator[Document]:
     """A document, written atomically; raises SingeridError if it cannot be written."""
     sound = _sound if format.needs_sound else None
     if path is None:
         file = sys.stdout if format.is_text else sys.stdout.buffer
-        yield Document(file, None, timelines, sound, warn)
+        yield Document(file, None, timelines, sound)
         file.flush()
         return
     if path.exists() and (is_audio_name(path.name) or _identity(path) in recordings):
         raise SingeridError(f"{path}: is a recording; write elsewhere")
     with atomic_write(path, "w" if format.is_text else "wb") as file:
-        yield Document(file, path, timelines, sound, lambda told: warn(f"{printable(path)}: {told}"))
+        yield Document(file, path, timelines, sound)
 
 
 def _sound(path: str) -> Read:

@@ -7,6 +7,7 @@ there. It compares keys of eight bytes, so a run takes some tens of bytes of mem
 Letters in shapes: N recordings, K sounds, D size of a vector.
 """
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 PART = 32_768
 """Number of recordings that are added at once."""
 
@@ -96,16 +98,16 @@ def collect(
     parquet: str,
     where: str,
     spread: Spread = map,
-    say: Callable[[str], None] = lambda _: None,
     finish: Callable[..., IndexChoice] = bring_up_to_date,
 ) -> CollectReport:
     """Make a collection of heard recordings, or add to it the recordings that it does not have.
+
+    What it does is logged (INFO).
 
     Args:
         parquet: folder or address of Parquet files.
         where: folder or address of the collection; made when missing.
         spread: runs the work on many machines; by default it runs here, one task after the other.
-        say: called with messages about the progress.
         finish: chooses how the collection is searched.
 
     Raises:
@@ -122,12 +124,12 @@ def collect(
             _refuse_other_vectors(collection, files)
             put_back(collection)
         have = keys_in(collection)
-        say(f"reading {counted(len(files.paths), 'file')}")
+        _log.info(f"{where}: reading {counted(len(files.paths), 'file')}")
         found = _look(files, have, spread)
         failures = (*files.failures, *found.failures)
         if found.added:
             collection = _ready(lancedb, where, collection, files, found)
-            say(f"adding {counted(found.added, 'recording')}")
+            _log.info(f"{where}: adding {counted(found.added, 'recording')}")
             for _ in spread(partial(_write, files, _absolute(where)), _in_parts(found.chosen)):
                 pass
             if len(collection) != len(have[0]) + found.added:  # a machine died, and its part was added twice
@@ -139,7 +141,7 @@ def collect(
                 else f"{parquet}: nobody is heard to sing in any of {counted(found.rows, 'recording')}"
             )
         _tidy(collection)
-        index = finish(collection, say)
+        index = finish(collection)
         return CollectReport(
             found.added,
             found.usable - found.added,

@@ -8,8 +8,9 @@ if it finds nearly all; otherwise every recording is compared.
 Letters in shapes: N recordings, Q queries, D size of a vector.
 """
 
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,7 @@ from singerid.library.collection import (
 from singerid.library.parquet_rows import FILE_COLUMNS, SOUND_COLUMNS, keys_of, matrix_of
 from singerid.library.voiceprints import FloatArray, IntArray
 
+_log = logging.getLogger(__name__)
 EXACT_MOST = 200_000
 """Up to this many recordings, every query is compared with all of them."""
 NEEDED = 0.98
@@ -207,7 +209,6 @@ def exact_nearest(collection: Collection, asked: FloatArray) -> IntArray:
 
 def bring_up_to_date(
     collection: Collection,
-    say: Callable[[str], None] = lambda _: None,
     kinds: Sequence[Kind] = KINDS,
     exact_most: int = EXACT_MOST,
 ) -> IndexChoice:
@@ -215,7 +216,6 @@ def bring_up_to_date(
 
     Args:
         collection: the collection.
-        say: called with messages about the progress.
         kinds: kinds of index, the most promising first.
         exact_most: up to this many recordings no index is made.
     """
@@ -229,28 +229,26 @@ def bring_up_to_date(
     if kept is not None and kept.queries and count < _AGAIN * kept.count and _pieces(collection) <= _PIECES:
         return kept
     collection.index = None  # until an index is measured, every recording is compared
-    say("finding the true nearest recordings of some queries")
+    _log.info(f"{collection.where}: finding the true nearest recordings of some queries")
     with holding_out(collection) as exam:
-        choice = _choose(collection, exam, kinds, say)
+        choice = _choose(collection, exam, kinds)
     with lance_errors(collection.where):
         collection.table.optimize()  # adds the recordings that were put back to the index
     collection.index = choice
     return choice
 
 
-def _choose(
-    collection: Collection, exam: Exam, kinds: Sequence[Kind], say: Callable[[str], None]
-) -> IndexChoice:
+def _choose(collection: Collection, exam: Exam, kinds: Sequence[Kind]) -> IndexChoice:
     found: list[tuple[Kind, IndexChoice]] = []
     tried = []
     last: Kind | None = None
     for kind in kinds:
-        say(f"making an index: {kind.name}")
+        _log.info(f"{collection.where}: making an index: {kind.name}")
         seconds = build(collection, kind)
         last = kind
         tuned = replace(tune(collection, kind, exam), seconds=round(seconds, 1))
         tried.append(told(tuned))
-        say(tried[-1])
+        _log.info(f"{collection.where}: {tried[-1]}")
         if tuned.recall >= NEEDED:
             found.append((kind, tuned))
             if tuned.slow_ms <= FAST_MS:

@@ -1,7 +1,7 @@
 """An open library: its database, its contents, and the networks it hears with."""
 
+import logging
 import secrets
-import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,6 +24,7 @@ from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import CPU
 from singerid.text import shell_word
 
+_log = logging.getLogger(__name__)
 DEFAULT_AUDIO: AudioCondition = "mixture"
 
 
@@ -185,9 +186,9 @@ class LibraryCore:
             self.notices.append(f"the change is stored, but a step after it failed: {error}")
 
     def close(self) -> None:
-        """Close the database, and issue unread notices as warnings."""
+        """Close the database, and log unread notices as warnings."""
         for notice in self.notices:
-            warnings.warn(notice, stacklevel=3)
+            _log.warning(notice)
         self.notices.clear()
         self.database.close()
 

@@ -24,7 +24,7 @@ from singerid.models.spec import InputSpec
 from singerid.sound.audio import Read, read_blocks
 from singerid.sound.decoding.pieces import Samples, Warn
 from singerid.sound.features import CHUNK_FRAMES, LogMel, melody_map, stream_log_mel, stream_waveform
-from singerid.sound.files import AudioError, python_warning
+from singerid.sound.files import AudioError, logged
 from singerid.sound.filter_bank import FilterBank, stream_filter_bank
 from singerid.sound.levels import full_scale, scale_notice, usual_peak
 from singerid.sound.melody.contour import Tracker
@@ -123,7 +123,7 @@ class Listener:
             hop: frames from one window to the next; None: as the spec says.
             batch_size: windows at a time.
             warn: is called with each problem (without the file's name) of a file that can still be used;
-                None: an `AudioWarning` is issued.
+                None: it is logged as a warning.
             watch: finds out when somebody sings; its result is complete after the last window. From a track
                 of a store it learns nothing.
             to_the_end: whether to yield an extra last window, which ends with the sound, for a remainder that
@@ -156,7 +156,7 @@ class Listener:
         """Functions that read the sounds that are heard, as often as needed: one, or mixture and vocals."""
         if self.separator is not None and isinstance(sound, Path | str):
             path = Path(sound)
-            return self._parts(self.separator, path, warn or python_warning(path), watch)
+            return self._parts(self.separator, path, warn or logged(path), watch)
         if len(self.spec.sounds) > 1:
             raise SingeridError(
                 "the sound: this network hears mixture and vocals side by side, and vocals are separated "
@@ -164,7 +164,7 @@ class Listener:
             )
         read: Read
         if isinstance(sound, np.ndarray):
-            samples = _checked(sound, warn or python_warning(_SAMPLES))
+            samples = _checked(sound, warn or logged(_SAMPLES))
             read = partial(list, (samples,))
         elif callable(sound):
             read = sound

@@ -18,7 +18,7 @@ import torch
 from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
-from singerid.data.tracks import OnNotice, Track, read_manifest, scan_tree
+from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
@@ -40,7 +40,7 @@ from singerid.system.processors import usable_processors
 # Starting a process takes about as long as extracting this many bytes of recordings: 10 songs.
 _BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
-Scan = Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]]
+Scan = Callable[[Path, OnFailure | None], tuple[Track, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class FoundTracks:
         failures: files that look like tracks but are none, and why.
         deviations: differences from the data set that it should be.
         split: the split that comes with the data set, if there is one.
-        notices: about skipped files, and odd names and paths.
     """
 
     root: Path
@@ -61,7 +60,6 @@ class FoundTracks:
     failures: tuple[Failure, ...]
     deviations: tuple[Failure, ...] = ()
     split: Split | None = None
-    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,15 +99,14 @@ def find_tracks(
     """
     tree, manifest = Path(tree), None if manifest is None else Path(manifest)
     failures: list[Failure] = []
-    notices: list[str] = []
 
     def tracks_of(root: Path, scan: Scan) -> tuple[Track, ...]:
         find = partial(read_manifest, manifest) if manifest else scan
-        return find(root, failures.append, notices.append)
+        return find(root, failures.append)
 
     if dataset is None:
         tracks = tracks_of(tree, scan_tree)
-        return FoundTracks(tree, tracks, tuple(failures), notices=tuple(notices))
+        return FoundTracks(tree, tracks, tuple(failures))
     known = DATASETS[dataset]
     root = known.root(tree)
     tracks = tracks_of(root, known.tracks)
@@ -120,7 +117,7 @@ def find_tracks(
     except SingeridError as error:  # features can be made without it
         deviations.append(f"no split: {error}")
     told = tuple(Failure(dataset, deviation) for deviation in deviations)
-    return FoundTracks(root, tracks, tuple(failures), told, split, tuple(notices))
+    return FoundTracks(root, tracks, tuple(failures), told, split)
 
 
 def prepare(

@@ -16,7 +16,7 @@ from singerid.config import FeatureConfig
 from singerid.sound.channels import Channels
 from singerid.sound.decoding.decode import decoded
 from singerid.sound.decoding.pieces import Samples, Warn
-from singerid.sound.files import AudioError, python_warning
+from singerid.sound.files import AudioError, logged
 
 Read = Callable[[], Iterable[Samples]]  # each call gives the blocks of a sound from its start
 
@@ -51,8 +51,8 @@ def read_blocks(
         sample_rate: of the result, in Hz.
         block_seconds: length of the blocks; the last one may be shorter.
         warn: is called with the reason (without the file's name) if the file is damaged or cut short. The
-            part that decodes is used, and a few invalid samples are replaced by silence. None: an
-            `AudioWarning` is issued.
+            part that decodes is used, and a few invalid samples are replaced by silence. None: it
+            is logged as a warning.
 
     Yields:
         Mono float32 blocks of shape (samples,), never empty; full scale is +-1.
@@ -85,7 +85,7 @@ def _read(
     if sample_rate <= 0 or block_seconds <= 0:
         raise ValueError(f"sample_rate and block_seconds must be positive: {sample_rate}, {block_seconds}")
     size = max(1, round(block_seconds * sample_rate))
-    warn = warn or python_warning(path)
+    warn = warn or logged(path)
     channels = Channels()
     pieces = ((rate, mix(channels, samples)) for rate, samples in decoded(path, warn))
     empty = True

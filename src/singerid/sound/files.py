@@ -1,7 +1,7 @@
 """Open files that should hold sound, or refuse them and state the reason."""
 
+import logging
 import stat
-import warnings
 from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 from singerid.errors import SingeridError
 from singerid.sound.decoding.pieces import Warn
 from singerid.text import printable
+
+_log = logging.getLogger(__name__)
 
 
 class AudioError(SingeridError):
@@ -25,10 +27,6 @@ class AudioError(SingeridError):
 
     def __reduce__(self) -> tuple[type["AudioError"], tuple[Path, str]]:  # crosses process borders
         return type(self), (self.path, self.reason)
-
-
-class AudioWarning(UserWarning):
-    """Something is wrong with a file that was used all the same: for example, it is damaged or cut short."""
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -54,9 +52,9 @@ def open_file(path: Path) -> BufferedReader:
         raise AudioError(path, f"cannot be opened ({reason}); check its name and permissions") from error
 
 
-def python_warning(path: Path) -> Warn:
-    """A function that issues an `AudioWarning` that names the file."""
-    return lambda reason: warnings.warn(f"{printable(path)}: {reason}", AudioWarning, stacklevel=4)
+def logged(path: Path) -> Warn:
+    """A function that logs what is wrong with a file that can still be used."""
+    return lambda reason: _log.warning(f"{printable(path)}: {reason}")
 
 
 def one_warning(reasons: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ is opened gets the stream's number. `guard_streams` corrects both, and remembers
 
 import errno
 import io
+import logging
 import os
 import sys
 import warnings
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from singerid.errors import SingeridError
-from singerid.text import PLAIN, one_line
+from singerid.text import PLAIN, one_line, printable
 
 _CLOSED = OSError(errno.EBADF, "it is closed")
 
@@ -64,8 +65,8 @@ def guard_streams() -> None:
 
     Output that standard error cannot take is dropped. If standard output cannot be written, the write raises
     OSError, and the error is not repeated when the program ends. Characters that the encoding lacks are
-    written as plain characters or escapes. Python warnings, also those of libraries, become lines of the
-    form "singerid: warning: ...".
+    written as plain characters or escapes. Warnings that singerid logs, and Python warnings, also those of
+    other libraries, become lines of the form "singerid: warning: ...".
     """
     global _output
     for number in range(3):
@@ -77,6 +78,10 @@ def guard_streams() -> None:
     if error is not None:
         sys.stderr, _ = error
     warnings.showwarning = _show_warning
+    logger = logging.getLogger("singerid")
+    logger.addHandler(_Lines())
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False  # a library that logs to the root would print them once more
 
 
 def _open_number(number: int) -> None:
@@ -111,6 +116,17 @@ def _guarded(stream: Any, quiet: bool) -> tuple[io.TextIOWrapper, _Guarded] | No
         ),
         below,
     )
+
+
+class _Lines(logging.Handler):
+    """Prints what singerid logs on standard error: warnings, and the steps that a command shows (INFO)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = printable(record.getMessage())
+        if record.levelno < logging.WARNING:
+            tell(line)
+        else:
+            complain(f"warning: {line}")
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

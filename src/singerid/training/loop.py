@@ -1,7 +1,7 @@
 """Training a run: the checks before it, the loop (`epochs`), and the files written at the end."""
 
+import logging
 import math
-import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -28,11 +28,14 @@ from singerid.system.console import Display, TrainingDisplay
 from singerid.system.devices import CPU, gpu_arithmetic, lacks_bf16
 from singerid.system.files import locked
 from singerid.system.nodes import Node, this_node
+from singerid.text import printable
 from singerid.training.epochs import train_epochs
 from singerid.training.fitting import fit
 from singerid.training.learner import Learner, adam, check_training, compiling_pays, fresh_model
 from singerid.training.states import keep, resume
 from singerid.training.together import check_devices, train_together
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -44,13 +47,14 @@ def train(
     display: Display = "none",
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     compiling: CompileChoice = "auto",
-    on_warning: Callable[[str], None] = warnings.warn,
     devices: int = 1,
     nodes: int = 1,
 ) -> Run:
     """Train a network, keep its four states in a run folder, write its card; resume an interrupted call.
 
-    A head on vectors is fitted (`singerid.training.fitting`): an epoch is then one of its settings.
+    A head on vectors is fitted (`singerid.training.fitting`): an epoch is then one of its settings. A network
+    that cannot be compiled, and singers without a clip in the parts to validate and test on, are logged as
+    warnings.
 
     Args:
         store: features of the tracks.
@@ -65,8 +69,6 @@ def train(
             "auto": on a GPU, if there are enough steps to make up for it. A compiled network rounds sums in
             another order and draws other numbers for dropout. A network that cannot be compiled is trained
             as it is.
-        on_warning: called with one line about a network that cannot be compiled, and about singers without
-            a clip in the parts to validate and test on.
         devices: number of devices of this machine that train together: the first GPUs, or processes on the
             CPU, which share the threads that torch has here. Each computes its part of every batch; a batch
             has the same size and the same clips as on one device. Each process starts from scratch and
@@ -74,8 +76,8 @@ def train(
             your own in a file that `singerid.plugins.load_plugin` loaded.
         nodes: number of machines that train together; make the same call on each, with MASTER_ADDR,
             MASTER_PORT and NODE_RANK in the environment (or those of SLURM, or torchrun). The first machine
-            has the run's folder, and only there `on_epoch` and `on_warning` are called; on the others the
-            returned run may have no folder.
+            has the run's folder, and only there `on_epoch` is called; on the others the returned run may have
+            no folder.
 
     Raises:
         SingeridError: the folder holds another run, the store does not have what the run needs, the devices
@@ -105,10 +107,11 @@ def train(
         run = open_run(path, config, split, store)
         for part, name in ((valid_part, "valid"), (test_part, "test")):
             if notice := clips_notice(part, name):
-                on_warning(notice)
+                _log.warning(f"{printable(path)}: {notice}")
         if config.training.precision == "bf16-mixed" and lacks_bf16(device):
-            on_warning(
-                "`precision='bf16-mixed'`: this processor has no bf16; '32-true' is several times faster"
+            _log.warning(
+                f"{printable(path)}: `precision='bf16-mixed'`: this processor has no bf16; '32-true' is "
+                "several times faster"
             )
         if MODELS[config.model].settings:
             history = fit(run, store, train_part, valid_part, on_epoch)
@@ -126,7 +129,6 @@ def train(
                 display=display,
                 on_epoch=on_epoch,
                 compiling=compiling,
-                on_warning=on_warning,
             )
     what = "setting" if MODELS[config.model].settings else "epoch"
     curves = draw_curves([asdict(epoch) for epoch in history], best_epoch(history).epoch, what=what)
@@ -134,7 +136,7 @@ def train(
     try:
         write_card(run)
     except SingeridError as error:  # the network is trained nevertheless
-        on_warning(f"its model card cannot be written: {error}")
+        _log.warning(f"{printable(path)}: its model card cannot be written: {error}")
     return run
 
 
@@ -148,7 +150,6 @@ def _trained(
     display: Display,
     on_epoch: Callable[[Epoch], None],
     compiling: CompileChoice,
-    on_warning: Callable[[str], None],
 ) -> list[Epoch]:
     """Train the network of a run from where it stopped to its last epoch; returns its epochs."""
     settings = run.config.training
@@ -160,7 +161,7 @@ def _trained(
     steps = math.ceil(len(train) / settings.batch_size)
     # The steps of the whole run decide, so that an interrupted run goes on as it began.
     if compiling_pays(compiling, device, steps * settings.epochs):
-        _compile(learner, train, run.config.model, on_warning)
+        _compile(learner, train, run)
     with TrainingDisplay(run.config.model, settings.epochs, steps, len(history), display) as shown:
 
         def after(epoch: Epoch) -> None:
@@ -208,9 +209,12 @@ def _trained_by_several(
         )
 
 
-def _compile(learner: Learner, clips: Clips, model: str, on_warning: Callable[[str], None]) -> None:
+def _compile(learner: Learner, clips: Clips, run: Run) -> None:
     try:
         learner.compile(clips)
     except Exception as error:  # whatever the compiler raises: compiling only saves time
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        on_warning(f"{model} is trained without compiling it, which failed: {reason}")
+        _log.warning(
+            f"{printable(run.path)}: {run.config.model} is trained without compiling it, which failed: "
+            f"{reason}"
+        )

@@ -1,5 +1,6 @@
 """What the jobs of a library's queue do; untrusted files are heard in a separate process."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,6 @@ from singerid.sound.decoding.pieces import Warn
 from singerid.sound.files import AudioError
 from singerid.system.children import Child, StoppedError
 from singerid.system.file_names import absolute
-from singerid.system.streams import complain
 from singerid.text import counted, names_text, printable
 from singerid.web.decoding import Ears
 from singerid.web.reach import LEADS_OUT, within
@@ -26,6 +26,7 @@ from singerid.web.replies import asked, list_of, voice_of
 from singerid.web.seen import digest_of
 from singerid.web.settings import Settings
 
+_log = logging.getLogger(__name__)
 AGAIN_SECONDS = 1.0  # after which a busy library, or a full disk, is tried again
 _TOLD = 5  # failures that a message lists
 _MOST_DEATHS = 3  # of the worker at one step; after them the file of that step is left out
@@ -108,7 +109,7 @@ def patiently(write: Callable[[], object], goes_on: GoesOn) -> None:
             return
         except FullDiskError as error:
             if not is_told:
-                complain(f"{error}; the job waits until then, and goes on by itself")
+                _log.warning(f"{error}; the job waits until then, and goes on by itself")
                 is_told = True
         except BusyDatabaseError:
             pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +20,11 @@ from singerid.library.database import FILE, UnusableDatabaseError
 from singerid.library.library import Library
 from singerid.sound.fingerprint import sound_fingerprint
 from singerid.system.devices import choose_device
-from singerid.system.streams import complain
 from singerid.text import printable
 from singerid.web.review_notes import ReviewNotes
 from singerid.web.settings import Settings
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 4  # libraries that are open at once; each holds all vectors
 _WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
@@ -139,7 +140,7 @@ class Desk:
         """Report what could not be done after a change that is kept: in the terminal, and in the state."""
         self.notice = ""
         for notice in library.core.notices:
-            complain(notice)
+            _log.warning(notice)
             self.notice = notice
         library.core.notices.clear()
 

@@ -1,5 +1,6 @@
 """Does the jobs of a library's queue, one after another, in a process of its own."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ from singerid.system.allocator import one_heap
 from singerid.system.children import StoppedError, end_with_parent
 from singerid.system.devices import choose_device, use_threads
 from singerid.system.files import locked
-from singerid.system.streams import complain, guard_streams
+from singerid.system.streams import guard_streams
 from singerid.text import printable
 from singerid.web.bench import AGAIN_SECONDS, Bench, done, patiently
 from singerid.web.kept import files_of, remove_forgotten, remove_unheard
 from singerid.web.settings import Settings
 
+_log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.3
 
 
@@ -61,7 +63,7 @@ class Worker:
             try:
                 process.start()
             except OSError as error:  # no memory for it now, for example
-                complain(f"jobs wait: no process can be started for them ({error}); trying again")
+                _log.warning(f"jobs wait: no process can be started for them ({error}); trying again")
             else:
                 self._process = process
                 if self._closing.is_set():
@@ -88,7 +90,7 @@ def work(settings: Settings) -> None:
             return
         except SingeridError as error:  # another process works on it, or the library cannot be opened now
             if str(error) != told:
-                complain(f"jobs wait: {error}")
+                _log.warning(f"jobs wait: {error}")
             told = str(error)
             sleep(AGAIN_SECONDS)
 
@@ -139,7 +141,7 @@ def do(bench: Bench, job: Job, arguments: dict[str, Any]) -> None:
     except Exception as error:
         _end(library, job, "failed", printable(f"unexpected {type(error).__name__}: {error}"))
     for notice in library.core.notices:
-        complain(notice)
+        _log.warning(notice)
     library.core.notices.clear()
     with suppress(SingeridError):  # files that stay now are removed a day later
         remove_unheard(library, bench.settings, files_of(arguments))

@@ -5,8 +5,7 @@ knows (the album effect). A score does not tell which. The audit tests the run o
 one of the two, or both in conflict.
 """
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 
@@ -37,7 +36,6 @@ def audit(
     retrain: bool = False,
     display: Display = "none",
     keep: bool = True,
-    on_warning: Callable[[str], None] = warnings.warn,
 ) -> Audit:
     """Audit a run in its reported state, and keep the results in the run and on its model card.
 
@@ -49,7 +47,6 @@ def audit(
         retrain: also train the network on the other kind of split, in a folder of the run.
         display: shows the progress of that training.
         keep: whether to keep the results; False: the run's folder is not changed.
-        on_warning: called with one line for results that are not kept, and for recordings that have changed.
 
     Raises:
         SingeridError: the run or its store is damaged, the store lacks the condition that the run learned
@@ -84,7 +81,7 @@ def audit(
         changed=run.changed,
     )
     if keep:
-        keep_scores(run, lambda: record_audit(run, audit_json(found)), on_warning)
+        keep_scores(run, lambda: record_audit(run, audit_json(found)))
     return found
 
 

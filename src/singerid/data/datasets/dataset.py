@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from singerid.data.splits import Split
-from singerid.data.tracks import OnNotice, Track, scan_tree
+from singerid.data.tracks import Track, scan_tree
 from singerid.errors import SingeridError
 from singerid.sound.listing import OnFailure
 
@@ -34,7 +34,7 @@ class DataSet:
         root: `root(folder)` -> the folder that the tracks' paths are relative to: the folder that the user
             gave, or a folder inside it, in one of the layouts of the data set. Raises SingeridError,
             which names the remedy, if the folder holds something else.
-        tracks: `tracks(root, on_failure, on_notice)` -> its labelled tracks, sorted by path, as `scan_tree`.
+        tracks: `tracks(root, on_failure)` -> its labelled tracks, sorted by path, as `scan_tree`.
         deviations: `deviations(root, tracks)` -> how the tracks differ from the makers' description, and
             what was skipped, each in one line; empty if the data set is complete. Raises SingeridError
             if a file that comes with the data set is damaged.
@@ -47,7 +47,7 @@ class DataSet:
     terms: str
     how_to_get: str
     root: Callable[[Path], Path]
-    tracks: Callable[[Path, OnFailure | None, OnNotice | None], tuple[Track, ...]] = scan_tree
+    tracks: Callable[[Path, OnFailure | None], tuple[Track, ...]] = scan_tree
     deviations: Callable[[Path, Sequence[Track]], tuple[str, ...]] = _no_deviations
     split: Callable[[Path, Sequence[Track]], Split | None] = _no_split
 
@@ -63,7 +63,7 @@ class DataSet:
             SingeridError: the folder does not hold this data set, or holds no track of it.
         """
         root = self.root(folder)
-        return root, self.tracks(root, on_failure, None)
+        return root, self.tracks(root, on_failure)
 
 
 def find_root(folder: Path, is_root: Callable[[Path], bool], wrappers: Iterable[str], problem: str) -> Path:

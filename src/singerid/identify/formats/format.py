@@ -23,14 +23,12 @@ class Document:
         path: the file that it becomes; None: standard output.
         timelines: write all timelines, even if the format would leave them out for many songs.
         sound: gives a reader of a recording's sound, by its path; raises AudioError.
-        warn: called with what is wrong with a document that is still useful, in one line.
     """
 
     file: IO[Any]
     path: Path | None = None
     timelines: bool = False
     sound: "Callable[[str], Read] | None" = None
-    warn: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ def _write_png(outcomes: Iterable[Outcome], to: Document) -> None:
     from singerid.figures import figure_bytes
 
     for result in results_of(outcomes):
-        to.file.write(figure_bytes(_figure(result, to), ".png", to.warn))
+        to.file.write(figure_bytes(_figure(result, to), ".png", to.path))
 
 
 _a_picture = partial(Format, about="song", needs_timeline=True, needs_sound=True)
