@@ -50,6 +50,15 @@ def test_channels_may_lie_first_or_last(order):
         torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_lies_in_memory_as_the_weights_do(order, channels):
+    x, weight, bias = maps((2, channels, 7, 5), 4)
+    weight = weight.detach().contiguous(memory_format=order).requires_grad_()
+    _, _, of_weight, _ = gradients(convolve, (x, weight, bias))
+    assert of_weight.stride() == weight.stride()
+
+
 def test_bits_do_not_depend_on_the_number_of_threads():
     x, *_ = maps((5, 16, 24, 30), 8, dtype=torch.float32)
     d_y = torch.randn(5, 8, 24, 30).to(memory_format=torch.channels_last)

@@ -60,7 +60,10 @@ class _Convolve(torch.autograd.Function):
             d_x, _, _ = torch.ops.aten.convolution_backward(
                 d_y, x, weight, None, once, around, once, False, [0, 0], 1, asked
             )
-        d_weight = weight_gradient(x, d_y) if of_weight else None
+        d_weight = None
+        if of_weight:
+            # Laid out as the weights are, like PyTorch's own: several devices average it in place.
+            d_weight = torch.empty_like(weight).copy_(weight_gradient(x, d_y))
         return d_x, d_weight, d_y.sum((0, 2, 3)) if of_bias else None
 
 
@@ -75,7 +78,7 @@ def weight_gradient(x: Tensor, d_y: Tensor) -> Tensor:
     channels, outputs = x.shape[1], d_y.shape[1]
     # Clips are added up in order, so that the number of threads does not change the result.
     gradient = torch.stack(by_clip).sum(0).view(_SIDE, _SIDE, channels, outputs)
-    return gradient.permute(3, 2, 0, 1).contiguous()
+    return gradient.permute(3, 2, 0, 1)
 
 
 def _of_clip(x: Tensor, d_y: Tensor) -> Tensor:
