@@ -63,9 +63,7 @@ class Registry(Generic[T]):
         """Raise UnknownNameError unless the name is known; imports no entry."""
         if name not in self._entries:
             remedy = f"; {self._remedy}" if self._remedy else ""
-            raise UnknownNameError(
-                f"unknown {self.what} {name!r}; near names: {near_names(name, self._entries)}{remedy}"
-            )
+            raise UnknownNameError(f"unknown {self.what} {name!r}; {near_names(name, self._entries)}{remedy}")
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Names and entries; imports all entries."""

@@ -5,7 +5,7 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 
 # Control characters, line and paragraph separators, and lone surrogates (bytes that are not UTF-8).
@@ -94,14 +94,42 @@ def carried(text: str, encoding: str) -> str:
     return text.encode(encoding, PLAIN).decode(encoding)
 
 
-def near_names(name: str, known: Iterable[str]) -> str:
-    """Known names similar to `name`, comma-separated, the most similar first; all known names if none is.
+def near_names(name: str, known: Iterable[str], noun: str = "names") -> str:
+    """The known names similar to `name`, the most similar first, for an error; if none is, the known names.
 
-    >>> near_names("crn", ["crnn", "wavenet"]), near_names("x", ["crnn", "wavenet"])
-    ('crnn', 'crnn, wavenet')
+    >>> near_names("crn", ["crnn", "wavenet"])
+    'near names: crnn'
+    >>> near_names("x", ["crnn", "wavenet"], "models")
+    'known models: crnn, wavenet'
     """
     known = sorted(known)
-    return ", ".join(difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known)
+    near = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    return f"near {noun}: {names_text(near)}" if near else f"known {noun}: {names_text(known, most=20)}"
+
+
+_SETTING = re.compile("`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
+
+
+def settings_as(text: str, word: Callable[[str, str | None], str | None]) -> str:
+    """A message of the library, which names settings in backticks, with each setting in another form.
+
+    Args:
+        text: the message.
+        word: from a setting's name and value, without quotes, to its other form. The value is None if the
+            message has none; a result of None leaves the setting as it is.
+
+    >>> settings_as("see `device='cpu'` or `force`", lambda name, value: f"--{name} {value or ''}".strip())
+    'see --device cpu or --force'
+    """
+
+    def changed(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if value is not None and len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        worded = word(name, value)
+        return found[0] if worded is None else worded
+
+    return _SETTING.sub(changed, text)
 
 
 def names_text(names: Iterable[str], most: int = 5) -> str:

@@ -4,11 +4,10 @@ The library names a setting as Python has it, in backticks: `threads`, `device='
 typed a command knows it as --threads, --device cpu, --force.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-_SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
+from singerid.text import settings_as
 
 
 def as_flags(text: str, context: Any) -> str:
@@ -20,19 +19,18 @@ def as_flags(text: str, context: Any) -> str:
             other commands, which a remedy may name.
     """
 
-    def flag(found: re.Match[str]) -> str:
-        name, value = found.groups()
+    def flag(name: str, value: str | None) -> str | None:
         option = next((each for each in _options(context) if each.name == name), None)
         if option is None:
-            return found[0]
+            return None
         words = _longest(option.opts)
         if value is None or value == "True":
             return words
         if value == "False" and option.secondary_opts:
             return _longest(option.secondary_opts)
-        return f"{words} {_plain(value)}"
+        return f"{words} {value}"
 
-    return _SETTING.sub(flag, text)
+    return settings_as(text, flag)
 
 
 def _options(context: Any) -> Iterator[Any]:
@@ -54,8 +52,3 @@ def _own(command: Any) -> Iterator[Any]:
 def _longest(words: list[str]) -> str:
     """--workers of "--workers", "--threads": the first long one."""
     return next((word for word in words if word.startswith("--")), words[0])
-
-
-def _plain(value: str) -> str:
-    """A value without the quotes that Python wants around it."""
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value

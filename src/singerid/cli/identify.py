@@ -66,7 +66,7 @@ def identify(
         str | None,
         one_of(
             SEPARATORS,
-            "The separator that extracts the vocals; by default the one that the run was trained with.",
+            "The separator that extracts the vocals for a run; by default the one it was trained with.",
         ),
     ] = None,
     weights: SeparatorWeights = None,
@@ -173,4 +173,4 @@ def identify(
 def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if folded_name(name) not in map(folded_name, known):
-            raise SingeridError(f"--singer: nobody is called '{name}'; near names: {near_names(name, known)}")
+            raise SingeridError(f"--singer: nobody is called '{name}'; {near_names(name, known)}")

@@ -160,7 +160,7 @@ class Contents:
         """The number of a singer; if there is none, raises SingeridError with near names."""
         number = self.number_of(name)
         if number is None:
-            near = f"; near names: {near_names(name, self.names.values())}" if self.names else ""
+            near = f"; {near_names(name, self.names.values())}" if self.names else ""
             raise SingeridError(f"nobody in the library is called '{name}'{near}")
         return number
 

@@ -55,7 +55,7 @@ def _overridden(config: Config, overrides: Mapping[str, Any]) -> Config:
     known = [option.name for option in fields(config)]
     for option, value in overrides.items():
         if option not in known:
-            raise ValueError(f"unknown option {option!r}; near options: {near_names(option, known)}")
+            raise ValueError(f"unknown option {option!r}; {near_names(option, known, 'options')}")
         _check_option(option, getattr(type(config)(), option), value)
     return replace(config, **overrides)
 

@@ -102,8 +102,8 @@ def pretrained_entry(name: str) -> PretrainedEntry:
     """The entry of a pretrained network; raises SingeridError with near names for an unknown one."""
     if name not in PRETRAINED:
         raise SingeridError(
-            f"{name}: there is no such library, run or pretrained network (these are: "
-            f"{near_names(name, PRETRAINED)}); make a library: "
+            f"{name}: there is no such library, run or pretrained network "
+            f"({near_names(name, PRETRAINED, 'networks')}); make a library: "
             f'singerid enroll {shell_word(name)} --as "NAME" FILES'
         )
     return PRETRAINED[name]

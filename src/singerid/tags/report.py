@@ -1,12 +1,11 @@
 """What `singerid tag` tells a person about files."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from singerid.system.tables import Table
 from singerid.tags.plan import Change, Status
-from singerid.text import counted, printable
+from singerid.text import counted, printable, settings_as
 
 _SAID: dict[Status, str] = {
     "would write": "would be written",
@@ -74,9 +73,8 @@ def by_command(message: str) -> str:
     'other fields would change; singerid tag --sidecar json writes a file beside it'
     """
 
-    def option(found: re.Match[str]) -> str:
-        value = (found[2] or "").strip("'")
-        flag = f"singerid tag --{found[1].replace('_', '-')}"
-        return flag if value in ("", "True") else f"{flag} {value}"
+    def option(name: str, value: str | None) -> str:
+        flag = f"singerid tag --{name.replace('_', '-')}"
+        return flag if value in (None, "True") else f"{flag} {value}"
 
-    return re.sub(r"`(\w+)(?:=([^`]*))?`", option, message)
+    return settings_as(message, option)

@@ -317,6 +317,6 @@ def test_a_plugin_may_register_one(tmp_path: Path, singerid: Program) -> None:
     unknown = singerid(*command)
     assert unknown.returncode == 2
     assert unknown.stderr == (
-        "singerid: Invalid value for '--dataset': unknown data set 'choir'; near names: artist20, "
+        "singerid: Invalid value for '--dataset': unknown data set 'choir'; known names: artist20, "
         "artist20-course, vocalset; your own need --plugin FILE.py. See --help.\n"
     )
