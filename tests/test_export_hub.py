@@ -1,6 +1,7 @@
 """Runs exported for a model hub: same answers from the folder and from a hub; errors and remedies."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -497,3 +498,23 @@ def test_addresses_are_distinguished_from_paths():
     assert is_hub(Path("hf:org/name@main"))
     assert not is_hub("./hf:org/name")
     assert not is_hub("hsieh-artist20")
+
+
+def test_a_model_of_ones_own_says_that_its_file_is_needed(singerid, recordings, songs, tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "add_a_model.md").read_text(encoding="utf-8")
+    plugin, run, folder = (tmp_path / name for name in ("mine.py", "run", "folder"))
+    plugin.write_text(re.search(r"```python\n(.*?)```", page, re.S)[1], encoding="utf-8")
+    options = ("--model", "mean_pool", "--epochs", "1", "--clip-seconds", "1")
+    wrong = singerid("--plugin", plugin, "train", recordings.store, run, *options, "--width", "0.5")
+    assert wrong.stderr.startswith(
+        "singerid: model mean_pool: unknown option 'width'; known options: channels"
+    )
+    assert singerid("--plugin", plugin, "train", recordings.store, run, *options).returncode == 0
+    told = singerid("--plugin", plugin, "export", run, "--hub", folder).stderr
+    assert f"{folder}: mean_pool is a model of your own" in told
+    assert "registers it, too (--plugin)" in told
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "singerid --plugin FILE.py identify hf:ORG/NAME song.mp3" in card
+    assert "mean\\_pool is a model of its author's own: FILE.py" in card
+    assert singerid("--plugin", plugin, "identify", folder, songs[0]).returncode == 0
+    assert "unknown model 'mean_pool'" in singerid("identify", folder, songs[0]).stderr

@@ -10,16 +10,17 @@ LOADED: list[Path] = []
 """The plugins loaded in this process; its child processes have to load them too."""
 
 
-def load_plugin(path: Path) -> None:
+def load_plugin(path: Path | str) -> None:
     """Run a Python file that registers entries such as models or data sets.
 
     Raises:
         SingeridError: there is no such file, or it fails.
     """
+    path = Path(path)
     try:
         runpy.run_path(str(path))
     except FileNotFoundError as error:
-        raise SingeridError(f"{path}: no such file; `plugin` takes a Python file") from error
+        raise SingeridError(f"{path}: does not exist; `plugin` takes a Python file") from error
     except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {one_line(error)}"
         raise SingeridError(f"{path}: this plugin fails with {what}; run it by itself to see") from error

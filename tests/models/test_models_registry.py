@@ -178,6 +178,8 @@ def test_wrong_names_and_options_are_named():
         build_model("crnn_fgln", 3)
     with pytest.raises(ValueError, match="unknown option 'sofmax'; near options: softmax"):
         build_model("crnn_fgnl", 3, sofmax="keys")
+    with pytest.raises(ValueError, match="unknown option 'zzz'; known options: attention, "):
+        build_model("crnn_fgnl", 3, zzz=1)
     with pytest.raises(ValueError, match="'softmax' has no effect"):
         build_model("crnn", 3, softmax="queries")
     with pytest.raises(ValueError, match=r"width 0\.1 does not leave whole channels"):

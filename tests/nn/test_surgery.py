@@ -171,17 +171,33 @@ class Repeats(ResNetLike):
         return self.head(self.layer3(self.layer2(self.layer1(x)) + self.layer2(self.layer1(x))).mean((2, 3)))
 
 
+class OfTwo(nn.Module):
+    def __init__(self, channels, **_):
+        super().__init__()
+
+    def forward(self, x, y):
+        return x + y
+
+
 @pytest.mark.parametrize(
     ("make", "arguments", "message"),
     [
-        (ResNetLike, {"at": "layr3"}, "no layer 'layr3'; near names: layer3"),
-        (ResNetLike, {"at": "layer3", "also": ["layer2.O"]}, "near names: .*layer2.0"),
-        (ResNetLike, {"at": "qqqqqq"}, "near names: layer1, layer2, layer3"),
+        (ResNetLike, {"at": "layr3"}, "no layer 'layr3'; near layers: layer3"),
+        (ResNetLike, {"at": "layer3", "also": ["layer2.O"]}, "near layers: .*layer2.0"),
+        (ResNetLike, {"at": "qqqqqq"}, "known layers: head, layer1, layer1.conv"),
+        (ResNetLike, {"at": "layer3", "also": "layr2"}, "no layer 'layr2'"),
+        (ResNetLike, {"at": "layer3", "also": "layer2", "block": SqueezeExcitation}, "does not fit"),
+        (ResNetLike, {"at": "layer3", "block": OfTwo}, r"does not fit .* positional argument"),
+        (ResNetLike, {"at": "layer3", "redaction": 4}, "does not fit .* 'redaction'"),
         (ResNetLike, {"at": "layer2", "also": ["layer3"]}, "'layer3' runs after 'layer2'"),
         (ResNetLike, {"at": "unused"}, "'unused' does not run"),
         (ResNetLike, {"at": "layer3", "also": ["layer3"]}, "named once"),
         (ResNetLike, {"at": "head"}, r"maps \(B, C, \*positions\); here head \(2, 5\)"),
-        (ResNetLike, {"at": "layer3", "block": FGNL1d}, r"does not fit these layers: layer3 \(2, 16, 2, 3\)"),
+        (
+            ResNetLike,
+            {"at": "layer3", "block": FGNL1d},
+            r"fit these layers or options: layer3 \(2, 16, 2, 3\)",
+        ),
         (ResNetLike, {"at": "layer3", "reduction": 99}, "reduction of 99"),
         (Repeats, {"at": "layer2"}, "'layer2' runs more than once"),
         (Detached, {"at": "layer3"}, "no gradient reaches the block"),

@@ -4,7 +4,8 @@
 (`docs/add_a_model.md`).
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from singerid.models.build import build_blstm, build_crnn, build_head, build_wav
 from singerid.models.spec import Input, ModelSpec
 from singerid.nn.heads import Centroids, Probe
 from singerid.registry import Registry
+from singerid.text import near_names
 
 PAPER_SINGERS = 20  # the paper counts parameters for the 20 singers of artist20
 
@@ -87,6 +89,8 @@ def _entries() -> dict[str, ModelEntry]:
 
 
 MODELS: Registry[ModelEntry] = Registry("model", _entries(), remedy="your own need `plugin=FILE.py`")
+OWN_MODELS = frozenset(MODELS)
+"""Names of the models that come with singerid; others are registered by the user."""
 
 
 def register_model(name: str, entry: ModelEntry) -> None:
@@ -117,9 +121,23 @@ def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:
     """
     if singers < 1:
         raise ValueError(f"singers must be at least 1, got {singers}")
-    model = MODELS[name].build(singers, **overrides)
+    build = MODELS[name].build
+    _require_options(build, overrides)
+    model = build(singers, **overrides)
     model.spec = ModelSpec(name, singers, overrides)  # type: ignore[assignment]
     return model
+
+
+def _require_options(build: Callable[..., nn.Module], options: Iterable[str]) -> None:
+    """Raise ValueError for options that `build` does not have, unless it looks at all of them itself."""
+    _, *known = inspect.signature(build).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in known):
+        return
+    names = [each.name for each in known]
+    for option in options:
+        if option not in names:
+            near = near_names(option, names, "options") if names else "it has no options"
+            raise ValueError(f"unknown option {option!r}; {near}")
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

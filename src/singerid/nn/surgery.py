@@ -5,7 +5,6 @@ breaking its initial behavior (e.g., if W_z is initialized as zero)": Kuo, Wei a
 Eq. 9.
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,13 +14,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from singerid.nn.layers import shape_text
+from singerid.text import near_names
 
 
 def insert(
     network: nn.Module,
     block: Callable[..., nn.Module],
     at: str,
-    also: Sequence[str] = (),
+    also: str | Sequence[str] = (),
     *,
     example: Tensor | tuple[Any, ...],
     **options: Any,
@@ -38,7 +38,7 @@ def insert(
         block: makes the block, called as `block(channels, **options)`, or with `also` as
             `block(channels, other_channels, **options)`: `FGNL2d`, `NonLocal3d`, `CBAM`, ...
         at: name of the layer whose output X_i is enhanced, as in `network.named_modules()`.
-        also: names of further layers that the block reads (FGNL's X_j); they must run before `at`.
+        also: name or names of further layers that the block reads (FGNL's X_j); they must run before `at`.
         example: one input of the network, or a tuple of its arguments.
         **options: for the block. `zero_init` is True unless given, if the block has this option.
 
@@ -47,10 +47,11 @@ def insert(
 
     Raises:
         ValueError: a name is unknown (near names are listed), a layer does not run, runs more than once
-            or after `at`, its output is no tensor, shapes do not fit, the output changes at zero
+            or after `at`, its output is no tensor, the block does not take these options or layers, shapes do
+            not fit, the output changes at zero
             initialisation, or no gradient reaches the block. The network is then as it was.
     """
-    names = (at, *also)
+    names = (at, also) if isinstance(also, str) else (at, *also)
     layers = [_find(network, name) for name in names]
     if len(set(names)) < len(names):
         raise ValueError(f"each layer may be named once, got {', '.join(names)}")
@@ -73,8 +74,7 @@ def _find(network: nn.Module, name: str) -> nn.Module:
     modules.pop("")
     if name in modules:
         return modules[name]
-    near = difflib.get_close_matches(name, modules, n=5, cutoff=0.4) or list(network._modules)
-    raise ValueError(f"the network has no layer {name!r}; near names: {', '.join(near)}")
+    raise ValueError(f"the network has no layer {name!r}; {near_names(name, modules, 'layers')}")
 
 
 @contextmanager
@@ -135,20 +135,24 @@ def _build(
     if others:
         channels.append([other.shape[1] for other in others])
     try:
-        new = block(*channels, **{"zero_init": True, **options})
-    except TypeError as error:
-        if "zero_init" in options or "zero_init" not in str(error):
-            raise
-        new = block(*channels, **options)
-    new = new.to(device=x.device, dtype=x.dtype)
-    with torch.no_grad():
-        try:
+        new = _made(block, channels, options).to(device=x.device, dtype=x.dtype)
+        with torch.no_grad():
             z = new.eval()(*outputs)
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"the block does not fit these layers: {shapes}; {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"the block does not fit these layers or options: {shapes}; {error}") from error
     if not isinstance(z, Tensor) or z.shape != x.shape:
         raise ValueError(f"the block must return a map of the shape of its first layer: {shapes}")
     return new
+
+
+def _made(block: Callable[..., nn.Module], channels: Sequence[Any], options: dict[str, Any]) -> nn.Module:
+    """The block, with `zero_init` if it has this option."""
+    try:
+        return block(*channels, **{"zero_init": True, **options})
+    except TypeError as error:
+        if "zero_init" in options or "zero_init" not in str(error):
+            raise
+        return block(*channels, **options)
 
 
 class _Record:
