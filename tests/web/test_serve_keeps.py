@@ -50,7 +50,7 @@ def fails(*_, **__):
 
 
 @pytest.mark.parametrize("what", ["pages", "fit", "answers"])
-def test_what_follows_from_a_correction_fails_alone(within, own_library, music, monkeypatch, what, capfd):
+def test_what_follows_from_a_correction_fails_alone(within, own_library, music, monkeypatch, what, caplog):
     song = heard(within, made_voices.write_voice(music / "a.wav", 520.0))
     place = {
         "pages": "singerid.library.library.write_pages",
@@ -76,7 +76,7 @@ def test_what_follows_from_a_correction_fails_alone(within, own_library, music, 
     with Library.open(own_library) as library:
         assert "Eve" in library.singers
         assert "Cy" not in library.singers
-    assert "the change is stored, but" in capfd.readouterr().err
+    assert "the change is stored, but" in "\n".join(caplog.messages)
     monkeypatch.undo()
     within.http.post(f"{API}/singers/rename", json={"name": "Eve", "to": "Ada"})
     assert within.http.get(f"{API}/state").json()["notice"] == ""
@@ -161,6 +161,23 @@ def test_a_dropped_song_is_heard_again_and_removed_with_its_song(within, own_lib
     assert dropped(within) == []
     assert list(within.desk.settings.uploads.iterdir()) == []
     assert within.http.post(f"{API}/songs/{song['id']}/hear").status_code == 404
+
+
+def test_a_dropped_song_leaves_the_list_though_its_file_cannot_be_removed(
+    within, own_library, tmp_path, listening, monkeypatch
+):
+    assert within.upload(("My song.wav", voice_bytes(tmp_path))).status_code == 200
+    assert work_off(own_library, within.desk.settings).state == "done"
+    (song,) = within.http.get(f"{API}/songs").json()["songs"]
+
+    def locked(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", locked)
+        assert within.http.delete(f"{API}/songs/{song['id']}").status_code == 200
+    assert within.http.get(f"{API}/songs").json()["songs"] == []
+    assert len(dropped(within)) == 1  # a day later it is removed
 
 
 def test_a_song_of_ones_own_is_heard_again_and_stays_when_it_leaves_the_list(

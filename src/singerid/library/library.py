@@ -167,6 +167,7 @@ class Library:
         singer: str,
         files: Sequence[Path | str],
         *,
+        album: str = "",
         encoder: str | None = None,
         audio: AudioCondition | None = None,
         separator: str | None = None,
@@ -176,6 +177,8 @@ class Library:
         Args:
             singer: the singer's name.
             files: recordings in which this singer sings, and nobody else.
+            album: the album of all these recordings; "": not known. Recordings of an album sound alike, so
+                calibration tries each song with its album left out.
             encoder: name of the encoder of a new library; None: the default.
             audio: what a new library listens to; None: the mixture.
             separator: name of the separator of a new library that hears vocals.
@@ -183,7 +186,7 @@ class Library:
         Raises:
             SingeridError: the library has other settings, or encoder or separator cannot be opened.
         """
-        entrants = [Entrant(Path(file), singer) for file in files]
+        entrants = [Entrant(Path(file), singer, album) for file in files]
         return self.enroll_all(entrants, encoder=encoder, audio=audio, separator=separator)
 
     def enroll_all(

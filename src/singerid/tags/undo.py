@@ -1,7 +1,9 @@
 """Taking back what was written into files: the earlier fields, byte for byte, the latest change first."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
 
 from singerid.errors import Failure, SingeridError
@@ -49,10 +51,18 @@ def take_back(
 def _of_files(
     journal: Journal, found: Sequence[Entry], files: Sequence[Path], break_hard_links: bool
 ) -> Iterator[str | Failure]:
+    at, of_sound = defaultdict(list), defaultdict(list)
+    for order, entry in enumerate(found):
+        at[entry.path].append((order, entry))
+        if entry.kind in KINDS:
+            of_sound[entry.fingerprint].append(entry)
     for file in files:
         place = file.resolve()
         beside = {kind: sidecar_of(place, kind) for kind in SIDECARS}
-        own = [entry for entry in found if entry.path in (place, beside.get(entry.kind))]
+        own_at = list(at[place])
+        for kind, path in beside.items():
+            own_at += ((order, entry) for order, entry in at[path] if entry.kind == kind)
+        own = [entry for _, entry in sorted(own_at, key=itemgetter(0))]
         if not own:
             try:
                 # It may have been moved: its sound identifies it.
@@ -60,8 +70,7 @@ def _of_files(
             except AudioError as error:
                 yield Failure(str(file), error.reason)
                 continue
-            own = [entry for entry in found if entry.fingerprint == fingerprint and entry.kind in KINDS]
-            own = [entry for entry in own if not entry.path.exists()]
+            own = [entry for entry in of_sound[fingerprint] if not entry.path.exists()]
         if not own:
             yield Failure(str(file), "nothing was written into it by this library")
         for entry in own:

@@ -20,14 +20,6 @@ def is_upload(settings: Settings, path: str | Path) -> bool:
     return Path(path).is_relative_to(settings.uploads.absolute())
 
 
-def remove_upload(settings: Settings, path: str | Path) -> None:
-    """Remove a file that was dropped on the page; any other file stays."""
-    if is_upload(settings, path):
-        Path(path).unlink(missing_ok=True)
-        with suppress(OSError):  # other files are in it
-            Path(path).parent.rmdir()
-
-
 def remove_unheard(library: Library, settings: Settings, paths: Iterable[str]) -> None:
     """Remove dropped files that are not in the list of songs, because nobody can reach them.
 
@@ -36,7 +28,8 @@ def remove_unheard(library: Library, settings: Settings, paths: Iterable[str]) -
     for path in paths:
         if is_upload(settings, path) and library.answers.at(path) is None:
             with suppress(OSError):
-                remove_upload(settings, path)
+                Path(path).unlink(missing_ok=True)
+                Path(path).parent.rmdir()  # fails while other files are in it
 
 
 def remove_forgotten(library: Library, settings: Settings) -> None:

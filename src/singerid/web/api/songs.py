@@ -16,7 +16,7 @@ from singerid.web.api.asking import ask, inside
 from singerid.web.api.state import OfDesk
 from singerid.web.correcting import named
 from singerid.web.desk import Desk, NotThereError, song_of
-from singerid.web.kept import is_upload, remove_upload
+from singerid.web.kept import is_upload, remove_unheard
 from singerid.web.looking import Looking
 from singerid.web.problems import NotNowError
 from singerid.web.reach import readable
@@ -90,7 +90,7 @@ def remove(song: Id, at: OfDesk) -> dict[str, Any]:
     with at.library() as library:
         answer = _answer(library, song)
         library.answers.remove(song)
-        remove_upload(at.settings, answer.path)
+        remove_unheard(library, at.settings, [answer.path])
     at.tell("library", {})
     return {"removed": song}
 
