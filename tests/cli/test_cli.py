@@ -80,7 +80,7 @@ def test_version_and_no_arguments(singerid):
     [
         (["modls"], "No such command 'modls'"),
         (["models", "--jsn"], "No such option: --jsn"),
-        (["--plugin", "missing.py", "models"], r"missing\.py: no such file"),
+        (["--plugin", "missing.py", "models"], r"missing\.py: does not exist"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, singerid):

@@ -112,7 +112,7 @@ def test_a_playlist_moves_with_the_music(ask, songs):
         (["SONGS", "--format", "webvtt"], "--format webvtt writes one file per song; give a folder for them"),
         (["SONG", "SONG", "--format", "png"], "--format png writes one file per song"),
         (["SONGS", "--json", "--output", "SONGS"], "music: is a folder, but --format json writes one file"),
-        (["SONGS", "--output", "SONGS/no/x"], "no: there is no such folder; make it, or choose another"),
+        (["SONGS", "--output", "SONGS/no/x"], "no: does not exist; make it, or choose another"),
         (["SONGS", "--format", "jams", "--output", "SONG"], "song.flac: is a file, but each song gets"),
         (["SONG", "--json", "--output", "SONG"], "song.flac: is a recording; write elsewhere"),
         (["SONG", "--format", "rttm", "--no-timeline"], "--format rttm consists of the timeline; leave"),

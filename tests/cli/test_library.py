@@ -38,6 +38,11 @@ def test_a_folder_of_singers_is_enrolled_and_a_second_time_nothing_is_new(run, s
     assert "3 singers, 9 recordings (9 new, 0 changed, 0 unchanged)" in done.stdout + done.stderr
     again = run("enroll", library, sung.tree)
     assert "(0 new, 0 changed, 9 unchanged)" in again.stdout + again.stderr
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    some = run("enroll", library, "--as", "ADA", sung.tree / "Ada", tmp_path / "broken.wav")
+    assert some.returncode == 3
+    assert "(0 new, 0 changed, 3 unchanged, 1 not usable)" in some.stdout
+    assert "'ADA' is taken to be 'Ada'" in some.stderr
 
 
 def test_files_are_enrolled_by_a_name_and_by_a_table(run, sung, tmp_path):
@@ -80,6 +85,11 @@ def test_a_file_without_voice_is_refused_and_listed_while_the_rest_is_done(run, 
         (["enroll", "LIBRARY", "TREE", "TREE"], "who sings in these?"),
         (["enroll", "LIBRARY", "TREE", "--encoder", "other"], "its encoder is small, not other"),
         (["enroll", "LIBRARY", "TREE", "--audio", "vocals"], "its audio is mixture, not vocals"),
+        (["enroll", "LIBRARY", "TREE", "--as", "Ada", "--as", "Bea"], "--as is given twice"),
+        (
+            ["library", "calibrate", "LIBRARY", "--fpir", "1"],
+            "one percent is 0.01 (on the command line also 1%)",
+        ),
         (["library", "rename", "LIBRARY", "Nobody", "X"], "nobody in the library is called 'Nobody'"),
         (["library", "merge", "LIBRARY", "Ada", "ADA"], "are one singer already"),
         (["library", "forget", "LIBRARY", "Ada"], "forget cannot be undone; confirm it with --yes"),
@@ -151,9 +161,10 @@ def test_verify_ends_with_yes_or_no(run, own_library, tmp_path):
 
 def test_all_corrections_one_after_the_other(run, own_library, sung, tmp_path):
     song = made_voices.write_voice(tmp_path / "song.wav", 203, 2.6, 77)
+    told = []
     for arguments in (
-        ["say", own_library, song, "--is", "Newcomer"],
-        ["rename", own_library, "Newcomer", "Eve"],
+        ["say", own_library, song, "--is", " New  comer "],
+        ["rename", own_library, "new comer", "Eve "],
         ["merge", own_library, "Cy", "Bea"],
         ["split", own_library, "Bea", "--into", "Cy"],
         ["undo", own_library, "4"],
@@ -166,6 +177,9 @@ def test_all_corrections_one_after_the_other(run, own_library, sung, tmp_path):
     ):
         done = run("library", *arguments)
         assert done.returncode == 0, (arguments, done.stderr)
+        told.append(done.stdout)
+    assert told[0] == f"{song}: is New comer (1 recording)\n"
+    assert told[1] == "new comer is now called Eve\n"
     rows = json.loads(run("library", "list", own_library, "--json").stdout)
     assert [(row["singer"], row["recordings"]) for row in rows] == [("Bea", 3), ("Cy", 3)]
     other = json.loads(run("library", "list", tmp_path / "other", "--json").stdout)

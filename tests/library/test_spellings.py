@@ -52,7 +52,9 @@ def test_another_spelling_is_told(own_library, sung):
     with Library.open(own_library) as library:
         report = library.enroll("  ADA", sorted((sung.tree / "Ada").rglob("*.wav")))
     assert report.unchanged == 3
-    assert report.notices == ["'  ADA' is taken to be 'Ada', the spelling in the library"]
+    assert report.notices == [
+        "'  ADA' is taken to be 'Ada', the spelling in the library; `singerid library rename` changes it"
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

@@ -40,7 +40,9 @@ def _options(
     plugin: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE.py", help="First run a Python file that registers your own models or data sets."
+            metavar="FILE.py",
+            help="First run a Python file that registers your own models or data sets. May be given several "
+            "times.",
         ),
     ] = None,
     version: Annotated[

@@ -27,7 +27,7 @@ def enroll(
         ),
     ] = None,
     singer: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="The singer of all these recordings.")
+        list[str] | None, typer.Option("--as", metavar="NAME", help="The singer of all these recordings.")
     ] = None,
     manifest: Annotated[
         Path | None,
@@ -82,15 +82,18 @@ def enroll(
     use_threads(threads)
     failures: list[Failure] = []
     given = paths or []
-    if (store is not None) and (given or singer or manifest):
+    name = singer[0] if singer else None
+    if singer is not None and len(singer) > 1:
+        raise SingeridError("--as is given twice; call `enroll` once for each singer")
+    if (store is not None) and (given or name or manifest):
         raise SingeridError("--store already says who sings; leave out files, --as and --manifest")
-    if singer is not None and not clean_name(singer):
+    if name is not None and not clean_name(name):
         raise SingeridError("--as: the name is empty; give a visible name")
-    if singer is not None and manifest is not None:
+    if name is not None and manifest is not None:
         raise SingeridError("--as and --manifest: give one of them")
     if store is None and not given:
         raise SingeridError("nothing to enroll: give files with --as NAME, or a folder SINGER/[ALBUM/]TRACK")
-    if store is None and singer is None and len(given) != 1:
+    if store is None and name is None and len(given) != 1:
         raise SingeridError("who sings in these? Add --as NAME, or give one folder SINGER/[ALBUM/]TRACK")
     elsewhere = elsewhere_of(ray, parquet, workers, gpus_per_worker, threads, device, weights)
     if elsewhere is not None and store is not None:
@@ -100,8 +103,8 @@ def enroll(
     if store is not None:
         if separator is not None:
             raise SingeridError("--store has its vocals already; leave out --separator")
-    elif singer is not None:
-        entrants = entrants_of_files(given, singer, failures.append)
+    elif name is not None:
+        entrants = entrants_of_files(given, name, failures.append)
     else:
         entrants = entrants_of_tree(given[0], manifest, failures.append)
     if store is None and not entrants:
@@ -122,10 +125,12 @@ def enroll(
         for notice in report.notices:
             warn(notice)
         recordings = sum(1 for one in opened.core.contents.recordings if one.role == "enrolled")
+        refused = [*failures, *report.refused]
+        left_out = f", {len(refused):,} not usable" if refused else ""
         next_step = f". Next: singerid identify {shell_word(library)} SONG" if recordings else ""
         say(
             f"{printable(library)}: {counted(len(opened.singers), 'singer')}, "
             f"{counted(recordings, 'recording')} ({report.added} new, {report.changed} changed, "
-            f"{report.unchanged} unchanged){next_step}"
+            f"{report.unchanged} unchanged{left_out}){next_step}"
         )
-        raise typer.Exit(conclude(report.usable, [*failures, *report.refused], report.warnings))
+        raise typer.Exit(conclude(report.usable, refused, report.warnings))

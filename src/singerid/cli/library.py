@@ -14,7 +14,7 @@ from singerid.cli.options import Device, Json, LibraryFolder, NewLibrary, Separa
 from singerid.cli.printing import print_json, warn
 from singerid.cli.ray_options import RayCommand
 from singerid.config import AudioCondition
-from singerid.data.names import folded_name
+from singerid.data.names import clean_name, folded_name
 from singerid.errors import ExitCode, Failure, SingeridError
 from singerid.sound.separation.separators import SEPARATORS
 from singerid.system.console import conclude, print_rich, stepping
@@ -92,7 +92,8 @@ def rename(
     """Rename a singer."""
     with _open(folder) as opened:
         opened.rename(name, new)
-    tell_person(f"{printable(name)} is now called {printable(new)}")
+        called = _spelling(opened, new)
+    tell_person(f"{printable(name)} is now called {called}")
 
 
 @library.command(cls=FoldingCommand)
@@ -163,11 +164,18 @@ def say(
         before = opened.singers
         count = opened.say_nobody(what) if nobody else opened.say(what, singer=is_, never=is_not)
         new = is_ is not None and opened.singers != before
-    who = "nobody sings" if nobody else f"is not {printable(is_not or '')}"
-    who = who if is_ is None else f"is {printable(is_)}"
+        named = _spelling(opened, is_ or is_not or "")
+    who = "nobody sings" if nobody else f"is {named}" if is_ is not None else f"is not {named}"
     tell_person(f"{printable(what)}: {who} ({counted(count, 'recording')})")
     if is_ is not None and new:
         _warn_of_near_name(folder, is_, before)
+
+
+def _spelling(opened: "Library", name: str) -> str:
+    """A singer's name as the library has it, or would have it."""
+    contents = opened.core.contents
+    number = contents.number_of(name)
+    return printable(clean_name(name) if number is None else contents.names[number])
 
 
 def _warn_of_near_name(folder: Path, name: str, before: Sequence[str]) -> None:

@@ -29,7 +29,10 @@ NewLibrary = Annotated[
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run made by `singerid train`.")]
 Audio = Annotated[
     AudioCondition | None,
-    typer.Option(help="The part of the sound to listen to; by default the one that the run was trained on."),
+    typer.Option(
+        help="The part of the sound that a run listens to; by default the one it was trained on. A library "
+        "always listens as it did when it was made."
+    ),
 ]
 StoreNow = Annotated[
     Path | None,

@@ -134,7 +134,7 @@ def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = Non
             raise SingeridError(f"{where}: the singer is empty; fill it in or remove the line")
         if found is None:
             missing.append(f"line {line} {path!r}")
-            reason = f"no such file in {printable(root)} ({where}); correct the path or remove the line"
+            reason = f"does not exist in {printable(root)} ({where}); correct the path or remove the line"
             fail(Failure(path, reason))
             continue
         if found != written:

@@ -196,7 +196,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _require_writable(folder: Path) -> None:
     """Raise SingeridError if no file can be made in a folder: to be called before hours of listening."""
     if not folder.is_dir():
-        raise SingeridError(f"{folder}: there is no such folder; make it, or choose another")
+        raise SingeridError(f"{folder}: does not exist; make it, or choose another folder")
     with writing(folder), tempfile.TemporaryFile(dir=folder):
         pass
 

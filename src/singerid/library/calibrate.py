@@ -189,7 +189,8 @@ def calibrate(
     """
     if not 0 < wanted < 1:
         raise SingeridError(
-            f"`fpir`: the share of strangers' songs that may be named must be between 0 and 1, not {wanted:g}"
+            "`fpir`: the share of strangers' songs that may be named must be between 0 and 1, not "
+            f"{wanted:g}; one percent is 0.01 (on the command line also 1%)"
         )
     settings, contents = core.settings, core.contents
     if len(contents.singers) < 2:

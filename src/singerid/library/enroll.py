@@ -226,7 +226,10 @@ def _respelt(core: LibraryCore, entrants: Sequence[Entrant]) -> list[str]:
         number = core.contents.number_of(name)
         has = None if number is None else core.contents.names[number]
         if has is not None and has != clean_name(name):
-            told.append(f"'{printable(name)}' is taken to be '{printable(has)}', the spelling in the library")
+            told.append(
+                f"'{printable(name)}' is taken to be '{printable(has)}', the spelling in the library; "
+                "`singerid library rename` changes it"
+            )
     return told
 
 

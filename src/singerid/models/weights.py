@@ -39,7 +39,7 @@ def load_model_file(path: Path | str) -> nn.Module:
             metadata = file.metadata() or {}
         tensors = safetensors.torch.load_file(path)
     except FileNotFoundError as error:
-        raise SingeridError(f"{path}: no such file; {remedy}") from error
+        raise SingeridError(f"{path}: does not exist; {remedy}") from error
     except (OSError, SafetensorError) as error:
         raise SingeridError(f"{path}: is not a complete safetensors file ({error}); {remedy}") from error
     try:
