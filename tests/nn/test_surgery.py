@@ -182,9 +182,9 @@ class OfTwo(nn.Module):
 @pytest.mark.parametrize(
     ("make", "arguments", "message"),
     [
-        (ResNetLike, {"at": "layr3"}, "no layer 'layr3'; near layers: layer3"),
-        (ResNetLike, {"at": "layer3", "also": ["layer2.O"]}, "near layers: .*layer2.0"),
-        (ResNetLike, {"at": "qqqqqq"}, "known layers: head, layer1, layer1.conv"),
+        (ResNetLike, {"at": "layr3"}, "no layer 'layr3'; near names: layer3"),
+        (ResNetLike, {"at": "layer3", "also": ["layer2.O"]}, "near names: .*layer2.0"),
+        (ResNetLike, {"at": "qqqqqq"}, "outermost layers: layer1, layer2, layer3"),
         (ResNetLike, {"at": "layer3", "also": "layr2"}, "no layer 'layr2'"),
         (ResNetLike, {"at": "layer3", "also": "layer2", "block": SqueezeExcitation}, "does not fit"),
         (ResNetLike, {"at": "layer3", "block": OfTwo}, r"does not fit .* positional argument"),

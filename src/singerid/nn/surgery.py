@@ -5,6 +5,7 @@ breaking its initial behavior (e.g., if W_z is initialized as zero)": Kuo, Wei a
 Eq. 9.
 """
 
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from singerid.nn.layers import shape_text
-from singerid.text import near_names
 
 
 def insert(
@@ -74,7 +74,9 @@ def _find(network: nn.Module, name: str) -> nn.Module:
     modules.pop("")
     if name in modules:
         return modules[name]
-    raise ValueError(f"the network has no layer {name!r}; {near_names(name, modules, 'layers')}")
+    near = difflib.get_close_matches(name, modules, n=5, cutoff=0.4)
+    told = f"near names: {', '.join(near)}" if near else f"outermost layers: {', '.join(network._modules)}"
+    raise ValueError(f"the network has no layer {name!r}; {told}")
 
 
 @contextmanager
