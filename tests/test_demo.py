@@ -1,6 +1,5 @@
 """The demo from nothing to its page, on the smallest corpus that a network can be trained on."""
 
-import logging
 import re
 import shutil
 from dataclasses import replace
@@ -44,10 +43,6 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("SINGERID_CACHE", str(tmp_path / "empty"))
 
 
-def results_of(caplog):
-    return [line.getMessage() for line in caplog.records if line.levelno == logging.INFO]
-
-
 def states_of(folder: Path) -> list[tuple[int, int]]:
     return [
         (f.stat().st_mtime_ns, f.stat().st_size) for f in sorted((folder / "runs").rglob("*.safetensors"))
@@ -59,14 +54,12 @@ def needs_nothing_else(page: str) -> bool:
 
 
 @pytest.mark.slow
-def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(
-    small, corpus, tmp_path, caplog
-):
+def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(small, corpus, tmp_path):
     require_weights("campplus")
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
-    caplog.set_level(logging.INFO, "singerid.demo")
+    lines: list[str] = []
     config = replace(small, separator="repet")  # the only one without weights
-    path = run_demo(tmp_path / "demo", config, CPU, workers=1)
+    path = run_demo(tmp_path / "demo", config, CPU, workers=1, on_line=lines.append)
     page = path.read_text(encoding="utf-8")
     words = " ".join(page.split())
     for text in ("crnn_fgnl", "never chosen on it", "Try your own music", "demo MUSIC", "the band alone"):
@@ -79,7 +72,7 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(
     # Each song has a player with the band, and one alone.
     assert page.count('preload="none" src="data:audio/mpeg;base64,') == 2 * (3 + 1 + 4)
     assert needs_nothing_else(page)
-    told = "\n".join(caplog.messages)
+    told = "\n".join(lines)
     for heard in ("mixture", "separated vocals", "true vocals"):
         pattern = rf"{heard} \(enrolled with \d of 6 songs\): of 3 songs .*; of 1 by strangers .*; of 4 bands"
         assert re.search(pattern, told)
@@ -87,13 +80,12 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(
 
 @pytest.mark.slow
 def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_again(
-    small, corpus, tmp_path, offline, caplog
+    small, corpus, tmp_path, offline
 ):
     torch.set_num_threads(1)  # else the networks are trained in processes of their own, which takes longer
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
-    caplog.set_level(logging.INFO, "singerid.demo")
-    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True)
-    lines = results_of(caplog)
+    lines: list[str] = []
+    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True, on_line=lines.append)
     page = path.read_text(encoding="utf-8")
     assert any("no library" in line and "SINGERID_OFFLINE" in line for line in lines)
     assert "There is no library here" in page
@@ -104,9 +96,9 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
     assert needs_nothing_else(page)
     assert not (tmp_path / "demo" / "library").exists()
     before = states_of(tmp_path / "demo")
-    caplog.clear()
-    assert run_demo(tmp_path / "demo", small, CPU, workers=1) == path
-    assert results_of(caplog) == lines
+    again: list[str] = []
+    assert run_demo(tmp_path / "demo", small, CPU, workers=1, on_line=again.append) == path
+    assert again == lines
     assert states_of(tmp_path / "demo") == before
     assert "crnn_square" not in path.read_text(encoding="utf-8")
     other = replace(small, corpus=replace(small.corpus, seed=1))
@@ -114,7 +106,7 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
         run_demo(tmp_path / "demo", other, CPU, workers=1)
 
 
-def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path, caplog):
+def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
     require_weights("campplus")
     music = tmp_path / "music"
     shutil.copytree(corpus / "vocals", music)
@@ -122,9 +114,8 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path, caplog):
         shutil.rmtree(album)
     (music / "singer-01" / "album-01" / "broken.mp3").write_bytes(b"no sound" * 100)
     before = sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*"))
-    caplog.set_level(logging.INFO, "singerid.demo")
-    path, failures = run_on_music(music, tmp_path / "demo", CPU)
-    lines = results_of(caplog)
+    lines: list[str] = []
+    path, failures = run_on_music(music, tmp_path / "demo", CPU, on_line=lines.append)
     page = path.read_text(encoding="utf-8")
     assert lines[0].startswith(
         "3 singers enrolled with 4 songs; asked about 3 songs on hidden albums and 1 song"
@@ -136,9 +127,9 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path, caplog):
     assert "singer-03 / album-02" in page
     assert "singer-04 / album-01" in page
     assert needs_nothing_else(page)
-    caplog.clear()
-    assert run_on_music(music, tmp_path / "demo", CPU) == (path, failures)
-    assert results_of(caplog) == lines
+    again: list[str] = []
+    assert run_on_music(music, tmp_path / "demo", CPU, on_line=again.append) == (path, failures)
+    assert again == lines
     assert sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*")) == before
 
 

@@ -39,6 +39,16 @@ def test_it_is_written_beside_the_recording_which_stays_as_it_is(medium, song, t
     assert _written(tag_library, medium, song)[0].status == "up to date"
 
 
+@pytest.mark.parametrize("medium", BESIDE)
+@pytest.mark.parametrize("given", ["recording", "sidecar"])
+def test_it_is_taken_back_by_the_name_of_either_file(medium, given, song, tag_library):
+    _written(tag_library, medium, song)
+    beside = song.parent / BESIDE[medium]
+    done = list(take_back(tag_library, [song if given == "recording" else beside]))
+    assert done == [str(beside)]
+    assert [path.name for path in song.parent.iterdir()] == ["song.flac"]
+
+
 def test_json_holds_what_identify_says(song, tag_library):
     _written(tag_library, "json", song)
     found = json.loads((song.parent / BESIDE["json"]).read_text(encoding="utf-8"))

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from singerid.cli.options import Device, Threads
-from singerid.cli.printing import show_steps
 from singerid.errors import Failure, SingeridError
 from singerid.system.console import conclude
 from singerid.system.streams import say
@@ -41,11 +40,16 @@ def demo(
     use_threads(threads)
     where = choose_device(device)
     failures: list[Failure] = []
-    show_steps("singerid.demo")
     if music is None:
-        page = run_demo(out, DemoConfig(), where, threads, full=full, show_progress=True)
+        page = run_demo(out, DemoConfig(), where, threads, full=full, show_progress=True, on_line=_print)
     else:
-        page, unheard = run_on_music(music, out, where, show_progress=True, on_failure=failures.append)
+        page, unheard = run_on_music(
+            music, out, where, show_progress=True, on_line=_print, on_failure=failures.append
+        )
         failures += unheard
     say(f"{printable(page)}: open it in a browser")
     raise typer.Exit(conclude(1, failures))
+
+
+def _print(line: str) -> None:
+    print(printable(line), flush=True)

@@ -1,9 +1,8 @@
 """The demo on the user's own music: it hides an album of each singer, enrolls the rest, and asks about it."""
 
 import hashlib
-import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from singerid.sound.listing import OnFailure
 from singerid.system.files import atomic_write
 from singerid.text import counted, printable, shell_word
 
-_log = logging.getLogger(__name__)
+OnLine = Callable[[str], None]
 _ENOUGH = 3  # with at least so many enrolled singers, others can serve as strangers
 
 
@@ -83,18 +82,19 @@ def run_on_music(
     device: torch.device,
     *,
     show_progress: bool = False,
+    on_line: OnLine = lambda _: None,
     on_failure: OnFailure | None = None,
 ) -> tuple[Path, tuple[Failure, ...]]:
     """Hide an album of each singer, enroll the rest, ask about the hidden songs. The music is not changed.
 
-    If it is interrupted and called again, it continues where it stopped. Each line of the results is logged
-    (INFO) as soon as it is known.
+    If it is interrupted and called again, it continues where it stopped.
 
     Args:
         music: a folder, laid out SINGER/ALBUM/TRACK.
         out: folder for the library and the page.
         device: where networks run.
         show_progress: draw progress bars on standard error.
+        on_line: called with each line of the results, as soon as it is known.
         on_failure: called with each failure of `scan_tree`; None: the first one is raised.
 
     Returns:
@@ -109,7 +109,7 @@ def run_on_music(
         )
     plan = hide_albums(scan_tree(music, on_failure))
     folder = out / f"library-{plan.digest}"
-    _log.info(
+    on_line(
         f"{counted(len({t.singer for t in plan.enrolled}), 'singer')} enrolled with "
         f"{counted(len(plan.enrolled), 'song')}; asked about {counted(len(plan.hidden), 'song')} on hidden "
         f"albums and {counted(len(plan.strangers), 'song')} by strangers"
@@ -124,7 +124,7 @@ def run_on_music(
         device,
         show_progress=show_progress,
     )
-    _log.info(in_words(asked.answers) or "none of the songs could be used")
+    on_line(in_words(asked.answers) or "none of the songs could be used")
     page = render_page(
         "demo_music.html.j2",
         music=printable(music),

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from operator import itemgetter
 from pathlib import Path
 
 from singerid.errors import Failure, SingeridError
@@ -58,23 +57,27 @@ def _of_files(
             of_sound[entry.fingerprint].append(entry)
     for file in files:
         place = file.resolve()
-        beside = {kind: sidecar_of(place, kind) for kind in SIDECARS}
-        own_at = list(at[place])
-        for kind, path in beside.items():
-            own_at += ((order, entry) for order, entry in at[path] if entry.kind == kind)
-        own = [entry for _, entry in sorted(own_at, key=itemgetter(0))]
-        if not own:
+        # The file's own entries, and those of the sidecars beside it; a sidecar may be given itself.
+        places = {place: None} | {sidecar_of(place, kind): kind for kind in SIDECARS}
+        own = sorted(
+            (order, path, entry)
+            for path, kind in places.items()
+            for order, entry in at[path]
+            if kind in (None, entry.kind)
+        )
+        back = [(path, entry) for _, path, entry in own]
+        if not back:
             try:
                 # It may have been moved: its sound identifies it.
                 fingerprint = sound_fingerprint(file)
             except AudioError as error:
                 yield Failure(str(file), error.reason)
                 continue
-            own = [entry for entry in of_sound[fingerprint] if not entry.path.exists()]
-        if not own:
+            back = [(place, entry) for entry in of_sound[fingerprint] if not entry.path.exists()]
+        if not back:
             yield Failure(str(file), "nothing was written into it by this library")
-        for entry in own:
-            yield _taken_back(journal, entry, beside.get(entry.kind, place), break_hard_links)
+        for path, entry in back:
+            yield _taken_back(journal, entry, path, break_hard_links)
 
 
 def _taken_back(journal: Journal, entry: Entry, path: Path, break_hard_links: bool) -> str | Failure:
