@@ -52,6 +52,26 @@ def test_a_retagged_and_renamed_file_is_the_same_recording(library, sung, tmp_pa
     assert str(copy) in {row["path"] for row in after}
 
 
+def test_an_album_that_was_not_known_is_filled_in_and_stays(library, tmp_path):
+    path = made_voices.write_voice(tmp_path / "song.wav", 205, 3.1)
+    library.identify(path)
+    for given, albums, changed in (("", "", 0), (" One ", "One", 1), ("One", "One", 0), ("Two", "One", 0)):
+        report = library.enroll("Ada", [path], album=given)
+        assert report.changed == changed
+        (row,) = (row for row in library.recordings_of("Ada") if row["path"] == str(path))
+        assert row["album"] == albums
+    library.undo()
+    (row,) = (row for row in library.recordings_of("Ada") if row["path"] == str(path))
+    assert row["album"] == ""
+
+
+def test_a_song_that_was_heard_gets_its_album_with_its_singer(library, tmp_path):
+    path = made_voices.write_voice(tmp_path / "song.wav", 205, 3.1)
+    library.discover([path])
+    assert library.enroll("Ada", [path], album="One").changed == 1
+    assert [row["album"] for row in library.recordings_of("Ada") if row["path"] == str(path)] == ["One"]
+
+
 def test_statements_belong_to_the_sound_not_the_file(library, sung, tmp_path):
     library.say(sung.tree / "Ada/album 0/0.wav", singer="Cy")
     copy = _tagged(sung.tree / "Ada/album 0/0.wav", tmp_path / "renamed.wav")

@@ -171,7 +171,18 @@ def assign(change: Change, recording: str, entrant: Entrant) -> int | None:
         return None
     number = number_for(change, clean_name(entrant.singer), folded_name(entrant.singer))
     enrolled_as(change, recording, number)
+    _fill_in_album(change, recording, entrant)
     return number
+
+
+def _fill_in_album(change: Change, recording: str, entrant: Entrant) -> bool:
+    """Store the entrant's album if no album of the recording is known; returns whether that was so."""
+    album = clean_name(entrant.album)
+    own = (recording,)
+    if not album or not change.run("SELECT 1 FROM recordings WHERE id = ? AND album = ''", own).fetchone():
+        return False
+    change.run("UPDATE recordings SET album = CAST(? AS TEXT) WHERE id = ?", (text(album), recording))
+    return True
 
 
 def enrolled_as(change: Change, recording: str, singer: int) -> None:
@@ -415,8 +426,14 @@ def _again(
     if refused:
         report.failures.append(Failure(str(entrant.path), refused))
         return set()
-    if not entrant.singer or (role == "enrolled" and singer == wanted):
+    if not entrant.singer:
         report.unchanged += 1
+        return set()
+    if role == "enrolled" and singer == wanted:
+        with core.database.changing(entry) as change:
+            filled = _fill_in_album(change, recording, entrant)
+        report.changed += filled
+        report.unchanged += not filled
         return set()
     with core.database.changing(entry) as change:
         number = assign(change, recording, entrant)

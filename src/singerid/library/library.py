@@ -178,7 +178,8 @@ class Library:
             singer: the singer's name.
             files: recordings in which this singer sings, and nobody else.
             album: the album of all these recordings; "": not known. Recordings of an album sound alike, so
-                calibration tries each song with its album left out.
+                calibration tries each song with its album left out. If a recording is enrolled already, its
+                album is filled in where it was not known.
             encoder: name of the encoder of a new library; None: the default.
             audio: what a new library listens to; None: the mixture.
             separator: name of the separator of a new library that hears vocals.
