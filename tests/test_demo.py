@@ -59,7 +59,7 @@ def test_writes_one_page_that_needs_nothing_else_and_shows_what_libraries_say(sm
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
     lines: list[str] = []
     config = replace(small, separator="repet")  # the only one without weights
-    path = run_demo(tmp_path / "demo", config, CPU, workers=1, on_line=lines.append)
+    path = run_demo(tmp_path / "demo", config, CPU, workers=1, on_result=lines.append)
     page = path.read_text(encoding="utf-8")
     words = " ".join(page.split())
     for text in ("crnn_fgnl", "never chosen on it", "Try your own music", "demo MUSIC", "the band alone"):
@@ -85,7 +85,7 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
     torch.set_num_threads(1)  # else the networks are trained in processes of their own, which takes longer
     shutil.copytree(corpus, tmp_path / "demo" / "corpus")
     lines: list[str] = []
-    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True, on_line=lines.append)
+    path = run_demo(tmp_path / "demo", small, CPU, workers=1, full=True, on_result=lines.append)
     page = path.read_text(encoding="utf-8")
     assert any("no library" in line and "SINGERID_OFFLINE" in line for line in lines)
     assert "There is no library here" in page
@@ -97,7 +97,7 @@ def test_without_weights_it_says_so_and_trains_networks_and_goes_on_when_called_
     assert not (tmp_path / "demo" / "library").exists()
     before = states_of(tmp_path / "demo")
     again: list[str] = []
-    assert run_demo(tmp_path / "demo", small, CPU, workers=1, on_line=again.append) == path
+    assert run_demo(tmp_path / "demo", small, CPU, workers=1, on_result=again.append) == path
     assert again == lines
     assert states_of(tmp_path / "demo") == before
     assert "crnn_square" not in path.read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
     (music / "singer-01" / "album-01" / "broken.mp3").write_bytes(b"no sound" * 100)
     before = sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*"))
     lines: list[str] = []
-    path, failures = run_on_music(music, tmp_path / "demo", CPU, on_line=lines.append)
+    path, failures = run_on_music(music, tmp_path / "demo", CPU, on_result=lines.append)
     page = path.read_text(encoding="utf-8")
     assert lines[0].startswith(
         "3 singers enrolled with 4 songs; asked about 3 songs on hidden albums and 1 song"
@@ -128,7 +128,7 @@ def test_own_music_is_asked_about_and_not_changed(corpus, tmp_path):
     assert "singer-04 / album-01" in page
     assert needs_nothing_else(page)
     again: list[str] = []
-    assert run_on_music(music, tmp_path / "demo", CPU, on_line=again.append) == (path, failures)
+    assert run_on_music(music, tmp_path / "demo", CPU, on_result=again.append) == (path, failures)
     assert again == lines
     assert sorted((path, path.lstat().st_mtime_ns) for path in music.rglob("*")) == before
 

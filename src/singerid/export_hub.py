@@ -14,7 +14,7 @@ from singerid.encoders.registry import ENCODERS
 from singerid.encoders.trained import UNKNOWN_ELSEWHERE
 from singerid.errors import SingeridError
 from singerid.evaluation.card import CARD, hub_card_text, is_own_card
-from singerid.models.registry import OWN_MODELS
+from singerid.models.registry import BUILT_IN
 from singerid.runs.config import config_to_json
 from singerid.runs.run import CONFIG, EXPORTED_WEIGHTS, Run
 from singerid.system.files import atomic_write, read_json, write_json, writing
@@ -92,7 +92,7 @@ def export_hub(run: Path | str, folder: Path | str, licence: str = "") -> HubFol
             file.write(page)
         if is_own_card(folder / CARD):
             _log.warning(f"{printable(folder / CARD)}: is your own card from the run")
-    if config.model not in OWN_MODELS:
+    if config.model not in BUILT_IN:
         _log.warning(
             f"{printable(folder)}: {config.model} is a model of your own: whoever uses the folder needs the "
             "Python file that registers it, too (`plugin`)"

@@ -103,6 +103,24 @@ def test_a_folder_of_blanks_is_no_singer(tmp_path: Path) -> None:
     assert "lies in no singer's folder" in failures[0].reason
 
 
+def test_albums_that_may_be_taken_for_singers_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path / "music", "Ada/One/1.wav", "Ada/Two/1.wav", "Bea/One/1.wav", "Cy/One/1.wav")
+    assert singers_of(scan_tree(tmp_path / "music")) == ("Ada", "Bea", "Cy")
+    assert caplog.messages == []
+    assert singers_of(scan_tree(tmp_path / "music" / "Ada")) == ("One", "Two")
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path}/music/Ada: its folders are taken for singers (One, Two); if they are")
+    assert line.endswith(f"give the folder above: {tmp_path}/music")
+    # A folder without albums among folders of another kind is laid out as documented.
+    caplog.clear()
+    touch(tmp_path / "home", "music/Ada/1.wav", "music/Bea/1.wav", "podcasts/one/1.mp3", "letters/x.txt")
+    (tmp_path / "home" / "pictures").mkdir()
+    assert singers_of(scan_tree(tmp_path / "home" / "music")) == ("Ada", "Bea")
+    assert caplog.messages == []
+
+
 def test_names_that_are_alike_and_names_of_nobody_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

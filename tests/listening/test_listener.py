@@ -188,3 +188,11 @@ def test_a_damaged_file_is_told_also_where_nobody_asked(tmp_path, recordings, ca
     list(Listener(InputSpec(32), CPU).batches(tmp_path / "cut.flac", warn=told.append))
     assert len(told) == 1
     assert len(caplog.messages) == 1, "who asks is told, and nobody else"
+
+
+def test_a_damaged_file_that_is_read_twice_is_told_once(tmp_path, recordings, caplog):
+    whole = (recordings.tree / "alto" / "first" / "0.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    listener = Listener(InputSpec(32, inputs=("mel", "melody"), melody="pyin"), CPU, tracker=Ramp())
+    list(listener.batches(tmp_path / "cut.flac"))
+    assert len(caplog.messages) == 1

@@ -1,6 +1,7 @@
 """Models by name: parameter counts, options, training one step, saving and loading."""
 
 import csv
+import functools
 import inspect
 from pathlib import Path
 
@@ -171,6 +172,53 @@ def test_defaults_of_the_blocks_are_those_of_the_config():
     assert fgnl["smoothing"].default == Smoothing(config.sigma, config.kernel_size)
     assert inspect.signature(NonLocal2d).parameters["reduction"].default == config.nl_reduction
     assert inspect.signature(SqueezeExcitation).parameters["hidden"].default == config.hidden
+
+
+def plain(singers, width=4, *, depth=1):
+    return torch.nn.Linear(width, singers)
+
+
+@functools.wraps(plain)
+def wrapper(singers, *, dropout=0.1, **options):
+    return plain(singers, **options)
+
+
+class Unsaying:
+    """A callable that does not say what it takes."""
+
+    __signature__ = "none"
+
+    def __call__(self, singers, **options):
+        return torch.nn.Linear(options.get("width", 4), singers)
+
+
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [
+        (plain, {"width": 2, "depth": 3}),
+        (wrapper, {"dropout": 0.2, "width": 2}),
+        (functools.partial(plain, width=2), {"depth": 3}),
+        (functools.lru_cache(plain), {"width": 2}),
+        (Unsaying(), {}),
+        (Unsaying(), {"width": 2}),
+        (lambda *sizes: torch.nn.Linear(4, sizes[0]), {}),
+    ],
+)
+def test_options_of_any_build_function_are_taken(build, options):
+    with MODELS.restored():
+        register_model("mine", ModelEntry(build, "mine"))
+        assert build_model("mine", 3, **options).out_features == 3
+
+
+def test_wrong_options_of_a_build_function_are_named():
+    with MODELS.restored():
+        register_model("mine", ModelEntry(functools.partial(plain, width=2), "mine"))
+        with pytest.raises(ValueError, match="unknown option 'zzz'; known options: depth, width"):
+            build_model("mine", 3, zzz=1)
+    with MODELS.restored():
+        register_model("bare", ModelEntry(lambda singers: torch.nn.Identity(), "bare"))
+        with pytest.raises(ValueError, match="unknown option 'zzz'; the model has no options"):
+            build_model("bare", 3, zzz=1)
 
 
 def test_wrong_names_and_options_are_named():

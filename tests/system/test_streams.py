@@ -249,6 +249,28 @@ def test_what_a_library_warns_of_is_one_line(shell, tmp_path):
     assert done.stderr == "singerid: warning: first line second line\n"
 
 
+def test_a_message_that_does_not_fit_its_arguments_stops_nothing(shell, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import logging\nlogging.getLogger('singerid.here').warning('%d songs', 'three')\n", encoding="utf-8"
+    )
+    done = shell(f"--plugin {tmp_path / 'mine.py'} models", "")
+    assert "crnn_fgnl" in done.stdout
+    assert "--- Logging error ---" in done.stderr
+
+
+def test_a_program_that_calls_it_again_gets_each_line_once():
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import logging\nfrom singerid.system.streams import guard_streams\n"
+            "guard_streams(), guard_streams()\nlogging.getLogger('singerid.here').warning('told')",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "singerid: warning: told\n")
+
+
 def test_what_singerid_logs_is_one_line_however_others_log(shell, tmp_path):
     (tmp_path / "mine.py").write_text(
         "import logging\nlogging.basicConfig(level='INFO')\nlog = logging.getLogger('singerid.here')\n"
@@ -256,4 +278,4 @@ def test_what_singerid_logs_is_one_line_however_others_log(shell, tmp_path):
         encoding="utf-8",
     )
     done = shell(f"--plugin {tmp_path / 'mine.py'} models", "")
-    assert done.stderr == "singerid: warning: a name\\x1b of two\\nlines: 5 %\n"
+    assert done.stderr == "singerid: warning: a name\\x1b of two lines: 5 %\n"

@@ -41,10 +41,10 @@ def demo(
     where = choose_device(device)
     failures: list[Failure] = []
     if music is None:
-        page = run_demo(out, DemoConfig(), where, threads, full=full, show_progress=True, on_line=_print)
+        page = run_demo(out, DemoConfig(), where, threads, full=full, show_progress=True, on_result=_print)
     else:
         page, unheard = run_on_music(
-            music, out, where, show_progress=True, on_line=_print, on_failure=failures.append
+            music, out, where, show_progress=True, on_result=_print, on_failure=failures.append
         )
         failures += unheard
     say(f"{printable(page)}: open it in a browser")

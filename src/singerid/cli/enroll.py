@@ -84,7 +84,7 @@ def enroll(
     given = paths or []
     name = singer[0] if singer else None
     if singer is not None and len(singer) > 1:
-        raise SingeridError("--as is given twice; call `enroll` once for each singer")
+        raise SingeridError("--as may be given once; run singerid enroll once for each singer")
     if (store is not None) and (given or name or manifest):
         raise SingeridError("--store already says who sings; leave out files, --as and --manifest")
     if name is not None and not clean_name(name):
@@ -126,7 +126,7 @@ def enroll(
             warn(notice)
         recordings = sum(1 for one in opened.core.contents.recordings if one.role == "enrolled")
         refused = [*failures, *report.refused]
-        left_out = f", {len(refused):,} not usable" if refused else ""
+        left_out = f", {len(refused):,} left out" if refused else ""
         next_step = f". Next: singerid identify {shell_word(library)} SONG" if recordings else ""
         say(
             f"{printable(library)}: {counted(len(opened.singers), 'singer')}, "

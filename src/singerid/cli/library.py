@@ -91,9 +91,10 @@ def rename(
 ) -> None:
     """Rename a singer."""
     with _open(folder) as opened:
+        before = _spelling(opened, name)
         opened.rename(name, new)
-        called = _spelling(opened, new)
-    tell_person(f"{printable(name)} is now called {called}")
+        after = _spelling(opened, new)
+    tell_person(f"{before} is now called {after}")
 
 
 @library.command(cls=FoldingCommand)

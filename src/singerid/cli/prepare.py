@@ -137,7 +137,7 @@ def prepare(
     made = Store.open(store)
     counts = f"{report.done} new, {report.unchanged} unchanged, {report.removed} removed"
     if report.failures:
-        counts += f", {len(report.failures):,} not usable"
+        counts += f", {len(report.failures):,} left out"
     say(f"{printable(store)}: {made.summary} ({counts})")
     if found.split is not None:
         _write_split(store / "split.json", found.split.within({track.path for track in made.tracks}))

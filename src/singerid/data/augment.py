@@ -34,7 +34,7 @@ def augment_strengths(options: Mapping[str, Any]) -> AugmentConfig:
     known = [item.name for item in fields(AugmentConfig)]
     for name in options:
         if name not in known:
-            raise ValueError(f"unknown strength {name!r}; {near_names(name, known)}")
+            raise ValueError(f"unknown strength {name!r}; {near_names(name, known, 'strengths')}")
     changed = dict(options)
     if isinstance(changed.get("equalizer_db"), list):
         changed["equalizer_db"] = tuple(changed["equalizer_db"])

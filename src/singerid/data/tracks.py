@@ -10,16 +10,18 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from singerid.data.names import clean_name, notices_of
 from singerid.errors import Failure, SingeridError
-from singerid.sound.listing import OnFailure, find_audio, passed_over_text, raise_failure
+from singerid.sound.listing import OnFailure, find_audio, is_audio_name, passed_over_text, raise_failure
 from singerid.system.file_names import absolute
 from singerid.system.lookup import FileLookup
-from singerid.text import counted, printable
+from singerid.text import counted, names_text, printable, shell_word
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
+_LOOKED_AT = 50  # folders beside the given one, and folders in those
 _NAMED_ROWS = 3  # rows without a file that an error names at most
 _log = logging.getLogger(__name__)
 
@@ -59,8 +61,8 @@ def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, .
 
     The first folder is the singer and the second the album, however deep the file lies below it:
     "CD1" and "CD2" inside an album are one album. A file directly in a singer's folder has the
-    album "": an album split treats all of a singer's loose files as one album. Skipped files and odd
-    names of singers are logged as warnings.
+    album "": an album split treats all of a singer's loose files as one album. Skipped files, odd
+    names of singers, and folders that may be albums are logged as warnings.
 
     Args:
         root: the folder of the singers' folders.
@@ -86,8 +88,32 @@ def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, .
             f"{root}: holds no audio file in a singer's folder{seen}; lay it out "
             f"SINGER/[ALBUM/]TRACK or give a manifest with the columns {','.join(MANIFEST_COLUMNS)}"
         )
+    if not any(track.album for track in tracks) and _stands_among_singers(root):
+        notices.append(
+            f"{printable(root)}: its folders are taken for singers ({names_text(singers_of(tracks))}); if "
+            f"they are one singer's albums, give the folder above: {shell_word(absolute(root).parent)}"
+        )
     _warn([*notices, *notices_of(singers_of(tracks))])
     return tuple(tracks)
+
+
+def _stands_among_singers(root: Path) -> bool:
+    """Whether most folders beside `root` hold folders with audio files: then it may be a singer's, too."""
+    own = absolute(root)
+    try:
+        beside = [path for path in own.parent.iterdir() if path.is_dir() and path.name != own.name]
+    except OSError:
+        return False
+    looked_at = sorted(beside)[:_LOOKED_AT]
+    return sum(map(_holds_albums, looked_at)) > len(looked_at) / 2
+
+
+def _holds_albums(folder: Path) -> bool:
+    try:
+        albums = islice((path for path in folder.iterdir() if path.is_dir()), _LOOKED_AT)
+        return any(is_audio_name(path.name) for album in albums for path in album.iterdir())
+    except OSError:  # what cannot be looked at tells nothing
+        return False
 
 
 def read_manifest(manifest: Path, root: Path, on_failure: OnFailure | None = None) -> tuple[Track, ...]:

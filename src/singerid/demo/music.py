@@ -20,7 +20,7 @@ from singerid.sound.listing import OnFailure
 from singerid.system.files import atomic_write
 from singerid.text import counted, printable, shell_word
 
-OnLine = Callable[[str], None]
+OnResult = Callable[[str], None]
 _ENOUGH = 3  # with at least so many enrolled singers, others can serve as strangers
 
 
@@ -82,7 +82,7 @@ def run_on_music(
     device: torch.device,
     *,
     show_progress: bool = False,
-    on_line: OnLine = lambda _: None,
+    on_result: OnResult = lambda _: None,
     on_failure: OnFailure | None = None,
 ) -> tuple[Path, tuple[Failure, ...]]:
     """Hide an album of each singer, enroll the rest, ask about the hidden songs. The music is not changed.
@@ -94,7 +94,7 @@ def run_on_music(
         out: folder for the library and the page.
         device: where networks run.
         show_progress: draw progress bars on standard error.
-        on_line: called with each line of the results, as soon as it is known.
+        on_result: called with each line of the results, as soon as it is known.
         on_failure: called with each failure of `scan_tree`; None: the first one is raised.
 
     Returns:
@@ -109,7 +109,7 @@ def run_on_music(
         )
     plan = hide_albums(scan_tree(music, on_failure))
     folder = out / f"library-{plan.digest}"
-    on_line(
+    on_result(
         f"{counted(len({t.singer for t in plan.enrolled}), 'singer')} enrolled with "
         f"{counted(len(plan.enrolled), 'song')}; asked about {counted(len(plan.hidden), 'song')} on hidden "
         f"albums and {counted(len(plan.strangers), 'song')} by strangers"
@@ -124,7 +124,7 @@ def run_on_music(
         device,
         show_progress=show_progress,
     )
-    on_line(in_words(asked.answers) or "none of the songs could be used")
+    on_result(in_words(asked.answers) or "none of the songs could be used")
     page = render_page(
         "demo_music.html.j2",
         music=printable(music),

@@ -27,7 +27,7 @@ from singerid.sound.separation.separators import open_separator
 from singerid.system.files import atomic_write
 from singerid.text import clock, counted
 
-OnLine = Callable[[str], None]
+OnResult = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run_demo(
     *,
     full: bool = False,
     show_progress: bool = False,
-    on_line: OnLine = lambda _: None,
+    on_result: OnResult = lambda _: None,
 ) -> Path:
     """Make a corpus; enroll, calibrate and ask libraries; train a network; write a self-contained page.
 
@@ -101,7 +101,7 @@ def run_demo(
         workers: processes for making songs and features; by default one per core.
         full: train the control, too, and compare both with a classical system.
         show_progress: draw progress bars on standard error.
-        on_line: called with each line of the results, as soon as it is known.
+        on_result: called with each line of the results, as soon as it is known.
 
     Returns:
         The page, `out`/report.html.
@@ -112,22 +112,22 @@ def run_demo(
     corpus = out / "corpus"
     write_corpus(corpus, config.corpus, workers, show_progress=show_progress)
     tracks = scan_tree(corpus / "mixture")
-    on_line(f"{counted(len(singers_of(tracks)), 'synthetic singer')}, {counted(len(tracks), 'song')}")
+    on_result(f"{counted(len(singers_of(tracks)), 'synthetic singer')}, {counted(len(tracks), 'song')}")
     cast = _cast(tracks, config)
     deaf = _why_not(lambda: open_encoder(DEFAULT_ENCODER, device))
     asked: dict[_Condition, Asked] = {}
     no_vocals = ""
     if deaf:
-        on_line(f"no library, for its network is missing: {deaf}")
+        on_result(f"no library, for its network is missing: {deaf}")
     else:
-        asked, no_vocals = _libraries(out, cast, config, device, show_progress, on_line)
+        asked, no_vocals = _libraries(out, cast, config, device, show_progress, on_result)
     tree = corpus / "mixture"
     report = prepare(tracks, tree, out / "store", workers=workers, show_progress=show_progress)
     if report.failures:
         raise SingeridError(f"{report.failures[0]}; delete {out} and run the demo again")
     runs = train_networks(out / "store", out / "runs", config, device, full, show_progress)
     network = network_part(config, corpus, runs, device, full)
-    on_line(f"{FGNL}, trained for {clock(network.seconds)}: {network.findings[0]}")
+    on_result(f"{FGNL}, trained for {clock(network.seconds)}: {network.findings[0]}")
     page = render_page(
         "demo.html.j2",
         corpus=config.corpus,
@@ -183,10 +183,10 @@ def _cast(tracks: Sequence[Track], config: DemoConfig) -> _Cast:
 
 
 def _libraries(
-    out: Path, cast: _Cast, config: DemoConfig, device: torch.device, show_progress: bool, on_line: OnLine
+    out: Path, cast: _Cast, config: DemoConfig, device: torch.device, show_progress: bool, on_result: OnResult
 ) -> tuple[dict[_Condition, Asked], str]:
     """The libraries' answers, and the reason if there is no library of separated vocals, else ""."""
-    on_line(
+    on_result(
         f"a library of {counted(len(cast.enrolled), 'singer')}, enrolled with "
         f"{counted(len(cast.learned), 'song')}; asked about {counted(len(cast.asked), 'song')} on other "
         f"albums and {counted(len(cast.bands), 'band')} alone:"
@@ -200,12 +200,12 @@ def _libraries(
         if question.kind not in told:
             told.add(question.kind)
             who = question.singer or "nobody"
-            on_line(f"  {question.title} ({who} sings): {answer.text}; {answer.verdict[1]}")
+            on_result(f"  {question.title} ({who} sings): {answer.text}; {answer.verdict[1]}")
 
     asked = {}
     for where in (_MIXTURE, _SEPARATED, _TRUE):
         if where is _SEPARATED and no_vocals:
-            on_line(f"  {where.name}: left out: {no_vocals}")
+            on_result(f"  {where.name}: left out: {no_vocals}")
             continue
         asked[where] = ask_library(
             out / where.folder,
@@ -218,7 +218,7 @@ def _libraries(
             on_answer=first_answers if where is _MIXTURE else lambda _: None,
         )
         known_by = f"enrolled with {asked[where].recordings} of {counted(len(cast.learned), 'song')}"
-        on_line(f"  {where.name} ({known_by}): {in_words(asked[where].answers)}")
+        on_result(f"  {where.name} ({known_by}): {in_words(asked[where].answers)}")
     return asked, no_vocals
 
 

@@ -19,7 +19,7 @@ from singerid.errors import SingeridError
 from singerid.evaluation.counts import MEASURES
 from singerid.evaluation.record import REMEDY, SCORES, recorded_audit, recorded_evaluations
 from singerid.figures.pages import render_page
-from singerid.models.registry import MODELS, OWN_MODELS
+from singerid.models.registry import BUILT_IN, MODELS
 from singerid.runs.history import best_epoch, read_history
 from singerid.runs.run import Run
 from singerid.store.index import StoredTrack
@@ -128,7 +128,7 @@ def _content(run: Run) -> dict[str, Any]:
         "marker": MARKER,
         "licence": "",
         "model": config.model,
-        "plugin": "" if config.model in OWN_MODELS else "--plugin FILE.py ",
+        "plugin": "" if config.model in BUILT_IN else "--plugin FILE.py ",
         "audio": config.spec.audio,
         "clip_seconds": config.training.clip_seconds,
         "singers": config.singers,

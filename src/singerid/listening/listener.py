@@ -169,7 +169,8 @@ class Listener:
         elif callable(sound):
             read = sound
         else:
-            read = partial(read_blocks, Path(sound), self.sample_rate, warn=warn)
+            path = Path(sound)
+            read = partial(read_blocks, path, self.sample_rate, warn=warn or logged(path))
         return nullcontext([watch.passing(read, self.sample_rate, self.device) if watch else read])
 
     @contextmanager

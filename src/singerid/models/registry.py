@@ -89,7 +89,7 @@ def _entries() -> dict[str, ModelEntry]:
 
 
 MODELS: Registry[ModelEntry] = Registry("model", _entries(), remedy="your own need `plugin=FILE.py`")
-OWN_MODELS = frozenset(MODELS)
+BUILT_IN = frozenset(MODELS)
 """Names of the models that come with singerid; others are registered by the user."""
 
 
@@ -130,13 +130,17 @@ def build_model(name: str, singers: int, **overrides: Any) -> nn.Module:
 
 def _require_options(build: Callable[..., nn.Module], options: Iterable[str]) -> None:
     """Raise ValueError for options that `build` does not have, unless it looks at all of them itself."""
-    _, *known = inspect.signature(build).parameters.values()
-    if any(each.kind is each.VAR_KEYWORD for each in known):
+    try:
+        parameters = list(inspect.signature(build, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):  # it does not say what it takes
         return
-    names = [each.name for each in known]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [each.name for each in parameters if each.kind in named and each.name != "singers"]
     for option in options:
         if option not in names:
-            near = near_names(option, names, "options") if names else "it has no options"
+            near = near_names(option, names, "options") if names else "the model has no options"
             raise ValueError(f"unknown option {option!r}; {near}")
 
 

@@ -51,7 +51,7 @@ def insert(
             not fit, the output changes at zero
             initialisation, or no gradient reaches the block. The network is then as it was.
     """
-    names = (at, also) if isinstance(also, str) else (at, *also)
+    names = (at, *([also] if isinstance(also, str) and also else also))
     layers = [_find(network, name) for name in names]
     if len(set(names)) < len(names):
         raise ValueError(f"each layer may be named once, got {', '.join(names)}")
@@ -137,11 +137,17 @@ def _build(
     if others:
         channels.append([other.shape[1] for other in others])
     try:
-        new = _made(block, channels, options).to(device=x.device, dtype=x.dtype)
+        new = _made(block, channels, options)
+    except TypeError as error:
+        raise ValueError(f"the block does not take these layers or options: {shapes}; {error}") from error
+    new = new.to(device=x.device, dtype=x.dtype)
+    try:
         with torch.no_grad():
             z = new.eval()(*outputs)
+    except torch.OutOfMemoryError:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"the block does not fit these layers or options: {shapes}; {error}") from error
+        raise ValueError(f"the block does not fit these layers: {shapes}; {error}") from error
     if not isinstance(z, Tensor) or z.shape != x.shape:
         raise ValueError(f"the block must return a map of the shape of its first layer: {shapes}")
     return new

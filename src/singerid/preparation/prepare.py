@@ -4,7 +4,6 @@ The store mirrors the tracks that it was last prepared from. A recording is iden
 its bytes; while its size and time of change stay the same, it counts as unchanged.
 """
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ import torch
 from singerid.config import ACCOMPANIMENT, MIN_SECONDS, MIXTURE, VOCALS, FeatureConfig
 from singerid.data.datasets.registry import DATASETS
 from singerid.data.splits import Split
-from singerid.data.tracks import Track, read_manifest, scan_tree, singers_of
+from singerid.data.tracks import Track, read_manifest, scan_tree
 from singerid.encoders.encoder import Encoder
 from singerid.errors import Failure, SingeridError
 from singerid.preparation.duplicates import SameSound, drop_duplicates
@@ -37,12 +36,10 @@ from singerid.system.console import progress
 from singerid.system.devices import CPU
 from singerid.system.processes import WorkerDied, each_in_processes
 from singerid.system.processors import usable_processors
-from singerid.text import names_text, printable
 
 # Starting a process takes about as long as extracting this many bytes of recordings: 10 songs.
 _BYTES_A_WORKER = 48_000_000
 _name = attrgetter("name")
-_log = logging.getLogger(__name__)
 Scan = Callable[[Path, OnFailure | None], tuple[Track, ...]]
 
 
@@ -109,11 +106,6 @@ def find_tracks(
 
     if dataset is None:
         tracks = tracks_of(tree, scan_tree)
-        if manifest is None and not any(track.album for track in tracks):
-            _log.warning(
-                f"{printable(tree)}: its folders are taken for singers ({names_text(singers_of(tracks))}), "
-                "each with one album; if they are albums, give the folder above the singer's"
-            )
         return FoundTracks(tree, tracks, tuple(failures))
     known = DATASETS[dataset]
     root = known.root(tree)

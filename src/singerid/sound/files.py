@@ -53,8 +53,15 @@ def open_file(path: Path) -> BufferedReader:
 
 
 def logged(path: Path) -> Warn:
-    """A function that logs what is wrong with a file that can still be used."""
-    return lambda reason: _log.warning(f"{printable(path)}: {reason}")
+    """A function that logs what is wrong with a file that can still be used, each reason once."""
+    told = set()
+
+    def log(reason: str) -> None:
+        if reason not in told:
+            told.add(reason)
+            _log.warning(f"{printable(path)}: {reason}")
+
+    return log
 
 
 def one_warning(reasons: Iterable[str]) -> str:

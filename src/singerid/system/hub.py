@@ -4,6 +4,7 @@ huggingface_hub (extra [hub]) downloads them and keeps them in its own cache. It
 HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE. Only files that are asked for by name are downloaded.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from types import ModuleType
 
 from singerid.errors import SingeridError
 from singerid.system.downloads import LARGEST, is_offline
-from singerid.system.streams import complain
 from singerid.text import one_line
 from singerid.version import __version__
+
+_log = logging.getLogger(__name__)
 
 PREFIX = "hf:"
 ANOTHER = "name a repository with a folder that `singerid export RUN --hub FOLDER` wrote"
@@ -112,7 +114,7 @@ def _file(asked: str, repository: str, revision: str, name: str, announce: bool 
         if size <= LARGEST:
             if announce:
                 how_much = f"{size / 1e6:.1f} MB" if size else "size unknown"
-                complain(f"fetching {asked} from {hub.constants.ENDPOINT} ({how_much})")
+                _log.info(f"fetching {asked} from {hub.constants.ENDPOINT} ({how_much})")
             return Path(
                 hub.hf_hub_download(
                     repository,
@@ -126,7 +128,7 @@ def _file(asked: str, repository: str, revision: str, name: str, announce: bool 
         reason = _reason(error, repository, revision, name)
         if kept is None:
             raise SingeridError(f"{asked}: {reason}") from error
-        complain(f"{asked}: {reason}; now using the copy in the cache")
+        _log.warning(f"{asked}: {reason}; now using the copy in the cache")
         return kept
     raise SingeridError(
         f"{asked}: its {name} has {size:,} bytes, more than the limit of {LARGEST:,}; check the name"

@@ -5,6 +5,7 @@ that starts them does not compute. It receives their messages and notices at onc
 others would wait for it. Each of several machines has one such process, see `singerid.system.nodes`.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -194,7 +195,9 @@ def _serve(work: Work, job: Any, ranks: Ranks, kind: str, place: Place, connecti
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent process ends this one
     threading.Thread(target=end_with_parent, daemon=True).start()
     if ranks.number:
-        warnings.simplefilter("ignore")  # only the first process shows warnings
+        # Only the first process shows warnings.
+        warnings.simplefilter("ignore")
+        logging.getLogger("singerid").setLevel(logging.ERROR)
     try:
         _join(ranks, kind, place)
         work(job, ranks, lambda value: connection.send(("told", value)))

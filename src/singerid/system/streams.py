@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from singerid.errors import SingeridError
-from singerid.text import PLAIN, one_line, printable
+from singerid.text import PLAIN, one_line
 
 _CLOSED = OSError(errno.EBADF, "it is closed")
 
@@ -79,8 +79,10 @@ def guard_streams() -> None:
         sys.stderr, _ = error
     warnings.showwarning = _show_warning
     logger = logging.getLogger("singerid")
-    logger.addHandler(_Lines())
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines())
     logger.setLevel(logging.WARNING)
+    logging.getLogger("singerid.system").setLevel(logging.INFO)  # says what is downloaded
     logger.propagate = False  # a library that logs to the root would print them once more
 
 
@@ -122,11 +124,12 @@ class _Lines(logging.Handler):
     """Prints what singerid logs on standard error: warnings, and the steps that a command shows (INFO)."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = printable(record.getMessage())
-        if record.levelno < logging.WARNING:
-            tell(line)
-        else:
-            complain(f"warning: {line}")
+        try:
+            line = one_line(record.getMessage())
+        except Exception:  # the message does not fit its arguments
+            self.handleError(record)
+            return
+        complain(f"warning: {line}" if record.levelno >= logging.WARNING else line)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

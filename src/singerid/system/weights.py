@@ -6,6 +6,7 @@ wheel with the same files. Before a download, the source, its size and the licen
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,13 +26,14 @@ from singerid.system.downloads import (
 )
 from singerid.system.files import atomic_write
 from singerid.system.sources import PublishedFile, Source
-from singerid.system.streams import complain
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Tensors = Mapping[str, "Tensor"]
 Read = Callable[[Mapping[str, Path]], Tensors]  # published files, by their names -> tensors
+
+_log = logging.getLogger(__name__)
 
 _NOTE = "singerid"  # in the metadata of a safetensors file
 
@@ -212,12 +214,12 @@ def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
 
     def announce(text: str, size: int | None) -> None:
         what = f"{size / 1e6:.1f} MB" if size else "size unknown"
-        complain(f"fetching {published.name} from {text} ({what}; licence: {published.licence})")
+        _log.info(f"fetching {published.name} from {text} ({what}; licence: {published.licence})")
 
     failures: list[str] = []
     for source in published.sources:
         if failures:
-            complain(f"{failures[-1]}; trying {source.text}")
+            _log.warning(f"{failures[-1]}; trying {source.text}")
         with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
             paths = {file.name: Path(folder) / file.name for file in published.files}
             try:
