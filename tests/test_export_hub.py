@@ -27,6 +27,7 @@ from singerid.runs.run import Run
 from singerid.store.reader import Store
 from singerid.system.files import file_hash
 from singerid.system.hub import is_hub, open_hub
+from singerid.text import size_text
 from singerid.training.loop import train
 
 FILES = ["README.md", "config.json", "model.safetensors"]
@@ -79,7 +80,7 @@ def test_the_folder_needs_neither_store_nor_run(singerid, own_run, songs, tmp_pa
     gone = Run.create(own_run, replace(Run.open(own_run).config, store="/nowhere"), Run.open(own_run).split)
     written = singerid("export", gone.path, "--hub", tmp_path / "my folder")
     assert written.returncode == 0, written.stderr
-    assert written.stdout.endswith(f"MB; to upload: hf upload ORG/NAME '{tmp_path / 'my folder'}'\n")
+    assert written.stdout.endswith(f" kB; to upload: hf upload ORG/NAME '{tmp_path / 'my folder'}'\n")
     expected = singerid("identify", gone.path, *songs, "--json", "--all-clips").stdout
     shutil.rmtree(own_run)
     (tmp_path / "my folder").rename(tmp_path / "elsewhere")
@@ -300,8 +301,8 @@ def test_the_command_downloads_from_a_hub_once(singerid, hub, folder, own_run, s
     expected = singerid("identify", folder, songs[0], "--json", "--all-clips").stdout
     code, answer, told = identify(singerid, hub, "hf:org/name", songs[0])
     assert (code, answer) == (0, expected), told
-    megabytes = (folder / "model.safetensors").stat().st_size / 1e6
-    assert told == f"singerid: fetching hf:org/name from {hub.url} ({megabytes:.1f} MB)\n"
+    size = size_text((folder / "model.safetensors").stat().st_size)
+    assert told == f"singerid: fetching hf:org/name from {hub.url} ({size})\n"
     hub.asked.clear()
     assert identify(singerid, hub, "hf:org/name", songs[0]) == (0, expected, "")
     assert not hub.files_asked  # it is in the cache
@@ -327,7 +328,7 @@ def test_the_command_downloads_from_a_hub_once(singerid, hub, folder, own_run, s
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # no server there
     code, answer, told = identify(singerid, hub, "hf:org/name", songs[0], **nowhere)
     assert (code, answer) == (0, other)
-    assert told.startswith("singerid: hf:org/name: cannot be downloaded from http://127.0.0.1:9 (")
+    assert told.startswith("singerid: warning: hf:org/name: cannot be downloaded from http://127.0.0.1:9 (")
     assert told.endswith("; now using the copy in the cache\n")
     assert told.count("\n") == 1
 

@@ -143,6 +143,15 @@ def names_text(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(shown[:most]) + more
 
 
+def size_text(size: int) -> str:
+    """A number of bytes for people.
+
+    >>> size_text(82_340), size_text(2_310_000)
+    ('82 kB', '2.3 MB')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun, in the singular or plural.
 

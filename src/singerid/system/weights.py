@@ -26,6 +26,7 @@ from singerid.system.downloads import (
 )
 from singerid.system.files import atomic_write
 from singerid.system.sources import PublishedFile, Source
+from singerid.text import size_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -213,13 +214,13 @@ def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
         )
 
     def announce(text: str, size: int | None) -> None:
-        what = f"{size / 1e6:.1f} MB" if size else "size unknown"
+        what = size_text(size) if size else "size unknown"
         _log.info(f"fetching {published.name} from {text} ({what}; licence: {published.licence})")
 
     failures: list[str] = []
     for source in published.sources:
         if failures:
-            _log.warning(f"{failures[-1]}; trying {source.text}")
+            _log.warning(f"{published.name}: {failures[-1]}; trying {source.text}")
         with tempfile.TemporaryDirectory(prefix="singerid-") as folder:
             paths = {file.name: Path(folder) / file.name for file in published.files}
             try:
@@ -230,7 +231,7 @@ def _fetched(published: Published) -> Iterator[Mapping[str, Path]]:
                             f"the SHA-256 of its {file.name} does not begin with {file.sha256}"
                         )
             except (DownloadError, OSError) as error:
-                failures.append(f"{source.text}: cannot be downloaded ({error})")
+                failures.append(f"cannot be downloaded from {source.text} ({error})")
                 continue
             yield paths
             return

@@ -35,6 +35,6 @@ def test_without_network_and_weights_one_line_says_where_they_are(name, tmp_path
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")  # even if there is a network, it is not reached
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    with pytest.raises(SingeridError, match=r"zenodo.*cannot be downloaded.*as `weights`") as error:
+    with pytest.raises(SingeridError, match=r"cannot be downloaded from .*zenodo.*as `weights`") as error:
         open_separator(name)
     assert "\n" not in str(error.value)
