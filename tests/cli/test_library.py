@@ -1,6 +1,7 @@
 """singerid enroll, library, discover and identify LIBRARY: what they print, and how they end."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -155,6 +156,9 @@ def test_verify_ends_with_yes_or_no(run, own_library, tmp_path):
     assert (yes.returncode, (yes.stdout + yes.stderr).startswith("yes (score ")) == (0, True)
     no = run("library", "verify", own_library, song, "--as", "Bea")
     assert (no.returncode, (no.stdout + no.stderr).startswith("no (score ")) == (1, True)
+    # Somebody else is more like it, and must be beaten.
+    score, needs = map(float, re.findall(r"-?\d\.\d\d", no.stdout))
+    assert score < needs < 1
     gone = run("library", "verify", own_library, tmp_path / "no.wav", "--as", "Ada")
     assert gone.returncode == 2
 
@@ -167,6 +171,7 @@ def test_all_corrections_one_after_the_other(run, own_library, sung, tmp_path):
         ["rename", own_library, "new comer", "Eve "],
         ["merge", own_library, "Cy", "Bea"],
         ["split", own_library, "Bea", "--into", "Cy"],
+        ["undo", own_library, "--list"],
         ["undo", own_library, "4"],
         ["check", own_library],
         ["export", own_library, tmp_path / "export"],
@@ -179,6 +184,9 @@ def test_all_corrections_one_after_the_other(run, own_library, sung, tmp_path):
         assert done.returncode == 0, (arguments, done.stderr)
         told.append(done.stdout)
     assert told[0] == f"{song}: is New comer (1 recording)\n"
+    first, *_, last = told[4].splitlines()
+    assert first.startswith("1  split (")
+    assert last.startswith("5  enroll (")
     assert told[1] == "New comer is now called Eve\n"
     rows = json.loads(run("library", "list", own_library, "--json").stdout)
     assert [(row["singer"], row["recordings"]) for row in rows] == [("Bea", 3), ("Cy", 3)]

@@ -1,5 +1,7 @@
 """Undo takes back all changes of a command, the latest command first, also after restarts."""
 
+import re
+
 import pytest
 
 import made_voices
@@ -112,6 +114,16 @@ def test_all_commands_are_taken_back_one_by_one_by_other_processes(library, fold
         with Library.open(library.path) as again:  # as a later process would
             again.undo()
             assert dump(again) == content, list(COMMANDS)[-1 - number]
+
+
+def test_the_journal_names_files(library, folder):
+    library.say(folder / "new.wav", singer="Newcomer")
+    (entry,) = library.journal()[:1]
+    assert entry.files == ("new.wav",)
+    assert re.fullmatch(r"say \(\d{4}-\d\d-\d\d \d\d:\d\d UTC, new\.wav, 1 recording, 1 singer\)", str(entry))
+    library.merge("Bea", "Ada")
+    (entry,) = library.journal()[:1]
+    assert len(entry.files) == min(2, entry.recordings)
 
 
 def test_several_are_taken_back_at_once(library, folder):

@@ -147,6 +147,9 @@ def test_a_file_with_hard_links_is_refused_unless_they_may_be_broken(song, tag_l
 def test_a_read_only_file_is_refused(song, tag_library):
     song.chmod(0o444)
     _is_refused(tag_library, song, "is read-only; make it writable")
+    with Library.open(tag_library) as library, Tagger(library, write=False) as preview:
+        [failure] = preview.outcomes([song])
+    assert failure.reason == "is read-only; make it writable"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks are others there")

@@ -315,8 +315,8 @@ def undo(
     """Undo the latest commands that changed the library, the last one first."""
     with _open(folder) as opened:
         if show:
-            for entry in opened.journal():
-                tell_person(f"{entry}{'' if entry.can_undo else ': cannot be taken back'}")
+            for number, entry in enumerate(opened.journal(), 1):
+                tell_person(f"{number}  {entry}{'' if entry.can_undo else ': cannot be taken back'}")
             return
         for entry in opened.undo(count):
             tell_person(f"taken back: {entry}")

@@ -15,7 +15,7 @@ from singerid.library.hearing import HeardVoice
 from singerid.library.records import Recording, SoundMark
 from singerid.listening.ahead import decoded_ahead
 from singerid.sound.files import AudioError, one_warning
-from singerid.text import printable
+from singerid.text import printable, shell_word
 
 NO_VOICE = "nobody is heard to sing in it; leave it out"
 _SAY = "singerid library say LIBRARY FILE --is NAME"
@@ -451,13 +451,14 @@ def _refusal(
 ) -> str:
     """Why a known recording cannot get the entrant's singer; "": it can."""
     new = printable(entrant.singer)
+    say = f"singerid library say LIBRARY {shell_word(entrant.path)} --is {shell_word(entrant.singer)}"
     if entrant.stranger and role == "enrolled":
         return f"is enrolled as '{printable(name or '')}', so it is not a stranger's song; leave it out"
     if not entrant.singer:
         return ""
     if wanted is not None and said.get(wanted) is False:
-        return f"a person said that this is not '{new}'; if it is: {_SAY}"
+        return f"a person said that this is not '{new}'; if it is: {say}"
     if role == "enrolled" and singer != wanted:
         by = "a person said that it is" if singer is not None and said.get(singer) else "it is enrolled as"
-        return f"{by} '{printable(name or '')}', not '{new}'; if that is wrong, say so: {_SAY}"
+        return f"{by} '{printable(name or '')}', not '{new}'; if that is wrong, say so: {say}"
     return ""

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from singerid.errors import SingeridError
 from singerid.library.database import Change, Database, text
+from singerid.library.finding import paths_of
 from singerid.library.schema import JOURNALED
 from singerid.text import counted, printable
 
@@ -25,6 +27,7 @@ class Entry:
         can_undo: whether this command, and those before it, can be undone.
         recordings: number of recordings that it added, removed or changed.
         singers: number of singers that it added, removed or changed.
+        files: names of the files of those recordings, two at most.
     """
 
     number: int
@@ -33,6 +36,7 @@ class Entry:
     can_undo: bool
     recordings: int
     singers: int
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
@@ -40,13 +44,16 @@ class Entry:
             for count, noun in ((self.recordings, "recording"), (self.singers, "singer"))
             if count
         ]
+        if self.files:
+            more = ", ..." if self.recordings > len(self.files) else ""
+            parts.insert(0, ", ".join(map(printable, self.files)) + more)
         return f"{self.command} ({self.at[:16].replace('T', ' ')} UTC{', ' * bool(parts)}{', '.join(parts)})"
 
 
 def entries(database: Database, most: int = -1) -> list[Entry]:
     """The latest `most` entries of the journal (negative: all), the latest first."""
     return [
-        Entry(number, command, at, bool(can_undo), recordings, singers)
+        Entry(number, command, at, bool(can_undo), recordings, singers, _files_of(database, number))
         for number, command, at, can_undo, recordings, singers in database.rows(
             "SELECT id, command, at, can_undo, "
             "(SELECT count(DISTINCT key) FROM changes WHERE entry = journal.id AND part = 'recordings'), "
@@ -57,6 +64,17 @@ def entries(database: Database, most: int = -1) -> list[Entry]:
             (most,),
         )
     ]
+
+
+def _files_of(database: Database, entry: int) -> tuple[str, ...]:
+    """Names of the files of a command's recordings, in the order of the changes, two at most."""
+    rows = database.rows(
+        "SELECT json_extract(key, '$[0]') FROM changes WHERE entry = ? AND part = 'recordings' "
+        "GROUP BY key ORDER BY min(number) LIMIT 2",
+        (entry,),
+    )
+    places = paths_of(database, [recording for (recording,) in rows])
+    return tuple(Path(path).name for path in places.values())
 
 
 def undo(database: Database, count: int = 1, latest: int | None = None) -> list[Entry]:

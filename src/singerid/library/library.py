@@ -326,6 +326,9 @@ class Library:
     def verify(self, singer: str, file: Path | str) -> tuple[bool, float, float]:
         """Whether a singer sings in a file: (yes or no, score, needed score). Not safe enough for a login.
 
+        The needed score depends on the file: on how much voice is in it, and how much other singers sound
+        like it.
+
         Raises:
             SingeridError: the library has no such singer, or the singer has no recording.
         """
@@ -345,7 +348,9 @@ class Library:
         score = float(judged.scores[place])
         if known.singer == number:
             return True, score, score
-        needs = judged.needs if judged.best == place and judged.needs is not None else 1.0
+        needs = 1.0 if judged.needs is None else judged.needs
+        if judged.best is not None and judged.best != place:  # somebody else must be beaten, too
+            needs = max(needs, float(judged.scores[judged.best]))
         return judged.decision == "known" and judged.best == place, score, needs
 
     def similar(self, file: Path | str, most: int = 10) -> list[tuple[str, str, float]]:

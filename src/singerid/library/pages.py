@@ -118,11 +118,13 @@ def worth(calibration: Calibration) -> list[str]:
     """How good the decisions are, as sentences that do not say who is mistaken for whom."""
     c = calibration
     enrolled = f"{counted(c.enrolled_songs, 'song')} by {counted(c.enrolled_singers, 'enrolled singer')}"
+    unknown = c.enrolled_songs - c.right - c.wrong - c.ambiguous
     told = [
         f"Of {enrolled}, each left out with its album, {c.right} get the right name, {c.wrong} get a wrong "
-        f"name, and {c.ambiguous} are ambiguous (FNIR {c.fnir:.1%}).",
+        f"name, {c.ambiguous} are ambiguous, and {unknown} "
+        f"{'is' if unknown == 1 else 'are'} taken for a stranger's (not named right: FNIR {c.fnir:.1%}).",
         f"Of {counted(c.stranger_songs, 'song')} by {counted(c.stranger_singers, 'stranger')} "
-        "(the library's own singers, each left out in turn, and those given as strangers), "
+        "(the library's own singers, each left out in turn, and any that were given as strangers), "
         f"{c.strangers_named} would get a name, and {c.strangers_ambiguous} are ambiguous.",
     ]
     if c.is_kept:

@@ -25,7 +25,7 @@ from singerid.tags.sidecar import (
     sidecar_fields,
     sidecar_of,
 )
-from singerid.tags.writer import FileState, explained, settle_unfinished, write_tags
+from singerid.tags.writer import FileState, explained, require_writable, settle_unfinished, write_tags
 from singerid.text import printable, shell_word
 from singerid.version import __version__
 
@@ -177,6 +177,8 @@ class Tagger:
                 with explained():
                     kind = kind_of(path)
                     change, edit = plan(open_tagged(path, kind), answer, self.name, self.force)
+                    if change.is_due:  # told in a preview, too
+                        require_writable(path.resolve(), before, self._break_hard_links)
                 if change.is_due and self._journal:
                     step = self._journal.begin(self._this_run(), path.resolve(), kind, before.fingerprint)
                     now = write_tags(path, kind, before, edit, step, self._break_hard_links)

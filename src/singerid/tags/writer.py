@@ -104,7 +104,7 @@ def write_tags(
     """
     with explained():
         target = path.resolve(strict=True)
-        _require_writable(target, state, break_hard_links)
+        require_writable(target, state, break_hard_links)
         with _unused(target):
             tagged = open_tagged(target, kind)
             before = tagged.fields()
@@ -120,7 +120,8 @@ def write_tags(
     return FileState(status.st_size, status.st_mtime_ns, state.fingerprint)
 
 
-def _require_writable(target: Path, state: FileState, break_hard_links: bool) -> None:
+def require_writable(target: Path, state: FileState, break_hard_links: bool) -> None:
+    """Raise TagError, with the remedy, if a file has changed since `state` or cannot be replaced."""
     status = target.stat()
     if not state.fits(status):
         raise TagError(CHANGED)
