@@ -355,7 +355,7 @@ def test_command_json_csv_and_table(singerid, trained, recordings, tmp_path):
 
 
 def test_what_cannot_identify_is_named(trained, tmp_path):
-    with pytest.raises(SingeridError, match="is no run"):
+    with pytest.raises(SingeridError, match="is neither a library nor a run"):
         Identifier.load(tmp_path)
     with pytest.raises(SingeridError, match=r"learned on the mixture.*`separator`"):
         Identifier.load(trained.path, audio="vocals")

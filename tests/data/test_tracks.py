@@ -113,6 +113,11 @@ def test_albums_that_may_be_taken_for_singers_are_told(
     (line,) = caplog.messages
     assert line.startswith(f"{tmp_path}/music/Ada: its folders are taken for singers (One, Two); if they are")
     assert line.endswith(f"give the folder above: {tmp_path}/music")
+    caplog.clear()
+    assert singers_of(scan_tree(tmp_path)) == ("music",)
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path}: its only folder is taken for one singer (music); if it holds")
+    assert line.endswith(f"give it: {tmp_path}/music")
     # A folder without albums among folders of another kind is laid out as documented.
     caplog.clear()
     touch(tmp_path / "home", "music/Ada/1.wav", "music/Bea/1.wav", "podcasts/one/1.mp3", "letters/x.txt")

@@ -150,4 +150,4 @@ def test_the_command_loads_nothing_that_it_does_not_need(singerid, own_run, tmp_
 def test_command_on_something_else_is_one_line(tmp_path, singerid):
     output = singerid("evaluate", tmp_path)
     assert output.returncode == 2
-    assert re.fullmatch(r"singerid: .*: is no run .*\n", output.stderr)
+    assert re.fullmatch(r"singerid: .*: is neither a library nor a run .*\n", output.stderr)

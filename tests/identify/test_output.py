@@ -177,10 +177,11 @@ def test_a_recording_is_never_written_over(songs, tmp_path):
     before = {song: song.read_bytes() for song in songs}
     linked = tmp_path / "link.json"
     os.link(songs[1], linked)
-    for target in (songs[0], linked):
-        output = Output.choose("json", str(target), many=True)
-        with pytest.raises(SingeridError, match="is a recording; write elsewhere"):
-            output.write(answers(songs), songs)
+    with pytest.raises(SingeridError, match="is a recording; write elsewhere"):  # before any is heard
+        Output.choose("json", str(songs[0]), many=True)
+    output = Output.choose("json", str(linked), many=True)
+    with pytest.raises(SingeridError, match="is a recording; write elsewhere"):
+        output.write(answers(songs), songs)
     # A song with the name that its own picture would have.
     song = songs[0].rename(tmp_path / "song.png")
     output = Output.choose("png", str(tmp_path), many=True)

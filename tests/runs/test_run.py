@@ -112,7 +112,7 @@ def test_min_albums_and_track_split(recordings):
 
 
 def test_what_is_no_run_is_named(tmp_path, run):
-    with pytest.raises(SingeridError, match=r"is no run .* singerid train"):
+    with pytest.raises(SingeridError, match=r"is neither a library nor a run .* singerid train"):
         Run.open(tmp_path / "nothing")
     config = run.path / "config.json"
     content = json.loads(config.read_text(encoding="utf-8"))

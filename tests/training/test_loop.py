@@ -206,7 +206,7 @@ def test_another_run_in_the_folder_is_refused_by_name(trained, recordings, tmp_p
         ({"model": "crnnm"}, "needs a melody"),
         (
             {"options": {"width": 0.3}},
-            "model crnn: width 0.3 does not leave whole channels: .*; change `width` or `option`",
+            "model crnn: width 0.3 does not leave whole channels: .*; see `option` and `width`",
         ),
         ({"options": {"softmax": "queries"}}, "'softmax' has no effect"),
         ({"model": "crnn_square", "options": {"n_mels": 64}}, "reads 64 mel bands, the store has 128"),

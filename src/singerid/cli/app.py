@@ -90,7 +90,7 @@ def _run() -> int | None:
         explain = getattr(error, "format_message", None)
         if os.environ.get("SINGERID_DEBUG"):
             raise
-        complain(f"{explain()} See --help." if explain else _unexpected(error))
+        complain(f"{explain().rstrip('.')}. See --help." if explain else _unexpected(error))
         code = ExitCode.UNUSABLE
     if code == ExitCode.INTERRUPTED:  # Typer, too, returns this code after Ctrl-C
         complain("interrupted; run the same command again to go on")

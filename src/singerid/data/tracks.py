@@ -22,6 +22,7 @@ from singerid.text import counted, names_text, printable, shell_word
 
 MANIFEST_COLUMNS = ("path", "singer", "album")
 _LOOKED_AT = 50  # folders beside the given one, and folders in those
+_DEPTH = 2  # folders above a song in SINGER/ALBUM/TRACK
 _NAMED_ROWS = 3  # rows without a file that an error names at most
 _log = logging.getLogger(__name__)
 
@@ -92,6 +93,12 @@ def scan_tree(root: Path, on_failure: OnFailure | None = None) -> tuple[Track, .
         notices.append(
             f"{printable(root)}: its folders are taken for singers ({names_text(singers_of(tracks))}); if "
             f"they are one singer's albums, give the folder above: {shell_word(absolute(root).parent)}"
+        )
+    singer, *others = singers_of(tracks)
+    if not others and all(track.path.count("/") > _DEPTH for track in tracks):
+        notices.append(
+            f"{printable(root)}: its only folder is taken for one singer ({printable(singer)}); if it holds "
+            f"several singers, give it: {shell_word(root / tracks[0].path.split('/')[0])}"
         )
     _warn([*notices, *notices_of(singers_of(tracks))])
     return tuple(tracks)

@@ -21,6 +21,7 @@ from singerid.system.file_names import distinct_stems
 from singerid.system.files import atomic_write, writing
 from singerid.text import counted, printable
 
+_A_RECORDING = "is a recording; write elsewhere"
 # For each file of a folder: its subject (a song or a singer), its name without the suffix, its results.
 Parts = Iterable[tuple[str, str, list[Result]]]
 
@@ -74,6 +75,8 @@ class Output:
         _require_writable(path.parent)
         if path.exists() and not path.is_file():
             raise SingeridError(f"{path}: is not a regular file; give the name of a file")
+        if path.exists() and is_audio_name(path.name):
+            raise SingeridError(f"{path}: {_A_RECORDING}")
         return cls(format, file=path)
 
     def write(
@@ -174,7 +177,7 @@ def _opened(
         file.flush()
         return
     if path.exists() and (is_audio_name(path.name) or _identity(path) in recordings):
-        raise SingeridError(f"{path}: is a recording; write elsewhere")
+        raise SingeridError(f"{path}: {_A_RECORDING}")
     with atomic_write(path, "w" if format.is_text else "wb") as file:
         yield Document(file, path, timelines, sound)
 

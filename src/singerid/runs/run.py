@@ -316,7 +316,10 @@ def _read_config(path: Path, remedy: str) -> RunConfig:
     if not (path / CONFIG).is_file():
         if path.is_file():
             raise SingeridError(f"{path}: is a file; give the folder of a run or a library")
-        raise SingeridError(f"{path}: is no run (it has no {CONFIG}) and no library; {remedy}")
+        raise SingeridError(
+            f"{path}: is neither a library nor a run (it has no {CONFIG}); make a library: singerid enroll "
+            f"LIBRARY --as NAME FILES; or {remedy}"
+        )
     content = read_json(path / CONFIG, remedy)
     if not isinstance(content, dict) or "model" not in content:
         raise SingeridError(f"{path}: its {CONFIG} is not that of a run; {remedy}")

@@ -75,7 +75,7 @@ def fresh_model(config: RunConfig) -> nn.Module:
     try:
         model = build_model(config.model, len(config.singers), **config.options)
     except (TypeError, ValueError) as error:
-        raise SingeridError(f"model {config.model}: {error}; change `width` or `option`") from error
+        raise SingeridError(f"model {config.model}: {error}; see `option` and `width`") from error
     smallest, has = getattr(model, "smallest_frames", 1), spec.features.n_mels
     if spec.window_frames < smallest:
         seconds = frames_to_seconds(smallest, spec.features)
