@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 import shutil
 from importlib.resources import files
@@ -24,6 +25,17 @@ FORMS = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".pre-commit-config.yaml"]
 
 def name_of(path: Path) -> str:
     return path.name
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """What a document does with `logging` ends with it."""
+    loggers = [logging.getLogger(name) for name in (None, "singerid")]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture
