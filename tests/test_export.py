@@ -194,7 +194,7 @@ def test_what_cannot_be_exported_is_named(trained, tmp_path):
         export(trained.path, tmp_path)
     with pytest.raises(SingeridError, match=r"cannot be written"):
         export(trained.path, old / "model.onnx")
-    with pytest.raises(SingeridError, match=r"is no run"):
+    with pytest.raises(SingeridError, match=r"is neither a library nor a run"):
         export(tmp_path, old)
 
 

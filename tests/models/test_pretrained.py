@@ -201,7 +201,8 @@ def test_what_cannot_be_had_is_one_line_with_the_remedy(site, tmp_path):
     entry, _ = published(site)
     folder, address = site
     register_pretrained("duet", replace(entry, url=f"{address}/gone.safetensors"))
-    with pytest.raises(SingeridError, match=r"gone\.safetensors: cannot be .*; .*`pretrained_weights=FILE`"):
+    remedy = r"cannot be downloaded from \S+/gone\.safetensors .*; .*`pretrained_weights=FILE`"
+    with pytest.raises(SingeridError, match=remedy):
         load_pretrained("duet")
     load_pretrained("duet", weights=folder / "duet.safetensors")  # the remedy works
     (tmp_path / "other").write_bytes(b"another file")

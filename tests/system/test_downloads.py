@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -96,3 +97,19 @@ def test_the_environment_names_the_cache_and_forbids_downloads(monkeypatch, tmp_
         assert is_offline() == offline
     monkeypatch.delenv("SINGERID_OFFLINE")
     assert not is_offline()
+
+
+@pytest.mark.parametrize(
+    ("named", "everybodys", "folder"),
+    [
+        ("/mine", "/caches", "/mine"),
+        ("", "/caches", "/caches/singerid"),
+        ("", "relative", "~/.cache/singerid"),  # the specification: to be ignored
+        ("", "", "~/.cache/singerid"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="paths there begin otherwise")
+def test_downloads_are_kept_where_caches_are(named, everybodys, folder, monkeypatch):
+    monkeypatch.setenv("SINGERID_CACHE", named)
+    monkeypatch.setenv("XDG_CACHE_HOME", everybodys)
+    assert cache_folder() == Path(folder).expanduser()

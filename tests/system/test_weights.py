@@ -335,6 +335,7 @@ def test_without_a_home_folder_it_says_how(published, monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("SINGERID_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", none)
     assert not is_cached(published)
     for ask in (fetch_files, lambda published: load_tensors(published, lambda _: {})):
